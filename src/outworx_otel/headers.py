@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 Pair = tuple[bytes, bytes] | tuple[str, str]
 
@@ -48,6 +49,14 @@ class Headers(Mapping[str, str]):
             values = index[name.lower()]
         return values[0] if len(values) == 1 else ", ".join(values)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of `name`, repeats joined, or `default`. (Mapping's own raises and catches on a miss.)"""
+        index = self._index or self._built()
+        values = index.get(name) or index.get(name.lower())
+        if not values:
+            return default
+        return values[0] if len(values) == 1 else ", ".join(values)
+
     def get_all(self, name: str) -> list[str]:
         """Every value sent under `name`, in order; empty when there is none."""
         return list(self._built().get(name.lower(), ()))
@@ -64,3 +73,15 @@ class Headers(Mapping[str, str]):
     def __repr__(self) -> str:
         # Names only: values hold signatures and credentials.
         return f"Headers({list(self._built())})"
+
+
+def from_environ(environ: Mapping[str, Any]) -> Headers:
+    """The headers of a WSGI environ (Flask's `request.environ`, Django's `request.META`)."""
+    pairs = [
+        (name[5:].replace("_", "-").lower(), value) for name, value in environ.items() if name[:5] == "HTTP_"
+    ]
+    if environ.get("CONTENT_TYPE"):
+        pairs.append(("content-type", environ["CONTENT_TYPE"]))
+    if environ.get("CONTENT_LENGTH"):
+        pairs.append(("content-length", environ["CONTENT_LENGTH"]))
+    return Headers(pairs)

@@ -1,0 +1,295 @@
+"""What `init()` does, and what every instrumentor does first: read the configuration, find the providers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import metrics, trace
+
+from .config import Configuration, read_configuration
+from .endpoints import Endpoint, Runtime, current, logger, replace
+from .errors import ConfigurationError, OutworxError
+from .idempotency import IdempotencyStore, MemoryStore
+from .options import TrackOptions
+from .telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from .export import Destination
+
+Endpoints = Mapping[str, TrackOptions | Mapping[str, Any]]
+
+_DESTINATION_VARIABLES: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY", "OUTWORX_HOOKS_ENDPOINT")
+_INSTALL_HINT: Final = (
+    "no OpenTelemetry SDK is configured, so webhook spans go nowhere: install 'outworx-otel[auto]' "
+    "(opentelemetry-distro), or set OUTWORX_HOOKS_API_KEY or OUTWORX_HOOKS_ENDPOINT, or call outworx_otel.init()"
+)
+
+
+@dataclass
+class _Given:
+    """What was said in code so far; the runtime is made anew from it whenever something is added."""
+
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    tracer_provider: trace.TracerProvider | None = None
+    meter_provider: metrics.MeterProvider | None = None
+    store_url: str | None = None
+    detect: bool | None = None
+    debug: bool = False
+    on_error: Callable[[OutworxError], Any] | None = None
+
+
+_given = _Given()
+_lock = threading.RLock()
+_said: set[str] = set()
+_stores: dict[str, IdempotencyStore] = {}
+
+
+def init(
+    api_key: str | None = None,
+    endpoint: str | None = None,
+    debug: bool | None = None,
+    timeout: int = 3000,
+    on_error: Callable[[OutworxError], Any] | None = None,
+    *,
+    protocol: str | None = None,
+    endpoints: Endpoints | None = None,
+    idempotency_store: str | None = None,
+    detect: bool | None = None,
+    flush_on_sigterm: bool | None = None,
+) -> None:
+    """Sends webhook telemetry to Outworx, or with neither key nor endpoint where the OTel variables say.
+
+    Adds to the global `TracerProvider` where the application has one, else makes providers. Harmless when it
+    is called again. Explicit arguments win over the environment.
+
+    Args:
+        api_key: sent as `Authorization: Bearer`; else `OUTWORX_HOOKS_API_KEY` or `OUTWORX_API_KEY`.
+        endpoint: base URL of the ingest; else `OUTWORX_HOOKS_ENDPOINT`, else
+            `https://hooks.outworx.io/api/ingest`.
+        debug: log the set-up and a line per delivery on the logger `outworx_otel`; else `OUTWORX_HOOKS_DEBUG`.
+        timeout: milliseconds that one attempt at sending may take.
+        on_error: called with an `OutworxError` for each failure of ours; what it raises is swallowed.
+        protocol: `"otlp"`, `"events"` or `"auto"`; else `OUTWORX_HOOKS_PROTOCOL`.
+        endpoints: options (or a mapping of them) by path, `*` for any rest of a path.
+        idempotency_store: URL of the store; else `OUTWORX_IDEMPOTENCY_STORE`, else `memory://`.
+        detect: False turns off spans for unconfigured routes; else `OUTWORX_DETECT`.
+        flush_on_sigterm: False leaves SIGTERM alone; else `OUTWORX_HOOKS_EXIT_FLUSH`.
+
+    Raises:
+        ConfigurationError: a key, URL, option or configuration file that cannot be used.
+    """
+    from .export import Destination
+
+    destination = Destination.from_environment(
+        api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
+    )
+    with _lock:
+        if destination.debug:
+            _given.debug = True
+            _show_log()
+        if on_error is not None:
+            _given.on_error = on_error
+        if idempotency_store is not None:
+            _given.store_url = idempotency_store
+        if detect is not None:
+            _given.detect = detect
+        _add_endpoints(endpoints)
+        _provide(destination, flush_on_sigterm)
+        _rebuild(read_configuration(), strict=True)
+        if _given.debug:
+            _describe(destination)
+
+
+def prepare(
+    *,
+    tracer_provider: trace.TracerProvider | None = None,
+    meter_provider: metrics.MeterProvider | None = None,
+    endpoints: Endpoints | None = None,
+    strict: bool = False,
+    **_others: Any,
+) -> None:
+    """What each instrumentor does before it patches.
+
+    Args:
+        tracer_provider: instead of the global one.
+        meter_provider: likewise.
+        endpoints: options by path, as for `init`.
+        strict: raise what is wrong with the configuration; otherwise it is logged, and an endpoint that was
+            to verify signatures and cannot turns its deliveries away.
+
+    Raises:
+        ConfigurationError: with `strict`, or for an option in `endpoints` that cannot be used.
+    """
+    with _lock:
+        if tracer_provider is not None:
+            _given.tracer_provider = tracer_provider
+        if meter_provider is not None:
+            _given.meter_provider = meter_provider
+        _add_endpoints(endpoints)
+        if "opentelemetry.instrumentation.auto_instrumentation" in sys.modules:
+            _fall_back()
+        _rebuild(read_configuration(), strict=strict)
+
+
+def _add_endpoints(endpoints: Endpoints | None) -> None:
+    for pattern, options in (endpoints or {}).items():
+        if not pattern.startswith(("/", "*")):
+            raise ConfigurationError(f"endpoints: the path {pattern!r} must begin with /")
+        if not isinstance(options, TrackOptions):
+            options = TrackOptions.from_mapping(options, f'endpoints["{pattern}"]')
+        _given.endpoints[pattern] = Endpoint(options, "code", known_secrets=_known_secrets)
+
+
+def _known_secrets() -> Any:
+    return current().known_secrets()
+
+
+def _rebuild(configuration: Configuration, strict: bool) -> None:
+    if strict and configuration.problems:
+        raise ConfigurationError("; ".join(configuration.problems))
+    for problem in configuration.problems:
+        _say_once(logging.ERROR, problem)
+    for warning in configuration.warnings:
+        _say_once(logging.WARNING, warning)
+    endpoints = {}
+    for found in configuration.endpoints:
+        try:
+            endpoint = Endpoint(
+                found.options, found.source, known_secrets=_known_secrets, problem=_verification_problem(found)
+            )
+        except ConfigurationError as error:
+            problem = f"{found.source}, endpoint {found.pattern!r}: {error}"
+            if strict:
+                raise ConfigurationError(problem) from error
+            _say_once(logging.ERROR, problem)
+            options = TrackOptions(found.options.provider, signature_valid=False)
+            endpoint = Endpoint(options, found.source, problem=problem)
+        endpoints[found.pattern] = endpoint
+    endpoints.update(_given.endpoints)
+    replace(
+        Runtime(
+            endpoints,
+            telemetry=Telemetry(_given.tracer_provider, _given.meter_provider),
+            store=_store(_given.store_url or configuration.store_url or "memory://"),
+            detect=configuration.detect if _given.detect is None else _given.detect,
+            on_error=_given.on_error,
+            debug=_given.debug,
+        )
+    )
+
+
+def _verification_problem(found: Any) -> str | None:
+    problem: str | None = found.problem
+    return problem if found.options.signature_valid is False else None
+
+
+def _store(url: str) -> IdempotencyStore:
+    store = _stores.get(url)
+    if store is None:
+        if not url.startswith("memory://"):
+            raise ConfigurationError(f"idempotency_store: {url.split(':')[0]}: is not supported; use memory://")
+        store = _stores[url] = MemoryStore()
+    return store
+
+
+def _fall_back() -> None:
+    """`opentelemetry-instrument` without a configurator leaves a provider that records nothing."""
+    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        _flush_at_exit(None)
+    elif _given.tracer_provider is None:
+        if any(os.environ.get(name) for name in _DESTINATION_VARIABLES):
+            try:
+                init()
+            except ConfigurationError as error:
+                _say_once(logging.ERROR, str(error))
+        else:
+            _say_once(logging.WARNING, _INSTALL_HINT)
+
+
+def _provide(destination: Destination, flush_on_sigterm: bool | None) -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from .export import OutworxSpanProcessor, is_served, outworx_webhook_sampler
+
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        if not isinstance(provider, trace.ProxyTracerProvider):
+            _say_once(
+                logging.WARNING,
+                f"the global tracer provider ({type(provider).__name__}) takes no span processor, so nothing is "
+                "sent to Outworx; add OutworxSpanProcessor where that provider is made",
+            )
+            return
+        ratio = os.environ.get("OTEL_TRACES_SAMPLER_ARG")
+        chosen = None if os.environ.get("OTEL_TRACES_SAMPLER") else outworx_webhook_sampler(ratio)
+        provider = TracerProvider(sampler=chosen)
+        trace.set_tracer_provider(provider)
+    if not is_served(destination):
+        provider.add_span_processor(OutworxSpanProcessor(destination=destination, on_error=_report))
+    _provide_metrics(destination)
+    _flush_at_exit(flush_on_sigterm)
+
+
+def _provide_metrics(destination: Destination) -> None:
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    from .export import OutworxMetricExporter, is_served
+
+    if isinstance(metrics.get_meter_provider(), MeterProvider):
+        if not is_served(destination, "metrics"):
+            # The SDK takes readers only when a MeterProvider is made.
+            logger.debug("the application's MeterProvider is kept; OTEL_METRICS_EXPORTER=outworx adds our metrics")
+        return
+    if is_served(destination, "metrics"):
+        return
+    reader = PeriodicExportingMetricReader(OutworxMetricExporter(destination=destination, on_error=_report))
+    metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
+
+
+def _report(error: OutworxError) -> None:
+    on_error = _given.on_error
+    if on_error is not None:
+        on_error(error)
+
+
+def _flush_at_exit(enabled: bool | None) -> None:
+    from .export import flush_at_exit
+
+    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+        if hasattr(provider, "shutdown"):
+            flush_at_exit(provider, enabled=enabled)
+
+
+def _say_once(level: int, message: str) -> None:
+    if message not in _said:
+        _said.add(message)
+        logger.log(level, "%s", message)
+
+
+def _show_log() -> None:
+    logger.setLevel(logging.INFO)
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+
+
+def _describe(destination: Destination) -> None:
+    for pattern, endpoint in current().endpoints.items():
+        options = endpoint.options
+        logger.info(
+            "endpoint %s: provider=%s from=%s signature=%s idempotency=%s",
+            pattern,
+            options.provider,
+            endpoint.source,
+            "secret set" if options.signature_secret else "custom" if options.verifies else "not verified",
+            "on" if options.idempotency_key else "off",
+        )
+    logger.info("exporting to %s (%s)", destination.endpoint, destination.protocol)

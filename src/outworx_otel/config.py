@@ -1,0 +1,228 @@
+"""What the environment and TOML say: endpoints by path, and a few switches."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from .errors import ConfigurationError
+from .options import TrackOptions, unknown_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+CONFIG_FILE: Final = "OUTWORX_CONFIG_FILE"
+ROUTES: Final = "OUTWORX_ROUTES"
+SECRET_PREFIX: Final = "OUTWORX_SECRET_"
+DETECT: Final = "OUTWORX_DETECT"
+STORE: Final = "OUTWORX_IDEMPOTENCY_STORE"
+_KNOWN_KEYS: Final = ("endpoints", "detect", "idempotency_store")
+
+
+class PathMap(Generic[T]):
+    """Values by path: exact ones by one look-up, `*` patterns by the longest that fits.
+
+    A trailing slash makes no difference, so that `/hooks/github` also covers Django's `/hooks/github/`.
+    """
+
+    def __init__(self, entries: Mapping[str, T]) -> None:
+        self._exact = {_plain(path): value for path, value in entries.items() if "*" not in path}
+        patterns = sorted((path for path in entries if "*" in path), key=len, reverse=True)
+        self._patterns = [(_pattern(path), entries[path]) for path in patterns]
+
+    def find(self, path: str) -> T | None:
+        """The value for `path`, or None."""
+        value = self._exact.get(path)
+        if value is not None:
+            return value
+        if len(path) > 1 and path[-1] == "/":
+            value = self._exact.get(path.rstrip("/"))
+            if value is not None:
+                return value
+        for pattern, candidate in self._patterns:
+            if pattern.fullmatch(path):
+                return candidate
+        return None
+
+    def __bool__(self) -> bool:
+        return bool(self._exact or self._patterns)
+
+
+def _plain(path: str) -> str:
+    return path.rstrip("/") or "/"
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in path.split("*")), re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ConfiguredEndpoint:
+    """One endpoint as it was found.
+
+    Args:
+        pattern: the path, with `*` for any rest.
+        options: what is wanted there.
+        source: where it stands, for people.
+        problem: why it cannot be used as it was meant. Where it was to verify signatures, its deliveries are
+            turned away until this is put right, rather than let in unverified.
+    """
+
+    pattern: str
+    options: TrackOptions
+    source: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that the environment and the file say."""
+
+    endpoints: tuple[ConfiguredEndpoint, ...] = ()
+    detect: bool = True
+    store_url: str | None = None
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def read_configuration(
+    environ: Mapping[str, str] | None = None, directory: Path | None = None
+) -> Configuration:
+    """Reads `OUTWORX_CONFIG_FILE`, else `outworx.toml`, else `[tool.outworx]`, and the variables beside it.
+
+    Nothing is raised: what is wrong stands in `problems`, and in the `problem` of the endpoint it concerns.
+
+    Args:
+        environ: environment variables; None is the process's own.
+        directory: where to look for the file; None is the working directory.
+    """
+    environ = os.environ if environ is None else environ
+    directory = Path.cwd() if directory is None else directory
+    problems: list[str] = []
+    warnings: list[str] = []
+    found: dict[str, ConfiguredEndpoint] = {}
+    table: Mapping[str, Any] = {}
+    for endpoint in _from_routes(environ, problems):
+        found[endpoint.pattern] = endpoint
+    try:
+        where, table = _read_table(environ, directory)
+        for name in table:
+            if name not in _KNOWN_KEYS:
+                problems.append(f"{where}: {unknown_name('key', name, _KNOWN_KEYS)}")
+        for endpoint in _from_table(where, table.get("endpoints", {})):
+            found[endpoint.pattern] = endpoint
+            if "signature_secret" in table["endpoints"][endpoint.pattern]:
+                warnings.append(
+                    f"{where}: the secret of {endpoint.pattern} stands in the file; name an environment variable "
+                    'instead, e.g. signature_secret_env = "STRIPE_WEBHOOK_SECRET"'
+                )
+    except ConfigurationError as error:
+        problems.append(str(error))
+    problems.extend(endpoint.problem for endpoint in found.values() if endpoint.problem is not None)
+    detect = _flag(environ.get(DETECT), table.get("detect", True), problems)
+    store_url = environ.get(STORE) or table.get("idempotency_store")
+    return Configuration(tuple(found.values()), detect, store_url, tuple(problems), tuple(warnings))
+
+
+def _flag(text: str | None, default: Any, problems: list[str]) -> bool:
+    if text is None or not text.strip():
+        return bool(default)
+    word = text.strip().lower()
+    if word not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
+        problems.append(f"{DETECT} must be true or false, not {text!r}")
+        return bool(default)
+    return word in ("true", "1", "yes", "on")
+
+
+def _read_table(environ: Mapping[str, str], directory: Path) -> tuple[str, Mapping[str, Any]]:
+    named = environ.get(CONFIG_FILE)
+    if named:
+        path = Path(named)
+        return path.name, _inner_table(path, _parse(path, f"{CONFIG_FILE}={named}"))
+    path = directory / "outworx.toml"
+    if path.is_file():
+        return path.name, _parse(path, path.name)
+    path = directory / "pyproject.toml"
+    if path.is_file():
+        try:
+            return "pyproject.toml [tool.outworx]", _inner_table(path, _parse(path, path.name))
+        except ConfigurationError:
+            # Somebody else's file: their own tools complain if it is broken.
+            return path.name, {}
+    return "outworx.toml", {}
+
+
+def _inner_table(path: Path, table: Mapping[str, Any]) -> Mapping[str, Any]:
+    if path.name != "pyproject.toml":
+        return table
+    tools = table.get("tool", {})
+    inner = tools.get("outworx", {}) if isinstance(tools, dict) else {}
+    return inner if isinstance(inner, dict) else {}
+
+
+def _parse(path: Path, where: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{where}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{where}: is not valid TOML: {error}") from error
+
+
+def _from_table(where: str, endpoints: Any) -> Iterator[ConfiguredEndpoint]:
+    if not isinstance(endpoints, dict):
+        raise ConfigurationError(f'{where}: endpoints must be tables, e.g. [endpoints."/webhooks/stripe"]')
+    for pattern, table in endpoints.items():
+        here = f'{where}, endpoint "{pattern}"'
+        if not isinstance(table, dict):
+            raise ConfigurationError(f'{here}: must be a table, e.g. {{ provider = "stripe" }}')
+        problem = _path_problem(pattern)
+        if problem is not None:
+            raise ConfigurationError(f"{here}: {problem}")
+        try:
+            yield ConfiguredEndpoint(pattern, TrackOptions.from_mapping(table, here), where)
+        except ConfigurationError as error:
+            yield _broken(pattern, str(table.get("provider") or "unknown"), where, error, table)
+
+
+def _from_routes(environ: Mapping[str, str], problems: list[str]) -> Iterator[ConfiguredEndpoint]:
+    for entry in environ.get(ROUTES, "").split(","):
+        if not entry.strip():
+            continue
+        pattern, _, provider = (part.strip() for part in entry.rpartition("="))
+        if not provider or _path_problem(pattern) is not None:
+            problems.append(
+                f'{ROUTES}: {entry.strip()!r} is no "path=provider", e.g. /webhooks/stripe=stripe,/hooks/*=github'
+            )
+            continue
+        variable = SECRET_PREFIX + re.sub(r"[^A-Z0-9]", "_", provider.upper())
+        secret = environ.get(variable)
+        try:
+            options = TrackOptions(provider, signature_secret=secret)
+        except ConfigurationError:
+            error = ConfigurationError(f"{variable} is set but empty; set it to the signing secret or unset it")
+            yield _broken(pattern, provider, ROUTES, error, {"signature_secret": secret})
+        else:
+            yield ConfiguredEndpoint(pattern, options, ROUTES)
+
+
+def _path_problem(pattern: str) -> str | None:
+    return None if pattern.startswith(("/", "*")) else f"the path {pattern!r} must begin with /"
+
+
+def _broken(
+    pattern: str, provider: str, source: str, error: ConfigurationError, table: Mapping[str, Any]
+) -> ConfiguredEndpoint:
+    # Whoever spoke of a signature, however misspelt, meant deliveries to be verified.
+    verified = any("sig" in name.lower() or "secret" in name.lower() for name in table)
+    options = TrackOptions(provider, signature_valid=False if verified else None)
+    return ConfiguredEndpoint(pattern, options, source, str(error))

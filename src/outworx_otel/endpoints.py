@@ -1,0 +1,281 @@
+"""Endpoints made ready for requests, and what the process has been told as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+from . import signatures
+from .body import FieldPicker
+from .config import PathMap
+from .errors import ConfigurationError, InstrumentationError, OutworxError
+from .idempotency import IdempotencyStore, MemoryStore
+from .options import DEFAULT_METHODS, TrackOptions
+from .redaction import Redactor
+from .telemetry import Telemetry
+
+logger = logging.getLogger("outworx_otel")
+
+Handler = TypeVar("Handler")
+
+MARK: Final = "__outworx_webhook__"
+REJECTED_SPANS_PER_SECOND: Final = 10
+
+
+class Endpoint:
+    """`TrackOptions` with its keys derived, its patterns compiled and its fields resolved, once.
+
+    Args:
+        options: what is wanted.
+        source: where it was said: `"decorator"`, `"code"`, a file's name, a variable's name, `"detection"`.
+        known_secrets: other endpoints' secrets, for the diagnosis of a failed signature.
+        problem: why the endpoint cannot verify as it was meant to; its deliveries then fail with
+            `missing_secret`.
+
+    Raises:
+        ConfigurationError: a secret that is no key for this provider, or a library that is missing.
+    """
+
+    __slots__ = (
+        "_rejections",
+        "detected",
+        "id_header",
+        "methods",
+        "options",
+        "paths",
+        "picker",
+        "picks_id",
+        "picks_type",
+        "problem",
+        "redactor",
+        "source",
+        "type_header",
+        "unsupported",
+        "verifier",
+    )
+
+    def __init__(
+        self,
+        options: TrackOptions,
+        source: str,
+        *,
+        known_secrets: Callable[[], Iterable[signatures.KnownSecret]] | None = None,
+        problem: str | None = None,
+        detected: bool = False,
+    ) -> None:
+        self.options = options
+        self.source = source
+        self.problem = problem
+        self.detected = detected
+        self.methods = frozenset(options.methods)
+        self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
+        self.redactor = Redactor(options.redact)
+        self._rejections = (0, 0)
+        scheme = signatures.scheme_for(options.provider)
+        self.verifier: signatures.Verifier | None = None
+        self.unsupported = False
+        if options.signature_secret is not None:
+            if scheme is None:
+                self.unsupported = True
+                logger.warning(
+                    "%s: no built-in verifier for provider %r, so its signature_secret cannot be checked%s; give "
+                    "a signature_verifier, or register the provider's scheme",
+                    source,
+                    options.provider,
+                    " and every delivery is rejected" if options.reject_invalid_signatures else "",
+                )
+            else:
+                self.verifier = signatures.Verifier(
+                    options.provider,
+                    options.signature_secret,
+                    tolerance=options.signature_tolerance,
+                    known_secrets=known_secrets,
+                )
+        type_path = scheme.event_type if scheme is not None else None
+        if options.event_type_header is not None:
+            type_path = f"header.{options.event_type_header}"
+        elif options.event_type_field is not None:
+            type_path = f"body.{options.event_type_field}"
+        id_path = scheme.event_id if scheme is not None else None
+        self.type_header, type_field = _split(type_path)
+        self.id_header, id_field = _split(id_path)
+        self.picks_type = type_field is not None
+        self.picks_id = id_field is not None
+        fields = tuple(field for field in (type_field, id_field) if field is not None)
+        self.picker = FieldPicker(fields) if fields else None
+
+    @property
+    def admits_by_body(self) -> bool:
+        """Whether the body must be read before the handler may run."""
+        options = self.options
+        return options.verifies or bool(options.idempotency_key)
+
+    def concerns(self, method: str, path: str) -> bool:
+        """Whether an app-wide adapter with these options has business with a request."""
+        return method in self.methods and (self.paths is None or self.paths.find(path) is not None)
+
+    def may_report_rejection(self) -> bool:
+        """False once a second has seen ten rejected deliveries: a flood costs its sender, not our back-end."""
+        second = int(time.monotonic())
+        now, count = self._rejections
+        self._rejections = (second, count + 1 if now == second else 1)
+        return now != second or count < REJECTED_SPANS_PER_SECOND
+
+
+def _split(path: str | None) -> tuple[str | None, str | None]:
+    if not path:
+        return None, None
+    place, _, name = path.partition(".")
+    return (name.lower(), None) if place == "header" else (None, name)
+
+
+class Runtime:
+    """What adapters need at a request: endpoints by path, telemetry, the store.
+
+    Replaced as a whole when the set-up changes; adapters read `current()` at every request, so that import order does
+    not matter.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint] | None = None,
+        *,
+        telemetry: Telemetry | None = None,
+        store: IdempotencyStore | None = None,
+        detect: bool = True,
+        on_error: Callable[[OutworxError], Any] | None = None,
+        debug: bool = False,
+    ) -> None:
+        self.endpoints = dict(endpoints or {})
+        self.telemetry = telemetry or Telemetry()
+        self.store: IdempotencyStore = store or MemoryStore()
+        self.detect = detect
+        self.on_error = on_error
+        self.debug = debug
+        self._by_path = PathMap(self.endpoints)
+        self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
+        self._detected: dict[str, Endpoint] = {}
+        self._said: set[str] = set()
+
+    def find(self, path: str, route: Callable[[], str | None]) -> Endpoint | None:
+        """The endpoint configured for a concrete path, or for its route template."""
+        if not self.endpoints:
+            return None
+        endpoint = self._by_path.find(path)
+        if endpoint is None and self._has_templates:
+            template = route()
+            endpoint = None if template is None else self._by_path.find(template)
+        return endpoint
+
+    def detect_provider(self, method: str, headers: Any) -> Endpoint | None:
+        """The endpoint of an unconfigured route whose headers are unmistakably one provider's."""
+        if not self.detect or method not in DEFAULT_METHODS:
+            return None
+        provider = _detect_in_environ(headers) if isinstance(headers, dict) else signatures.detect(headers)
+        if provider is None:
+            return None
+        endpoint = self._detected.get(provider)
+        if endpoint is None:
+            endpoint = Endpoint(TrackOptions(provider), "detection", detected=True)
+            self._detected[provider] = endpoint
+        return endpoint
+
+    def known_secrets(self) -> Iterable[signatures.KnownSecret]:
+        """Every configured secret with a label that may be shown."""
+        for pattern, endpoint in self.endpoints.items():
+            secret = endpoint.options.signature_secret
+            if secret is not None:
+                for one in [secret] if isinstance(secret, str | bytes) else secret:
+                    yield signatures.KnownSecret(pattern, endpoint.options.provider, one)
+
+    def report(self, error: OutworxError) -> None:
+        """Hands one of our errors to `on_error`, and logs the first of its kind."""
+        kind = f"{type(error).__name__}: {type(error.__cause__).__name__}"
+        level = logging.DEBUG if kind in self._said else logging.ERROR
+        self._said.add(kind)
+        logger.log(level, "%s", error, exc_info=error.__cause__ if self.debug else None)
+        if self.on_error is not None:
+            try:
+                self.on_error(error)
+            except Exception:  # noqa: BLE001  # the application's callback; nothing it does may reach a request
+                logger.exception("on_error raised; the error it was given: %s", error)
+
+    def failed(self, doing: str, cause: BaseException) -> None:
+        """Reports a failure of ours that was caught before it could touch a request."""
+        error = InstrumentationError(f"{doing} failed: {type(cause).__name__}: {cause}")
+        error.__cause__ = cause
+        self.report(error)
+
+
+_ENVIRON_NAMES: Final = {
+    "HTTP_" + name.upper().replace("-", "_"): name
+    for name in signatures.DETECTION_HEADERS
+    if isinstance(name, str)
+}
+
+
+def _detect_in_environ(environ: Mapping[str, Any]) -> str | None:
+    """The same from a WSGI environ, whose names are known beforehand and need not be walked through."""
+    for variable in _ENVIRON_NAMES:
+        if variable in environ:
+            return signatures.detect({found: "" for v, found in _ENVIRON_NAMES.items() if v in environ})
+    return None
+
+
+_current: Runtime | None = None
+
+
+def current() -> Runtime:
+    """The runtime in force."""
+    return _current or replace(Runtime())
+
+
+def replace(runtime: Runtime) -> Runtime:
+    """Puts another runtime in force, for the requests that begin from now on."""
+    global _current
+    _current = runtime
+    return runtime
+
+
+def mark(handler: Handler, endpoint: Endpoint) -> Handler:
+    """Marks a handler (function, view class) with its endpoint, for the adapters to read."""
+    try:
+        setattr(handler, MARK, endpoint)
+    except AttributeError as error:
+        raise ConfigurationError(
+            f"{handler!r} cannot be marked as a webhook; put the decorator on a function or a view class"
+        ) from error
+    return handler
+
+
+def marked(handler: Any, method: str) -> Endpoint | None:
+    """The endpoint a handler was marked with: the function, the view class, or the class's method."""
+    endpoint = getattr(handler, MARK, None)
+    if endpoint is None:
+        owner = getattr(handler, "view_class", None) or (handler if isinstance(handler, type) else None)
+        if owner is None:
+            return marked(handler.func, method) if isinstance(handler, functools.partial) else None
+        endpoint = getattr(getattr(owner, method.lower(), None), MARK, None) or getattr(owner, MARK, None)
+    return endpoint if isinstance(endpoint, Endpoint) else None
+
+
+def webhook(provider: str | TrackOptions, **options: Any) -> Callable[[Handler], Handler]:
+    """Marks a handler (function or view class) as a webhook endpoint; the instrumentors do the rest.
+
+    Args:
+        provider: the provider's name, or complete `TrackOptions`.
+        **options: the other fields of `TrackOptions`.
+
+    Raises:
+        ConfigurationError: an option that is unknown or cannot be used.
+    """
+    if isinstance(provider, TrackOptions):
+        chosen = dataclasses.replace(provider, **options) if options else provider
+    else:
+        chosen = TrackOptions.from_mapping({"provider": provider, **options}, "@webhook")
+    endpoint = Endpoint(chosen, "decorator", known_secrets=lambda: current().known_secrets())
+    return lambda handler: mark(handler, endpoint)

@@ -1,0 +1,31 @@
+"""What plugs into the OpenTelemetry SDK: span processor, exporters, sampler, and delivery at exit."""
+
+from outworx_otel.export.answers import Answer, Verdict
+from outworx_otel.export.destination import DEFAULT_ENDPOINT, DEFAULT_TIMEOUT, Destination
+from outworx_otel.export.events import encode_events, event_of
+from outworx_otel.export.exit import flush_at_exit
+from outworx_otel.export.metrics import OutworxMetricExporter
+from outworx_otel.export.patience import Patience
+from outworx_otel.export.registry import is_served
+from outworx_otel.export.sampler import OutworxWebhookSampler, outworx_webhook_sampler
+from outworx_otel.export.sender import Sender
+from outworx_otel.export.spans import OutworxSpanExporter, OutworxSpanProcessor
+
+__all__ = [
+    "DEFAULT_ENDPOINT",
+    "DEFAULT_TIMEOUT",
+    "Answer",
+    "Destination",
+    "OutworxMetricExporter",
+    "OutworxSpanExporter",
+    "OutworxSpanProcessor",
+    "OutworxWebhookSampler",
+    "Patience",
+    "Sender",
+    "Verdict",
+    "encode_events",
+    "event_of",
+    "flush_at_exit",
+    "is_served",
+    "outworx_webhook_sampler",
+]

@@ -1,0 +1,175 @@
+"""Where telemetry goes: one endpoint, one key, one protocol, validated when it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+import os
+import string
+from collections.abc import Mapping
+from typing import Final, Literal, cast, get_args
+from urllib.parse import urlsplit
+
+from outworx_otel.errors import ConfigurationError
+
+Protocol = Literal["otlp", "events", "auto"]
+
+DEFAULT_ENDPOINT: Final = "https://hooks.outworx.io/api/ingest"
+DEFAULT_TIMEOUT: Final = 3000
+_STANDARD_ENDPOINT: Final = "http://localhost:4318"
+_KEY_VARIABLES: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
+_SIGNAL_PATHS: Final = ("/v1/traces", "/v1/metrics")
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_VISIBLE_ASCII: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+_logger = logging.getLogger("outworx_otel")
+
+
+@dataclasses.dataclass(frozen=True)
+class Destination:
+    """A receiver of telemetry.
+
+    Args:
+        endpoint: base URL. OTLP goes to `{endpoint}/v1/traces` and `{endpoint}/v1/metrics`, the JSON
+            events batch to `{endpoint}` itself.
+        api_key: sent as `Authorization: Bearer`; None sends no Authorization at all.
+        timeout: milliseconds that one attempt may take.
+        protocol: "otlp", "events", or "auto": OTLP until the server says that it knows no OTLP.
+        debug: one log line per delivered batch.
+        standard: the destination is the one that the standard `OTEL_EXPORTER_OTLP_*` variables name,
+            so `OTEL_EXPORTER_OTLP_HEADERS` belong to it. A destination of ours never gets them: they
+            hold another vendor's credentials.
+
+    Raises:
+        ConfigurationError: a value that cannot be used; the message says what to do.
+    """
+
+    endpoint: str = DEFAULT_ENDPOINT
+    api_key: str | None = dataclasses.field(default=None, repr=False)
+    timeout: int = DEFAULT_TIMEOUT
+    protocol: Protocol = "auto"
+    debug: bool = dataclasses.field(default=False, compare=False)
+    standard: bool = False
+    traces_url: str = dataclasses.field(init=False, repr=False)
+    metrics_url: str = dataclasses.field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "endpoint", _clean_endpoint(self.endpoint))
+        if self.api_key is not None:
+            put(self, "api_key", _clean_key(self.api_key))
+        if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float) or self.timeout <= 0:
+            raise ConfigurationError(
+                f"timeout must be a positive number of milliseconds, not {self.timeout!r}"
+            )
+        if self.protocol not in get_args(Protocol):
+            raise ConfigurationError(
+                f"protocol must be 'otlp', 'events' or 'auto', not {self.protocol!r}"
+                " (argument protocol, variable OUTWORX_HOOKS_PROTOCOL)"
+            )
+        for name, path, variable in (
+            ("traces_url", "/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+            ("metrics_url", "/v1/metrics", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
+        ):
+            own = os.environ.get(variable, "").strip() if self.standard else ""
+            put(self, name, _checked_url(own) if own else self.endpoint + path)
+
+    @property
+    def events_url(self) -> str:
+        """Where the JSON events batch is posted."""
+        return self.endpoint
+
+    @property
+    def fingerprint(self) -> str:
+        """Names endpoint and key without revealing the key."""
+        named = "\0".join((self.endpoint, self.traces_url, self.api_key or ""))
+        return hashlib.sha256(named.encode()).hexdigest()
+
+    @classmethod
+    def from_environment(
+        cls,
+        api_key: str | None = None,
+        endpoint: str | None = None,
+        *,
+        timeout: int | None = None,
+        protocol: str | None = None,
+        debug: bool | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Destination:
+        """Fill in what was not given from `OUTWORX_HOOKS_*`; explicit arguments win.
+
+        With neither key nor endpoint the standard OpenTelemetry variables decide. An empty variable
+        counts as an unset one, as everywhere in OpenTelemetry; an empty argument is an error.
+
+        Raises:
+            ConfigurationError: a value that cannot be used.
+        """
+        env = os.environ if environ is None else environ
+        if api_key is None:
+            api_key = next((env[name] for name in _KEY_VARIABLES if env.get(name)), None)
+        if endpoint is None:
+            endpoint = env.get("OUTWORX_HOOKS_ENDPOINT", "").strip() or None
+        if protocol is None:
+            protocol = env.get("OUTWORX_HOOKS_PROTOCOL", "").strip().lower() or None
+        if debug is None:
+            debug = env.get("OUTWORX_HOOKS_DEBUG", "").strip().lower() in _TRUE
+        standard_endpoint = env.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or _STANDARD_ENDPOINT
+        standard = api_key is None and endpoint is None
+        if endpoint is None:
+            endpoint = standard_endpoint if standard else DEFAULT_ENDPOINT
+        return cls(
+            endpoint=endpoint,
+            api_key=api_key,
+            timeout=DEFAULT_TIMEOUT if timeout is None else timeout,
+            protocol=cast("Protocol", protocol or ("otlp" if standard else "auto")),
+            debug=debug,
+            standard=standard,
+        )
+
+
+def _clean_key(key: str) -> str:
+    if not isinstance(key, str):
+        raise ConfigurationError(f"api_key must be a string, not {type(key).__name__}")
+    stripped = key.strip()
+    while len(stripped) >= 2 and stripped[0] == stripped[-1] and stripped[0] in "\"'":
+        stripped = stripped[1:-1].strip()
+    if not stripped:
+        raise ConfigurationError(
+            "api_key is empty: pass the key of your project or set OUTWORX_HOOKS_API_KEY;"
+            " leave both out to send telemetry where the OTEL_EXPORTER_OTLP_* variables say"
+        )
+    # The key itself never appears in a message: it ends up in logs.
+    if not _VISIBLE_ASCII.issuperset(stripped):
+        raise ConfigurationError(
+            "api_key contains white space, a control or a non-ASCII character and cannot be sent in a"
+            " header: copy the key again, without line breaks or typographic characters"
+        )
+    if stripped != key:
+        _logger.warning("api_key: white space or quotes round it were stripped; check where it is set")
+    return stripped
+
+
+def _clean_endpoint(endpoint: str) -> str:
+    url = _checked_url(endpoint).rstrip("/")
+    for path in _SIGNAL_PATHS:
+        if url.endswith(path):
+            _logger.warning("endpoint: %s is added per signal and was taken off; give the base URL", path)
+            url = url.removesuffix(path)
+    return url
+
+
+def _checked_url(url: str) -> str:
+    cleaned = url.strip() if isinstance(url, str) else ""
+    try:
+        parts = urlsplit(cleaned)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or not cleaned.isascii() or any(c.isspace() or not c.isprintable() for c in cleaned):
+        raise ConfigurationError(f"endpoint must be an http:// or https:// URL such as {DEFAULT_ENDPOINT}")
+    if "@" in parts.netloc:
+        raise ConfigurationError("endpoint must not contain a user name or password: pass the key as api_key")
+    if parts.query or parts.fragment:
+        raise ConfigurationError("endpoint must not have a query or a fragment: paths are added to it")
+    return cleaned

@@ -1,0 +1,290 @@
+"""A bounded queue with one worker thread that delivers what is put into it, and keeps it while it cannot."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import logging
+import math
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final, Generic, Literal, Protocol, TypeVar
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from outworx_otel.export import living
+from outworx_otel.export.answers import Answer, Verdict
+from outworx_otel.export.patience import Patience
+from outworx_otel.export.report import Report
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+EXIT_TIMEOUT: Final = 5.0
+_logger = logging.getLogger("outworx_otel")
+
+
+class Courier(Protocol[T_contra]):
+    """Makes one attempt to deliver a batch."""
+
+    def send(self, items: Sequence[T_contra], timeout: float | None) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Bounds of queue and batch in items and estimated bytes; `delay` gathers a batch, in seconds."""
+
+    queue_items: int = 2048
+    queue_bytes: int = 16 * 1024 * 1024
+    batch_items: int = 512
+    batch_bytes: int = 4 * 1024 * 1024
+    delay: float = 1.0
+
+
+class _Waiter:
+    """Somebody who waits until everything put before `goal` is settled."""
+
+    def __init__(self, goal: int, patient: bool) -> None:
+        self.goal, self.patient, self.reached = goal, patient, False
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+
+class Outbox(Generic[T]):
+    """Takes items without blocking; a daemon thread, started with the first item, sends them.
+
+    The SDK's BatchSpanProcessor is not used below because its queue is bounded by count alone and drops
+    unseen, its `force_flush` ignores the time-out, its shutdown has none before SDK 1.35, and nobody
+    outside can wake it.
+
+    SIGTERM may interrupt the main thread inside `put` while other threads must finish the delivery
+    (see `exit.py`). So the worker takes no lock that `put` takes: it shares a deque with the producers,
+    keeps its own counters, and is woken through a SimpleQueue, whose `put` is re-entrant.
+    """
+
+    def __init__(self, courier: Courier[T], report: Report, limits: Limits, patience: Patience) -> None:
+        self._courier, self._report, self._limits, self._patience = courier, report, limits, patience
+        self._closing = False
+        self._give_up_at = math.inf
+        self.reset()
+        living.watch(self)
+
+    def reset(self) -> None:
+        """Begin anew, empty and without a thread: what a child does after a fork."""
+        # RLock: the garbage collector may end a span inside `put`.
+        self._lock = threading.RLock()
+        self._queue: collections.deque[tuple[T, int]] = collections.deque()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._waiters: collections.deque[_Waiter] = collections.deque()
+        self._thread: threading.Thread | None = None
+        self._state: Literal["idle", "gathering", "sending"] = "idle"
+        self._added = self._added_bytes = self._refused = 0  # producers, under the lock
+        self._settled = self._taken_bytes = self._refused_said = 0  # worker alone
+        self._key_pause_until = 0.0
+        self._troubled = False
+        self._report.restart()
+        if not self._closing:
+            self._give_up_at = math.inf
+
+    def put(self, item: T, size: int) -> bool:
+        """Queue an item of about `size` bytes; False if it was refused, which is counted and said."""
+        limits = self._limits
+        with self._lock:
+            waiting = self._added_bytes - self._taken_bytes
+            if (
+                self._closing
+                or len(self._queue) >= limits.queue_items
+                or (waiting and waiting + size > limits.queue_bytes)
+            ):
+                self._refused += 1
+                return False
+            self._queue.append((item, size))
+            self._added += 1
+            self._added_bytes += size
+            if self._thread is None:
+                self._start()
+        if self._state == "idle" or (self._state == "gathering" and self._batch_is_full()):
+            self._nudge()
+        return True
+
+    def flush(self, timeout: float, *, patient: bool = True) -> bool:
+        """Wait until what was put before is delivered or dropped; False if it is not in time.
+
+        With `patient=False` it also returns as soon as the receiver is in trouble and items are kept.
+        """
+        waiter = _Waiter(self._added, patient)
+        if self._settled >= waiter.goal:
+            return True
+        if self._thread is None or self._is_hopeless(waiter):
+            return False
+        self._waiters.append(waiter)
+        self._nudge()
+        return waiter.gate.acquire(timeout=max(timeout, 0.0)) and waiter.reached
+
+    def give_up_after(self, seconds: float) -> None:
+        """Retry no longer than this from now on: the process is about to end."""
+        self._give_up_at = min(self._give_up_at, time.monotonic() + seconds)
+        self._nudge()
+
+    def close(self, timeout: float = EXIT_TIMEOUT) -> None:
+        """Send what is queued, for at most `timeout` seconds; what then is left is counted and said."""
+        if self._closing:
+            return
+        self.give_up_after(timeout)
+        self._closing = True
+        self._nudge()
+        thread = self._thread
+        if thread is None or thread.ident is None:
+            # Nothing was put, it is too late for a thread, or SIGTERM came just as it was started.
+            self._work()
+        elif thread is not threading.current_thread():
+            thread.join(max(self._give_up_at - time.monotonic(), 0.0) + 0.5)
+        self._say_refused()
+        if thread is not None and thread.is_alive():
+            self._report.dropped(self._added - self._settled, "still under way as the process ended")
+        else:
+            self._courier.close()
+        self._report.say_drops()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name="OutworxOutbox", daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            # Interpreter shutdown (3.12+), or a system out of threads: `close` sends from its own thread.
+            self._thread = None
+
+    def _nudge(self) -> None:
+        if self._wake.empty():
+            self._wake.put(None)
+
+    def _batch_is_full(self) -> bool:
+        waiting = self._added_bytes - self._taken_bytes
+        return len(self._queue) >= self._limits.batch_items or waiting >= self._limits.batch_bytes
+
+    def _work(self) -> None:
+        with suppress_instrumentation():
+            while self._queue or not self._closing:
+                self._gather()
+                self._state = "sending"
+                # What comes in meanwhile is gathered anew, else a busy service would send it in crumbs.
+                last = self._settled + len(self._queue)
+                while self._queue and self._settled < last:
+                    self._settle(self._next_batch())
+                    self._release_waiters()
+                self._release_waiters()
+                self._say_refused()
+                self._report.say_drops(if_due=True)
+        self._release_waiters()
+
+    def _gather(self) -> None:
+        self._state = "idle"
+        if not (self._queue or self._waiters or self._closing):
+            self._wake.get()
+        self._state = "gathering"
+        until = time.monotonic() + self._limits.delay
+        while self._queue and not (self._waiters or self._ending() or self._batch_is_full()):
+            remaining = until - time.monotonic()
+            if remaining <= 0:
+                break
+            self._pause(remaining)
+
+    def _ending(self) -> bool:
+        return self._give_up_at < math.inf
+
+    def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._wake.get(timeout=seconds)
+
+    def _next_batch(self) -> list[T]:
+        batch: list[T] = []
+        size = 0
+        while self._queue and len(batch) < self._limits.batch_items:
+            if batch and size + self._queue[0][1] > self._limits.batch_bytes:
+                break
+            item, item_size = self._queue.popleft()
+            batch.append(item)
+            size += item_size
+        self._taken_bytes += size
+        return batch
+
+    def _settle(self, batch: list[T]) -> None:
+        try:
+            self._deliver(batch)
+        except Exception:
+            _logger.exception("exporting failed unexpectedly")
+            self._report.dropped(len(batch), "an internal error")
+        finally:
+            self._settled += len(batch)
+
+    def _deliver(self, batch: Sequence[T]) -> None:
+        started, attempt = time.monotonic(), 0
+        while True:
+            if not self._ending():
+                self._sleep_until(self._key_pause_until)
+            now = time.monotonic()
+            left = self._give_up_at - now
+            if left <= 0 or now < self._key_pause_until:
+                paused = now < self._key_pause_until
+                self._report.dropped(
+                    len(batch), "the key is rejected" if paused else "the process ended first"
+                )
+                return
+            answer = self._courier.send(batch, None if left == math.inf else left)
+            attempt += 1
+            if answer.verdict is Verdict.DELIVERED:
+                self._troubled, self._key_pause_until = False, 0.0
+                self._report.delivered(len(batch), answer.detail, answer.rejected)
+                return
+            if answer.verdict is Verdict.SPLIT and len(batch) > 1:
+                middle = len(batch) // 2
+                self._deliver(batch[:middle])
+                self._deliver(batch[middle:])
+                return
+            wait = self._patience.wait(answer, attempt, time.monotonic() - started)
+            if self._ending():
+                wait = self._patience.wait_at_exit(answer, self._give_up_at - time.monotonic())
+            if answer.verdict is Verdict.KEY_REJECTED:
+                self._key_pause_until = time.monotonic() + self._patience.key_pause
+                self._report.key_rejected(answer.detail, self._patience.key_pause)
+            elif wait is not None:
+                self._report.trouble(answer.detail, self._patience.keep)
+            if wait is None:
+                self._report.dropped(len(batch), answer.detail)
+                return
+            self._troubled = True
+            self._release_waiters()
+            self._say_refused()
+            self._sleep_until(time.monotonic() + wait)
+
+    def _sleep_until(self, when: float) -> None:
+        # The end of the process cuts the sleep short, once: the receiver may be back, and time is short.
+        ending = self._ending()
+        while (remaining := min(when, self._give_up_at) - time.monotonic()) > 0:
+            self._pause(remaining)
+            self._release_waiters()
+            if self._ending() and not ending:
+                return
+
+    def _is_hopeless(self, waiter: _Waiter) -> bool:
+        return self._key_pause_until > time.monotonic() or (self._troubled and not waiter.patient)
+
+    def _release_waiters(self) -> None:
+        for _ in range(len(self._waiters)):
+            waiter = self._waiters.popleft()
+            waiter.reached = self._settled >= waiter.goal
+            if waiter.reached or self._is_hopeless(waiter):
+                waiter.gate.release()
+            else:
+                self._waiters.append(waiter)
+
+    def _say_refused(self) -> None:
+        refused, self._refused_said = self._refused - self._refused_said, self._refused
+        why = "the queue is full" if not self._closing else "the queue is full or was shut down"
+        self._report.dropped(refused, why)

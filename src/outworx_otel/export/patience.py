@@ -1,0 +1,49 @@
+"""How long a batch is kept and when it is tried again: the retention policy, without any I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+from outworx_otel.export.answers import Answer, Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Patience:
+    """All times in seconds.
+
+    Args:
+        keep: how long a batch is kept after its first attempt failed for a passing reason.
+        first_wait: the first back-off; it doubles up to `longest_wait`, less a random part, so that
+            workers that lost the same receiver do not all come back at the same instant.
+        longest_wait: the longest back-off.
+        key_pause: how long nothing at all is sent after the key was rejected.
+        key_attempts: attempts of one batch against a rejected key.
+    """
+
+    keep: float = 60.0
+    first_wait: float = 0.5
+    longest_wait: float = 5.0
+    key_pause: float = 60.0
+    key_attempts: int = 5
+
+    def wait(self, answer: Answer, attempt: int, elapsed: float) -> float | None:
+        """Seconds until the next attempt after the `attempt`-th (from 1) failed; None: drop the batch."""
+        if answer.verdict is Verdict.KEY_REJECTED:
+            return self.key_pause if attempt < self.key_attempts else None
+        if answer.verdict is not Verdict.PASSING or elapsed >= self.keep:
+            return None
+        if answer.retry_after is not None:
+            wait = answer.retry_after
+        else:
+            wait = min(self.first_wait * 2 ** min(attempt - 1, 16), self.longest_wait)
+            wait *= random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
+        # The last attempt is made as the time runs out, not given away.
+        return min(wait, max(self.keep - elapsed, 0.05))
+
+    def wait_at_exit(self, answer: Answer, left: float) -> float | None:
+        """The same when the process ends in `left` seconds: short waits, and no last round of pleading."""
+        if answer.verdict is not Verdict.PASSING:
+            return None
+        wait = self.first_wait if answer.retry_after is None else answer.retry_after
+        return wait if wait < left else None

@@ -1,0 +1,115 @@
+"""What the exporter says: each kind of trouble once, every loss with its count, never in a flood."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from outworx_otel.errors import ExportError, OutworxError
+
+if TYPE_CHECKING:
+    from outworx_otel.export.destination import Destination
+
+OnError = Callable[[OutworxError], object]
+
+_SAY_DROPS_EVERY: Final = 30.0
+
+_logger = logging.getLogger("outworx_otel")
+# Spans and metrics of one destination share the key: what is wrong with it is said for both at once.
+_said: set[str] = set()
+
+
+class Report:
+    """Logs and calls `on_error` for one outbox; only its worker thread talks through it.
+
+    Args:
+        destination: where the telemetry goes; its key is never written.
+        noun: what is lost when something is lost, for example "spans".
+        on_error: gets one `ExportError` per thing said; what it raises is logged and swallowed.
+    """
+
+    def __init__(self, destination: Destination, noun: str, on_error: OnError | None = None) -> None:
+        self._endpoint = destination.endpoint
+        self._fingerprint = destination.fingerprint
+        self._debug = destination.debug
+        self._noun = noun
+        self._on_error = on_error
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was counted: a forked child does not speak for its parent."""
+        self._dropped: dict[str, int] = {}
+        self._next_drop_line = 0.0
+        self._in_trouble = False
+        self.total_dropped = 0
+
+    def delivered(self, count: int, detail: str, rejected: int) -> None:
+        """A batch arrived; the receiver may have rejected a part of it (OTLP partial success)."""
+        self.forget("key")
+        if self._in_trouble:
+            self._in_trouble = False
+            _logger.warning("%s answers again: %s are delivered", self._endpoint, self._noun)
+        if rejected:
+            self.dropped(rejected, f"rejected by the receiver: {detail or 'no reason given'}")
+        elif detail:
+            self.once("partial", f"{self._endpoint} accepted the {self._noun} with a warning: {detail}")
+        if self._debug:
+            _logger.info("delivered %d %s to %s", count - rejected, self._noun, self._endpoint)
+
+    def trouble(self, detail: str, kept_for: float) -> None:
+        """A passing failure; said when it begins, not at every attempt."""
+        if not self._in_trouble:
+            self._in_trouble = True
+            self.say(
+                f"cannot deliver {self._noun} to {self._endpoint} ({detail});"
+                f" they are kept and tried again for up to {kept_for:.0f} s"
+            )
+
+    def key_rejected(self, detail: str, pause: float) -> None:
+        """The receiver does not accept the key."""
+        self.once(
+            "key",
+            f"the API key was rejected ({detail}): check OUTWORX_HOOKS_API_KEY or init(api_key=...), and that"
+            f" the key belongs to {self._endpoint}; tried again every {pause:.0f} s until then",
+        )
+
+    def dropped(self, count: int, why: str) -> None:
+        """Count a loss; it is said at once, or with the next line if one was just written."""
+        if count > 0:
+            self.total_dropped += count
+            self._dropped[why] = self._dropped.get(why, 0) + count
+            if time.monotonic() >= self._next_drop_line:
+                self.say_drops()
+
+    def say_drops(self, *, if_due: bool = False) -> None:
+        """Write what was counted since the last line."""
+        now = time.monotonic()
+        if not self._dropped or (if_due and now < self._next_drop_line):
+            return
+        losses, self._dropped = self._dropped, {}
+        self._next_drop_line = now + _SAY_DROPS_EVERY
+        parts = "; ".join(f"{count} ({why})" for why, count in losses.items())
+        self.say(f"dropped {self._noun} for {self._endpoint}: {parts}")
+
+    def once(self, topic: str, message: str) -> None:
+        """Say something about this destination a single time."""
+        name = f"{self._fingerprint}:{topic}"
+        if name not in _said:
+            _said.add(name)
+            self.say(message)
+
+    def forget(self, topic: str) -> None:
+        """Let `once` speak about a topic again."""
+        _said.discard(f"{self._fingerprint}:{topic}")
+
+    def say(self, message: str) -> None:
+        """Log a warning and hand it to `on_error`."""
+        _logger.warning("%s", message)
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(ExportError(message))
+        except Exception:
+            _logger.exception("on_error raised; the exception is ignored")

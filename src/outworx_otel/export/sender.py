@@ -1,0 +1,154 @@
+"""One HTTP client per process: posts a body, says what the answer means."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final, Literal
+
+from opentelemetry.util.re import parse_env_headers
+
+from outworx_otel.export.answers import (
+    Answer,
+    Verdict,
+    judge,
+    partial_success,
+    printable,
+    retry_after_seconds,
+)
+from outworx_otel.version import __version__
+
+if TYPE_CHECKING:
+    import requests
+
+    from outworx_otel.export.destination import Destination
+
+Signal = Literal["traces", "metrics"]
+
+_MAX_ANSWER: Final = 64 * 1024
+_MIN_TIMEOUT: Final = 0.05
+
+
+class Sender:
+    """Posts to one destination. Used by one thread at a time.
+
+    `requests` is imported when the first sender is made, not with the package: an application that
+    exports nothing does not pay for it, and a thread at interpreter exit cannot import any more.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        import requests
+
+        self._requests = requests
+        self._destination = destination
+        self._session: requests.Session | None = None
+        self._pid = 0
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        content_type: str,
+        *,
+        signal: Signal = "traces",
+        encoding: str | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Make one attempt of at most `timeout` seconds (the destination's own when None)."""
+        bound = self._destination.timeout / 1000
+        bound = bound if timeout is None else max(min(bound, timeout), _MIN_TIMEOUT)
+        headers = self._headers(signal, content_type, encoding)
+        verify, cert = _tls(signal)
+        try:
+            response = self._session_of_this_process().post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=bound,
+                allow_redirects=False,
+                auth=_set_no_other_credentials,
+                verify=verify,
+                cert=cert,
+                stream=True,
+            )
+            with response:
+                content = _bounded_content(response, bound)
+        except (self._requests.RequestException, OSError, ValueError) as exc:
+            # A connection that could not be made, broke, or took too long.
+            return Answer(Verdict.PASSING, self._plain(f"{type(exc).__name__}: {exc}"))
+        return self._read(response, content, signal)
+
+    def _read(self, response: requests.Response, content: bytes, signal: Signal) -> Answer:
+        verdict = judge(response.status_code)
+        media = response.headers.get("content-type", "").lower()
+        if verdict is Verdict.DELIVERED:
+            rejected, reason = partial_success(content, media, signal)
+            return Answer(verdict, self._plain(reason), rejected=rejected)
+        detail = f"HTTP {response.status_code} from {response.url}"
+        if 300 <= response.status_code < 400:
+            target = response.headers.get("location", "elsewhere")
+            detail += f", a redirect to {target}: it is not followed; set the endpoint to where it leads"
+        elif content and ("json" in media or media.startswith("text/plain")):
+            detail += f": {content.decode('utf-8', 'replace')}"
+        return Answer(verdict, self._plain(detail), retry_after_seconds(response.headers.get("retry-after")))
+
+    def _headers(self, signal: Signal, content_type: str, encoding: str | None) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        if _takes_standard_headers(self._destination):
+            own = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_HEADERS", "")
+            headers.update(
+                parse_env_headers(own or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""), liberal=True)
+            )
+        headers["user-agent"] = f"outworx-otel/{__version__}"
+        headers["content-type"] = content_type
+        if encoding:
+            headers["content-encoding"] = encoding
+        if self._destination.api_key:
+            headers["authorization"] = f"Bearer {self._destination.api_key}"
+        return headers
+
+    def _session_of_this_process(self) -> requests.Session:
+        # A fork must not write into its parent's sockets. The old session is left to the garbage
+        # collector: closing it would end the parent's TLS connection.
+        if self._session is None or self._pid != os.getpid():
+            self._session = self._requests.Session()
+            self._pid = os.getpid()
+        return self._session
+
+    def _plain(self, text: str) -> str:
+        return printable(text, self._destination.api_key)
+
+    def close(self) -> None:
+        """Close the sockets that this process opened."""
+        if self._session is not None and self._pid == os.getpid():
+            self._session.close()
+        self._session = None
+
+
+def _set_no_other_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    # Without an `auth` of its own, requests replaces our Authorization by what ~/.netrc holds.
+    return request
+
+
+def _takes_standard_headers(destination: Destination) -> bool:
+    standard = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip().rstrip("/")
+    return destination.standard or bool(standard and standard == destination.endpoint)
+
+
+def _tls(signal: Signal) -> tuple[bool | str, str | tuple[str, str] | None]:
+    def setting(name: str) -> str | None:
+        own = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}")
+        return own or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}") or None
+
+    certificate, key = setting("CLIENT_CERTIFICATE"), setting("CLIENT_KEY")
+    return setting("CERTIFICATE") or True, (certificate, key) if certificate and key else certificate
+
+
+def _bounded_content(response: requests.Response, seconds: float) -> bytes:
+    content = bytearray()
+    until = time.monotonic() + seconds
+    for chunk in response.iter_content(8192):
+        content += chunk
+        if len(content) >= _MAX_ANSWER or time.monotonic() > until:
+            break
+    return bytes(content[:_MAX_ANSWER])

@@ -1,0 +1,74 @@
+"""One flow, two drivers: a generator yields what has to be waited for, and is told what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Flow = Generator[Any, Any, T]
+
+
+def run_sync(flow: Flow[T]) -> T:
+    """Drives a flow from a thread that may block; what it yields is run to its end before it goes on."""
+    try:
+        step = next(flow)
+        while True:
+            try:
+                result = _wait(step) if inspect.isawaitable(step) else step
+            except BaseException as error:  # noqa: BLE001  # it belongs to the flow, which decides
+                step = flow.throw(error)
+            else:
+                step = flow.send(result)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+
+
+async def run_async(flow: Flow[T]) -> T:
+    """Drives a flow on an event loop, asyncio's or trio's."""
+    try:
+        step = next(flow)
+        while True:
+            try:
+                result = await step if inspect.isawaitable(step) else step
+            except BaseException as error:  # noqa: BLE001  # it belongs to the flow, which decides
+                step = flow.throw(error)
+            else:
+                step = flow.send(result)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+
+
+def _wait(awaitable: Awaitable[Any]) -> Any:
+    async def wait() -> Any:
+        return await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(wait())
+    # This thread has a loop that is running right now: another one must wait for us.
+    return _in_thread(lambda: asyncio.run(wait()))
+
+
+def _in_thread(work: Callable[[], Any]) -> Any:
+    outcome: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # noqa: BLE001  # carried over to the thread that waits
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="outworx-await", daemon=True)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]

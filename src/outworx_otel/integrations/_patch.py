@@ -1,0 +1,46 @@
+"""One wrapt patch of a class's method, applied once and taken out again cleanly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import wrapt
+
+Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+class Patch:
+    """A wrapper round `owner.name`.
+
+    Args:
+        owner: the class that defines the method.
+        name: the method's name.
+        wrapper: `(wrapped, instance, args, kwargs)`, as wrapt calls it.
+    """
+
+    def __init__(self, owner: type[Any], name: str, wrapper: Wrapper) -> None:
+        self._owner = owner
+        self._name = name
+        self._wrapper = wrapper
+        self._applied: Any = None
+        self._active = False
+
+    def apply(self) -> None:
+        """Puts the wrapper in place; a second call changes nothing."""
+        self._active = True
+        if self._applied is None:
+            wrapt.wrap_function_wrapper(self._owner, self._name, self._call)
+            self._applied = self._owner.__dict__[self._name]
+
+    def remove(self) -> None:
+        """Takes the wrapper out. Where somebody wrapped it in turn, it stays and passes calls through."""
+        self._active = False
+        if self._applied is not None and self._owner.__dict__.get(self._name) is self._applied:
+            setattr(self._owner, self._name, self._applied.__wrapped__)
+            self._applied = None
+
+    def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self._active:
+            return wrapped(*args, **kwargs)
+        return self._wrapper(wrapped, instance, args, kwargs)

@@ -1,0 +1,329 @@
+"""ASGI: the exchange that every ASGI framework's adapter drives, and the middleware to mount by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from ..delivery import MAX_STORED_BODY, BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
+from ..endpoints import Endpoint, Runtime, current
+from ..flow import run_async, run_sync
+from ..headers import Headers
+from ..options import TrackOptions
+from ..track import set_current
+from ._gate import select
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+UNDER_WAY: Final = "outworx_otel.delivery"
+
+
+class Exchange:
+    """One delivery over ASGI: reads ahead what must be verified, tees the rest, settles on the last byte.
+
+    Args:
+        endpoint: what is wanted.
+        scope, receive, send: as ASGI gives them.
+        route: the route's template, where there is one.
+    """
+
+    def __init__(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, route: str | None) -> None:
+        self.start_ns = time.time_ns()
+        self.endpoint = endpoint
+        self.scope = scope
+        self.route = route
+        self.runtime: Runtime = current()
+        self.upstream = receive
+        self._send = send
+        self.headers = Headers(scope.get("headers") or ())
+        self._seen: list[Message] = []
+        self._replayed = 0
+        self._parts: list[bytes] | None = [] if endpoint.picker or endpoint.options.capture_body else None
+        self._size = 0
+        self.status: int | None = None
+        self._answer_headers: Iterable[tuple[bytes, bytes]] = ()
+        options = endpoint.options
+        self._kept: list[bytes] | None = [] if options.capture_body or options.idempotency_key else None
+        self._kept_size = 0
+        self.end_ns: int | None = None
+        self.delivery: Delivery | None = None
+
+    async def run(self, app: ASGIApp, drain: Callable[[Exchange], Awaitable[None]] | None = None) -> None:
+        """Verifies, runs `app`, settles and reports.
+
+        Args:
+            app: the handler, as an ASGI application.
+            drain: reads the body ahead in a framework's own way; None is `read_ahead`.
+        """
+        body, problem = None, None
+        if self.endpoint.admits_by_body:
+            try:
+                await (drain(self) if drain is not None else self.read_ahead(self.upstream))
+            except BaseException as error:
+                run_sync(self._open(None, "too_large" if _status_of(error) == 413 else "incomplete").admit())
+                await self._end(error)
+                raise
+            if self.status is not None:  # a limit of the framework's own has answered
+                run_sync(self._open(None, "too_large").admit())
+                await self._end(None)
+                return
+            body, problem = self._drained()
+        delivery = self._open(body, problem)
+        decision = await run_async(delivery.admit())
+        if isinstance(decision, Respond):
+            await self._respond(decision)
+            delivery.finish()
+            return
+        await self._handle(app, delivery)
+
+    def _open(self, body: bytes | None, problem: BodyProblem | None) -> Delivery:
+        size = self.headers.get("content-length", "")
+        self.delivery = Delivery(
+            self.endpoint,
+            InboundRequest(
+                method=self.scope.get("method", ""),
+                path=self.scope.get("path", ""),
+                route=self.route,
+                headers=self.headers,
+                body=body,
+                body_size=int(size) if size.isascii() and size.isdecimal() else None,
+                url=self._url,
+                native=self._native,
+                body_problem=problem,
+                problem_hint=None if problem is None else _HINTS[problem],
+            ),
+            self.runtime,
+            self.start_ns,
+        )
+        return self.delivery
+
+    # -- the request ---------------------------------------------------------------------------------------
+
+    async def read_ahead(self, receive: Receive) -> None:
+        """Reads the whole body, up to the cap, so that it can be verified and then replayed."""
+        if not self._announces_body():
+            return
+        size = 0
+        while True:
+            message = await receive()
+            self._seen.append(message)
+            if message["type"] != "http.request":
+                return
+            size += len(message.get("body", b""))
+            if not message.get("more_body", False) or size > self.endpoint.options.max_body_size:
+                return
+
+    def _announces_body(self) -> bool:
+        length = self.headers.get("content-length")
+        if length is None:
+            # HTTP/2 and 3 need neither header.
+            return "transfer-encoding" in self.headers or not self.scope.get("http_version", "1.1").startswith("1")
+        if length.isdecimal() and int(length) > self.endpoint.options.max_body_size:
+            self._size = int(length)
+            return False
+        return length.strip() != "0"
+
+    def _drained(self) -> tuple[bytes | None, BodyProblem | None]:
+        body = b"".join([message.get("body", b"") for message in self._seen])
+        if max(len(body), self._size) > self.endpoint.options.max_body_size:
+            return None, "too_large"
+        if self._seen and (self._seen[-1]["type"] != "http.request" or self._seen[-1].get("more_body", False)):
+            return None, "incomplete"
+        return body, None
+
+    async def receive(self) -> Message:
+        """What was read ahead, then whatever comes, so that disconnects still arrive."""
+        if self._replayed < len(self._seen):
+            self._replayed += 1
+            return self._seen[self._replayed - 1]
+        message = await self.upstream()
+        if self._parts is not None and not self._seen and message["type"] == "http.request":
+            part = message.get("body", b"")
+            self._size += len(part)
+            if self._size > self.endpoint.options.max_body_size:
+                self._parts = None
+            else:
+                self._parts.append(part)
+                if not message.get("more_body", False) and self.delivery is not None:
+                    self.delivery.body_was_read(b"".join(self._parts))
+                    self._parts = None
+        return message
+
+    def _url(self) -> str:
+        host = self.headers.get("host")
+        if host is None:
+            host = "{}:{}".format(*(self.scope.get("server") or ("localhost", 80)))
+        query = self.scope.get("query_string", b"").decode("latin-1")
+        raw_path = self.scope.get("raw_path")
+        path = raw_path.decode("latin-1") if raw_path else self.scope.get("path", "")
+        return f"{self.scope.get('scheme', 'http')}://{host}{path}{'?' + query if query else ''}"
+
+    def _native(self) -> Any:
+        try:
+            from starlette.requests import Request
+        except ImportError:
+            return self.scope
+        waiting = list(self._seen)
+
+        async def replay() -> Message:
+            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+        return Request(self.scope, replay)
+
+    # -- the answer ----------------------------------------------------------------------------------------
+
+    async def _respond(self, answer: Respond) -> None:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": answer.body})
+
+    async def _handle(self, app: ASGIApp, delivery: Delivery) -> None:
+        self.scope[UNDER_WAY] = delivery
+        _expose(self.scope, delivery)
+        forget = set_current(delivery.track)
+        token = otel_context.attach(trace.set_span_in_context(delivery.span)) if delivery.span else None
+        try:
+            await app(self.scope, self.receive, self.send)
+        except BaseException as error:
+            await self._end(error)
+            raise
+        else:
+            await self._end(None)
+        finally:
+            if token is not None:
+                otel_context.detach(token)
+            forget()
+
+    async def send(self, message: Message) -> None:
+        """Passes the answer on, and settles before its last byte when all is known by then."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message["status"]
+            self._answer_headers = message.get("headers", ())
+        elif kind == "http.response.body" or kind == "http.response.pathsend":
+            last = kind == "http.response.pathsend" or not message.get("more_body", False)
+            self._keep(message, last)
+            if last and self.end_ns is None:
+                await self._answered(message)
+                return
+        await self._send(message)
+
+    def _keep(self, message: Message, last: bool) -> None:
+        """Collects the answer's body, unless it is streamed (no announced length) or over the cap."""
+        if self._kept is None:
+            return
+        part = message.get("body", b"")
+        self._kept_size += len(part)
+        streamed = not last and not any(name.lower() == b"content-length" for name, _ in self._answer_headers)
+        if "path" in message or streamed or self._kept_size > MAX_STORED_BODY:
+            self._kept = None
+        else:
+            self._kept.append(part)
+
+    async def _answered(self, message: Message) -> None:
+        delivery = self.delivery
+        settles = delivery is not None and self.status is not None and delivery.knows_all(self.status)
+        if settles and delivery is not None:
+            await run_async(delivery.settle(self._outbound()))
+        await self._send(message)
+        self.end_ns = time.time_ns()
+        if settles and delivery is not None:
+            delivery.finish(self.end_ns)
+
+    def _outbound(self) -> OutboundResponse:
+        body = None if self._kept is None else b"".join(self._kept)
+        return OutboundResponse(self.status or 0, Headers(self._answer_headers), body)
+
+    async def _end(self, error: BaseException | None) -> None:
+        delivery = self.delivery
+        assert delivery is not None
+        if error is None:
+            await run_async(delivery.settle(self._outbound()))
+        else:
+            # A cancelled task cannot wait for anything.
+            run_sync(delivery.settle(error, status_of_error=_status_of(error)))
+        delivery.finish(self.end_ns)
+
+
+_HINTS: Final[dict[BodyProblem, str]] = {
+    "unreadable": "Something read the body before the route.",
+    "too_large": "The body is larger than max_body_size.",
+    "incomplete": "The connection ended before the body was complete.",
+}
+
+
+def _status_of(error: BaseException) -> int | None:
+    """The status that Starlette's HTTPException (and FastAPI's) asks for; None for any other exception."""
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) and isinstance(error, Exception) else None
+
+
+def _expose(scope: Scope, delivery: Delivery) -> None:
+    state = scope.setdefault("state", {})
+    if isinstance(state, dict):
+        state["outworx_track"] = delivery.track
+    else:
+        state.outworx_track = delivery.track
+
+
+class OutworxHooksMiddleware:
+    """The hand-mounted adapter for any ASGI application; Starlette and FastAPI have one that knows routes.
+
+    Args:
+        app: the application inside.
+        options: what is wanted for every request with one of `options.methods` to one of `options.paths`.
+
+    Raises:
+        ConfigurationError: the options cannot be used.
+    """
+
+    def __init__(self, app: ASGIApp, options: TrackOptions) -> None:
+        self.app = app
+        self.endpoint = Endpoint(options, "code", known_secrets=lambda: current().known_secrets())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or UNDER_WAY in scope:
+            return await self.app(scope, receive, send)
+        if not self.endpoint.concerns(scope["method"], scope["path"]):
+            return await self.app(scope, receive, send)
+        found, handler, template = self.find_route(scope)
+        endpoint = None
+        if found:
+            headers = scope["headers"]
+            path = scope["path"]
+            endpoint = select(current(), handler, scope["method"], path, lambda: template, headers, self.endpoint)
+        if endpoint is None:
+            return await self.app(scope, receive, send)
+        return await Exchange(endpoint, scope, receive, send, template).run(self.app)
+
+    def find_route(self, scope: Scope) -> tuple[bool, Any, str | None]:
+        """Whether the application serves this request, with which handler and under which template."""
+        return True, None, None
+
+
+def instrument_app(app: ASGIApp, options: TrackOptions, *, server_span: bool = False) -> ASGIApp:
+    """A bare ASGI application with webhook monitoring round it.
+
+    Args:
+        app: the application.
+        options: what is wanted; `paths` says where.
+        server_span: also open an HTTP SERVER span round each request (opentelemetry-instrumentation-asgi).
+
+    Raises:
+        ConfigurationError: the options cannot be used.
+    """
+    monitored: ASGIApp = OutworxHooksMiddleware(app, options)
+    if server_span:
+        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+
+        monitored = OpenTelemetryMiddleware(monitored, exclude_spans=["receive", "send"])
+    return monitored

@@ -1,0 +1,275 @@
+"""`TrackOptions`: what is wanted for one webhook endpoint, checked when it is made."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final, Literal, get_args
+
+from .errors import ConfigurationError
+
+Secret = str | bytes | Sequence[str | bytes]
+OnConflict = Literal["reject", "wait"]
+OnStoreError = Literal["proceed", "reject"]
+TraceContext = Literal["link", "parent", "ignore"]
+SignatureVerifier = Callable[[bytes, Mapping[str, str]], Any | Awaitable[Any]]
+KeyFunction = Callable[[Any, Any, Mapping[str, str]], Any | Awaitable[Any]]
+
+DEFAULT_METHODS: Final = ("POST", "PUT", "PATCH")
+MIN_TTL: Final = 60
+MAX_TTL: Final = 604_800
+DEFAULT_MAX_BODY: Final = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """What is wanted for one endpoint.
+
+    Args:
+        provider: who sends, such as `"stripe"`; any name will do for a provider without a row of its own.
+        event_type_header: header that carries the event's type, e.g. `"x-github-event"`.
+        event_type_field: dotted path to the type in the JSON or form body, e.g. `"type"`.
+        capture_body: put the request's and the answer's body on the span (redacted, 64 KiB each).
+        capture_headers: put request headers on the span (redacted, 32 at most).
+        metadata: attributes for every delivery's span.
+        signature_secret: the provider's signing secret, or several while one is rotated.
+        signature_verifier: `(raw_body, headers) -> bool`, sync or async, instead of a built-in row.
+        signature_valid: the verdict of somebody before us (a gateway), or `(request) -> bool`.
+        reject_invalid_signatures: answer 401 without running the handler; False reports and goes on.
+        signature_tolerance: seconds a signed timestamp may be off; None is the provider's own window,
+            `math.inf` none.
+        idempotency_key: `(req, body, headers) -> key or None`, True for the provider's own event id, or a path
+            such as `"body.id"` or `"header.x-github-delivery"`.
+        idempotency_ttl: seconds a finished delivery is remembered, clamped to [60, 604800].
+        idempotency_scope: what keys are unique within; None is provider and concrete path.
+        idempotency_on_conflict: `"reject"` answers 409 while the first run is under way, `"wait"` waits up to
+            2 s for its answer (async handlers).
+        idempotency_on_store_error: `"proceed"` runs the handler when the store is down, `"reject"` answers 503.
+        require_processing_mark: a 2xx or 3xx answer without a mark is a silent drop.
+        diagnose_silent_drops: look for where and why a delivery was dropped.
+        methods: the HTTP methods that carry deliveries; others pass untouched.
+        paths: for an app-wide adapter, the paths it concerns itself with (`*` for any rest); None is all.
+        max_body_size: bytes; above it 413 where a signature must be verified, else the body is not looked at.
+        redact: further header names (`"x-internal-*"`) and JSON paths (`"body.customer.email"`) to hide.
+        trace_context: what an inbound `traceparent` is worth where no local span is current: `"link"` to it,
+            `"parent"` below it, or `"ignore"` it.
+        public_url: the address the provider calls, for schemes that sign it, behind a proxy.
+
+    Raises:
+        ConfigurationError: an option cannot be used; the message names it.
+    """
+
+    provider: str
+    event_type_header: str | None = None
+    event_type_field: str | None = None
+    capture_body: bool = False
+    capture_headers: bool = True
+    metadata: Mapping[str, Any] | None = None
+    signature_secret: Secret | None = None
+    signature_verifier: SignatureVerifier | None = None
+    signature_valid: bool | Callable[[Any], Any] | None = None
+    reject_invalid_signatures: bool = True
+    signature_tolerance: float | None = None
+    idempotency_key: KeyFunction | bool | str | None = None
+    idempotency_ttl: float = 86_400
+    idempotency_scope: str | None = None
+    idempotency_on_conflict: OnConflict = "reject"
+    idempotency_on_store_error: OnStoreError = "proceed"
+    require_processing_mark: bool = False
+    diagnose_silent_drops: bool = True
+    methods: Sequence[str] = DEFAULT_METHODS
+    paths: Sequence[str] | None = None
+    max_body_size: int = DEFAULT_MAX_BODY
+    redact: Sequence[str] = ()
+    trace_context: TraceContext = "link"
+    public_url: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            problem = check(getattr(self, name))
+            if problem is not None:
+                raise ConfigurationError(f"{name} {problem}")
+        if not any((self.signature_secret is None, self.signature_verifier is None)):
+            raise ConfigurationError("signature_secret and signature_verifier exclude each other: give one")
+        if isinstance(self.signature_secret, list):
+            object.__setattr__(self, "signature_secret", tuple(self.signature_secret))
+        object.__setattr__(self, "methods", tuple(method.upper() for method in self.methods))
+        ttl = min(max(self.idempotency_ttl, MIN_TTL), MAX_TTL)
+        object.__setattr__(self, "idempotency_ttl", ttl)
+
+    def __repr__(self) -> str:
+        """Only what differs from the defaults, and never a secret."""
+        shown = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.default is MISSING or value != field.default:
+                shown.append(f"{field.name}={'[set]' if field.name == 'signature_secret' else repr(value)}")
+        return f"TrackOptions({', '.join(shown)})"
+
+    @property
+    def verifies(self) -> bool:
+        """Whether deliveries have a signature to check, by whatever means."""
+        return not (self.signature_secret is None and self.signature_verifier is None)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], where: str) -> TrackOptions:
+        """Options from TOML or Django settings.
+
+        Args:
+            mapping: option names and values. `signature_secret_env` names the environment variable (or a list
+                of them) that holds the secret.
+            where: how to call the place in messages, e.g. `outworx.toml, endpoint "/webhooks/stripe"`.
+
+        Raises:
+            ConfigurationError: an unknown option (the nearest name is suggested) or a value that is no use.
+        """
+        given = dict(mapping)
+        secret_env = given.pop("signature_secret_env", None)
+        unknown = [name for name in given if name not in _FIELDS]
+        if unknown:
+            raise ConfigurationError(f"{where}: {unknown_name('option', unknown[0], _FIELDS)}")
+        if secret_env is not None:
+            if "signature_secret" in given:
+                raise ConfigurationError(f"{where}: give signature_secret or signature_secret_env, not both")
+            given["signature_secret"] = _secrets_from_environment(secret_env, where)
+        if "provider" not in given:
+            raise ConfigurationError(f"{where}: provider is missing, e.g. provider = \"stripe\"")
+        try:
+            return cls(**given)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{where}: {error}") from None
+
+
+_FIELDS: Final = tuple(field.name for field in fields(TrackOptions))
+
+
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
+    """`unknown option 'provder': did you mean 'provider'?`"""
+    nearest = difflib.get_close_matches(name, known, 1, 0.5)
+    suggestion = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(sorted(known))}"
+    return f"unknown {kind} {name!r}: {suggestion}"
+
+
+def _secrets_from_environment(names: Any, where: str) -> str | tuple[str, ...]:
+    if isinstance(names, str):
+        names = [names]
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(n, str) and n for n in names):
+        raise ConfigurationError(f"{where}: signature_secret_env must name an environment variable")
+    secrets = []
+    for name in names:
+        secret = os.environ.get(name, "")
+        if not secret:
+            raise ConfigurationError(
+                f"{where}: the environment variable {name} (signature_secret_env) is not set; set it to the "
+                "provider's signing secret, or remove the line to run without verification"
+            )
+        secrets.append(secret)
+    return secrets[0] if len(secrets) == 1 else tuple(secrets)
+
+
+def _check_text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value.strip() else f"must be a non-empty string, not {value!r}"
+
+
+def _check_optional_text(value: Any) -> str | None:
+    return None if value is None else _check_text(value)
+
+
+def _check_flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else f"must be True or False, not {value!r}"
+
+
+def _check_secret(value: Any) -> str | None:
+    if value is None:
+        return None
+    secrets = [value] if isinstance(value, str | bytes) else value
+    if not isinstance(secrets, Sequence) or not all(isinstance(secret, str | bytes) for secret in secrets):
+        return f"must be a string, bytes or a list of them, not {type(value).__name__}"
+    if not secrets or not all(secret.strip() for secret in secrets):
+        return (
+            "is empty. Is its environment variable unset? Leave the option out (None) to run without "
+            "verification"
+        )
+    return None
+
+
+def _check_callable(value: Any) -> str | None:
+    return None if value is None or callable(value) else f"must be a function, not {type(value).__name__}"
+
+
+def _check_verdict(value: Any) -> str | None:
+    if value is None or isinstance(value, bool) or callable(value):
+        return None
+    return f"must be True, False or a function of the request, not {value!r}"
+
+
+def _check_key(value: Any) -> str | None:
+    if value is None or value is True or callable(value):
+        return None
+    if isinstance(value, str) and value.startswith(("body.", "header.")) and not value.endswith("."):
+        return None
+    return f'must be a function, True, or a path such as "body.id" or "header.x-github-delivery", not {value!r}'
+
+
+def _check_positive(value: Any) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return None
+    return f"must be a positive number, not {value!r}"
+
+
+def _check_tolerance(value: Any) -> str | None:
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
+        return None
+    return f"must be a number of seconds, 0 or more, or None for the provider's own window, not {value!r}"
+
+
+def _check_texts(value: Any) -> str | None:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        if all(isinstance(item, str) and item.strip() for item in value):
+            return None
+    return f"must be a list of strings, not {value!r}"
+
+
+def _check_mapping(value: Any) -> str | None:
+    return None if value is None or isinstance(value, Mapping) else f"must be a mapping, not {value!r}"
+
+
+def _check_url(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value.startswith(("http://", "https://"))):
+        return None
+    return f"must be a URL that begins with http:// or https://, not {value!r}"
+
+
+def _one_of(kind: Any) -> Callable[[Any], str | None]:
+    choices = get_args(kind)
+    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}, not {value!r}"
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
+    "provider": _check_text,
+    "event_type_header": _check_optional_text,
+    "event_type_field": _check_optional_text,
+    "capture_body": _check_flag,
+    "capture_headers": _check_flag,
+    "metadata": _check_mapping,
+    "signature_secret": _check_secret,
+    "signature_verifier": _check_callable,
+    "signature_valid": _check_verdict,
+    "reject_invalid_signatures": _check_flag,
+    "signature_tolerance": _check_tolerance,
+    "idempotency_key": _check_key,
+    "idempotency_ttl": _check_positive,
+    "idempotency_scope": _check_optional_text,
+    "idempotency_on_conflict": _one_of(OnConflict),
+    "idempotency_on_store_error": _one_of(OnStoreError),
+    "require_processing_mark": _check_flag,
+    "diagnose_silent_drops": _check_flag,
+    "methods": _check_texts,
+    "paths": lambda value: None if value is None else _check_texts(value),
+    "max_body_size": _check_positive,
+    "redact": _check_texts,
+    "trace_context": _one_of(TraceContext),
+    "public_url": _check_url,
+}

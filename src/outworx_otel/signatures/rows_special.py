@@ -1,0 +1,85 @@
+"""Public-key providers, and those whose scheme needs code."""
+
+from __future__ import annotations
+
+from outworx_otel.signatures.in_body import AdyenItems, MailgunToken
+from outworx_otel.signatures.scheme import SignatureScheme
+from outworx_otel.signatures.twilio import TwilioRequest
+
+ROWS: tuple[SignatureScheme, ...] = (
+    SignatureScheme(
+        provider="discord",
+        title="Discord",
+        signature_header="x-signature-ed25519",
+        timestamp_header="x-signature-timestamp",
+        message="{timestamp}{body}",
+        algorithm="ed25519",
+        key="public",
+        event_id="body.id",
+        event_type="body.type",
+        detection_headers=("x-signature-ed25519",),
+        note="The secret is the application's public key.",
+        source="https://discord.com/developers/docs/interactions/overview#setting-up-an-endpoint",
+    ),
+    SignatureScheme(
+        provider="telnyx",
+        title="Telnyx",
+        signature_header="telnyx-signature-ed25519",
+        timestamp_header="telnyx-timestamp",
+        message="{timestamp}|{body}",
+        algorithm="ed25519",
+        encoding="base64",
+        key="public",
+        tolerance=300,
+        event_id="body.data.id",
+        event_type="body.data.event_type",
+        detection_headers=("telnyx-signature-ed25519",),
+        note="The secret is the account's public key.",
+        source="https://github.com/team-telnyx/telnyx-python/blob/master/src/telnyx/lib/webhook_verification.py",
+    ),
+    SignatureScheme(
+        provider="sendgrid",
+        title="SendGrid",
+        signature_header="x-twilio-email-event-webhook-signature",
+        timestamp_header="x-twilio-email-event-webhook-timestamp",
+        message="{timestamp}{body}",
+        algorithm="ecdsa-p256-sha256",
+        encoding="base64",
+        key="public",
+        detection_headers=("x-twilio-email-event-webhook-signature",),
+        note="The secret is the verification key of the signed event webhook.",
+        source="https://github.com/sendgrid/sendgrid-python/tree/main/sendgrid/helpers/eventwebhook",
+    ),
+    SignatureScheme(
+        provider="twilio",
+        title="Twilio",
+        signature_header="x-twilio-signature",
+        algorithm="hmac-sha1-or-sha256",
+        encoding="base64",
+        event_id="header.i-twilio-idempotency-token",
+        detection_headers=("x-twilio-signature",),
+        procedure=TwilioRequest(),
+        note="The secret is the account's auth token.",
+        source="https://github.com/twilio/twilio-python/blob/main/twilio/request_validator.py",
+    ),
+    SignatureScheme(
+        provider="adyen",
+        title="Adyen",
+        signature_header=(),
+        encoding="base64",
+        key="hex",
+        procedure=AdyenItems(),
+        note="Of every item, only the eight fields that Adyen signs are covered.",
+        source="https://github.com/Adyen/adyen-python-api-library/blob/main/Adyen/util.py",
+    ),
+    SignatureScheme(
+        provider="mailgun",
+        title="Mailgun",
+        signature_header=(),
+        event_id="body.event-data.id",
+        event_type="body.event-data.event",
+        procedure=MailgunToken(),
+        note="Only a timestamp and a token are signed: nothing shows whether the event itself was changed.",
+        source="https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
+    ),
+)

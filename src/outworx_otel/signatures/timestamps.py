@@ -1,0 +1,62 @@
+"""Signed timestamps: read strictly, signed as sent."""
+
+from __future__ import annotations
+
+import math
+import re
+from calendar import timegm
+from datetime import datetime, timezone
+
+from outworx_otel.signatures.scheme import SignatureScheme, TimestampUnit
+
+# Longer than any date, short enough never to meet Python's limit on the digits of an integer.
+_MAX_DIGITS = 20
+
+# RFC 3339 with up to 12 digits of a second (Twitch sends nine and more). Before Python 3.11
+# `datetime.fromisoformat` reads neither these nor a trailing Z.
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?(?:([Zz])|([+-])(\d\d):?(\d\d))",
+    re.ASCII,
+)
+
+
+def read_timestamp(text: str, unit: TimestampUnit) -> float | None:
+    """Unix seconds of a timestamp as sent, or None when it is not one."""
+    if unit == "iso8601":
+        return _read_rfc3339(text)
+    if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS:
+        return None
+    return int(text) / 1000 if unit == "ms" else float(text)
+
+
+def _read_rfc3339(text: str) -> float | None:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, _, sign, hours, minutes = match.groups()
+    try:
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
+    except ValueError:
+        return None
+    offset = (int(hours) * 3600 + int(minutes) * 60) * (-1 if sign == "-" else 1) if sign else 0
+    return timegm(moment.timetuple()) - offset + (float(f"0.{fraction}") if fraction else 0.0)
+
+
+def write_timestamp(now: float, unit: TimestampUnit) -> str:
+    """A timestamp in the form in which the provider would send it."""
+    if unit == "ms":
+        return str(int(now * 1000))
+    if unit == "iso8601":
+        moment = datetime.fromtimestamp(now, tz=timezone.utc)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return str(int(now))
+
+
+def outside_window(scheme: SignatureScheme, age: float, tolerance: float) -> bool:
+    """Whether a signature of this age in seconds, negative in the future, is too far away."""
+    if age < 0 and scheme.window == "past":
+        return False
+    distance = abs(age)
+    if math.isinf(tolerance):
+        return False
+    return distance > tolerance if scheme.inclusive else distance >= tolerance

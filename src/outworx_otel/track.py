@@ -1,0 +1,89 @@
+"""The handle a handler holds: what it says of its own work."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ProcessingStatus = Literal["completed", "failed", "ignored", "silent_drop", "deferred"]
+
+_current: ContextVar[TrackContext | None] = ContextVar("outworx_track", default=None)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a handler said, once."""
+
+    status: ProcessingStatus
+    reason: str | None
+    metadata: Mapping[str, Any] | None
+    at_ns: int
+
+
+class TrackContext:
+    """Says whether a delivery's work was done; the first call wins, from any thread or task.
+
+    It is `request.state.outworx_track` (Starlette, FastAPI), `flask.g.outworx_track`,
+    `request.outworx_track` (Django), and `outworx_otel.current_track()` anywhere in the handler's context.
+    """
+
+    __slots__ = ("_after", "_lock", "_mark")
+
+    def __init__(self) -> None:
+        self._mark: Mark | None = None
+        self._lock = threading.Lock()
+        self._after: Callable[[Mark], None] | None = None
+
+    @property
+    def mark(self) -> Mark | None:
+        """What was said, or None as long as nothing was."""
+        return self._mark
+
+    def processed(self, metadata: Mapping[str, Any] | None = None) -> None:
+        """The event was handled. `metadata` becomes attributes of the delivery's span."""
+        self._set("completed", None, metadata)
+
+    def failed(self, reason: str, metadata: Mapping[str, Any] | None = None) -> None:
+        """The event was not handled, whatever the answer says: the span is an error, and a retry runs again."""
+        self._set("failed", reason, metadata)
+
+    def ignored(self, reason: str | None = None) -> None:
+        """This handler has no business with the event: neither a success to count nor a silent drop."""
+        self._set("ignored", reason, None)
+
+    def _set(
+        self, status: ProcessingStatus, reason: str | None, metadata: Mapping[str, Any] | None
+    ) -> None:
+        mark = Mark(status, None if reason is None else str(reason), metadata, time.time_ns())
+        with self._lock:
+            if self._mark is not None:
+                return
+            self._mark = mark
+            after = self._after
+        if after is not None:
+            after(mark)
+
+    def close(self, after: Callable[[Mark], None]) -> Mark | None:
+        """Ends the time for marks: a later one goes to `after`. Returns the mark made so far."""
+        with self._lock:
+            self._after = after
+            return self._mark
+
+
+def current_track() -> TrackContext:
+    """The handle of the delivery being handled in this context.
+
+    Outside of a delivery (a unit test that calls the handler, an application that runs uninstrumented) it is
+    one that belongs to nothing, so that code which marks its work runs everywhere.
+    """
+    return _current.get() or TrackContext()
+
+
+def set_current(track: TrackContext) -> Callable[[], None]:
+    """Makes `track` the current one; the returned function puts the earlier one back."""
+    token = _current.set(track)
+    return lambda: _current.reset(token)

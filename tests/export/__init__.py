@@ -1,0 +1,1 @@
+"""Tests of the `export` room, against real sockets and real processes."""

@@ -1,0 +1,239 @@
+"""SIGTERM, ordinary exit and fork, in real processes that report to a real receiver."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from .receiver import Receiver, free_port
+from .scene import start_program
+
+Receive = Callable[..., Receiver]
+
+PROVIDER = """
+import os, signal, sys, threading, time
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from outworx_otel.export import OutworxSpanExporter, OutworxSpanProcessor, flush_at_exit
+
+def make(processor):
+    global provider, tracer
+    provider = TracerProvider()
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer("outworx_otel")
+
+def deliver(count, prefix):
+    for number in range(count):
+        tracer.start_span(f"{prefix} {number}", attributes={"outworx.webhook.provider": "stripe"}).end()
+
+def ready():
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+OWN_QUEUE = "make(OutworxSpanProcessor(schedule_delay=60_000))\n"
+SDK_QUEUE = "make(BatchSpanProcessor(OutworxSpanExporter(), schedule_delay_millis=60_000))\n"
+
+
+def run(code: str, endpoint: str, **environ: str) -> subprocess.Popen[str]:
+    return start_program(
+        PROVIDER + code, OUTWORX_HOOKS_ENDPOINT=endpoint, OUTWORX_HOOKS_API_KEY="ohk_process", **environ
+    )
+
+
+def terminate(program: subprocess.Popen[str]) -> tuple[int, str]:
+    assert program.stdout is not None
+    assert program.stdout.readline().strip() == "ready"
+    program.send_signal(signal.SIGTERM)
+    _, errors = program.communicate(timeout=20)
+    return program.returncode, errors
+
+
+@pytest.mark.parametrize("queue", [OWN_QUEUE, SDK_QUEUE], ids=["processor", "exporter"])
+def test_a_thousand_deliveries_then_sigterm_all_arrive_and_the_status_stays_143(
+    queue: str, receive: Receive
+) -> None:
+    receiver = receive()
+    program = run(f"{queue}assert flush_at_exit(provider)\ndeliver(1000, 'd')\nready()", receiver.endpoint)
+    status, errors = terminate(program)
+    assert len(set(receiver.span_names())) == len(receiver.span_names()) == 1000
+    assert status == -signal.SIGTERM  # what a shell shows as 143
+    assert errors == ""
+
+
+@pytest.mark.parametrize("queue", [OWN_QUEUE, SDK_QUEUE], ids=["processor", "exporter"])
+def test_what_is_queued_at_an_ordinary_exit_arrives(queue: str, receive: Receive) -> None:
+    receiver = receive()
+    program = run(f"{queue}deliver(1000, 'd')", receiver.endpoint)
+    _, errors = program.communicate(timeout=20)
+    assert (program.returncode, errors) == (0, "")
+    assert len(set(receiver.span_names())) == 1000
+
+
+def test_sigterm_in_the_middle_of_deliveries_loses_none_that_ended_before(receive: Receive) -> None:
+    code = """
+make(OutworxSpanProcessor(schedule_delay=5, max_queue_size=100_000))
+flush_at_exit(provider)
+print("ready", flush=True)
+while True:
+    tracer.start_span(f"d {count}").end() if (count := globals().get("count", -1) + 1) is not None else None
+    if count % 20 == 0:
+        time.sleep(0.001)
+"""
+    for _ in range(3):
+        receiver = receive()
+        program = run(code, receiver.endpoint)
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        time.sleep(0.15)
+        program.send_signal(signal.SIGTERM)
+        program.communicate(timeout=20)
+        numbers = sorted(int(name.split()[1]) for name in receiver.span_names())
+        assert numbers
+        assert numbers == list(range(len(numbers)))
+        assert program.returncode == -signal.SIGTERM
+
+
+def test_a_receiver_that_is_down_at_exit_holds_the_process_up_for_about_five_seconds(
+    receive: Receive,
+) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    metrics = """
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from outworx_otel.export import OutworxMetricExporter
+meters = MeterProvider([PeriodicExportingMetricReader(OutworxMetricExporter())])
+meters.get_meter("outworx_otel").create_counter("outworx.webhook.deliveries").add(1)
+deliver(1000, "d")
+"""
+    ordinary = run(OWN_QUEUE + metrics, endpoint)
+    terminated = run(f"{SDK_QUEUE}{metrics}flush_at_exit(provider)\nflush_at_exit(meters)\nready()", endpoint)
+    began = time.monotonic()
+    status, errors = terminate(terminated)
+    assert status == -signal.SIGTERM
+    _, other_errors = ordinary.communicate(timeout=20)
+    assert ordinary.returncode == 0
+    assert time.monotonic() - began < 12
+    for text in (errors, other_errors):
+        assert "dropped spans" in text
+        assert "Traceback" not in text
+
+
+def test_every_forked_child_exports_its_own_and_none_of_its_parents(receive: Receive) -> None:
+    code = """
+make(OutworxSpanProcessor(schedule_delay=60_000))
+flush_at_exit(provider)
+deliver(50, "parent")
+children = []
+for worker in range(3):
+    pid = os.fork()
+    if pid == 0:
+        deliver(200, f"child-{worker}")
+        if worker == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        sys.exit(0)
+    children.append(pid)
+statuses = [os.waitpid(pid, 0)[1] for pid in children]
+deliver(50, "late-parent")
+print(statuses)
+"""
+    receiver = receive()
+    program = run(code, receiver.endpoint)
+    output, errors = program.communicate(timeout=20)
+    assert output.strip() == str([signal.SIGTERM.value, 0, 0])
+    names = receiver.span_names()
+    counts = {
+        prefix: sum(name.startswith(f"{prefix} ") for name in names) for prefix in ("parent", "late-parent")
+    }
+    assert counts == {"parent": 50, "late-parent": 50}
+    assert [sum(name.startswith(f"child-{worker} ") for name in names) for worker in range(3)] == [200] * 3
+    assert errors == ""
+
+
+def test_a_fork_with_a_live_connection_does_not_write_into_its_parents_socket(receive: Receive) -> None:
+    code = """
+make(OutworxSpanProcessor(schedule_delay=10))
+deliver(5, "parent")
+assert provider.force_flush()
+pid = os.fork()
+deliver(300, "child" if pid == 0 else "parent-after")
+assert provider.force_flush()
+if pid:
+    os.waitpid(pid, 0)
+"""
+    receiver = receive()
+    program = run(code, receiver.endpoint)
+    _, errors = program.communicate(timeout=20)
+    assert errors == ""
+    assert len(set(receiver.span_names())) == len(receiver.span_names()) == 605
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("print(flush_at_exit(provider), flush_at_exit(provider))", "True True"),
+        ("print(flush_at_exit(provider, enabled=False))", "False"),
+        ("os.environ['OUTWORX_HOOKS_EXIT_FLUSH'] = 'false'; print(flush_at_exit(provider))", "False"),
+        ("signal.signal(signal.SIGTERM, lambda *_: None); print(flush_at_exit(provider))", "False"),
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush_at_exit(provider))", "False"),
+        (
+            "thread = threading.Thread(target=lambda: print(flush_at_exit(provider)))\n"
+            "thread.start(); thread.join()\n"
+            "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL",
+            "False",
+        ),
+        ("print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, threading.active_count())", "True 1"),
+    ],
+    ids=["twice", "argument", "variable", "handler", "ignored", "thread", "import"],
+)
+def test_sigterm_is_chained_only_where_nobody_else_wants_it(code: str, expected: str) -> None:
+    program = run(f"make(OutworxSpanProcessor())\n{code}", "http://127.0.0.1:9")
+    output, errors = program.communicate(timeout=20)
+    assert (output.strip(), errors) == (expected, "")
+
+
+def test_a_server_that_installs_and_restores_handlers_gives_sigterm_back_to_us(receive: Receive) -> None:
+    # What uvicorn does: its own handler while it serves, then the one it found, then the signal again.
+    code = f"""
+{OWN_QUEUE}
+flush_at_exit(provider)
+stop = threading.Event()
+found = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+print("ready", flush=True)
+stop.wait(60)
+deliver(700, "d")
+signal.signal(signal.SIGTERM, found)
+signal.raise_signal(signal.SIGTERM)
+"""
+    receiver = receive()
+    status, errors = terminate(run(code, receiver.endpoint))
+    assert (status, errors) == (-signal.SIGTERM, "")
+    assert len(receiver.span_names()) == 700
+
+
+def test_a_provider_whose_shutdown_raises_does_not_keep_the_process_alive() -> None:
+    code = """
+class Broken:
+    def shutdown(self):
+        raise RuntimeError("broken")
+broken = Broken()
+flush_at_exit(broken)
+ready()
+"""
+    status, errors = terminate(run(code, "http://127.0.0.1:9"))
+    assert status == -signal.SIGTERM
+    assert "shutting down Broken failed" in errors
+
+
+def test_importing_the_package_starts_nothing_and_leaves_requests_alone() -> None:
+    code = """
+import sys, threading
+import outworx_otel.export
+print(threading.active_count(), "requests" in sys.modules)
+"""
+    output, errors = start_program(code).communicate(timeout=20)
+    assert (output.strip(), errors) == ("1 False", "")
