@@ -1,8 +1,8 @@
 """OpenTelemetry instrumentation for webhooks: one span per delivery, on FastAPI, Flask and Django."""
 
-from .bootstrap import init
-from .endpoints import webhook
-from .errors import (
+from outworx_otel.bootstrap import init
+from outworx_otel.endpoints import webhook
+from outworx_otel.errors import (
     ConfigurationError,
     ExportError,
     InstrumentationError,
@@ -11,10 +11,10 @@ from .errors import (
     StoreError,
     VerifierError,
 )
-from .integrations import instrument, uninstrument
-from .options import TrackOptions
-from .track import ProcessingStatus, TrackContext, current_track
-from .version import __version__
+from outworx_otel.integrations import instrument, uninstrument
+from outworx_otel.options import TrackOptions
+from outworx_otel.track import ProcessingStatus, TrackContext, current_track
+from outworx_otel.version import __version__
 
 __all__ = [
     "ConfigurationError",

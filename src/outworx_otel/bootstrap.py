@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
 
-from .config import Configuration, read_configuration
-from .endpoints import Endpoint, Runtime, current, logger, replace
-from .errors import ConfigurationError, OutworxError
-from .idempotency import IdempotencyStore, MemoryStore
-from .options import TrackOptions
-from .telemetry import Telemetry
+from outworx_otel.config import Configuration, read_configuration
+from outworx_otel.endpoints import Endpoint, Runtime, current, logger, replace
+from outworx_otel.errors import ConfigurationError, OutworxError
+from outworx_otel.idempotency import IdempotencyStore, MemoryStore
+from outworx_otel.options import TrackOptions
+from outworx_otel.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from .export import Destination
+    from outworx_otel.export import Destination
 
 Endpoints = Mapping[str, TrackOptions | Mapping[str, Any]]
 
@@ -84,7 +84,7 @@ def init(
     Raises:
         ConfigurationError: a key, URL, option or configuration file that cannot be used.
     """
-    from .export import Destination
+    from outworx_otel.export import Destination
 
     destination = Destination.from_environment(
         api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
@@ -161,7 +161,10 @@ def _rebuild(configuration: Configuration, strict: bool) -> None:
     for found in configuration.endpoints:
         try:
             endpoint = Endpoint(
-                found.options, found.source, known_secrets=_known_secrets, problem=_verification_problem(found)
+                found.options,
+                found.source,
+                known_secrets=_known_secrets,
+                problem=_verification_problem(found),
             )
         except ConfigurationError as error:
             problem = f"{found.source}, endpoint {found.pattern!r}: {error}"
@@ -193,7 +196,9 @@ def _store(url: str) -> IdempotencyStore:
     store = _stores.get(url)
     if store is None:
         if not url.startswith("memory://"):
-            raise ConfigurationError(f"idempotency_store: {url.split(':')[0]}: is not supported; use memory://")
+            raise ConfigurationError(
+                f"idempotency_store: {url.split(':')[0]}: is not supported; use memory://"
+            )
         store = _stores[url] = MemoryStore()
     return store
 
@@ -215,7 +220,7 @@ def _fall_back() -> None:
 def _provide(destination: Destination, flush_on_sigterm: bool | None) -> None:
     from opentelemetry.sdk.trace import TracerProvider
 
-    from .export import OutworxSpanProcessor, is_served, outworx_webhook_sampler
+    from outworx_otel.export import OutworxSpanProcessor, is_served, outworx_webhook_sampler
 
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
@@ -240,12 +245,14 @@ def _provide_metrics(destination: Destination) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    from .export import OutworxMetricExporter, is_served
+    from outworx_otel.export import OutworxMetricExporter, is_served
 
     if isinstance(metrics.get_meter_provider(), MeterProvider):
         if not is_served(destination, "metrics"):
             # The SDK takes readers only when a MeterProvider is made.
-            logger.debug("the application's MeterProvider is kept; OTEL_METRICS_EXPORTER=outworx adds our metrics")
+            logger.debug(
+                "the application's MeterProvider is kept; OTEL_METRICS_EXPORTER=outworx adds our metrics"
+            )
         return
     if is_served(destination, "metrics"):
         return
@@ -260,7 +267,7 @@ def _report(error: OutworxError) -> None:
 
 
 def _flush_at_exit(enabled: bool | None) -> None:
-    from .export import flush_at_exit
+    from outworx_otel.export import flush_at_exit
 
     for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
         if hasattr(provider, "shutdown"):

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from .errors import ConfigurationError
-from .options import TrackOptions, unknown_name
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.options import TrackOptions, unknown_name
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # installed there alone
 
 T = TypeVar("T")
 
 CONFIG_FILE: Final = "OUTWORX_CONFIG_FILE"
 ROUTES: Final = "OUTWORX_ROUTES"
-SECRET_PREFIX: Final = "OUTWORX_SECRET_"
+SECRET_PREFIX: Final = "OUTWORX_SECRET_"  # noqa: S105  # a variable's name, no secret
 DETECT: Final = "OUTWORX_DETECT"
 STORE: Final = "OUTWORX_IDEMPOTENCY_STORE"
 _KNOWN_KEYS: Final = ("endpoints", "detect", "idempotency_store")
@@ -171,11 +171,12 @@ def _inner_table(path: Path, table: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _parse(path: Path, where: str) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{where}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{where}: is not valid TOML: {error}") from error
+    return table
 
 
 def _from_table(where: str, endpoints: Any) -> Iterator[ConfiguredEndpoint]:
@@ -209,7 +210,9 @@ def _from_routes(environ: Mapping[str, str], problems: list[str]) -> Iterator[Co
         try:
             options = TrackOptions(provider, signature_secret=secret)
         except ConfigurationError:
-            error = ConfigurationError(f"{variable} is set but empty; set it to the signing secret or unset it")
+            error = ConfigurationError(
+                f"{variable} is set but empty; set it to the signing secret or unset it"
+            )
             yield _broken(pattern, provider, ROUTES, error, {"signature_secret": secret})
         else:
             yield ConfiguredEndpoint(pattern, options, ROUTES)

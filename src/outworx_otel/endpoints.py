@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from . import signatures
-from .body import FieldPicker
-from .config import PathMap
-from .errors import ConfigurationError, InstrumentationError, OutworxError
-from .idempotency import IdempotencyStore, MemoryStore
-from .options import DEFAULT_METHODS, TrackOptions
-from .redaction import Redactor
-from .telemetry import Telemetry
+from outworx_otel import signatures
+from outworx_otel.body import FieldPicker
+from outworx_otel.config import PathMap
+from outworx_otel.errors import ConfigurationError, InstrumentationError, OutworxError
+from outworx_otel.idempotency import IdempotencyStore, MemoryStore
+from outworx_otel.options import DEFAULT_METHODS, TrackOptions
+from outworx_otel.redaction import Redactor
+from outworx_otel.telemetry import Telemetry
 
 logger = logging.getLogger("outworx_otel")
 
@@ -42,6 +42,7 @@ class Endpoint:
 
     __slots__ = (
         "_rejections",
+        "admits_by_body",
         "detected",
         "id_header",
         "methods",
@@ -56,6 +57,7 @@ class Endpoint:
         "type_header",
         "unsupported",
         "verifier",
+        "verifies",
     )
 
     def __init__(
@@ -75,6 +77,9 @@ class Endpoint:
         self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
         self.redactor = Redactor(options.redact)
         self._rejections = (0, 0)
+        # Whether there is a verdict to give, and whether the body must be read before the handler may run.
+        self.verifies = problem is not None or options.verifies or options.signature_valid is not None
+        self.admits_by_body = options.verifies or bool(options.idempotency_key)
         scheme = signatures.scheme_for(options.provider)
         self.verifier: signatures.Verifier | None = None
         self.unsupported = False
@@ -107,12 +112,6 @@ class Endpoint:
         self.picks_id = id_field is not None
         fields = tuple(field for field in (type_field, id_field) if field is not None)
         self.picker = FieldPicker(fields) if fields else None
-
-    @property
-    def admits_by_body(self) -> bool:
-        """Whether the body must be read before the handler may run."""
-        options = self.options
-        return options.verifies or bool(options.idempotency_key)
 
     def concerns(self, method: str, path: str) -> bool:
         """Whether an app-wide adapter with these options has business with a request."""
@@ -201,7 +200,7 @@ class Runtime:
         if self.on_error is not None:
             try:
                 self.on_error(error)
-            except Exception:  # noqa: BLE001  # the application's callback; nothing it does may reach a request
+            except Exception:  # the application's callback; nothing it does may reach a request
                 logger.exception("on_error raised; the error it was given: %s", error)
 
     def failed(self, doing: str, cause: BaseException) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
-from .errors import ConfigurationError
+from outworx_otel.errors import ConfigurationError
 
 Secret = str | bytes | Sequence[str | bytes]
 OnConflict = Literal["reject", "wait"]
@@ -135,7 +135,7 @@ class TrackOptions:
                 raise ConfigurationError(f"{where}: give signature_secret or signature_secret_env, not both")
             given["signature_secret"] = _secrets_from_environment(secret_env, where)
         if "provider" not in given:
-            raise ConfigurationError(f"{where}: provider is missing, e.g. provider = \"stripe\"")
+            raise ConfigurationError(f'{where}: provider is missing, e.g. provider = "stripe"')
         try:
             return cls(**given)
         except ConfigurationError as error:
@@ -210,7 +210,9 @@ def _check_key(value: Any) -> str | None:
         return None
     if isinstance(value, str) and value.startswith(("body.", "header.")) and not value.endswith("."):
         return None
-    return f'must be a function, True, or a path such as "body.id" or "header.x-github-delivery", not {value!r}'
+    return (
+        f'must be a function, True, or a path such as "body.id" or "header.x-github-delivery", not {value!r}'
+    )
 
 
 def _check_positive(value: Any) -> str | None:
@@ -226,9 +228,9 @@ def _check_tolerance(value: Any) -> str | None:
 
 
 def _check_texts(value: Any) -> str | None:
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        if all(isinstance(item, str) and item.strip() for item in value):
-            return None
+    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    if listed and all(isinstance(item, str) and item.strip() for item in value):
+        return None
     return f"must be a list of strings, not {value!r}"
 
 
@@ -266,7 +268,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "idempotency_on_store_error": _one_of(OnStoreError),
     "require_processing_mark": _check_flag,
     "diagnose_silent_drops": _check_flag,
-    "methods": _check_texts,
+    "methods": lambda value: _check_texts(value) or (None if value else "must name a method"),
     "paths": lambda value: None if value is None else _check_texts(value),
     "max_body_size": _check_positive,
     "redact": _check_texts,

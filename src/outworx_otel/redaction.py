@@ -33,7 +33,14 @@ _SENSITIVE_TEXT: Final = re.compile(
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@))"
 )
 # What helps most when a delivery is looked into goes first, because only 32 headers are kept.
-_USEFUL: Final = ("content-type", "content-length", "user-agent", "host", "content-encoding", "x-forwarded-for")
+_USEFUL: Final = (
+    "content-type",
+    "content-length",
+    "user-agent",
+    "host",
+    "content-encoding",
+    "x-forwarded-for",
+)
 _USEFUL_PREFIXES: Final = ("x-github-", "x-shopify-", "stripe-", "svix-", "webhook-", "x-slack-", "x-event")
 
 
@@ -55,7 +62,9 @@ class Redactor:
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         headers = [pattern for pattern in patterns if not pattern.startswith(("body.", "$."))]
         self._headers = (
-            re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in headers)) if headers else None
+            re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in headers))
+            if headers
+            else None
         )
         self._paths = tuple(
             tuple(pattern.split(".")[1:]) for pattern in patterns if pattern.startswith(("body.", "$."))

@@ -13,17 +13,17 @@ from opentelemetry import metrics, propagate, trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-from . import semconv
-from .redaction import scrub
-from .version import __version__
+from outworx_otel import semconv
+from outworx_otel.redaction import scrub
+from outworx_otel.version import __version__
 
 if TYPE_CHECKING:
-    from .headers import Headers
-    from .idempotency import StoredAnswer
-    from .options import TrackOptions
-    from .redaction import Redactor
-    from .signatures import SignatureResult
-    from .track import Mark, ProcessingStatus
+    from outworx_otel.headers import Headers
+    from outworx_otel.idempotency import StoredAnswer
+    from outworx_otel.options import TrackOptions
+    from outworx_otel.redaction import Redactor
+    from outworx_otel.signatures import SignatureResult
+    from outworx_otel.track import Mark, ProcessingStatus
 
 MAX_METADATA: Final = 32
 MAX_TEXT: Final = 1024
@@ -47,7 +47,6 @@ class Record:
     event_id: str | None = None
     event_read_late: bool = False
     signature: SignatureResult | None = None
-    signature_age: float | None = None
     idempotency_outcome: str | None = None
     idempotency_key: str | None = None
     committed: bool | None = None
@@ -62,6 +61,20 @@ class Record:
     outcome: str = "accepted"
     rejected_for: str | None = None
     end_ns: int | None = None
+    span: Span | None = None
+
+    @property
+    def trace_id(self) -> str:
+        """In hex, or "" where nothing is traced."""
+        return span_identity(self)[0]
+
+
+def span_identity(record: Record) -> tuple[str, str]:
+    """Trace id and span id in hex, or two empty strings."""
+    context = record.span.get_span_context() if record.span is not None else None
+    if context is None or not context.is_valid:
+        return "", ""
+    return f"{context.trace_id:032x}", f"{context.span_id:016x}"
 
 
 class Telemetry:
@@ -90,10 +103,10 @@ class Telemetry:
         )
         self._event_types: set[str] = set()
 
-    def start(self, record: Record) -> Span:
+    def start(self, record: Record) -> None:
         """Starts the span of a delivery that was let in or turned away, as of when it began."""
         parent, links = _parentage(record)
-        return self._tracer.start_span(
+        record.span = self._tracer.start_span(
             f"webhook {record.options.provider}",
             context=parent,
             kind=SpanKind.CONSUMER,
@@ -102,8 +115,9 @@ class Telemetry:
             start_time=record.start_ns,
         )
 
-    def finish(self, record: Record, span: Span | None) -> None:
+    def finish(self, record: Record) -> None:
         """Ends the span with what became of the delivery, and counts it."""
+        span = record.span
         end_ns = record.end_ns or time.time_ns()
         try:
             if span is not None and span.is_recording():
@@ -118,21 +132,19 @@ class Telemetry:
                 span.end(end_ns)
             self._measure(record, (end_ns - record.start_ns) / 1e9)
 
-    def late_mark(self, record: Record, span: Span | None, mark: Mark) -> None:
+    def late_mark(self, record: Record, mark: Mark) -> None:
         """Reports a mark that came when its delivery was already over, as a span linked to the delivery's."""
-        links = [Link(span.get_span_context())] if span is not None else []
+        links = [Link(record.span.get_span_context())] if record.span is not None else []
         attributes: dict[str, AttributeValue] = {
             semconv.PROVIDER: record.options.provider,
             semconv.PROCESSING_STATUS: mark.status,
-            semconv.PROCESSING_MARKED_AT: mark.at_ns / 1e9,
         }
-        if mark.reason is not None:
-            attributes[semconv.PROCESSING_REASON] = scrub(mark.reason)[:MAX_TEXT]
+        _add_mark(attributes, mark)
         late = self._tracer.start_span(
             "process", kind=SpanKind.CONSUMER, attributes=attributes, links=links, start_time=mark.at_ns
         )
         if mark.status == "failed":
-            late.set_status(Status(StatusCode.ERROR, attributes.get(semconv.PROCESSING_REASON)))  # type: ignore[arg-type]  # a str by construction
+            late.set_status(Status(StatusCode.ERROR, _problem_of_mark(mark)))
         late.end()
 
     def _measure(self, record: Record, seconds: float) -> None:
@@ -147,8 +159,9 @@ class Telemetry:
         attributes = few.copy()
         signature = record.signature
         if signature is not None:
-            if record.signature_age is not None:
-                self._signature_age.record(record.signature_age, few)
+            age = _signature_age(record)
+            if age is not None:
+                self._signature_age.record(age, few)
             if signature.reason is not None:
                 attributes[semconv.SIGNATURE_REASON] = signature.reason
             if signature.valid and record.event_type is not None:
@@ -217,8 +230,9 @@ def _start_attributes(record: Record) -> dict[str, AttributeValue]:
             attributes[semconv.SIGNATURE_HINT] = signature.hint
         if signature.key_index is not None:
             attributes[semconv.SIGNATURE_KEY_INDEX] = signature.key_index
-        if record.signature_age is not None:
-            attributes[semconv.SIGNATURE_AGE] = record.signature_age
+        age = _signature_age(record)
+        if age is not None:
+            attributes[semconv.SIGNATURE_AGE] = age
     if record.idempotency_outcome is not None:
         attributes[semconv.IDEMPOTENCY_OUTCOME] = record.idempotency_outcome
         if record.idempotency_key is not None:
@@ -235,6 +249,11 @@ def _start_attributes(record: Record) -> dict[str, AttributeValue]:
         if omitted:
             attributes[semconv.HEADERS_OMITTED] = omitted
     return attributes
+
+
+def _signature_age(record: Record) -> float | None:
+    signed_at = None if record.signature is None else record.signature.signed_at
+    return None if signed_at is None else round(record.start_ns / 1e9 - signed_at, 3)
 
 
 def _add_event(attributes: dict[str, AttributeValue], record: Record) -> None:
@@ -255,13 +274,8 @@ def _end_attributes(record: Record) -> dict[str, AttributeValue]:
         attributes[semconv.HTTP_STATUS] = record.status
     if record.processing is not None:
         attributes[semconv.PROCESSING_STATUS] = record.processing
-    mark = record.mark
-    if mark is not None:
-        attributes[semconv.PROCESSING_MARKED_AT] = mark.at_ns / 1e9
-        if mark.reason is not None:
-            attributes[semconv.PROCESSING_REASON] = scrub(mark.reason)[:MAX_TEXT]
-        if mark.metadata is not None:
-            _add_metadata(attributes, mark.metadata)
+    if record.mark is not None:
+        _add_mark(attributes, record.mark)
     if record.committed is not None:
         attributes[semconv.IDEMPOTENCY_COMMITTED] = record.committed
     error_type = _error_type(record)
@@ -272,6 +286,14 @@ def _end_attributes(record: Record) -> dict[str, AttributeValue]:
     if record.response_body is not None:
         attributes[semconv.RESPONSE_BODY] = record.redactor.body(record.response_body)
     return attributes
+
+
+def _add_mark(attributes: dict[str, AttributeValue], mark: Mark) -> None:
+    attributes[semconv.PROCESSING_MARKED_AT] = mark.at_ns / 1e9
+    if mark.reason is not None:
+        attributes[semconv.PROCESSING_REASON] = scrub(mark.reason)[:MAX_TEXT]
+    if mark.metadata is not None:
+        _add_metadata(attributes, mark.metadata)
 
 
 def _add_metadata(attributes: dict[str, AttributeValue], metadata: Mapping[str, Any]) -> None:
@@ -291,7 +313,9 @@ def _add_metadata(attributes: dict[str, AttributeValue], metadata: Mapping[str, 
 def _error_type(record: Record) -> str | None:
     if record.error is not None:
         kind = type(record.error)
-        return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        return (
+            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        )
     if record.rejected_for is not None:
         return record.rejected_for
     if record.processing in ("failed", "silent_drop"):
@@ -307,14 +331,17 @@ def _problem(record: Record) -> str | None:
         return scrub(f"{type(record.error).__name__}: {record.error}")[:MAX_TEXT]
     if record.rejected_for is not None:
         return f"rejected: {record.rejected_for}"
-    if record.processing == "failed":
-        reason = record.mark.reason if record.mark is not None else None
-        return scrub(f"failed: {reason}")[:MAX_TEXT] if reason else "failed"
+    if record.processing == "failed" and record.mark is not None:
+        return _problem_of_mark(record.mark)
     if record.processing == "silent_drop":
         return "silent drop: answered without marking the delivery as processed"
     if record.status is not None and record.status >= 500:
         return f"answered {record.status}"
     return None
+
+
+def _problem_of_mark(mark: Mark) -> str:
+    return scrub(f"failed: {mark.reason}")[:MAX_TEXT] if mark.reason else "failed"
 
 
 def _exception_attributes(error: BaseException) -> dict[str, AttributeValue]:

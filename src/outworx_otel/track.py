@@ -55,9 +55,7 @@ class TrackContext:
         """This handler has no business with the event: neither a success to count nor a silent drop."""
         self._set("ignored", reason, None)
 
-    def _set(
-        self, status: ProcessingStatus, reason: str | None, metadata: Mapping[str, Any] | None
-    ) -> None:
+    def _set(self, status: ProcessingStatus, reason: str | None, metadata: Mapping[str, Any] | None) -> None:
         mark = Mark(status, None if reason is None else str(reason), metadata, time.time_ns())
         with self._lock:
             if self._mark is not None:

@@ -1,17 +1,16 @@
-"""The outboxes of this process: started anew in a forked child, hurried when the interpreter exits.
-
-Both hooks are set with the first outbox, so importing the package registers nothing.
-"""
+"""The outboxes of this process: started anew in a forked child, hurried together when the process ends."""
 
 from __future__ import annotations
 
-import atexit
 import os
+import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from outworx_otel.export.outbox import Outbox
+
+EXIT_TIMEOUT: Final = 5.0
 
 _outboxes: weakref.WeakSet[Outbox[Any]] = weakref.WeakSet()
 _hooked = False
@@ -21,22 +20,27 @@ def watch(outbox: Outbox[Any]) -> None:
     """Include an outbox for as long as somebody else holds it."""
     global _hooked
     _outboxes.add(outbox)
-    if not _hooked:
+    if not _hooked and hasattr(os, "register_at_fork"):
+        # With the first outbox, so that importing the package registers nothing.
         _hooked = True
-        # Functions at exit run in reverse order. A provider registers its shutdown when it is made,
-        # usually before its exporters: then this one runs first and all shutdowns share one deadline,
-        # instead of five seconds for the spans and five more for the metrics.
-        atexit.register(hurry)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_reset)
+        os.register_at_fork(after_in_child=_reset)
 
 
-def hurry(seconds: float | None = None) -> None:
-    """Let every outbox finish within `seconds` (default: five)."""
-    from outworx_otel.export.outbox import EXIT_TIMEOUT
-
+def hurry(seconds: float = EXIT_TIMEOUT) -> None:
+    """Let every outbox finish within `seconds` from now, all at the same time."""
     for outbox in list(_outboxes):
-        outbox.give_up_after(EXIT_TIMEOUT if seconds is None else seconds)
+        outbox.give_up_after(seconds)
+
+
+def hurry_if_exiting() -> None:
+    """Start the common deadline when the interpreter has begun to exit.
+
+    The providers are shut down one after the other by `atexit`, in an order that depends on the
+    application: without a common deadline each would wait its own five seconds for a dead receiver.
+    Python declares the main thread finished just before it runs the `atexit` functions.
+    """
+    if not threading.main_thread().is_alive():
+        hurry()
 
 
 def _reset() -> None:

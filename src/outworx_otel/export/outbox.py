@@ -11,19 +11,19 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
-from typing import Final, Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from outworx_otel.export import living
 from outworx_otel.export.answers import Answer, Verdict
+from outworx_otel.export.living import EXIT_TIMEOUT
 from outworx_otel.export.patience import Patience
 from outworx_otel.export.report import Report
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
-EXIT_TIMEOUT: Final = 5.0
 _logger = logging.getLogger("outworx_otel")
 
 
@@ -122,6 +122,7 @@ class Outbox(Generic[T]):
             return True
         if self._thread is None or self._is_hopeless(waiter):
             return False
+        living.hurry_if_exiting()
         self._waiters.append(waiter)
         self._nudge()
         return waiter.gate.acquire(timeout=max(timeout, 0.0)) and waiter.reached
@@ -135,6 +136,7 @@ class Outbox(Generic[T]):
         """Send what is queued, for at most `timeout` seconds; what then is left is counted and said."""
         if self._closing:
             return
+        living.hurry_if_exiting()
         self.give_up_after(timeout)
         self._closing = True
         self._nudge()

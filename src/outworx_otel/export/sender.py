@@ -75,7 +75,7 @@ class Sender:
                 content = _bounded_content(response, bound)
         except (self._requests.RequestException, OSError, ValueError) as exc:
             # A connection that could not be made, broke, or took too long.
-            return Answer(Verdict.PASSING, self._plain(f"{type(exc).__name__}: {exc}"))
+            return Answer(Verdict.PASSING, self._plain(_reason(exc)))
         return self._read(response, content, signal)
 
     def _read(self, response: requests.Response, content: bytes, signal: Signal) -> Answer:
@@ -142,6 +142,12 @@ def _tls(signal: Signal) -> tuple[bool | str, str | tuple[str, str] | None]:
 
     certificate, key = setting("CLIENT_CERTIFICATE"), setting("CLIENT_KEY")
     return setting("CERTIFICATE") or True, (certificate, key) if certificate and key else certificate
+
+
+def _reason(exc: Exception) -> str:
+    # requests wraps urllib3's error, which wraps the system's; the last says it in a few words.
+    cause = getattr(exc.args[0], "reason", None) if exc.args else None
+    return f"{type(exc).__name__}: {str(cause or exc).rpartition('): ')[2]}"
 
 
 def _bounded_content(response: requests.Response, seconds: float) -> bytes:

@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.export.couriers import SpanCourier
 from outworx_otel.export.destination import Destination
-from outworx_otel.export.outbox import EXIT_TIMEOUT, Limits, Outbox
+from outworx_otel.export.living import EXIT_TIMEOUT
+from outworx_otel.export.outbox import Limits, Outbox
 from outworx_otel.export.patience import Patience
 from outworx_otel.export.registry import serve, stop_serving
 from outworx_otel.export.report import OnError, Report

@@ -28,7 +28,7 @@ def instrument(**kwargs: Any) -> None:
     Raises:
         ConfigurationError: an option or a configuration file that cannot be used.
     """
-    from ..bootstrap import prepare
+    from outworx_otel.bootstrap import prepare
 
     prepare(strict=True, **kwargs)
     for instrumentor in _installed():

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.util.http import ExcludeList, get_excluded_urls
 
-from ..endpoints import Endpoint, Runtime, marked
+from outworx_otel.endpoints import Endpoint, Runtime, marked
 
 _excluded: ExcludeList | None = None
 

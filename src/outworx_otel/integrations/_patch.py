@@ -20,7 +20,7 @@ class Patch:
     """
 
     def __init__(self, owner: type[Any], name: str, wrapper: Wrapper) -> None:
-        self._owner = owner
+        self._owner: Any = owner
         self._name = name
         self._wrapper = wrapper
         self._applied: Any = None
@@ -36,8 +36,9 @@ class Patch:
     def remove(self) -> None:
         """Takes the wrapper out. Where somebody wrapped it in turn, it stays and passes calls through."""
         self._active = False
-        if self._applied is not None and self._owner.__dict__.get(self._name) is self._applied:
-            setattr(self._owner, self._name, self._applied.__wrapped__)
+        applied: Any = self._applied
+        if applied and vars(self._owner).get(self._name) is applied:
+            setattr(self._owner, self._name, applied.__wrapped__)
             self._applied = None
 
     def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -9,13 +9,20 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from ..delivery import MAX_STORED_BODY, BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
-from ..endpoints import Endpoint, Runtime, current
-from ..flow import run_async, run_sync
-from ..headers import Headers
-from ..options import TrackOptions
-from ..track import set_current
-from ._gate import select
+from outworx_otel.delivery import (
+    MAX_STORED_BODY,
+    BodyProblem,
+    Delivery,
+    InboundRequest,
+    OutboundResponse,
+    Respond,
+)
+from outworx_otel.endpoints import Endpoint, Runtime, current
+from outworx_otel.flow import run_async, run_sync
+from outworx_otel.headers import Headers
+from outworx_otel.integrations._gate import select
+from outworx_otel.options import TrackOptions
+from outworx_otel.track import set_current
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -35,7 +42,9 @@ class Exchange:
         route: the route's template, where there is one.
     """
 
-    def __init__(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, route: str | None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, route: str | None
+    ) -> None:
         self.start_ns = time.time_ns()
         self.endpoint = endpoint
         self.scope = scope
@@ -122,10 +131,12 @@ class Exchange:
                 return
 
     def _announces_body(self) -> bool:
-        length = self.headers.get("content-length")
+        length: str | None = self.headers.get("content-length")
         if length is None:
             # HTTP/2 and 3 need neither header.
-            return "transfer-encoding" in self.headers or not self.scope.get("http_version", "1.1").startswith("1")
+            return "transfer-encoding" in self.headers or not self.scope.get(
+                "http_version", "1.1"
+            ).startswith("1")
         if length.isdecimal() and int(length) > self.endpoint.options.max_body_size:
             self._size = int(length)
             return False
@@ -135,7 +146,9 @@ class Exchange:
         body = b"".join([message.get("body", b"") for message in self._seen])
         if max(len(body), self._size) > self.endpoint.options.max_body_size:
             return None, "too_large"
-        if self._seen and (self._seen[-1]["type"] != "http.request" or self._seen[-1].get("more_body", False)):
+        if self._seen and (
+            self._seen[-1]["type"] != "http.request" or self._seen[-1].get("more_body", False)
+        ):
             return None, "incomplete"
         return body, None
 
@@ -190,7 +203,11 @@ class Exchange:
         self.scope[UNDER_WAY] = delivery
         _expose(self.scope, delivery)
         forget = set_current(delivery.track)
-        token = otel_context.attach(trace.set_span_in_context(delivery.span)) if delivery.span else None
+        token = (
+            otel_context.attach(trace.set_span_in_context(delivery.record.span))
+            if delivery.record.span
+            else None
+        )
         try:
             await app(self.scope, self.receive, self.send)
         except BaseException as error:
@@ -300,7 +317,9 @@ class OutworxHooksMiddleware:
         if found:
             headers = scope["headers"]
             path = scope["path"]
-            endpoint = select(current(), handler, scope["method"], path, lambda: template, headers, self.endpoint)
+            endpoint = select(
+                current(), handler, scope["method"], path, lambda: template, headers, self.endpoint
+            )
         if endpoint is None:
             return await self.app(scope, receive, send)
         return await Exchange(endpoint, scope, receive, send, template).run(self.app)

@@ -23,19 +23,21 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from ..bootstrap import prepare
-from ..config import PathMap
-from ..delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Proceed, Respond
-from ..endpoints import Endpoint, current
-from ..flow import Flow, run_async, run_sync
-from ..headers import Headers, from_environ
-from ..options import TrackOptions
-from ..track import set_current
-from ._gate import select
-from ._patch import Patch
+from outworx_otel.bootstrap import prepare
+from outworx_otel.config import PathMap
+from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Proceed, Respond
+from outworx_otel.endpoints import Endpoint, current
+from outworx_otel.flow import Flow, run_async, run_sync
+from outworx_otel.headers import Headers, from_environ
+from outworx_otel.integrations._gate import select
+from outworx_otel.integrations._patch import Patch
+from outworx_otel.options import TrackOptions
+from outworx_otel.track import set_current
 
 _UNDER_WAY: Final = "_outworx_delivery"
-_TOO_BIG_FOR_DJANGO: Final = "The body is larger than Django's DATA_UPLOAD_MAX_MEMORY_SIZE: raise that setting."
+_TOO_BIG_FOR_DJANGO: Final = (
+    "The body is larger than Django's DATA_UPLOAD_MAX_MEMORY_SIZE: raise that setting."
+)
 _HINTS: Final = {
     "too_large": "The body is larger than max_body_size.",
     "incomplete": "The connection ended before the body was complete.",
@@ -86,7 +88,9 @@ def _gate(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwar
 def _select(request: Any, view: Any, fallback: Endpoint | None = None) -> Endpoint | None:
     if _UNDER_WAY in request.__dict__:
         return None
-    return select(current(), view, request.method, request.path, lambda: _route(request), request.META, fallback)
+    return select(
+        current(), view, request.method, request.path, lambda: _route(request), request.META, fallback
+    )
 
 
 def _route(request: Any) -> str | None:
@@ -177,7 +181,9 @@ async def _deliver_async(endpoint: Endpoint, request: Any, view: Callable[[], Aw
 def _enter(delivery: Delivery, request: Any) -> Callable[[], None]:
     request.outworx_track = delivery.track
     forget = set_current(delivery.track)
-    token = otel_context.attach(trace.set_span_in_context(delivery.span)) if delivery.span else None
+    token = (
+        otel_context.attach(trace.set_span_in_context(delivery.record.span)) if delivery.record.span else None
+    )
 
     def leave() -> None:
         if token is not None:
@@ -321,7 +327,11 @@ class OutworxHooksMiddleware:
 
     def _endpoint(self, request: Any, view: Any) -> Endpoint | None:
         mounted = self._endpoints.find(request.path)
-        if mounted is None or not mounted.concerns(request.method, request.path) or _lacks_method(view, request):
+        if (
+            mounted is None
+            or not mounted.concerns(request.method, request.path)
+            or _lacks_method(view, request)
+        ):
             return None
         return _select(request, view, mounted)
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import fastapi.routing
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from ..bootstrap import prepare
-from ._patch import Patch
-from .starlette import ROUTE, OutworxHooksMiddleware, gate
+from outworx_otel.bootstrap import prepare
+from outworx_otel.integrations._patch import Patch
+from outworx_otel.integrations.starlette import ROUTE, OutworxHooksMiddleware, gate
 
 __all__ = ["FastAPIInstrumentor", "OutworxHooksMiddleware"]
 

@@ -18,15 +18,15 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from werkzeug.exceptions import HTTPException
 
-from ..bootstrap import prepare
-from ..delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
-from ..endpoints import Endpoint, current, mark
-from ..flow import run_sync
-from ..headers import Headers, from_environ
-from ..options import TrackOptions
-from ..track import set_current
-from ._gate import select
-from ._patch import Patch
+from outworx_otel.bootstrap import prepare
+from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
+from outworx_otel.endpoints import Endpoint, current, mark
+from outworx_otel.flow import run_sync
+from outworx_otel.headers import Headers, from_environ
+from outworx_otel.integrations._gate import select
+from outworx_otel.integrations._patch import Patch
+from outworx_otel.options import TrackOptions
+from outworx_otel.track import set_current
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -67,7 +67,11 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def monitored(*args: Any, **kwargs: Any) -> Any:
-            if not has_request_context() or _UNDER_WAY in request.environ or request.method not in endpoint.methods:
+            if (
+                not has_request_context()
+                or _UNDER_WAY in request.environ
+                or request.method not in endpoint.methods
+            ):
                 return current_app.ensure_sync(view)(*args, **kwargs)
             return _deliver(endpoint, lambda: current_app.ensure_sync(view)(*args, **kwargs))
 
@@ -99,7 +103,7 @@ def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: 
 def _deliver(endpoint: Endpoint, view: Callable[[], Any]) -> Any:
     start_ns = time.time_ns()
     body, problem = _read_body(endpoint) if endpoint.admits_by_body else (None, None)
-    native = request._get_current_object()
+    native = request._get_current_object()  # type: ignore[attr-defined]  # of the proxy, typed as a request
     delivery = Delivery(
         endpoint,
         InboundRequest(
@@ -125,12 +129,16 @@ def _deliver(endpoint: Endpoint, view: Callable[[], Any]) -> Any:
         return current_app.response_class(decision.body, decision.status, list(decision.headers))
     g.outworx_track = delivery.track
     forget = set_current(delivery.track)
-    token = otel_context.attach(trace.set_span_in_context(delivery.span)) if delivery.span else None
+    token = (
+        otel_context.attach(trace.set_span_in_context(delivery.record.span)) if delivery.record.span else None
+    )
     try:
         response = current_app.make_response(view())
     except BaseException as error:
         _see_body(delivery)
-        run_sync(delivery.settle(error, status_of_error=error.code if isinstance(error, HTTPException) else None))
+        run_sync(
+            delivery.settle(error, status_of_error=error.code if isinstance(error, HTTPException) else None)
+        )
         delivery.finish()
         raise
     finally:

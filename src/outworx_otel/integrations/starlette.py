@@ -6,23 +6,24 @@ not matter, and the framework's own SERVER span, where there is one, is already 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
 import starlette.routing
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from ..bootstrap import prepare
-from ..endpoints import current
-from ._gate import select
-from ._patch import Patch
-from .asgi import UNDER_WAY, ASGIApp, Exchange, Receive, Scope, Send
-from .asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
+from outworx_otel.bootstrap import prepare
+from outworx_otel.endpoints import current
+from outworx_otel.integrations._gate import select
+from outworx_otel.integrations._patch import Patch
+from outworx_otel.integrations.asgi import UNDER_WAY, ASGIApp, Exchange, Receive, Scope, Send
+from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 
-try:  # Starlette 1.10 and newer
-    from starlette.middleware.body_limit import RequestBodyLimitMiddleware  # type: ignore[import-not-found]
-except ImportError:
-    RequestBodyLimitMiddleware = None
+# Starlette 1.10 and newer limit bodies by route.
+_BodyLimit: Any = None
+with contextlib.suppress(ImportError):
+    from starlette.middleware.body_limit import RequestBodyLimitMiddleware as _BodyLimit
 
 _CHECKED: Final = "outworx_otel.checked"
 
@@ -84,7 +85,9 @@ def _template(scope: Scope, route: Any, context: Any) -> str | None:
     if path is None:
         path = getattr(scope.get("route"), "path", None)
     # Below a Mount, Starlette appends the mounted part to root_path.
-    mounted = scope.get("root_path", "")[len(scope.get("app_root_path", "")) :] if "app_root_path" in scope else ""
+    mounted = (
+        scope.get("root_path", "")[len(scope.get("app_root_path", "")) :] if "app_root_path" in scope else ""
+    )
     return None if path is None else mounted + path
 
 
@@ -93,14 +96,14 @@ def _drain_within(limit: int) -> Callable[[Exchange], Awaitable[None]] | None:
 
     Starlette raises an outer limit only inside the route's application, after `handle` has begun.
     """
-    if RequestBodyLimitMiddleware is None:
+    if _BodyLimit is None:
         return None
 
     async def drain(exchange: Exchange) -> None:
         async def read(scope: Scope, receive: Receive, send: Send) -> None:
             await exchange.read_ahead(receive)
 
-        limited = RequestBodyLimitMiddleware(read, max_body_size=limit)
+        limited = _BodyLimit(read, max_body_size=limit)
         await limited(exchange.scope, exchange.upstream, exchange.send)
 
     return drain

@@ -148,7 +148,9 @@ _SHAPES: dict[Algorithm, Callable[[bytes], bool]] = {
 
 def display(names: tuple[str, ...]) -> str:
     """Header names for people."""
-    return " or ".join("-".join(part.capitalize() for part in name.split("-")) for name in names)
+    return " or ".join("-".join(part.capitalize() for part in name.split("-")) for name in names).replace(
+        "{n}", "1"
+    )
 
 
 def form_of(scheme: SignatureScheme) -> str:

@@ -24,7 +24,8 @@ def read_json(body: bytes) -> Any:
 
 def is_form(request: Request) -> bool:
     """Whether the request says that its body is a form."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+    declared: str = request.headers.get("content-type") or ""
+    return declared.partition(";")[0].strip().lower() == FORM
 
 
 def read_form(body: bytes) -> list[tuple[str, str]] | None:

@@ -29,7 +29,7 @@ _STANDARD = replace(
     _SYMMETRIC,
     detection_headers=("webhook-id",),
     alternatives=(("whpk_", _ASYMMETRIC), ("whsk_", _ASYMMETRIC)),
-    note="A secret that begins with whpk_ is a public key: its v1a signatures are checked, with cryptography.",
+    note="A secret that begins with whpk_ is a public key: the signatures tagged v1a are checked with it.",
 )
 
 _SVIX = replace(

@@ -24,7 +24,7 @@ _BODY_HASH = "bodySHA256"
 
 
 class TwilioRequest:
-    """Form requests sign the URL followed by every name and value; others sign a URL that holds `bodySHA256`."""
+    """Forms sign the URL followed by every name and value; other bodies a URL that holds `bodySHA256`."""
 
     signs_url = True
     signs_body = True
@@ -86,7 +86,8 @@ class TwilioRequest:
 
 def announced_algorithm(request: Request) -> str:
     """The algorithm that the request announces: SHA-1 unless newer settings say otherwise."""
-    for part in request.headers.get(_SETTINGS, "").split(","):
+    settings: str = request.headers.get(_SETTINGS) or ""
+    for part in settings.split(","):
         name, _, value = part.partition("=")
         if name.strip() == "algorithm" and value.strip():
             return value.strip().upper()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.signatures.keys import WHSEC
 from outworx_otel.signatures.registry import on_change, scheme_for
 from outworx_otel.signatures.result import SignatureResult
 from outworx_otel.signatures.verifier import Secrets, Verifier, split_secrets
@@ -57,5 +58,6 @@ def verify(
 def _unusable(provider: str, secret: Secrets, message: str) -> SignatureResult:
     if not isinstance(provider, str) or scheme_for(provider) is None:
         return SignatureResult(False, "unsupported_provider", message)
-    usable = secret and all(isinstance(one, (str, bytes)) and one.strip() for one in split_secrets(secret))
+    given = [one.decode("latin-1") if isinstance(one, bytes) else one for one in split_secrets(secret)]
+    usable = given and all(isinstance(one, str) and one.strip().removeprefix(WHSEC) for one in given)
     return SignatureResult(False, "verifier_threw" if usable else "missing_secret", message)

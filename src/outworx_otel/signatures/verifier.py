@@ -44,7 +44,7 @@ class Verifier:
             missing.
     """
 
-    __slots__ = ("_extract", "_keys", "_parts", "known_secrets", "scheme", "secrets", "tolerance")
+    __slots__ = ("_parts", "extract", "keys", "known_secrets", "scheme", "secrets", "tolerance")
 
     def __init__(
         self,
@@ -82,10 +82,10 @@ class Verifier:
         self.scheme = scheme
         self.secrets = secrets
         self.tolerance = _window(scheme, tolerance)
-        self._keys: tuple[tuple[int, Key], ...] = ()
+        self.keys: tuple[tuple[int, Key], ...] = ()
         if not self._parts:
-            self._keys = tuple((index, make_key(scheme, one)) for index, one in secrets)
-        self._extract = extractor_for(scheme)
+            self.keys = tuple((index, make_key(scheme, one)) for index, one in secrets)
+        self.extract = extractor_for(scheme)
 
     def verify(
         self,
@@ -117,9 +117,10 @@ class Verifier:
             result = self.check(request, time.time() if now is None else now)
             if result.valid or not diagnose:
                 return result
+            # Imported with the first failure: the hypotheses need modules that a good delivery never does.
             from outworx_otel.signatures.diagnosis import explain
 
-            return explain(self, request, result)
+            return explain(self._culprit(result, request), request, result)
         except Exception as error:  # noqa: BLE001 - whatever a request holds, it gets an answer
             return SignatureResult(False, "verifier_threw", f"The verifier raised {type(error).__name__}.")
 
@@ -127,11 +128,11 @@ class Verifier:
         """Verify without looking for the cause of a failure."""
         if self._parts:
             return self._check_parts(request, now)
-        evidence = self._extract(request)
+        evidence = self.extract(request)
         if isinstance(evidence, Failure):
             return self._fail(request, evidence)
         timestamp, checks = evidence
-        key_index = self.matching_key(checks)
+        key_index = matching_key(self.keys, checks)
         scheme = self.scheme
         if timestamp is None and scheme.timestamp_path:
             timestamp = (
@@ -146,37 +147,49 @@ class Verifier:
                 return SignatureResult(
                     False, "malformed_header", f"The timestamp that {scheme.title} sent cannot be read."
                 )
-            age = now - signed_at
-            if timestamps.outside_window(scheme, age, self.tolerance):
-                return _drift(age, self.tolerance, key_index, signed_at)
+            if timestamps.outside_window(scheme, now - signed_at, self.tolerance):
+                return _drift(scheme, now, self.tolerance, key_index, signed_at)
         if key_index is None:
             return SignatureResult(
                 False, "hmac_mismatch", "The signature does not match: a wrong secret, or a changed body."
             )
         return SignatureResult(True, None, None, key_index, signed_at)
 
-    def matching_key(self, checks: Sequence[Check]) -> int | None:
-        """The index of the first secret for which every check holds."""
-        for index, key in self._keys:
-            for messages, signatures in checks:
-                for message in messages:
-                    if key.matches(message, signatures):
-                        break
-                else:
-                    break
-            else:
-                return index
-        return None
-
     def _fail(self, request: Request, failure: Failure) -> SignatureResult:
         # Hash as if there had been a signature: how long the answer takes must not say which check failed.
-        for _, key in self._keys:
+        for _, key in self.keys:
             key.matches((b"", request.body, b""), ())
         return SignatureResult(False, failure.reason, failure.hint)
+
+    def _culprit(self, result: SignatureResult, request: Request) -> Verifier:
+        """Where several schemes were tried, the one that the request seems to have meant."""
+        for part in self._parts:
+            if not isinstance(part.extract(request), Failure):
+                return part.knowing(self.known_secrets)
+        return self._parts[0].knowing(self.known_secrets) if self._parts else self
+
+    def knowing(self, known_secrets: Callable[[], Iterable[KnownSecret]] | None) -> Verifier:
+        """This verifier, told about the other endpoints' secrets."""
+        self.known_secrets = known_secrets
+        return self
 
     def _check_parts(self, request: Request, now: float) -> SignatureResult:
         results = [part.check(request, now) for part in self._parts]
         return next((result for result in results if result.valid), results[0])
+
+
+def matching_key(keys: Sequence[tuple[int, Key]], checks: Sequence[Check]) -> int | None:
+    """The index of the first key for which every check holds."""
+    for index, key in keys:
+        for messages, signatures in checks:
+            for message in messages:
+                if key.matches(message, signatures):
+                    break
+            else:
+                break
+        else:
+            return index
+    return None
 
 
 def _part(
@@ -220,11 +233,25 @@ def _timestamp_in_body(body: bytes, path: str) -> str | None:
     return str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
 
 
-def _drift(age: float, tolerance: float, key_index: int | None, signed_at: float) -> SignatureResult:
-    direction = "ago" if age >= 0 else "in the future"
-    said = "the signature itself is right" if key_index is not None else "nor does the signature match"
-    hint = (
-        f"The timestamp is {abs(age):.0f} s {direction} by this server's clock, "
-        f"and {tolerance:g} s are allowed; {said}. Synchronise the clock (NTP), or look for a replay."
-    )
+def _drift(
+    scheme: SignatureScheme, now: float, tolerance: float, key_index: int | None, signed_at: float
+) -> SignatureResult:
+    proved = "the signature is right" if key_index is not None else "the signature does not match either"
+    age = now - signed_at
+    factor = {"s": 1 / 1000, "ms": 1000.0}.get(scheme.timestamp_unit)
+    if factor is not None and abs(now - signed_at * factor) <= max(tolerance, 1.0):
+        sent, meant = (
+            ("milliseconds", "seconds") if scheme.timestamp_unit == "s" else ("seconds", "milliseconds")
+        )
+        hint = f"The timestamp is in {sent}, {scheme.title} signs {meant}; {proved}. Correct the sender."
+    elif age >= 0:
+        hint = (
+            f"Signed {age:.0f} s ago by this server's clock, {tolerance:g} s are allowed; {proved}. Either "
+            "this clock is fast (synchronise it, NTP), or the delivery was held up or is a replay."
+        )
+    else:
+        hint = (
+            f"Signed {-age:.0f} s in the future by this server's clock, {tolerance:g} s are allowed; "
+            f"{proved}. This clock is slow: synchronise it (NTP)."
+        )
     return SignatureResult(False, "timestamp_drift", hint, None, None if key_index is None else signed_at)

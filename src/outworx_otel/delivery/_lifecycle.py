@@ -1,0 +1,255 @@
+"""The life of one delivery: verify, claim, [handler], settle, report."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from outworx_otel.body import Body
+from outworx_otel.delivery._claim import KeyClaim
+from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Proceed, Respond, respond
+from outworx_otel.delivery._verification import verdict
+from outworx_otel.endpoints import Endpoint, Runtime, logger
+from outworx_otel.flow import Flow
+from outworx_otel.signatures import SignatureResult
+from outworx_otel.telemetry import Record
+from outworx_otel.track import Mark, TrackContext
+
+_MAX_EVENT_TEXT: Final = 256
+
+
+class Delivery:
+    """One delivery under way.
+
+    `admit` decides whether the handler runs; `settle` says what became of it and may be called early (as soon
+    as all is known); `finish` reports it. `settle` and `finish` take effect once, and none of them raises.
+
+    Args:
+        endpoint: what is wanted.
+        request: what came.
+        runtime: telemetry, store, and who hears of errors.
+        start_ns: when it came, in Unix nanoseconds.
+    """
+
+    __slots__ = (
+        "_body",
+        "_claim",
+        "_finished",
+        "_settled",
+        "endpoint",
+        "record",
+        "request",
+        "runtime",
+        "track",
+    )
+
+    def __init__(self, endpoint: Endpoint, request: InboundRequest, runtime: Runtime, start_ns: int) -> None:
+        self.endpoint = endpoint
+        self.request = request
+        self.runtime = runtime
+        self.track = TrackContext()
+        self.record = Record(
+            options=endpoint.options,
+            redactor=endpoint.redactor,
+            method=request.method,
+            path=request.path,
+            route=request.route,
+            headers=request.headers,
+            start_ns=start_ns,
+            detected=endpoint.detected,
+            body_size=request.body_size,
+        )
+        self._body: Body | None = None
+        if request.body is not None:
+            self._read(request.body)
+        self._claim: KeyClaim | None = None
+        self._settled = False
+        self._finished = False
+
+    def admit(self) -> Flow[Proceed | Respond]:
+        """Verifies, then claims."""
+        record, endpoint = self.record, self.endpoint
+        answer: Respond | None = None
+        if endpoint.verifies:
+            result = yield from verdict(endpoint, self.request, self.runtime, record.start_ns / 1e9)
+            record.signature = result
+            if not result.valid and endpoint.options.reject_invalid_signatures:
+                answer = self._rejection(result)
+        try:
+            self._read_event()
+            if endpoint.options.idempotency_key and (record.signature is None or record.signature.valid):
+                self._claim = KeyClaim(endpoint, self.request, self._body, record, self.runtime)
+                answer = yield from self._claim.take()
+            if answer is None or record.rejected_for is None or endpoint.may_report_rejection():
+                self.runtime.telemetry.start(record)
+                if record.rejected_for is not None:
+                    self._log_rejection()
+        except Exception as error:  # noqa: BLE001  # ours: the request goes on without telemetry
+            self.runtime.failed("admitting a delivery", error)
+        return answer or Proceed(self.track)
+
+    def _rejection(self, result: SignatureResult) -> Respond:
+        status, message = 401, "Invalid webhook signature"
+        if result.reason == "body_unavailable":
+            status, message = 400, "Webhook body could not be read"
+            if self.request.body_problem == "too_large":
+                status, message = 413, "Webhook body too large"
+        self.record.outcome = "rejected"
+        self.record.rejected_for = result.reason
+        self.record.status = status
+        return respond(self.request, status, message)
+
+    def _log_rejection(self) -> None:
+        record = self.record
+        logger.warning(
+            "webhook rejected: provider=%s path=%s reason=%s hint=%s trace_id=%s",
+            record.options.provider,
+            record.path,
+            record.rejected_for,
+            None if record.signature is None else record.signature.hint,
+            record.trace_id,
+        )
+
+    def _read(self, raw: bytes) -> None:
+        self._body = Body(raw, self.request.headers.get("content-type", ""))
+        self.record.body_size = len(raw)
+        if self.endpoint.options.capture_body:
+            self.record.request_body = raw
+
+    def _read_event(self) -> None:
+        endpoint, record, headers = self.endpoint, self.record, self.request.headers
+        if endpoint.type_header is not None:
+            record.event_type = _text(headers.get(endpoint.type_header))
+        if endpoint.id_header is not None:
+            record.event_id = _text(headers.get(endpoint.id_header))
+        if endpoint.picker is not None and self._body is not None:
+            values = self._body.pick(endpoint.picker)
+            if endpoint.picks_id:
+                record.event_id = _text(values.pop())
+            if endpoint.picks_type:
+                record.event_type = _text(values.pop())
+
+    def body_was_read(self, raw: bytes) -> None:
+        """The handler has read the body of a delivery that nothing had to be read of before."""
+        if self._body is None and not self._finished:
+            try:
+                self._read(raw)
+                self._read_event()
+                self.record.event_read_late = True
+            except Exception as error:  # noqa: BLE001  # ours
+                self.runtime.failed("reading an event", error)
+
+    def knows_all(self, status: int) -> bool:
+        """Whether the last byte of an answer is the time to settle, or the handler must end first."""
+        return not self._must_mark(status) or self.track.mark is not None
+
+    def _must_mark(self, status: int) -> bool:
+        return self.endpoint.options.require_processing_mark and 200 <= status < 400
+
+    def settle(
+        self, outcome: OutboundResponse | BaseException, *, status_of_error: int | None = None
+    ) -> Flow[None]:
+        """Resolves the status, and commits or releases the claim.
+
+        Args:
+            outcome: the handler's answer, or what it raised.
+            status_of_error: the status that the framework turns that exception into (Http404, `abort(403)`);
+                None where it is an error.
+        """
+        if self._settled:
+            return
+        self._settled = True
+        record = self.record
+        record.mark = mark = self.track.close(self._marked_late)
+        answer: OutboundResponse | None = None
+        if isinstance(outcome, OutboundResponse):
+            answer = outcome
+            record.status = answer.status
+            if self.endpoint.options.capture_body:
+                record.response_body = answer.body
+        elif status_of_error is not None:
+            record.status = status_of_error
+        else:
+            record.error = outcome
+        if mark is not None:
+            record.processing = mark.status
+        elif answer is not None and self._must_mark(answer.status):
+            record.processing = "silent_drop"
+        record.outcome = _outcome(record)
+        if self._claim is not None:
+            did_its_work = record.processing not in ("failed", "silent_drop")
+            commits = answer is not None and 200 <= answer.status < 300 and did_its_work
+            yield from self._claim.end(answer, commits)
+
+    def stop_waiting(self, answer: OutboundResponse) -> Flow[None]:
+        """The mark has not come for as long as background work is waited for: it may yet be made elsewhere."""
+        if self._settled:
+            return
+        self._settled = True
+        record = self.record
+        record.status = answer.status
+        record.mark = self.track.close(self._marked_late)
+        record.processing = "deferred" if record.mark is None else record.mark.status
+        record.outcome = _outcome(record)
+        if self._claim is not None:
+            yield from self._claim.end(answer, 200 <= answer.status < 300 and record.processing != "failed")
+
+    def finish(self, end_ns: int | None = None) -> None:
+        """Reports the delivery, as ended at `end_ns` (now, if None)."""
+        if self._finished:
+            return
+        self._finished = True
+        self.record.end_ns = end_ns or time.time_ns()
+        try:
+            self.runtime.telemetry.finish(self.record)
+            if self.runtime.debug:
+                self._log()
+        except Exception as error:  # noqa: BLE001  # ours: the answer stands
+            self.runtime.failed("reporting a delivery", error)
+
+    def drop(self) -> None:
+        """Forgets the delivery: it turned out to be none (the framework's own 404 or 405)."""
+        self._finished = self._settled = True
+
+    def _marked_late(self, mark: Mark) -> None:
+        logger.warning(
+            "webhook %s %s was marked %s after its delivery was over; the mark is a span of its own",
+            self.record.options.provider,
+            self.record.path,
+            mark.status,
+        )
+        try:
+            self.runtime.telemetry.late_mark(self.record, mark)
+        except Exception as error:  # noqa: BLE001  # ours
+            self.runtime.failed("reporting a late mark", error)
+
+    def _log(self) -> None:
+        record, signature = self.record, self.record.signature
+        logger.info(
+            "webhook provider=%s path=%s event=%s status=%s outcome=%s signature=%s processing=%s %.1fms",
+            record.options.provider,
+            record.path,
+            record.event_type,
+            record.status,
+            record.outcome,
+            "unchecked" if signature is None else "valid" if signature.valid else signature.reason,
+            record.processing,
+            ((record.end_ns or record.start_ns) - record.start_ns) / 1e6,
+        )
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, dict | list):
+        return None
+    return (value if isinstance(value, str) else str(value))[:_MAX_EVENT_TEXT] or None
+
+
+def _outcome(record: Record) -> str:
+    if record.error is not None:
+        return "error"
+    if record.processing in ("failed", "silent_drop", "deferred"):
+        return record.processing
+    status = record.status
+    if status is None or status >= 500:
+        return "error"
+    return "refused" if status >= 400 else "accepted"

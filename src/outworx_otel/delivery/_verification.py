@@ -1,0 +1,90 @@
+"""The verdict on a delivery's signature: whoever gives it, it never raises, and in doubt it is no."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from outworx_otel.body import RawBody
+from outworx_otel.delivery._messages import InboundRequest
+from outworx_otel.endpoints import Endpoint, Runtime
+from outworx_otel.errors import VerifierError
+from outworx_otel.flow import Flow
+from outworx_otel.signatures import SignatureReason, SignatureResult
+
+_VALID = SignatureResult(True, None, None, None, None)
+
+
+def verdict(
+    endpoint: Endpoint, request: InboundRequest, runtime: Runtime, now: float
+) -> Flow[SignatureResult]:
+    """Says whether a delivery is genuine.
+
+    Args:
+        endpoint: what was configured; it verifies somehow.
+        request: with its body, or the reason why there is none.
+        runtime: told what a user's function raised.
+        now: Unix seconds at which the delivery arrived.
+    """
+    options = endpoint.options
+    if endpoint.problem is not None:
+        return _no("missing_secret", endpoint.problem)
+    if options.signature_valid is not None:
+        return (yield from _asked("signature_valid", options.signature_valid, runtime, request.native))
+    if endpoint.unsupported:
+        hint = f"No built-in verifier for {options.provider!r}: give a signature_verifier or register its scheme."
+        return _no("unsupported_provider", hint)
+    if request.body is None:
+        return _no("body_unavailable", request.problem_hint)
+    if options.signature_verifier is not None:
+        body = RawBody(request.body)
+        return (
+            yield from _asked(
+                "signature_verifier",
+                options.signature_verifier,
+                runtime,
+                lambda: body,
+                lambda: request.headers,
+            )
+        )
+    assert endpoint.verifier is not None
+    try:
+        url = _public_url(options.public_url, request.url()) if endpoint.verifier.scheme.signs_url else None
+        return endpoint.verifier.verify(
+            request.body, request.headers, now=now, url=url, method=request.method
+        )
+    except Exception as error:  # noqa: BLE001  # a fault of ours in a check must not let the delivery in
+        runtime.failed("verifying a signature", error)
+        return _no("verifier_threw", f"{type(error).__name__} in the verifier.")
+
+
+def _no(reason: SignatureReason, hint: str | None) -> SignatureResult:
+    return SignatureResult(False, reason, hint, None, None)
+
+
+def _asked(option: str, answer: Any, runtime: Runtime, *arguments: Any) -> Flow[SignatureResult]:
+    """The verdict of a user's function (sync or async), or of a constant."""
+    try:
+        if callable(answer):
+            answer = answer(*(argument() for argument in arguments))
+            if inspect.isawaitable(answer):
+                answer = yield answer
+        if isinstance(answer, SignatureResult):
+            return answer
+        return _VALID if answer else _no("hmac_mismatch", f"{option} says that the signature is not valid.")
+    except Exception as cause:  # noqa: BLE001  # the user's function; its truth value too may raise
+        error = VerifierError(f"{option} raised {type(cause).__name__}: {cause}")
+        error.__cause__ = cause
+        runtime.report(error)
+        return _no("verifier_threw", f"{option} raised {type(cause).__name__}.")
+
+
+def _public_url(public: str | None, url: str) -> str:
+    """The address the provider called: its origin from `public_url`, and its path too if that has one."""
+    if public is None:
+        return url
+    scheme, _, rest = public.partition("://")
+    if "/" not in rest.rstrip("/"):
+        return f"{scheme}://{rest.rstrip('/')}/{url.partition('://')[2].partition('/')[2]}"
+    query = url.partition("?")[2]
+    return f"{public}?{query}" if query and "?" not in public else public

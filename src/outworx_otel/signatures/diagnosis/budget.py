@@ -1,0 +1,75 @@
+"""What a diagnosis may cost, so that a flood of wrong signatures stays cheap."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+DIAGNOSES_PER_SECOND = 5
+SECONDS = 0.010
+TRIALS = 160
+# Eight hashes of a 512 KiB body: a diagnosis of large bodies costs no more than a few verifications.
+HASHED_BYTES = 4 * 1024 * 1024
+# Dumping JSON costs up to 130 ns for every byte of dense input when it is indented.
+RESERIALISED_BYTES = 64 * 1024
+
+
+class BudgetSpent(Exception):
+    """There is no time, or there are no trials, left for another hypothesis; its text says so in a hint."""
+
+
+class RateLimit:
+    """At most so many diagnoses in any second, in the whole process.
+
+    Without a lock: two threads at once may let one more through, which does no harm.
+    """
+
+    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._recent: deque[float] = deque(maxlen=per_second)
+        self._clock = clock
+
+    def allows(self) -> bool:
+        """Whether another diagnosis may begin now; if so it counts."""
+        now = self._clock()
+        recent = self._recent
+        if len(recent) == recent.maxlen and now - recent[0] < 1.0:
+            return False
+        recent.append(now)
+        return True
+
+    def reset(self) -> None:
+        """Forget what was counted, as a fresh process would."""
+        self._recent.clear()
+
+
+class Budget:
+    """Time, trials and hashed bytes of one diagnosis; the first trial asks the rate limit."""
+
+    def __init__(self, limit: RateLimit, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._limit: RateLimit | None = limit
+        self._clock = clock
+        self._deadline = clock() + SECONDS
+        self._trials = TRIALS
+        self._bytes = HASHED_BYTES
+
+    def seconds_left(self) -> float:
+        """How much time the diagnosis still has."""
+        return self._deadline - self._clock()
+
+    def spend(self, hashed: int) -> None:
+        """Pay for one trial over so many bytes.
+
+        Raises:
+            BudgetSpent: It cannot be paid for.
+        """
+        if self._limit is not None:
+            if not self._limit.allows():
+                raise BudgetSpent(
+                    f"Its cause was not looked for: diagnosis is limited to {DIAGNOSES_PER_SECOND} a second."
+                )
+            self._limit = None
+        self._trials -= 1
+        self._bytes -= hashed
+        if self._trials < 0 or self._bytes < 0 or self.seconds_left() <= 0:
+            raise BudgetSpent("Not every possible cause was tried: the diagnosis ran out of its budget.")

@@ -1,0 +1,138 @@
+"""Hypotheses about the secret: the right one in the wrong clothes, or another endpoint's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.signatures.diagnosis.case import Case, Finding, mismatch
+from outworx_otel.signatures.keys import DERIVATIONS, WHSEC, Key, Secret, key_from_bytes, make_key
+from outworx_otel.signatures.scheme import KeyForm
+
+_MAX_KNOWN = 32
+_ASSIGNMENT = re.compile(r"(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*(.+)", re.DOTALL)
+
+# Beginnings of credentials that are never signing secrets.
+_OTHER_CREDENTIALS: dict[str, tuple[str, ...]] = {
+    "stripe": ("sk_test_", "sk_live_", "rk_test_", "rk_live_", "pk_test_", "pk_live_", "we_"),
+    "github": ("ghp_", "gho_", "ghs_", "github_pat_"),
+    "shopify": ("shpat_", "shpca_"),
+    "slack": ("xoxb-", "xoxp-", "xapp-"),
+    "svix": ("testsk_", "sk_"),
+    "clerk": ("sk_test_", "sk_live_", "pk_test_", "pk_live_"),
+    "openai": ("sk-",),
+    "resend": ("re_",),
+}
+
+
+def untidy_secret(case: Case) -> Finding | None:
+    """White space, quotes or a whole line of an .env file round the secret."""
+    for index, secret in case.verifier.secrets:
+        for what, tidy in _tidied(_text(secret)):
+            key = _key(case, tidy)
+            if key is not None and case.fits(keys=(key,)):
+                return mismatch(f"Proved: secret {index} is right but for {what}; configure it without.")
+    return None
+
+
+def _tidied(secret: str) -> Iterator[tuple[str, str]]:
+    bare = secret.strip()
+    if bare != secret:
+        yield "white space or a newline round it", bare
+    for quoted in {bare, bare.removesuffix("\\n")}:
+        unquoted = quoted.strip("\"'`").strip()
+        if unquoted not in (bare, secret):
+            yield "quotes or an escaped newline round it", unquoted
+    assignment = _ASSIGNMENT.fullmatch(bare)
+    if assignment is not None:
+        yield "the variable's name in front of it", assignment[1].strip("\"' ")
+
+
+def known_secret(case: Case) -> Finding | None:
+    """The secret of another endpoint or provider signed this delivery."""
+    source = case.verifier.known_secrets
+    if source is None:
+        return None
+    from outworx_otel.signatures.verifier import split_secrets
+
+    own = {secret for _, secret in case.verifier.secrets}
+    for label, provider, secrets in islice(source(), _MAX_KNOWN):
+        for secret in split_secrets(secrets):
+            key = None if secret in own else _key(case, secret)
+            if key is not None and case.fits(keys=(key,)):
+                return mismatch(
+                    f"Proved: this delivery is signed with the secret of {label} ({provider}), not with this "
+                    "endpoint's; exchange the secrets or correct the endpoint's URL at the provider."
+                )
+    return None
+
+
+_FORM_NAMES: dict[KeyForm, str] = {
+    "utf8": "plain text",
+    "base64": "base64",
+    "hex": "hex",
+    "whsec": "base64 after whsec_",
+}
+
+
+def key_form(case: Case) -> Finding | None:
+    """The secret was taken as text where it is base64 or hex, or the other way round."""
+    scheme = case.verifier.scheme
+    if not scheme.algorithm.startswith("hmac-"):
+        return None
+    for index, secret in case.verifier.secrets:
+        text = _text(secret).strip()
+        bare = text.removeprefix(WHSEC)
+        readings: list[tuple[KeyForm, str, str]] = [
+            ("utf8", text, "plain text"),
+            ("utf8", bare, "plain text without its whsec_"),
+            ("utf8", WHSEC + bare, "plain text with whsec_ in front"),
+            ("base64", bare, "base64"),
+            ("hex", bare, "hex"),
+        ]
+        tried = {_derived(scheme.key, text)}
+        for form, reading, name in readings:
+            raw = _derived(form, reading)
+            if raw is None or raw in tried:
+                continue
+            tried.add(raw)
+            if case.fits(keys=(key_from_bytes(scheme.algorithm, raw),)):
+                return mismatch(
+                    f"Proved: secret {index} signs as {name}, while {scheme.title} secrets are read as "
+                    f"{_FORM_NAMES.get(scheme.key, scheme.key)}; check how it was copied: whsec_, base64, hex."
+                )
+    return None
+
+
+def other_credential(case: Case) -> Finding | None:
+    """An API key was configured where a signing secret belongs; its beginning says so."""
+    for index, secret in case.verifier.secrets:
+        for beginning in _OTHER_CREDENTIALS.get(case.verifier.scheme.provider, ()):
+            if _text(secret).strip().startswith(beginning):
+                mode = " test" if "test" in beginning else " live" if "live" in beginning else ""
+                return mismatch(
+                    f"Secret {index} begins with {beginning}: that is a{mode} API key or id, not the signing "
+                    "secret of the webhook endpoint."
+                )
+    return None
+
+
+def _text(secret: Secret) -> str:
+    return secret.decode("latin-1") if isinstance(secret, bytes) else secret
+
+
+def _key(case: Case, secret: Secret) -> Key | None:
+    try:
+        return make_key(case.verifier.scheme, secret)
+    except ConfigurationError:
+        return None
+
+
+def _derived(form: KeyForm, text: str) -> bytes | None:
+    derive = DERIVATIONS.get(form)
+    try:
+        return derive(text) if derive is not None else None
+    except ConfigurationError:
+        return None
