@@ -137,6 +137,15 @@ def test_back_off_grows_with_jitter_and_ends_with_the_time_for_which_a_batch_is_
     assert patience.wait(away, 9, 58.0) == pytest.approx(2.0)
     assert patience.wait(away, 9, 60.0) is None
     assert patience.wait(Answer(Verdict.PASSING, retry_after=30.0), 1, 0.0) == 30.0
+    assert (patience.wait(Answer(Verdict.PASSING, retry_after=0.0), 1, 0.0) or 0.0) >= 0.3
+
+
+def test_at_exit_a_batch_waits_no_longer_than_the_process_may_live() -> None:
+    patience = Patience()
+    assert patience.wait_at_exit(Answer(Verdict.PASSING), 4.0) == 0.5
+    assert patience.wait_at_exit(Answer(Verdict.PASSING, retry_after=3.0), 4.0) == 3.0
+    assert patience.wait_at_exit(Answer(Verdict.PASSING, retry_after=30.0), 4.0) is None
+    assert patience.wait_at_exit(Answer(Verdict.KEY_REJECTED), 4.0) is None
 
 
 def test_the_queue_is_bounded_in_spans_and_what_is_refused_is_said(

@@ -73,6 +73,15 @@ def test_what_is_queued_at_an_ordinary_exit_arrives(queue: str, receive: Receive
     assert len(set(receiver.span_names())) == 1000
 
 
+def test_a_span_that_ends_when_no_thread_can_be_started_any_more_still_arrives(receive: Receive) -> None:
+    receiver = receive()
+    code = f"import atexit\n{OWN_QUEUE}\natexit.register(deliver, 5, 'd')"
+    program = run(code, receiver.endpoint)
+    _, errors = program.communicate(timeout=20)
+    assert (program.returncode, errors) == (0, "")
+    assert len(receiver.span_names()) == 5
+
+
 def test_sigterm_in_the_middle_of_deliveries_loses_none_that_ended_before(receive: Receive) -> None:
     code = """
 make(OutworxSpanProcessor(schedule_delay=5, max_queue_size=100_000))

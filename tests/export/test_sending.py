@@ -178,11 +178,11 @@ def test_a_batch_that_is_too_large_for_the_receiver_is_sent_in_parts(
 def test_the_key_is_in_no_log_line_and_no_error(
     receive: Receive, tracing: Tracing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    echo = {"content-type": "text/plain", "retry-after": "0"}
-    statuses = [503, 400, 401]
+    echo = {"content-type": "text/plain"}
+    statuses = [503, 503, 400, 401]
 
     def script(call: Call, index: int) -> Reply:
-        return Reply(statuses[min(index, 2)], echo, f"no: {call.headers['authorization']}".encode())
+        return Reply(statuses[min(index, 3)], echo, f"no: {call.headers['authorization']}".encode())
 
     errors: list[Exception] = []
     processor = OutworxSpanProcessor(
@@ -213,6 +213,21 @@ def test_an_on_error_that_raises_is_logged_and_swallowed(
         assert processor.force_flush()
     assert len(receiver.calls) == 2
     assert "on_error raised" in caplog.text
+
+
+def test_an_on_error_that_flushes_or_shuts_down_does_not_lock_up(receive: Receive, tracing: Tracing) -> None:
+    answers: list[bool] = []
+
+    def reentrant(error: Exception) -> None:
+        answers.append(processor.force_flush())
+        processor.shutdown()
+
+    processor = OutworxSpanProcessor(
+        KEY, receive(lambda call, index: Reply(400)).endpoint, on_error=reentrant
+    )
+    deliver(tracing(processor))
+    assert processor.force_flush(5000)
+    assert answers == [False]
 
 
 def test_debug_says_one_line_per_delivered_batch(

@@ -6,16 +6,18 @@ import time
 from typing import Any, Final
 
 from outworx_otel.body import Body
+from outworx_otel.deadlines import Deadline, call_in
 from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Proceed, Respond, respond
 from outworx_otel.delivery._verification import verdict
 from outworx_otel.endpoints import Endpoint, Runtime, logger
-from outworx_otel.flow import Flow
+from outworx_otel.flow import Flow, run_sync
 from outworx_otel.signatures import SignatureResult
 from outworx_otel.telemetry import Record
 from outworx_otel.track import Mark, TrackContext
 
 _MAX_EVENT_TEXT: Final = 256
+_BACKGROUND_SECONDS: Final = 30.0
 
 
 class Delivery:
@@ -181,8 +183,16 @@ class Delivery:
             commits = answer is not None and 200 <= answer.status < 300 and did_its_work
             yield from self._claim.end(answer, commits)
 
-    def stop_waiting(self, answer: OutboundResponse) -> Flow[None]:
-        """The mark has not come for as long as background work is waited for: it may yet be made elsewhere."""
+    def await_mark(self, answer: OutboundResponse, end_ns: int) -> Deadline:
+        """The last byte is out and the mark is not made: waits for background work, but not for ever."""
+
+        def stop() -> None:
+            run_sync(self._defer(answer))
+            self.finish(end_ns)
+
+        return call_in(_BACKGROUND_SECONDS, stop)
+
+    def _defer(self, answer: OutboundResponse) -> Flow[None]:
         if self._settled:
             return
         self._settled = True

@@ -22,6 +22,7 @@ class Verdict(enum.Enum):
     """What to do with the batch."""
 
     DELIVERED = "delivered"
+    NOT_SENT = "not_sent"  # there was nothing in it that this receiver takes
     PASSING = "passing"  # try again, with back-off
     KEY_REJECTED = "key_rejected"  # try again once a minute
     UNSUPPORTED = "unsupported"  # the receiver does not know this path, method or format

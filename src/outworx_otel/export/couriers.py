@@ -69,7 +69,7 @@ class SpanCourier:
     def _send_events(self, spans: Sequence[ReadableSpan], timeout: float | None) -> Answer:
         body = encode_events(spans)
         if body is None:
-            return Answer(Verdict.DELIVERED)
+            return Answer(Verdict.NOT_SENT)
         answer = self._sender.post(self._destination.events_url, body, _JSON, timeout=timeout)
         # `rejected` belongs to OTLP; another server's JSON may use the same words for something else.
         return Answer(answer.verdict, answer.detail, answer.retry_after)
@@ -91,9 +91,9 @@ class MetricCourier:
     def send(self, items: Sequence[bytes], timeout: float | None) -> Answer:
         """Post one request. A receiver that has no metrics is told nothing more, and that is said once."""
         if self._unknown:
-            return Answer(Verdict.DELIVERED)
+            return Answer(Verdict.NOT_SENT)
         signal: Signal = "metrics"
-        answer = Answer(Verdict.DELIVERED)
+        answer = Answer(Verdict.NOT_SENT)
         for payload in items:
             answer = self._sender.post(
                 self._destination.metrics_url,
@@ -109,7 +109,7 @@ class MetricCourier:
                 "metrics",
                 f"{self._destination.endpoint} does not take metrics ({answer.detail}): none are sent",
             )
-            return Answer(Verdict.DELIVERED)
+            return Answer(Verdict.NOT_SENT)
         return answer
 
     def close(self) -> None:

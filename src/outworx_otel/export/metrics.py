@@ -60,13 +60,13 @@ class OutworxMetricExporter(MetricExporter):
         timeout: int | None = None,
         protocol: str | None = None,
         on_error: OnError | None = None,
-        debug: bool = False,
+        debug: bool | None = None,
         destination: Destination | None = None,
         patience: Patience | None = None,
     ) -> None:
         super().__init__(preferred_temporality=dict(_TEMPORALITY))
         self.destination = destination or Destination.from_environment(
-            api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug or None
+            api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
         self._encode = encoder_of_metrics()
         report = Report(self.destination, "metric requests", on_error)

@@ -120,7 +120,7 @@ class Outbox(Generic[T]):
         waiter = _Waiter(self._added, patient)
         if self._settled >= waiter.goal:
             return True
-        if self._thread is None or self._is_hopeless(waiter):
+        if self._thread in (None, threading.current_thread()) or self._is_hopeless(waiter):
             return False
         living.hurry_if_exiting()
         self._waiters.append(waiter)
@@ -188,7 +188,7 @@ class Outbox(Generic[T]):
     def _gather(self) -> None:
         self._state = "idle"
         if not (self._queue or self._waiters or self._closing):
-            self._wake.get()
+            self._pause(self._report.next_line_in())
         self._state = "gathering"
         until = time.monotonic() + self._limits.delay
         while self._queue and not (self._waiters or self._ending() or self._batch_is_full()):
@@ -200,7 +200,7 @@ class Outbox(Generic[T]):
     def _ending(self) -> bool:
         return self._give_up_at < math.inf
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float | None) -> None:
         with contextlib.suppress(queue.Empty):
             self._wake.get(timeout=seconds)
 
@@ -240,6 +240,8 @@ class Outbox(Generic[T]):
                 return
             answer = self._courier.send(batch, None if left == math.inf else left)
             attempt += 1
+            if answer.verdict is Verdict.NOT_SENT:
+                return
             if answer.verdict is Verdict.DELIVERED:
                 self._troubled, self._key_pause_until = False, 0.0
                 self._report.delivered(len(batch), answer.detail, answer.rejected)
@@ -255,7 +257,8 @@ class Outbox(Generic[T]):
             if answer.verdict is Verdict.KEY_REJECTED:
                 self._key_pause_until = time.monotonic() + self._patience.key_pause
                 self._report.key_rejected(answer.detail, self._patience.key_pause)
-            elif wait is not None:
+            elif wait is not None and attempt > 1:
+                # The first failure is often no more than a connection that the receiver closed as idle.
                 self._report.trouble(answer.detail, self._patience.keep)
             if wait is None:
                 self._report.dropped(len(batch), answer.detail)

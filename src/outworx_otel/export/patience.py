@@ -33,11 +33,10 @@ class Patience:
             return self.key_pause if attempt < self.key_attempts else None
         if answer.verdict is not Verdict.PASSING or elapsed >= self.keep:
             return None
-        if answer.retry_after is not None:
-            wait = answer.retry_after
-        else:
-            wait = min(self.first_wait * 2 ** min(attempt - 1, 16), self.longest_wait)
-            wait *= random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
+        wait = min(self.first_wait * 2 ** min(attempt - 1, 16), self.longest_wait)
+        wait *= random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
+        # A receiver may ask for more patience, not for less: `Retry-After: 0` must not make us spin.
+        wait = max(wait, answer.retry_after or 0.0)
         # The last attempt is made as the time runs out, not given away.
         return min(wait, max(self.keep - elapsed, 0.05))
 
@@ -45,5 +44,5 @@ class Patience:
         """The same when the process ends in `left` seconds: short waits, and no last round of pleading."""
         if answer.verdict is not Verdict.PASSING:
             return None
-        wait = self.first_wait if answer.retry_after is None else answer.retry_after
+        wait = max(self.first_wait, answer.retry_after or 0.0)
         return wait if wait < left else None

@@ -93,6 +93,10 @@ class Report:
         parts = "; ".join(f"{count} ({why})" for why, count in losses.items())
         self.say(f"dropped {self._noun} for {self._endpoint}: {parts}")
 
+    def next_line_in(self) -> float | None:
+        """Seconds until a counted loss may be said; None when there is none."""
+        return max(self._next_drop_line - time.monotonic(), 0.0) if self._dropped else None
+
     def once(self, topic: str, message: str) -> None:
         """Say something about this destination a single time."""
         name = f"{self._fingerprint}:{topic}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
@@ -26,6 +27,8 @@ _SPAN_OVERHEAD: Final = 256
 _ATTRIBUTE_OVERHEAD: Final = 40
 _EXPORT_WAIT: Final = 30.0
 
+_logger = logging.getLogger("outworx_otel")
+
 
 class OutworxSpanProcessor(SpanProcessor):
     """Exports webhook spans, and no others, with its own queue and credentials.
@@ -36,8 +39,9 @@ class OutworxSpanProcessor(SpanProcessor):
     Args:
         api_key, endpoint, protocol: as in `Destination`; what is not given comes from `OUTWORX_HOOKS_*`.
         timeout: milliseconds that one attempt may take.
-        on_error: gets an `ExportError` for each thing that goes wrong; what it raises is swallowed.
-        debug: one log line per delivered batch.
+        on_error: gets an `ExportError` for each thing that goes wrong, in the exporting thread; what it
+            raises is logged and swallowed.
+        debug: one log line (INFO) per delivered batch; None leaves it to `OUTWORX_HOOKS_DEBUG`.
         max_queue_size, max_batch_size: in spans; defaults are `OTEL_BSP_MAX_QUEUE_SIZE` or 2048, and
             `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or 512.
         schedule_delay: milliseconds for which a batch is gathered; `OTEL_BSP_SCHEDULE_DELAY` or 1000.
@@ -56,7 +60,7 @@ class OutworxSpanProcessor(SpanProcessor):
         timeout: int | None = None,
         protocol: str | None = None,
         on_error: OnError | None = None,
-        debug: bool = False,
+        debug: bool | None = None,
         max_queue_size: int | None = None,
         max_batch_size: int | None = None,
         schedule_delay: int | None = None,
@@ -66,7 +70,7 @@ class OutworxSpanProcessor(SpanProcessor):
         patience: Patience | None = None,
     ) -> None:
         self.destination = destination or Destination.from_environment(
-            api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug or None
+            api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
         queue_items = _positive("max_queue_size", max_queue_size, "OTEL_BSP_MAX_QUEUE_SIZE", 2048)
         limits = Limits(
@@ -89,9 +93,18 @@ class OutworxSpanProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a sampled webhook span. Never blocks, never raises; a full queue refuses and counts it."""
-        scope = span.instrumentation_scope
-        if scope is not None and scope.name == SCOPE and span.context and span.context.trace_flags.sampled:
-            self._outbox.put(span, estimated_size(span))
+        try:
+            scope = span.instrumentation_scope
+            if (
+                scope is not None
+                and scope.name == SCOPE
+                and span.context
+                and span.context.trace_flags.sampled
+            ):
+                self._outbox.put(span, estimated_size(span))
+        except Exception:
+            # `Span.end` would pass it on to the application.
+            _logger.exception("a webhook span could not be queued")
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Wait until what ended before is delivered or dropped; False if that takes longer."""
@@ -119,12 +132,12 @@ class OutworxSpanExporter(SpanExporter):
         timeout: int | None = None,
         protocol: str | None = None,
         on_error: OnError | None = None,
-        debug: bool = False,
+        debug: bool | None = None,
         destination: Destination | None = None,
         patience: Patience | None = None,
     ) -> None:
         self.destination = destination or Destination.from_environment(
-            api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug or None
+            api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
         report = Report(self.destination, "spans", on_error)
         courier = SpanCourier(self.destination, report)

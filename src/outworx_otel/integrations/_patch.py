@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import wrapt
+
+
+class Reach:
+    """Which applications an instrumentor acts on: all of them, or those it was given one by one."""
+
+    def __init__(self) -> None:
+        self.everywhere = False
+        self._apps: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def add(self, app: Any) -> None:
+        """Acts on `app` too."""
+        self._apps.add(app)
+
+    def remove(self, app: Any) -> None:
+        """No longer acts on `app`, unless it acts everywhere."""
+        self._apps.discard(app)
+
+    def covers(self, app: Any) -> bool:
+        """Whether a request to `app` is ours to look at."""
+        return self.everywhere or (app is not None and app in self._apps)
+
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from outworx_otel.deadlines import Deadline
 from outworx_otel.delivery import (
     MAX_STORED_BODY,
     BodyProblem,
@@ -64,6 +65,7 @@ class Exchange:
         self._kept_size = 0
         self.end_ns: int | None = None
         self.delivery: Delivery | None = None
+        self._deadline: Deadline | None = None
 
     async def run(self, app: ASGIApp, drain: Callable[[Exchange], Awaitable[None]] | None = None) -> None:
         """Verifies, runs `app`, settles and reports.
@@ -253,8 +255,12 @@ class Exchange:
             await run_async(delivery.settle(self._outbound()))
         await self._send(message)
         self.end_ns = time.time_ns()
-        if settles and delivery is not None:
+        if delivery is None:
+            return
+        if settles:
             delivery.finish(self.end_ns)
+        else:
+            self._deadline = delivery.await_mark(self._outbound(), self.end_ns)
 
     def _outbound(self) -> OutboundResponse:
         body = None if self._kept is None else b"".join(self._kept)
@@ -263,6 +269,8 @@ class Exchange:
     async def _end(self, error: BaseException | None) -> None:
         delivery = self.delivery
         assert delivery is not None
+        if self._deadline is not None:
+            self._deadline.cancel()
         if error is None:
             await run_async(delivery.settle(self._outbound()))
         else:

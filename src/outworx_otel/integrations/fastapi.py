@@ -9,11 +9,12 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import fastapi.routing
+from fastapi import FastAPI
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.integrations._patch import Patch
-from outworx_otel.integrations.starlette import ROUTE, OutworxHooksMiddleware, gate
+from outworx_otel.integrations.starlette import REACH, ROUTE, OutworxHooksMiddleware, gate
 
 __all__ = ["FastAPIInstrumentor", "OutworxHooksMiddleware"]
 
@@ -27,13 +28,32 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(**kwargs)
-        ROUTE.apply()
-        if "handle" in vars(fastapi.routing.APIRoute):
-            _API_ROUTE.apply()
+        REACH.everywhere = True
+        _apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
+        REACH.everywhere = False
         _API_ROUTE.remove()
         ROUTE.remove()
+
+    @staticmethod
+    def instrument_app(app: FastAPI, **kwargs: Any) -> None:
+        """Acts on one application (and not on those mounted in it); arguments as for `instrument`."""
+        prepare(strict=True, **kwargs)
+        REACH.add(app)
+        _apply()
+
+    @staticmethod
+    def uninstrument_app(app: FastAPI) -> None:
+        """Leaves one application alone again."""
+        REACH.remove(app)
+
+
+def _apply() -> None:
+    ROUTE.apply()
+    # Older FastAPI has no `handle` of its own.
+    if "handle" in vars(fastapi.routing.APIRoute):
+        _API_ROUTE.apply()
 
 
 _API_ROUTE: Final = Patch(fastapi.routing.APIRoute, "handle", gate)

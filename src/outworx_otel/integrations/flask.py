@@ -24,7 +24,7 @@ from outworx_otel.endpoints import Endpoint, current, mark
 from outworx_otel.flow import run_sync
 from outworx_otel.headers import Headers, from_environ
 from outworx_otel.integrations._gate import select
-from outworx_otel.integrations._patch import Patch
+from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.options import TrackOptions
 from outworx_otel.track import set_current
 
@@ -47,10 +47,24 @@ class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is 
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(**kwargs)
+        _REACH.everywhere = True
         _DISPATCH.apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
+        _REACH.everywhere = False
         _DISPATCH.remove()
+
+    @staticmethod
+    def instrument_app(app: flask.Flask, **kwargs: Any) -> None:
+        """Acts on one application; arguments as for `instrument`."""
+        prepare(strict=True, **kwargs)
+        _REACH.add(app)
+        _DISPATCH.apply()
+
+    @staticmethod
+    def uninstrument_app(app: flask.Flask) -> None:
+        """Leaves one application alone again."""
+        _REACH.remove(app)
 
 
 def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
@@ -84,7 +98,7 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
 def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Runs `dispatch_request` inside a delivery, where the request is one."""
     rule = request.url_rule
-    if request.routing_exception is not None or rule is None:
+    if request.routing_exception is not None or rule is None or not _REACH.covers(app):
         return wrapped(*args, **kwargs)
     environ = request.environ
     endpoint = select(
@@ -231,4 +245,5 @@ class _Streamed:
             close()
 
 
+_REACH: Final = Reach()
 _DISPATCH: Final = Patch(flask.Flask, "dispatch_request", _gate)

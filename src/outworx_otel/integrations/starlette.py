@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import starlette.routing
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from starlette.applications import Starlette
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.endpoints import current
 from outworx_otel.integrations._gate import select
-from outworx_otel.integrations._patch import Patch
+from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations.asgi import UNDER_WAY, ASGIApp, Exchange, Receive, Scope, Send
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 
@@ -37,16 +38,32 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(**kwargs)
+        REACH.everywhere = True
         ROUTE.apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
+        REACH.everywhere = False
         ROUTE.remove()
+
+    @staticmethod
+    def instrument_app(app: Starlette, **kwargs: Any) -> None:
+        """Acts on one application (and not on those mounted in it); arguments as for `instrument`."""
+        prepare(strict=True, **kwargs)
+        REACH.add(app)
+        ROUTE.apply()
+
+    @staticmethod
+    def uninstrument_app(app: Starlette) -> None:
+        """Leaves one application alone again."""
+        REACH.remove(app)
 
 
 def gate(wrapped: ASGIApp, route: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None]:
     """Runs a route's `handle` inside a delivery, where the request is one."""
     scope, receive, send = _arguments(*args, **kwargs)
     if scope.get("type") != "http" or UNDER_WAY in scope or scope.get(_CHECKED) is route:
+        return wrapped(scope, receive, send)
+    if not REACH.covers(scope.get("app")):
         return wrapped(scope, receive, send)
     scope[_CHECKED] = route
     method = scope.get("method", "")
@@ -134,4 +151,5 @@ def _find(routes: Any, scope: Scope, mounted: str) -> tuple[bool, Any, str | Non
     return False, None, None
 
 
+REACH: Final = Reach()
 ROUTE: Final = Patch(starlette.routing.Route, "handle", gate)

@@ -17,15 +17,13 @@ def decode_base64(text: str) -> bytes | None:
     `a2b_base64` skips what it does not know and ignores stray bits in the last character, and its strict mode
     came with Python 3.11, so the answer is encoded again and compared.
     """
-    bare = text.rstrip("=")
-    padding = len(text) - len(bare)
-    if padding and padding != -len(bare) % 4:
-        return None
+    missing = -len(text) % 4
+    padded = text + "=" * missing if missing else text
     try:
-        raw = a2b_base64(bare + "=" * (-len(bare) % 4))
+        raw = a2b_base64(padded)
+        return raw if b2a_base64(raw, newline=False) == padded.encode("ascii") else None
     except (Error, ValueError):
         return None
-    return raw if encode_base64(raw).rstrip("=") == bare else None
 
 
 def encode_base64(raw: bytes) -> str:

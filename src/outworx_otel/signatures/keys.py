@@ -45,6 +45,11 @@ class HmacKey:
         outer.update(raw.translate(_OPAD))
         self._inner, self._outer = inner, outer
 
+    @property
+    def states(self) -> tuple[hashlib._Hash, hashlib._Hash]:
+        """The two hash states to copy from, for a caller that feeds the message in itself."""
+        return self._inner, self._outer
+
     def sign(self, message: Message) -> bytes:
         before, body, after = message
         inner = self._inner.copy()

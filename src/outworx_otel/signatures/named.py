@@ -6,21 +6,24 @@ and gives a bool; its `_detailed` form gives the whole `SignatureResult`.
 
 from __future__ import annotations
 
-from outworx_otel.signatures.registry import scheme_for
 from outworx_otel.signatures.result import SignatureResult
 from outworx_otel.signatures.verification import verify
 from outworx_otel.signatures.verifier import Secrets
 
 Body = bytes | str
 
+_HEADERS = {
+    "stripe": "stripe-signature",
+    "github": "x-hub-signature-256",
+    "shopify": "x-shopify-hmac-sha256",
+}
+
 
 def _by_header(
     provider: str, body: Body, header: str | bytes | None, secret: Secrets, tolerance: float | None = None
 ) -> SignatureResult:
-    scheme = scheme_for(provider)
-    name = scheme.signature_header[0] if scheme is not None else ""
-    pairs = () if header is None else ((name, header),)
-    return verify(provider, body, pairs, secret, tolerance=tolerance)
+    headers = {} if header is None else {_HEADERS[provider]: header}
+    return verify(provider, body, headers, secret, tolerance=tolerance)
 
 
 def verify_stripe_signature_detailed(

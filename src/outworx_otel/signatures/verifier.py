@@ -11,6 +11,7 @@ from outworx_otel.errors import ConfigurationError
 from outworx_otel.headers import Headers
 from outworx_otel.signatures import timestamps
 from outworx_otel.signatures.evidence import as_bytes, as_headers, extractor_for
+from outworx_otel.signatures.express import express_for
 from outworx_otel.signatures.keys import Key, Secret, make_key
 from outworx_otel.signatures.procedure import Check, Request
 from outworx_otel.signatures.registry import scheme_for
@@ -18,6 +19,8 @@ from outworx_otel.signatures.result import Failure, SignatureResult
 from outworx_otel.signatures.scheme import SignatureScheme, check_tolerance
 
 Secrets = Secret | Sequence[Secret]
+
+_MISMATCH = "The signature does not match: a wrong secret, or a changed body."
 
 
 class KnownSecret(NamedTuple):
@@ -44,7 +47,7 @@ class Verifier:
             missing.
     """
 
-    __slots__ = ("_parts", "extract", "keys", "known_secrets", "scheme", "secrets", "tolerance")
+    __slots__ = ("_express", "_parts", "extract", "keys", "known_secrets", "scheme", "secrets", "tolerance")
 
     def __init__(
         self,
@@ -86,6 +89,7 @@ class Verifier:
         if not self._parts:
             self.keys = tuple((index, make_key(scheme, one)) for index, one in secrets)
         self.extract = extractor_for(scheme)
+        self._express = None if self._parts else express_for(scheme, self.keys, self.tolerance, self._judge)
 
     def verify(
         self,
@@ -108,21 +112,37 @@ class Verifier:
             diagnose: Whether a failure may be investigated for its cause.
         """
         try:
-            request = Request(
-                body if type(body) is bytes else as_bytes(body),
-                headers if type(headers) is Headers else as_headers(headers),
-                url,
-                method,
-            )
-            result = self.check(request, time.time() if now is None else now)
-            if result.valid or not diagnose:
+            if now is None:
+                now = time.time()
+            if body.__class__ is not bytes:
+                body = as_bytes(body)
+            express = self._express
+            result = None
+            if express is not None and (headers.__class__ is Headers or headers.__class__ is dict):
+                result = express(body, headers, now)  # type: ignore[arg-type]  # bytes since as_bytes
+            if result is None:
+                headers = as_headers(headers)
+                if express is not None:
+                    result = express(body, headers, now)  # type: ignore[arg-type]  # bytes since as_bytes
+            if result is not None and (result.valid or not diagnose):
                 return result
-            # Imported with the first failure: the hypotheses need modules that a good delivery never does.
-            from outworx_otel.signatures.diagnosis import explain
-
-            return explain(self._culprit(result, request), request, result)
+            return self._thoroughly(
+                Request(as_bytes(body), as_headers(headers), url, method), now, result, diagnose
+            )
         except Exception as error:  # noqa: BLE001 - whatever a request holds, it gets an answer
             return SignatureResult(False, "verifier_threw", f"The verifier raised {type(error).__name__}.")
+
+    def _thoroughly(
+        self, request: Request, now: float, result: SignatureResult | None, diagnose: bool
+    ) -> SignatureResult:
+        if result is None:
+            result = self.check(request, now)
+        if result.valid or not diagnose:
+            return result
+        # Imported with the first failure: the hypotheses need modules that a good delivery never does.
+        from outworx_otel.signatures.diagnosis import explain
+
+        return explain(self._culprit(result, request), request, result)
 
     def check(self, request: Request, now: float) -> SignatureResult:
         """Verify without looking for the cause of a failure."""
@@ -147,12 +167,13 @@ class Verifier:
                 return SignatureResult(
                     False, "malformed_header", f"The timestamp that {scheme.title} sent cannot be read."
                 )
-            if timestamps.outside_window(scheme, now - signed_at, self.tolerance):
-                return _drift(scheme, now, self.tolerance, key_index, signed_at)
+        return self._judge(key_index, signed_at, now)
+
+    def _judge(self, key_index: int | None, signed_at: float | None, now: float) -> SignatureResult:
+        if signed_at is not None and timestamps.outside_window(self.scheme, now - signed_at, self.tolerance):
+            return _drift(self.scheme, now, self.tolerance, key_index, signed_at)
         if key_index is None:
-            return SignatureResult(
-                False, "hmac_mismatch", "The signature does not match: a wrong secret, or a changed body."
-            )
+            return SignatureResult(False, "hmac_mismatch", _MISMATCH)
         return SignatureResult(True, None, None, key_index, signed_at)
 
     def _fail(self, request: Request, failure: Failure) -> SignatureResult:
