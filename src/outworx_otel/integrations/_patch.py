@@ -13,8 +13,17 @@ class Reach:
     """Which applications an instrumentor acts on: all of them, or those it was given one by one."""
 
     def __init__(self) -> None:
-        self.everywhere = False
+        self._everywhere: set[str] = set()
         self._apps: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def open(self, instrumentor: str) -> None:
+        """Acts on every application, for as long as one instrumentor asks for it."""
+        self._everywhere.add(instrumentor)
+
+    def close(self, instrumentor: str) -> bool:
+        """This instrumentor no longer asks; True where nobody does, and the patch may go."""
+        self._everywhere.discard(instrumentor)
+        return not self._everywhere and not self._apps
 
     def add(self, app: Any) -> None:
         """Acts on `app` too."""
@@ -26,7 +35,7 @@ class Reach:
 
     def covers(self, app: Any) -> bool:
         """Whether a request to `app` is ours to look at."""
-        return self.everywhere or (app is not None and app in self._apps)
+        return bool(self._everywhere) or (app is not None and app in self._apps)
 
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]

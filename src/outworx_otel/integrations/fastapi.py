@@ -28,13 +28,13 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(**kwargs)
-        REACH.everywhere = True
+        REACH.open("fastapi")
         _apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        REACH.everywhere = False
-        _API_ROUTE.remove()
-        ROUTE.remove()
+        if REACH.close("fastapi"):
+            _API_ROUTE.remove()
+            ROUTE.remove()
 
     @staticmethod
     def instrument_app(app: FastAPI, **kwargs: Any) -> None:

@@ -47,12 +47,12 @@ class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is 
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(**kwargs)
-        _REACH.everywhere = True
+        _REACH.open("flask")
         _DISPATCH.apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        _REACH.everywhere = False
-        _DISPATCH.remove()
+        if _REACH.close("flask"):
+            _DISPATCH.remove()
 
     @staticmethod
     def instrument_app(app: flask.Flask, **kwargs: Any) -> None:

@@ -38,12 +38,12 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(**kwargs)
-        REACH.everywhere = True
+        REACH.open("starlette")
         ROUTE.apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        REACH.everywhere = False
-        ROUTE.remove()
+        if REACH.close("starlette"):
+            ROUTE.remove()
 
     @staticmethod
     def instrument_app(app: Starlette, **kwargs: Any) -> None:
