@@ -195,10 +195,6 @@ def _verification_problem(found: Any) -> str | None:
 def _store(url: str) -> IdempotencyStore:
     store = _stores.get(url)
     if store is None:
-        if not url.startswith("memory://"):
-            raise ConfigurationError(
-                f"idempotency_store: {url.split(':')[0]}: is not supported; use memory://"
-            )
         store = _stores[url] = MemoryStore()
     return store
 

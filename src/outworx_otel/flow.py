@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
@@ -12,13 +11,32 @@ T = TypeVar("T")
 Flow = Generator[Any, Any, T]
 
 
+class Call:
+    """Work with two faces: one for a thread that may block, one that an event loop can wait for."""
+
+    __slots__ = ("awaited", "blocking")
+
+    def __init__(self, blocking: Callable[[], Any], awaited: Callable[[], Awaitable[Any]]) -> None:
+        self.blocking = blocking
+        self.awaited = awaited
+
+
+class Pause:
+    """A wait of some seconds, for those who can: it comes back as True, or at once as False."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
 def run_sync(flow: Flow[T]) -> T:
     """Drives a flow from a thread that may block; what it yields is run to its end before it goes on."""
     try:
         step = next(flow)
         while True:
             try:
-                result = _wait(step) if inspect.isawaitable(step) else step
+                result = _blocking(step)
             except BaseException as error:  # noqa: BLE001  # it belongs to the flow, which decides
                 step = flow.throw(error)
             else:
@@ -34,7 +52,7 @@ async def run_async(flow: Flow[T]) -> T:
         step = next(flow)
         while True:
             try:
-                result = await step if inspect.isawaitable(step) else step
+                result = await _awaited(step)
             except BaseException as error:  # noqa: BLE001  # it belongs to the flow, which decides
                 step = flow.throw(error)
             else:
@@ -42,6 +60,31 @@ async def run_async(flow: Flow[T]) -> T:
     except StopIteration as done:
         value: T = done.value
         return value
+
+
+def _blocking(step: Any) -> Any:
+    if isinstance(step, Call):
+        return step.blocking()
+    if isinstance(step, Pause):
+        # A worker thread that waits for another delivery is one that serves nobody.
+        return False
+    return _wait(step)
+
+
+async def _awaited(step: Any) -> Any:
+    if isinstance(step, Call):
+        return await step.awaited()
+    if not isinstance(step, Pause):
+        return await step
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        import trio
+
+        await trio.sleep(step.seconds)
+    else:
+        await asyncio.sleep(step.seconds)
+    return True
 
 
 def _wait(awaitable: Awaitable[Any]) -> Any:

@@ -13,6 +13,7 @@ from outworx_otel.errors import ConfigurationError
 Secret = str | bytes | Sequence[str | bytes]
 OnConflict = Literal["reject", "wait"]
 OnStoreError = Literal["proceed", "reject"]
+OnMismatch = Literal["replay", "reject"]
 TraceContext = Literal["link", "parent", "ignore"]
 SignatureVerifier = Callable[[bytes, Mapping[str, str]], Any | Awaitable[Any]]
 KeyFunction = Callable[[Any, Any, Mapping[str, str]], Any | Awaitable[Any]]
@@ -41,12 +42,14 @@ class TrackOptions:
         signature_tolerance: seconds a signed timestamp may be off; None is the provider's own window,
             `math.inf` none.
         idempotency_key: `(req, body, headers) -> key or None`, True for the provider's own event id, or a path
-            such as `"body.id"` or `"header.x-github-delivery"`.
+            such as `"body.id"` or `"header.x-github-delivery"`; `"body"` is the hash of the whole body.
         idempotency_ttl: seconds a finished delivery is remembered, clamped to [60, 604800].
         idempotency_scope: what keys are unique within; None is provider and concrete path.
         idempotency_on_conflict: `"reject"` answers 409 while the first run is under way, `"wait"` waits up to
             2 s for its answer (async handlers).
         idempotency_on_store_error: `"proceed"` runs the handler when the store is down, `"reject"` answers 503.
+        idempotency_on_mismatch: `"replay"` answers a known key that comes with another body all the same and
+            records it, `"reject"` answers 422.
         require_processing_mark: a 2xx or 3xx answer without a mark is a silent drop.
         diagnose_silent_drops: look for where and why a delivery was dropped.
         methods: the HTTP methods that carry deliveries; others pass untouched.
@@ -77,6 +80,7 @@ class TrackOptions:
     idempotency_scope: str | None = None
     idempotency_on_conflict: OnConflict = "reject"
     idempotency_on_store_error: OnStoreError = "proceed"
+    idempotency_on_mismatch: OnMismatch = "replay"
     require_processing_mark: bool = False
     diagnose_silent_drops: bool = True
     methods: Sequence[str] = DEFAULT_METHODS
@@ -206,7 +210,7 @@ def _check_verdict(value: Any) -> str | None:
 
 
 def _check_key(value: Any) -> str | None:
-    if value is None or value is True or callable(value):
+    if value is None or value is True or value == "body" or callable(value):
         return None
     if isinstance(value, str) and value.startswith(("body.", "header.")) and not value.endswith("."):
         return None
@@ -266,6 +270,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "idempotency_scope": _check_optional_text,
     "idempotency_on_conflict": _one_of(OnConflict),
     "idempotency_on_store_error": _one_of(OnStoreError),
+    "idempotency_on_mismatch": _one_of(OnMismatch),
     "require_processing_mark": _check_flag,
     "diagnose_silent_drops": _check_flag,
     "methods": lambda value: _check_texts(value) or (None if value else "must name a method"),

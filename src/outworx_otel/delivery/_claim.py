@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import uuid
 from typing import Any, Final
 
@@ -10,13 +11,24 @@ from outworx_otel.body import Body
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Respond, respond
 from outworx_otel.endpoints import Endpoint, Runtime
 from outworx_otel.errors import KeyFunctionError, StoreError
-from outworx_otel.flow import Flow
-from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, hashed_key
+from outworx_otel.flow import Call, Flow, Pause
+from outworx_otel.idempotency import (
+    Claim,
+    Claimed,
+    Completed,
+    InProgress,
+    Lease,
+    StoredAnswer,
+    hashed_key,
+    lease_keeper,
+)
 from outworx_otel.telemetry import Record, span_identity
 
 LEASE: Final = 30.0
 MAX_STORED_BODY: Final = 256 * 1024
 _MAX_RETRY_AFTER: Final = 30
+_MAX_WAIT: Final = 2.0
+_POLL: Final = 0.05
 _SAFE_HEADERS: Final = frozenset(
     {
         "content-type",
@@ -40,7 +52,7 @@ class KeyClaim:
         runtime: the store, and who hears of errors.
     """
 
-    __slots__ = ("_body", "_endpoint", "_held", "_record", "_request", "_runtime")
+    __slots__ = ("_body", "_endpoint", "_held", "_lease", "_record", "_request", "_runtime", "_store")
 
     def __init__(
         self, endpoint: Endpoint, request: InboundRequest, body: Body | None, record: Record, runtime: Runtime
@@ -50,7 +62,9 @@ class KeyClaim:
         self._body = body
         self._record = record
         self._runtime = runtime
+        self._store = runtime.store
         self._held: tuple[str, str] | None = None
+        self._lease: Lease | None = None
 
     def take(self) -> Flow[Respond | None]:
         """Claims; the answer to give instead of running the handler, or None where it is to run."""
@@ -63,14 +77,13 @@ class KeyClaim:
             error.__cause__ = cause
             self._runtime.report(error)
             return None
-        if key is None:
+        if key is None or key == "":
             return None
         scope = options.idempotency_scope or f"{options.provider} {self._request.path}"
         hashed = hashed_key(scope, key if isinstance(key, str) else repr(key))
         record.idempotency_key = hashed
-        token = uuid.uuid4().hex
         try:
-            claim = yield self._runtime.store.claim(hashed, token, LEASE)
+            claim = yield from self._claim(hashed, uuid.uuid4().hex)
         except StoreError as error:
             self._runtime.report(error)
             if options.idempotency_on_store_error == "reject":
@@ -84,38 +97,72 @@ class KeyClaim:
                 return self._replay(answer)
             case InProgress(lease_left):
                 record.idempotency_outcome = "in_flight"
-                wait = max(1, min(int(lease_left) + 1, _MAX_RETRY_AFTER))
+                wait = max(1, min(math.ceil(lease_left), _MAX_RETRY_AFTER))
                 return self._answer(
                     409, "in_flight", "This delivery is under way", ("retry-after", str(wait))
                 )
-            case Claimed():
-                self._held = (hashed, token)
+            case Claimed(token):
+                self._lease = lease_keeper().register(self._store, hashed, token, LEASE)
                 record.idempotency_outcome = "executed"
         return None
+
+    def _claim(self, key: str, token: str) -> Flow[Claim]:
+        """Claims, and where the endpoint wants it waits a little for the run that has the key."""
+        store = self._store
+        # A claim that is not answered in time may still have landed: it is ended with its token all the same.
+        self._held = (key, token)
+        waited = 0.0
+        while True:
+            claim: Claim = yield Call(
+                lambda: store.claim(key, token, LEASE), lambda: store.aclaim(key, token, LEASE)
+            )
+            if isinstance(claim, Claimed):
+                return claim
+            waits = self._endpoint.options.idempotency_on_conflict == "wait" and waited < _MAX_WAIT
+            if isinstance(claim, InProgress) and waits and (yield Pause(_POLL)):
+                waited += _POLL
+                continue
+            self._held = None
+            return claim
 
     def end(self, answer: OutboundResponse | None, commits: bool) -> Flow[None]:
         """Commits the answer of a handler that did its work, or makes the key free for the next retry."""
         if self._held is None:
             return
         key, token = self._held
-        record = self._record
+        store, record = self._store, self._record
+        if self._lease is not None:
+            lease_keeper().unregister(self._lease)
         record.committed = False
+        stored = self._stored(answer) if commits and answer is not None else None
+        ttl = self._endpoint.options.idempotency_ttl
         try:
-            if commits and answer is not None:
-                ttl = self._endpoint.options.idempotency_ttl
-                record.committed = yield self._runtime.store.complete(key, token, self._stored(answer), ttl)
+            if stored is None:
+                yield Call(lambda: store.release(key, token), lambda: store.arelease(key, token))
             else:
-                yield self._runtime.store.release(key, token)
+                record.committed = yield Call(
+                    lambda: store.complete(key, token, stored, ttl),
+                    lambda: store.acomplete(key, token, stored, ttl),
+                )
         except StoreError as error:
             self._runtime.report(error)
+            if stored is not None and self._lease is not None:
+                lease_keeper().complete_later(store, key, token, stored, ttl)
         except Exception as error:  # noqa: BLE001  # ours: the answer stands
             self._runtime.failed("ending an idempotency claim", error)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there is a claim to end, which may mean to ask a store."""
+        return self._held is not None
 
     def _key(self) -> Flow[Any]:
         wanted = self._endpoint.options.idempotency_key
         headers = self._request.headers
         if wanted is True:
             return self._record.event_id
+        if wanted == "body":
+            return None if self._request.body is None else self._fingerprint()
         if isinstance(wanted, str):
             place, _, name = wanted.partition(".")
             if place == "header":
@@ -141,6 +188,8 @@ class KeyClaim:
         record.replayed = answer
         record.status = answer.status
         record.fingerprint_mismatch = answer.fingerprint != self._fingerprint()
+        if record.fingerprint_mismatch and self._endpoint.options.idempotency_on_mismatch == "reject":
+            return self._answer(422, "replayed", "This key was used with another body")
         return Respond(answer.status, (*answer.headers, ("idempotent-replayed", "true")), answer.body or b"")
 
     def _fingerprint(self) -> str:

@@ -183,6 +183,28 @@ class Delivery:
             commits = answer is not None and 200 <= answer.status < 300 and did_its_work
             yield from self._claim.end(answer, commits)
 
+    def end_without_waiting(
+        self,
+        outcome: OutboundResponse | BaseException,
+        *,
+        status_of_error: int | None = None,
+        end_ns: int | None = None,
+    ) -> None:
+        """Settles and reports where nothing can be waited for: a cancelled task, a generator being closed.
+
+        A claim is ended by another thread, for its store may take its time.
+        """
+
+        def end() -> None:
+            run_sync(self.settle(outcome, status_of_error=status_of_error))
+            self.finish(end_ns)
+
+        if self._claim is not None and self._claim.is_held:
+            end_ns = end_ns or time.time_ns()
+            call_in(0, end)
+        else:
+            end()
+
     def await_mark(self, answer: OutboundResponse, end_ns: int) -> Deadline:
         """The last byte is out and the mark is not made: waits for background work, but not for ever."""
 

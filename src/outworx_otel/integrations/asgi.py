@@ -273,9 +273,12 @@ class Exchange:
             self._deadline.cancel()
         if error is None:
             await run_async(delivery.settle(self._outbound()))
+        elif isinstance(error, Exception):
+            await run_async(delivery.settle(error, status_of_error=_status_of(error)))
         else:
             # A cancelled task cannot wait for anything.
-            run_sync(delivery.settle(error, status_of_error=_status_of(error)))
+            delivery.end_without_waiting(error, end_ns=self.end_ns)
+            return
         delivery.finish(self.end_ns)
 
 

@@ -212,10 +212,9 @@ def _status_of(error: BaseException) -> int | None:
 
 
 def _broke_off(delivery: Delivery, request: Any, error: BaseException) -> None:
-    # A cancelled task cannot wait for anything: a broken-off delivery is ended without an event loop.
     _see_body(delivery, request)
-    run_sync(delivery.settle(error, status_of_error=_status_of(error)))
-    delivery.finish()
+    # Also for views on an event loop, where a cancelled task cannot wait for anything.
+    delivery.end_without_waiting(error, status_of_error=_status_of(error))
 
 
 def _returned(delivery: Delivery, request: Any, response: Any) -> Flow[None]:
@@ -272,7 +271,8 @@ async def _streamed_async(
         outcome = error
         raise
     finally:
-        run_sync(_settled(delivery, outcome))
+        # On an event loop, and perhaps being closed.
+        delivery.end_without_waiting(outcome)
 
 
 def _see_body(delivery: Delivery, request: Any) -> None:
