@@ -1,0 +1,69 @@
+"""What is known of one delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import Span
+
+if TYPE_CHECKING:
+    from outworx_otel.headers import Headers
+    from outworx_otel.idempotency import StoredAnswer
+    from outworx_otel.options import TrackOptions
+    from outworx_otel.redaction import Redactor
+    from outworx_otel.signatures import SignatureResult
+    from outworx_otel.track import Mark, ProcessingStatus
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known of one delivery; the lifecycle writes it, telemetry reads it."""
+
+    options: TrackOptions
+    redactor: Redactor
+    method: str
+    path: str
+    route: str | None
+    headers: Headers
+    start_ns: int
+    detected: bool = False
+    body_size: int | None = None
+    event_type: str | None = None
+    event_id: str | None = None
+    event_read_late: bool = False
+    signature: SignatureResult | None = None
+    idempotency_outcome: str | None = None
+    idempotency_key: str | None = None
+    committed: bool | None = None
+    fingerprint_mismatch: bool = False
+    replayed: StoredAnswer | None = None
+    request_body: bytes | None = None
+    response_body: bytes | None = None
+    status: int | None = None
+    error: BaseException | None = None
+    mark: Mark | None = None
+    processing: ProcessingStatus | None = None
+    outcome: str = "accepted"
+    rejected_for: str | None = None
+    end_ns: int | None = None
+    span: Span | None = None
+
+    @property
+    def signature_age(self) -> float | None:
+        """Seconds between the signed time and the arrival, where a time was signed."""
+        signed_at = None if self.signature is None else self.signature.signed_at
+        return None if signed_at is None else round(self.start_ns / 1e9 - signed_at, 3)
+
+    @property
+    def trace_id(self) -> str:
+        """In hex, or "" where nothing is traced."""
+        return span_identity(self)[0]
+
+
+def span_identity(record: Record) -> tuple[str, str]:
+    """Trace id and span id in hex, or two empty strings."""
+    context = record.span.get_span_context() if record.span is not None else None
+    if context is None or not context.is_valid:
+        return "", ""
+    return f"{context.trace_id:032x}", f"{context.span_id:016x}"

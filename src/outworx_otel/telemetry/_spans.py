@@ -1,0 +1,122 @@
+"""A settled delivery as one span. OpenTelemetry's tracing API is spoken here."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as otel_context
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.util.types import AttributeValue
+
+from outworx_otel import semconv
+from outworx_otel.telemetry._attributes import (
+    add_mark,
+    end_attributes,
+    exception_attributes,
+    problem,
+    problem_of_mark,
+    start_attributes,
+)
+from outworx_otel.telemetry._metrics import instruments_of
+from outworx_otel.telemetry._record import Record
+from outworx_otel.version import __version__
+
+if TYPE_CHECKING:
+    from outworx_otel.headers import Headers
+    from outworx_otel.idempotency import StoredAnswer
+    from outworx_otel.track import Mark
+
+
+class Telemetry:
+    """The tracer and the instruments, made once.
+
+    Args:
+        tracer_provider: None is the global one, also if it is set later.
+        meter_provider: likewise.
+    """
+
+    def __init__(
+        self,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
+    ) -> None:
+        self._tracer = trace.get_tracer(semconv.SCOPE, __version__, tracer_provider, semconv.SCHEMA_URL)
+        self._instruments = instruments_of(meter_provider)
+
+    def start(self, record: Record) -> None:
+        """Starts the span of a delivery that was let in or turned away, as of when it began."""
+        parent, links = _parentage(record)
+        record.span = self._tracer.start_span(
+            f"webhook {record.options.provider}",
+            context=parent,
+            kind=SpanKind.CONSUMER,
+            attributes=start_attributes(record),
+            links=links,
+            start_time=record.start_ns,
+        )
+
+    def finish(self, record: Record) -> None:
+        """Ends the span with what became of the delivery, and counts it."""
+        span = record.span
+        end_ns = record.end_ns or time.time_ns()
+        try:
+            if span is not None and span.is_recording():
+                why = problem(record)
+                if why is not None:
+                    span.set_status(Status(StatusCode.ERROR, why))
+                span.set_attributes(end_attributes(record))
+                if record.error is not None:
+                    span.add_event("exception", exception_attributes(record.error), end_ns)
+        finally:
+            if span is not None:
+                span.end(end_ns)
+            self._instruments.measure(record, (end_ns - record.start_ns) / 1e9)
+
+    def late_mark(self, record: Record, mark: Mark) -> None:
+        """Reports a mark that came when its delivery was already over, as a span linked to the delivery's."""
+        links = [Link(record.span.get_span_context())] if record.span is not None else []
+        attributes: dict[str, AttributeValue] = {
+            semconv.PROVIDER: record.options.provider,
+            semconv.PROCESSING_STATUS: mark.status,
+        }
+        add_mark(attributes, mark)
+        late = self._tracer.start_span(
+            "process", kind=SpanKind.CONSUMER, attributes=attributes, links=links, start_time=mark.at_ns
+        )
+        if mark.status == "failed":
+            late.set_status(Status(StatusCode.ERROR, problem_of_mark(mark)))
+        late.end()
+
+
+def _parentage(record: Record) -> tuple[otel_context.Context | None, list[Link]]:
+    links = []
+    answer = record.replayed
+    if answer is not None and answer.trace_id:
+        links.append(Link(_span_context(answer)))
+    here = trace.get_current_span().get_span_context()
+    if here.is_valid and not here.is_remote:
+        return None, links
+    mode = record.options.trace_context
+    remote = here if here.is_valid else _remote(record.headers)
+    if not remote.is_valid:
+        return None, links
+    if mode == "parent":
+        return trace.set_span_in_context(trace.NonRecordingSpan(remote)), links
+    if mode == "link":
+        links.append(Link(remote))
+    return trace.set_span_in_context(trace.INVALID_SPAN), links
+
+
+def _span_context(answer: StoredAnswer) -> SpanContext:
+    return SpanContext(
+        int(answer.trace_id, 16), int(answer.span_id, 16), is_remote=True, trace_flags=TraceFlags(1)
+    )
+
+
+def _remote(headers: Headers) -> SpanContext:
+    for name in propagate.get_global_textmap().fields:
+        if name in headers:
+            return trace.get_current_span(propagate.extract(headers)).get_span_context()
+    return trace.INVALID_SPAN_CONTEXT
