@@ -31,7 +31,8 @@ def start_program(code: str, **environ: str) -> subprocess.Popen[str]:
         name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OUTWORX_"))
     }
     return subprocess.Popen(  # noqa: S603 - our own program text
-        [sys.executable, "-c", code],
+        # A fork with threads running is what these tests are about; 3.12 warns of it.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code],
         env={**inherited, "PYTHONPATH": str(SOURCE), **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

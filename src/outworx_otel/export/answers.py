@@ -127,6 +127,6 @@ def _response_message(signal: str) -> Any:
 
 
 def _decode_error() -> type[Exception]:
-    # By name: protobuf is untyped without a stub package, which a checker may or may not find.
+    # By name: protobuf ships no types of its own, and a checker may or may not have them.
     error: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
     return error

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from types import FrameType
 from typing import Final, Protocol
 
@@ -28,8 +29,12 @@ class Provider(Protocol):
 
     def shutdown(self) -> None: ...
 
+    def force_flush(self, timeout_millis: int = ...) -> bool: ...
+
 
 _providers: dict[weakref.ref[Provider], float] = {}
+_flushing = False
+_armed_in: int | None = None
 
 
 def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | None = None) -> bool:
@@ -48,9 +53,17 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
     """
     if enabled is None:
         enabled = os.environ.get(EXIT_FLUSH_VARIABLE, "").strip().lower() not in _OFF
+    if not enabled:
+        return False
+    _providers[weakref.ref(provider, _forget)] = timeout
+    return _arm()
+
+
+def _arm() -> bool:
+    global _armed_in
     # The kernel does not let a default SIGTERM end process 1 of a container: the process would live on
     # with its telemetry shut down. A server there has handlers of its own and ends through `atexit`.
-    if not enabled or os.getpid() == 1 or threading.current_thread() is not threading.main_thread():
+    if os.getpid() == 1 or threading.current_thread() is not threading.main_thread():
         return False
     if signal.getsignal(signal.SIGTERM) is not _flush_and_end:
         if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -59,8 +72,35 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
             signal.signal(signal.SIGTERM, _flush_and_end)
         except ValueError:  # a sub-interpreter, as under mod_wsgi
             return False
-    _providers[weakref.ref(provider, _forget)] = timeout
+    _armed_in = os.getpid()
     return True
+
+
+def sigterm_flushes() -> bool:
+    """Whether nothing has to be done before this process ends by SIGTERM.
+
+    Not so where a server had its own handler in place when the providers were made (uvicorn imports the
+    application after that in its workers), or where it took ours out after a fork (gunicorn).
+    """
+    return _armed_in == os.getpid() or not _providers
+
+
+def flush_now(timeout: float = 5.0) -> None:
+    """Flush the providers that were given to `flush_at_exit`. Blocks for at most `timeout` seconds."""
+    _for_each_provider(_flush, time.monotonic() + timeout)
+
+
+def _for_each_provider(action: Callable[[Provider], None], deadline: float) -> None:
+    # Each in a thread of its own: neither `shutdown` nor `force_flush` of the SDK keeps to a time.
+    threads = [
+        threading.Thread(target=action, args=(provider,), name="OutworxExit", daemon=True)
+        for reference in list(_providers)
+        if (provider := reference()) is not None
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0.0) + 0.5)
 
 
 def _forget(reference: weakref.ref[Provider]) -> None:
@@ -68,21 +108,17 @@ def _forget(reference: weakref.ref[Provider]) -> None:
 
 
 def _flush_and_end(signum: int, frame: FrameType | None) -> None:
-    # Each shutdown runs in a thread of its own: this code may have interrupted the main thread while it
-    # holds a lock that the shutdown needs, and then only the time-out lets the process end.
+    global _flushing
+    if _flushing:
+        return  # a second SIGTERM must not cut short what the first one began; it is bounded anyway
+    _flushing = True
+    # This code may have interrupted the main thread while it holds a lock that the shutdown needs: then only
+    # the time-out lets the process end.
     try:
-        longest = max(_providers.values(), default=0.0)
+        longest = max(list(_providers.values()), default=0.0)
         deadline = time.monotonic() + longest
         hurry(longest)
-        threads = [
-            threading.Thread(target=_shut_down, args=(provider,), name="OutworxExit", daemon=True)
-            for provider in [reference() for reference in list(_providers)]
-            if provider is not None
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(deadline - time.monotonic(), 0.0) + 0.5)
+        _for_each_provider(_shut_down, deadline)
     except RuntimeError:  # no thread can be started any more
         _logger.warning("SIGTERM came too late to send what is queued")
     finally:
@@ -96,3 +132,10 @@ def _shut_down(provider: Provider) -> None:
         provider.shutdown()
     except Exception:
         _logger.exception("shutting down %s failed", type(provider).__name__)
+
+
+def _flush(provider: Provider) -> None:
+    try:
+        provider.force_flush()
+    except Exception:
+        _logger.exception("flushing %s failed", type(provider).__name__)

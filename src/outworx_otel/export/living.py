@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 EXIT_TIMEOUT: Final = 5.0
 
-_outboxes: weakref.WeakSet[Outbox[Any]] = weakref.WeakSet()
+# A list, not a WeakSet: copying it is atomic, and a signal handler or another thread may do so any time.
+_outboxes: list[weakref.ref[Outbox[Any]]] = []
 _hooked = False
 
 
 def watch(outbox: Outbox[Any]) -> None:
     """Include an outbox for as long as somebody else holds it."""
     global _hooked
-    _outboxes.add(outbox)
+    _outboxes.append(weakref.ref(outbox, _outboxes.remove))
     if not _hooked and hasattr(os, "register_at_fork"):
         # With the first outbox, so that importing the package registers nothing.
         _hooked = True
@@ -28,7 +29,7 @@ def watch(outbox: Outbox[Any]) -> None:
 
 def hurry(seconds: float = EXIT_TIMEOUT) -> None:
     """Let every outbox finish within `seconds` from now, all at the same time."""
-    for outbox in list(_outboxes):
+    for outbox in _living():
         outbox.give_up_after(seconds)
 
 
@@ -44,5 +45,9 @@ def hurry_if_exiting() -> None:
 
 
 def _reset() -> None:
-    for outbox in list(_outboxes):
+    for outbox in _living():
         outbox.reset()
+
+
+def _living() -> list[Outbox[Any]]:
+    return [outbox for reference in list(_outboxes) if (outbox := reference()) is not None]

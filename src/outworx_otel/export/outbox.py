@@ -20,6 +20,7 @@ from outworx_otel.export.answers import Answer, Verdict
 from outworx_otel.export.living import EXIT_TIMEOUT
 from outworx_otel.export.patience import Patience
 from outworx_otel.export.report import Report
+from outworx_otel.export.waiting import Waiter, Waiters
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -46,21 +47,12 @@ class Limits:
     delay: float = 1.0
 
 
-class _Waiter:
-    """Somebody who waits until everything put before `goal` is settled."""
-
-    def __init__(self, goal: int, patient: bool) -> None:
-        self.goal, self.patient, self.reached = goal, patient, False
-        self.gate = threading.Lock()
-        self.gate.acquire()
-
-
 class Outbox(Generic[T]):
     """Takes items without blocking; a daemon thread, started with the first item, sends them.
 
     The SDK's BatchSpanProcessor is not used below because its queue is bounded by count alone and drops
-    unseen, its `force_flush` ignores the time-out, its shutdown has none before SDK 1.35, and nobody
-    outside can wake it.
+    unseen, its `force_flush` ignores the time-out, its shutdown knows none (SDK 1.34) or waits 30 s
+    (1.45), and nobody outside can wake it.
 
     SIGTERM may interrupt the main thread inside `put` while other threads must finish the delivery
     (see `exit.py`). So the worker takes no lock that `put` takes: it shares a deque with the producers,
@@ -69,7 +61,7 @@ class Outbox(Generic[T]):
 
     def __init__(self, courier: Courier[T], report: Report, limits: Limits, patience: Patience) -> None:
         self._courier, self._report, self._limits, self._patience = courier, report, limits, patience
-        self._closing = False
+        self._closing = self._abandoned = False
         self._give_up_at = math.inf
         self.reset()
         living.watch(self)
@@ -80,7 +72,7 @@ class Outbox(Generic[T]):
         self._lock = threading.RLock()
         self._queue: collections.deque[tuple[T, int]] = collections.deque()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._waiters: collections.deque[_Waiter] = collections.deque()
+        self._waiters = Waiters()
         self._thread: threading.Thread | None = None
         self._state: Literal["idle", "gathering", "sending"] = "idle"
         self._added = self._added_bytes = self._refused = 0  # producers, under the lock
@@ -117,15 +109,18 @@ class Outbox(Generic[T]):
 
         With `patient=False` it also returns as soon as the receiver is in trouble and items are kept.
         """
-        waiter = _Waiter(self._added, patient)
+        waiter = Waiter(self._added, patient)
         if self._settled >= waiter.goal:
             return True
-        if self._thread in (None, threading.current_thread()) or self._is_hopeless(waiter):
+        thread = self._thread
+        if thread is None or not thread.is_alive() or thread is threading.current_thread():
+            return False
+        if self._is_hopeless(waiter):
             return False
         living.hurry_if_exiting()
-        self._waiters.append(waiter)
+        self._waiters.add(waiter)
         self._nudge()
-        return waiter.gate.acquire(timeout=max(timeout, 0.0)) and waiter.reached
+        return waiter.wait(timeout)
 
     def give_up_after(self, seconds: float) -> None:
         """Retry no longer than this from now on: the process is about to end."""
@@ -141,14 +136,20 @@ class Outbox(Generic[T]):
         self._closing = True
         self._nudge()
         thread = self._thread
+        if thread is threading.current_thread():
+            return  # `on_error` shut us down: the worker ends by itself
         if thread is None or thread.ident is None:
             # Nothing was put, it is too late for a thread, or SIGTERM came just as it was started.
             self._work()
-        elif thread is not threading.current_thread():
+        else:
             thread.join(max(self._give_up_at - time.monotonic(), 0.0) + 0.5)
+            if self._queue and not thread.is_alive():
+                self._work()  # put by another thread between the worker's last look and `_closing`
         self._say_refused()
         if thread is not None and thread.is_alive():
+            # An attempt that began before `close`, with its full time-out. From here on it is on its own.
             self._report.dropped(self._added - self._settled, "still under way as the process ended")
+            self._abandoned = True
         else:
             self._courier.close()
         self._report.say_drops()
@@ -221,7 +222,7 @@ class Outbox(Generic[T]):
             self._deliver(batch)
         except Exception:
             _logger.exception("exporting failed unexpectedly")
-            self._report.dropped(len(batch), "an internal error")
+            self._drop(batch, "an internal error")
         finally:
             self._settled += len(batch)
 
@@ -234,16 +235,15 @@ class Outbox(Generic[T]):
             left = self._give_up_at - now
             if left <= 0 or now < self._key_pause_until:
                 paused = now < self._key_pause_until
-                self._report.dropped(
-                    len(batch), "the key is rejected" if paused else "the process ended first"
-                )
+                self._drop(batch, "the key is rejected" if paused else "the process ended first")
                 return
             answer = self._courier.send(batch, None if left == math.inf else left)
             attempt += 1
+            self._troubled = answer.verdict in (Verdict.PASSING, Verdict.KEY_REJECTED)
             if answer.verdict is Verdict.NOT_SENT:
                 return
             if answer.verdict is Verdict.DELIVERED:
-                self._troubled, self._key_pause_until = False, 0.0
+                self._key_pause_until = 0.0
                 self._report.delivered(len(batch), answer.detail, answer.rejected)
                 return
             if answer.verdict is Verdict.SPLIT and len(batch) > 1:
@@ -261,12 +261,15 @@ class Outbox(Generic[T]):
                 # The first failure is often no more than a connection that the receiver closed as idle.
                 self._report.trouble(answer.detail, self._patience.keep)
             if wait is None:
-                self._report.dropped(len(batch), answer.detail)
+                self._drop(batch, answer.detail)
                 return
-            self._troubled = True
             self._release_waiters()
             self._say_refused()
             self._sleep_until(time.monotonic() + wait)
+
+    def _drop(self, batch: Sequence[T], why: str) -> None:
+        if not self._abandoned:  # else `close` has counted it
+            self._report.dropped(len(batch), why)
 
     def _sleep_until(self, when: float) -> None:
         # The end of the process cuts the sleep short, once: the receiver may be back, and time is short.
@@ -277,17 +280,11 @@ class Outbox(Generic[T]):
             if self._ending() and not ending:
                 return
 
-    def _is_hopeless(self, waiter: _Waiter) -> bool:
+    def _is_hopeless(self, waiter: Waiter) -> bool:
         return self._key_pause_until > time.monotonic() or (self._troubled and not waiter.patient)
 
     def _release_waiters(self) -> None:
-        for _ in range(len(self._waiters)):
-            waiter = self._waiters.popleft()
-            waiter.reached = self._settled >= waiter.goal
-            if waiter.reached or self._is_hopeless(waiter):
-                waiter.gate.release()
-            else:
-                self._waiters.append(waiter)
+        self._waiters.release(self._settled, self._is_hopeless)
 
     def _say_refused(self) -> None:
         refused, self._refused_said = self._refused - self._refused_said, self._refused

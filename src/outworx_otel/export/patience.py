@@ -33,7 +33,7 @@ class Patience:
             return self.key_pause if attempt < self.key_attempts else None
         if answer.verdict is not Verdict.PASSING or elapsed >= self.keep:
             return None
-        wait = min(self.first_wait * 2 ** min(attempt - 1, 16), self.longest_wait)
+        wait = min(self.first_wait * 2.0 ** min(attempt - 1, 16), self.longest_wait)
         wait *= random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
         # A receiver may ask for more patience, not for less: `Retry-After: 0` must not make us spin.
         wait = max(wait, answer.retry_after or 0.0)

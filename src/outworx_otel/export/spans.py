@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from opentelemetry.context import Context
@@ -165,7 +165,7 @@ class OutworxSpanExporter(SpanExporter):
 
 
 def estimated_size(span: ReadableSpan) -> int:
-    """About how many bytes a span takes when encoded. Costs 1.5 µs for 25 attributes."""
+    """About how many bytes a span takes when encoded. Costs about 2 µs for 25 attributes."""
     size = _SPAN_OVERHEAD + _attributes_size(span.attributes)
     for event in span.events:
         size += _ATTRIBUTE_OVERHEAD + _attributes_size(event.attributes)
@@ -176,18 +176,14 @@ def _attributes_size(attributes: Mapping[str, Any] | None) -> int:
     if not attributes:
         return 0
     # `copy` of the SDK's attributes is a plain dict; walking the mapping itself costs ten times as much.
-    copied = cast("Any", attributes).copy() if hasattr(attributes, "copy") else dict(attributes)
-    values: Iterable[object] = copied.values()
+    copied: dict[str, object] = cast("Any", attributes).copy()
     size = _ATTRIBUTE_OVERHEAD * len(copied)
-    for value in values:
-        kind = type(value)
-        if kind is str or kind is bytes:
-            size += len(cast("str | bytes", value))
-        elif kind is tuple:
-            size += sum(
-                len(item) if isinstance(item, str | bytes) else 8
-                for item in cast("tuple[object, ...]", value)
-            )
+    for value in copied.values():
+        if type(value) is str:
+            size += len(value)
+        elif type(value) is tuple and value:
+            # Sequences are homogeneous in OpenTelemetry.
+            size += sum(map(len, value)) if type(value[0]) is str else 8 * len(value)
     return size
 
 
