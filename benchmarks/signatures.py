@@ -12,13 +12,18 @@ import sys
 import time
 import timeit
 from collections.abc import Callable
+from functools import partial
 
 from outworx_otel.headers import Headers
 from outworx_otel.signatures import Verifier, sign, verify
 from outworx_otel.signatures.diagnosis.investigation import rate_limit
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the specification's published example
+# The published example of the Standard Webhooks specification.
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105
 KIB = 1024
+
+# One entry for every limit that was not kept; their number is the exit status.
+missed: list[str] = []
 
 # What a proxy and a provider really send along.
 _USUAL = {
@@ -93,44 +98,40 @@ def peers(body: bytes) -> list[tuple[str, str, Callable[[], object]]]:
     return made
 
 
-def against_hmac() -> None:
+def measure_against_hmac() -> None:
     print("Stripe delivery against a bare hmac.digest of the same bytes")
-    for size, limit in ((KIB, 4.0), (16 * KIB, None), (256 * KIB, 1.1)):
+    for size, limit in ((KIB, 4.0), (256 * KIB, 1.1)):
         body = json_body(size)
+        bare = microseconds(partial(hmac.digest, SECRET.encode(), body, "sha256"), size)
         headers = sign("stripe", body, SECRET)
         wire = Headers([(name.encode(), text.encode()) for name, text in {**_USUAL, **headers}.items()])
-        key, verifier = SECRET.encode(), Verifier("stripe", SECRET)
-        bare = microseconds(lambda: hmac.digest(key, body, "sha256"), size)
-        rows = {
-            "verify(dict)": lambda: verify("stripe", body, headers, SECRET),
-            "Verifier(Headers)": lambda: verifier.verify(body, wire),
+        actions = {
+            "verify(dict)": partial(verify, "stripe", body, headers, SECRET),
+            "Verifier(Headers)": partial(Verifier("stripe", SECRET).verify, body, wire),
         }
-        for name, action in rows.items():
-            assert action()
+        for name, action in actions.items():
             cost = microseconds(action, size)
-            verdict = (
-                "" if limit is None else f"  (at most {limit}: {'ok' if cost / bare <= limit else 'MISSED'})"
+            print(
+                f"  {size // KIB:4d} KiB  {name:18s} {cost:8.2f} µs  {cost / bare:5.2f}x  "
+                f"(at most {limit}: {verdict(cost / bare <= limit)})"
             )
-            print(f"  {size // KIB:4d} KiB  {name:18s} {cost:8.2f} µs  {cost / bare:5.2f}x{verdict}")
 
 
-def against_peers() -> None:
+def measure_against_peers() -> None:
     print("The same 1 KiB delivery in other libraries (ratio: theirs / ours)")
     body = json_body(KIB)
     for name, provider, action in peers(body):
-        headers = sign(provider, body, SECRET)
-        ours = microseconds(lambda: verify(provider, body, headers, SECRET), KIB)
+        ours = microseconds(partial(verify, provider, body, sign(provider, body, SECRET), SECRET), KIB)
         theirs = microseconds(action, KIB)
-        verdict = "ok" if theirs > ours else "MISSED"
         print(
-            f"  {provider:18s} ours {ours:6.2f} µs   {name:18s} {theirs:7.2f} µs  {theirs / ours:5.2f}x {verdict}"
+            f"  {provider:18s} ours {ours:6.2f} µs   {name:18s} {theirs:7.2f} µs  "
+            f"{theirs / ours:5.2f}x {verdict(theirs > ours)}"
         )
 
 
-def flood() -> None:
+def measure_flood() -> None:
     body = json_body(1_000_000)
-    right = sign("stripe", body, SECRET)
-    wrong = sign("stripe", body, "whsec_another")
+    right, wrong = sign("stripe", body, SECRET), sign("stripe", body, "whsec_another")
     verifier = Verifier("stripe", SECRET)
     verifier.verify(body, wrong)
     costs = []
@@ -141,12 +142,18 @@ def flood() -> None:
             verifier.verify(body, headers)
         costs.append(time.perf_counter() - begun)
     ratio = costs[1] / costs[0]
-    print(
-        f"200 wrong signatures over 1 MB against 200 right ones: {ratio:.2f}x (at most 2: {'ok' if ratio <= 2 else 'MISSED'})"
-    )
+    print("200 wrong signatures over 1 MB against 200 right ones")
+    print(f"  {ratio:.2f}x  (at most 2: {verdict(ratio <= 2)})")
+
+
+def verdict(kept: bool) -> str:
+    if not kept:
+        missed.append("a limit")
+    return "ok" if kept else "MISSED"
 
 
 if __name__ == "__main__":
-    against_hmac()
-    against_peers()
-    flood()
+    measure_against_hmac()
+    measure_against_peers()
+    measure_flood()
+    sys.exit(len(missed))

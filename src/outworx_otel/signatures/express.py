@@ -92,15 +92,17 @@ def _compile(
                 signatures.append(signature)
         if not signatures:
             return None
-        if only_timestamp:
-            before = (template % timestamp).encode("latin-1")
-        elif fields:
-            message_id = get(id_header)
-            if message_id.__class__ is not str or not message_id:
-                return None
-            before = (template % (message_id, timestamp)).encode("latin-1")
-        else:
-            before = constant
+        before = constant
+        try:
+            if only_timestamp:
+                before = (template % timestamp).encode("latin-1")
+            elif fields:
+                message_id = get(id_header)
+                if message_id.__class__ is not str or not message_id:
+                    return None
+                before = (template % (message_id, timestamp)).encode("latin-1")
+        except UnicodeEncodeError:
+            return None
         matching = None
         for index, inner_state, outer_state in states:
             inner = inner_state.copy()

@@ -11,6 +11,10 @@ Parsed = tuple[str | None, list[str]]
 
 Parser = Callable[[str], Parsed]
 
+# What may stand round a part of a header (RFC 9110, OWS). `str.strip()` alone takes control characters too, and
+# with them would read a damaged "=" of the padding as no padding at all.
+_SPACE = " \t"
+
 
 def _plain(scheme: SignatureScheme) -> Parser:
     prefix = scheme.prefix
@@ -37,11 +41,11 @@ def _pairs(scheme: SignatureScheme) -> Parser:
         for item in value.split(separator):
             name, _, text = item.partition("=")
             # WorkOS sets a space after the comma, and proxies join repeated headers with one.
-            name = name.strip()
+            name = name.strip(_SPACE)
             if name == signature_field:
-                signatures.append(text.strip())
+                signatures.append(text.strip(_SPACE))
             elif name == timestamp_field and timestamp is None:
-                timestamp = text.strip()
+                timestamp = text.strip(_SPACE)
         return timestamp, signatures
 
     return parse
@@ -53,10 +57,12 @@ def _tagged(scheme: SignatureScheme) -> Parser:
     untagged = scheme.untagged
 
     def parse(value: str) -> Parsed:
-        signatures = []
-        for item in value.split():
-            # A repeated header arrives joined with ", ".
-            item = item.rstrip(",")
+        signatures: list[str] = []
+        if value.startswith(" ") or value.endswith(" "):
+            # Servers strip these; what is left is a damaged character of the padding.
+            return None, signatures
+        # A repeated header arrives joined with ", ".
+        for item in value.replace(", ", " ").split(" "):
             if item.startswith(tag):
                 signatures.append(item[length:])
             elif untagged and "," not in item:

@@ -62,6 +62,8 @@ def providers() -> tuple[SignatureScheme, ...]:
 
 def scheme_for(provider: str) -> SignatureScheme | None:
     """The row of a provider; upper case, hyphens, underscores and spaces in the name make no difference."""
+    if not isinstance(provider, str):
+        return None
     scheme = _SCHEMES.get(provider)
     if scheme is not None:
         return scheme

@@ -114,21 +114,21 @@ class Verifier:
         try:
             if now is None:
                 now = time.time()
-            if body.__class__ is not bytes:
+            if not isinstance(body, bytes):
                 body = as_bytes(body)
-            express = self._express
             result = None
-            if express is not None and (headers.__class__ is Headers or headers.__class__ is dict):
-                result = express(body, headers, now)  # type: ignore[arg-type]  # bytes since as_bytes
-            if result is None:
-                headers = as_headers(headers)
-                if express is not None:
-                    result = express(body, headers, now)  # type: ignore[arg-type]  # bytes since as_bytes
+            express = self._express
+            if express is not None:
+                if headers.__class__ is Headers or headers.__class__ is dict:
+                    result = express(body, headers, now)
+                if result is None and headers.__class__ is not Headers:
+                    headers = as_headers(headers)
+                    result = express(body, headers, now)
             if result is not None and (result.valid or not diagnose):
                 return result
-            return self._thoroughly(
-                Request(as_bytes(body), as_headers(headers), url, method), now, result, diagnose
-            )
+            # `bytes`, because a subclass may have ideas of its own about what + and == mean.
+            request = Request(bytes(body), as_headers(headers), url, method)
+            return self._thoroughly(request, now, result, diagnose)
         except Exception as error:  # noqa: BLE001 - whatever a request holds, it gets an answer
             return SignatureResult(False, "verifier_threw", f"The verifier raised {type(error).__name__}.")
 
@@ -142,7 +142,7 @@ class Verifier:
         # Imported with the first failure: the hypotheses need modules that a good delivery never does.
         from outworx_otel.signatures.diagnosis import explain
 
-        return explain(self._culprit(result, request), request, result)
+        return explain(self._culprit(request), request, result)
 
     def check(self, request: Request, now: float) -> SignatureResult:
         """Verify without looking for the cause of a failure."""
@@ -154,12 +154,9 @@ class Verifier:
         timestamp, checks = evidence
         key_index = matching_key(self.keys, checks)
         scheme = self.scheme
-        if timestamp is None and scheme.timestamp_path:
-            timestamp = (
-                _timestamp_in_body(request.body, scheme.timestamp_path) if key_index is not None else None
-            )
-            if timestamp is None and key_index is not None:
-                return SignatureResult(False, "malformed_header", f"The body has no {scheme.timestamp_path}.")
+        if timestamp is None and scheme.timestamp_path and key_index is not None:
+            # Only once the body is known to be genuine: parsing a stranger's JSON is work for nothing.
+            timestamp = _timestamp_in_body(request.body, scheme.timestamp_path)
         signed_at = None
         if timestamp is not None and scheme.timestamp_unit != "opaque":
             signed_at = timestamps.read_timestamp(timestamp, scheme.timestamp_unit)
@@ -182,7 +179,7 @@ class Verifier:
             key.matches((b"", request.body, b""), ())
         return SignatureResult(False, failure.reason, failure.hint)
 
-    def _culprit(self, result: SignatureResult, request: Request) -> Verifier:
+    def _culprit(self, request: Request) -> Verifier:
         """Where several schemes were tried, the one that the request seems to have meant."""
         for part in self._parts:
             if not isinstance(part.extract(request), Failure):
@@ -196,7 +193,9 @@ class Verifier:
 
     def _check_parts(self, request: Request, now: float) -> SignatureResult:
         results = [part.check(request, now) for part in self._parts]
-        return next((result for result in results if result.valid), results[0])
+        # The first that is valid, else the first whose headers were there at all.
+        ranked = sorted(results, key=lambda result: (not result.valid, result.reason == "missing_header"))
+        return ranked[0]
 
 
 def matching_key(keys: Sequence[tuple[int, Key]], checks: Sequence[Check]) -> int | None:

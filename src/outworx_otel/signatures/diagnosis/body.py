@@ -15,6 +15,8 @@ from outworx_otel.signatures.timestamps import read_timestamp
 
 _BOM = b"\xef\xbb\xbf"
 _GZIP_MAGIC = b"\x1f\x8b"
+# What zlib, Python, Java and macOS write into the ninth and tenth byte of the header.
+_GZIP_WRITERS = ((0, 3), (2, 3), (0, 255), (2, 255), (0, 0), (0, 19))
 _MAX_LITERAL = 4096
 _BYTES_REPR = re.compile(rb"b(['\"]).*\1", re.DOTALL)
 
@@ -133,7 +135,7 @@ def _compressed(case: Case, body: bytes) -> Iterator[bytes]:
         packed = packer.compress(body) + packer.flush()
         for moment in _moments(case):
             stamp = moment.to_bytes(4, "little")
-            for flags, system in ((0, 3), (0, 255), (2, 255), (0, 0), (0, 19)):
+            for flags, system in _GZIP_WRITERS:
                 yield packed[:4] + stamp + bytes((flags, system)) + packed[10:]
     packer = zlib.compressobj(6)
     yield packer.compress(body) + packer.flush()

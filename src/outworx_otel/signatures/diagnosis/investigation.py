@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from outworx_otel.signatures.diagnosis import body, reserialised, secrets, transport
 from outworx_otel.signatures.diagnosis.budget import DIAGNOSES_PER_SECOND, Budget, BudgetSpent, RateLimit
-from outworx_otel.signatures.diagnosis.case import Case, Hypothesis
+from outworx_otel.signatures.diagnosis.case import Case, Finding, Hypothesis
 from outworx_otel.signatures.procedure import Request
 from outworx_otel.signatures.result import SignatureReason, SignatureResult
 
@@ -31,12 +31,13 @@ HYPOTHESES: dict[SignatureReason, tuple[Hypothesis, ...]] = {
         body.compression,
         body.form_encoding,
         transport.weaker_header,
-        secrets.other_credential,
-        transport.other_provider,
     ),
-    "malformed_header": (transport.weaker_header, transport.other_provider),
-    "missing_header": (transport.weaker_header, transport.other_provider),
+    "malformed_header": (transport.weaker_header,),
+    "missing_header": (transport.weaker_header,),
 }
+
+# What can be seen without computing anything, in case nothing could be proved.
+OBSERVATIONS: tuple[Hypothesis, ...] = (secrets.other_credential, transport.other_provider)
 
 rate_limit = RateLimit(DIAGNOSES_PER_SECOND)
 
@@ -48,10 +49,22 @@ def explain(verifier: Verifier, request: Request, result: SignatureResult) -> Si
         return result
     case = Case(verifier, request, result, Budget(rate_limit))
     try:
+        finding = _first_finding(case, hypotheses) or _first_finding(case, OBSERVATIONS)
+        if finding is not None:
+            return result._replace(reason=finding.reason, hint=finding.hint)
+    except Exception as error:  # noqa: BLE001 - the verdict stands, whatever becomes of its explanation
+        case.skipped.append(
+            f"Its cause could not be looked for: the diagnosis raised {type(error).__name__}."
+        )
+    return result._replace(hint=" ".join([result.hint or "", *case.skipped]).strip())
+
+
+def _first_finding(case: Case, hypotheses: tuple[Hypothesis, ...]) -> Finding | None:
+    try:
         for hypothesis in hypotheses:
             finding = hypothesis(case)
             if finding is not None:
-                return result._replace(reason=finding.reason, hint=finding.hint)
+                return finding
     except BudgetSpent as spent:
         case.skipped.append(str(spent))
-    return result._replace(hint=" ".join([result.hint or "", *case.skipped]).strip())
+    return None

@@ -112,9 +112,10 @@ def other_credential(case: Case) -> Finding | None:
         for beginning in _OTHER_CREDENTIALS.get(case.verifier.scheme.provider, ()):
             if _text(secret).strip().startswith(beginning):
                 mode = " test" if "test" in beginning else " live" if "live" in beginning else ""
-                return mismatch(
+                return Finding(
+                    case.result.reason or "hmac_mismatch",
                     f"Secret {index} begins with {beginning}: that is a{mode} API key or id, not the signing "
-                    "secret of the webhook endpoint."
+                    "secret of the webhook endpoint.",
                 )
     return None
 

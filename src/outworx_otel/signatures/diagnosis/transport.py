@@ -55,11 +55,10 @@ def other_provider(case: Case) -> Finding | None:
     scheme = case.verifier.scheme
     found = detect(case.request.headers)
     other = scheme_for(found) if found else None
-    if (
-        other is None
-        or other.provider == scheme.provider
-        or other.signature_header == scheme.signature_header
-    ):
+    if other is None or other.provider == scheme.provider:
+        return None
+    if set(other.signature_header) & set(scheme.signature_header):
+        # Clerk is Svix, and many are Standard Webhooks: the shared headers do not contradict the provider.
         return None
     return Finding(
         case.result.reason or "hmac_mismatch",

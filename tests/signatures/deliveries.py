@@ -1,0 +1,77 @@
+"""One signed delivery of every provider, for tests that hold for all of them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from outworx_otel.signatures import SignatureResult, Verifier, providers, sign_request
+
+NOW = 1_790_000_000.0
+URL = "https://example.com/hooks/in?tenant=7"
+WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+BODY = b'{"id":"evt_1","type":"thing.made","event-data":{"id":"e"}}'
+
+_SEED = hashlib.sha256(b"a test's own Ed25519 seed").digest()
+ED25519_PRIVATE = _SEED.hex()
+ED25519_PUBLIC = (
+    ed25519.Ed25519PrivateKey.from_private_bytes(_SEED)
+    .public_key()
+    .public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+)
+_EC = ec.derive_private_key(int.from_bytes(_SEED, "big") >> 8, ec.SECP256R1())
+EC_PRIVATE = _EC.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
+EC_PUBLIC = base64.b64encode(
+    _EC.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+).decode()
+
+ADYEN_BODY = (
+    b'{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","merchantAccountCode":"Shop",'
+    b'"merchantReference":"order-1","amount":{"value":1130,"currency":"EUR"},"eventCode":"AUTHORISATION",'
+    b'"success":"true","additionalData":{}}}]}'
+)
+
+
+class Delivery(NamedTuple):
+    """A delivery as it arrives, with the secret that verifies it."""
+
+    provider: str
+    secret: str
+    body: bytes
+    headers: dict[str, str]
+    url: str | None
+
+    def verified(self, verifier: Verifier | None = None, **changes: object) -> SignatureResult:
+        """The verdict, after changing some of body, headers and url."""
+        verifier = verifier or Verifier(self.provider, self.secret)
+        changed = self._replace(**changes)
+        return verifier.verify(changed.body, changed.headers, now=NOW, url=changed.url, diagnose=False)
+
+
+def secrets_of(provider: str) -> tuple[str, str]:
+    """(the secret to sign with, the secret to verify with)"""
+    if provider in ("discord", "telnyx"):
+        return ED25519_PRIVATE, ED25519_PUBLIC.hex()
+    if provider == "sendgrid":
+        return EC_PRIVATE, EC_PUBLIC
+    if provider == "adyen":
+        return "44" * 32, "44" * 32
+    return WHSEC, WHSEC
+
+
+def delivery_of(provider: str, body: bytes | None = None) -> Delivery:
+    """A good delivery of this provider, signed at `NOW`."""
+    private, public = secrets_of(provider)
+    if body is None:
+        body = ADYEN_BODY if provider == "adyen" else BODY
+    signed = sign_request(provider, body, private, now=NOW, url=URL, message_id="msg_1")
+    return Delivery(provider, public, signed.body, signed.headers, signed.url)
+
+
+PROVIDERS = tuple(scheme.provider for scheme in providers())

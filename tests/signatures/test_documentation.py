@@ -1,0 +1,36 @@
+"""The page about signatures says what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from outworx_otel.signatures import REASONS, providers
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("provider_table", DOCS / "provider_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_providers_is_current(generator: ModuleType) -> None:
+    page = (DOCS / "signatures.md").read_text(encoding="utf-8")
+
+    assert generator.with_table(page) == page, "run: python docs/provider_table.py"
+    assert all(f"`{row.provider}` |" in page for row in providers())
+
+
+def test_every_reason_is_explained_on_the_page() -> None:
+    page = (DOCS / "signatures.md").read_text(encoding="utf-8")
+
+    assert all(f"| `{reason}` |" in page for reason in REASONS)

@@ -1,0 +1,179 @@
+"""The table of providers, detection, and rows of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.headers import Headers
+from outworx_otel.signatures import (
+    DETECTION_HEADERS,
+    SignatureScheme,
+    detect,
+    providers,
+    register_provider,
+    registry,
+    scheme_for,
+    sign,
+    verify,
+)
+
+from .deliveries import BODY
+
+
+@pytest.fixture
+def _own_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(registry, "_SCHEMES", dict(registry._SCHEMES))
+    monkeypatch.setattr(registry, "_ALIASES", dict(registry._ALIASES))
+    before = dict(DETECTION_HEADERS)
+    yield
+    DETECTION_HEADERS.clear()
+    DETECTION_HEADERS.update(before)
+
+
+@pytest.mark.parametrize(
+    "name", ["Stripe", "STRIPE", "coinbase-commerce", "Standard Webhooks", "standard_webhooks"]
+)
+def test_names_are_found_however_they_are_written(name: str) -> None:
+    assert scheme_for(name) is not None
+
+
+@pytest.mark.parametrize("name", ["acme", "", None, 7])
+def test_unknown_names_have_no_row(name: str) -> None:
+    assert scheme_for(name) is None
+
+
+def test_every_row_names_its_source_and_verifies_what_it_says() -> None:
+    rows = providers()
+
+    assert len(rows) >= 38
+    for row in rows:
+        assert row.source.startswith("https://"), row.provider
+        assert row.title, row.provider
+        for path in (row.event_id, row.event_type):
+            assert path == "" or path.startswith(("body.", "header.")), row.provider
+
+
+@pytest.mark.parametrize(
+    ("header", "provider"),
+    [
+        ("stripe-signature", "stripe"),
+        ("x-github-event", "github"),
+        ("x-shopify-topic", "shopify"),
+        ("svix-id", "svix"),
+        ("x-slack-signature", "slack"),
+        ("webhook-id", "standardwebhooks"),
+    ],
+)
+def test_an_unmistakable_header_is_detected_in_pairs_of_bytes_and_in_mappings(
+    header: str, provider: str
+) -> None:
+    pairs = [(b"host", b"example.com"), (header.encode(), b"x")]
+
+    assert detect(pairs) == provider
+    assert detect(Headers(pairs)) == provider
+    assert detect({"host": "example.com", header: "x"}) == provider
+
+
+def test_a_providers_own_header_goes_before_the_shared_ones() -> None:
+    pairs = [(b"webhook-id", b"x"), (b"x-gitlab-event", b"Push Hook")]
+
+    assert detect(pairs) == "gitlab"
+
+
+def test_headers_that_several_send_detect_nobody() -> None:
+    assert detect([(b"x-hub-signature-256", b"x"), (b"content-type", b"application/json")]) is None
+    assert detect([]) is None
+
+
+@pytest.mark.usefixtures("_own_table")
+def test_a_user_can_add_a_row_and_use_it_at_once() -> None:
+    assert verify("acme", BODY, {}, "secret").reason == "unsupported_provider"
+
+    register_provider(
+        SignatureScheme(
+            provider="acme",
+            signature_header="X-Acme-Signature",
+            prefix="sha512=",
+            algorithm="hmac-sha512",
+            timestamp_header="X-Acme-Time",
+            message="{timestamp}|{body}|v2",
+            tolerance=60,
+            detection_headers=("X-Acme-Signature",),
+        )
+    )
+    headers = sign("acme", BODY, "secret")
+
+    assert verify("ACME", BODY, headers, "secret")
+    assert not verify("acme", BODY + b" ", headers, "secret")
+    assert detect([(b"x-acme-signature", b"")]) == "acme"
+
+
+@pytest.mark.usefixtures("_own_table")
+def test_a_users_row_may_sign_with_rsa() -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    register_provider(
+        SignatureScheme(
+            provider="acme",
+            signature_header="x-acme",
+            algorithm="rsa-sha256",
+            encoding="base64",
+            key="public",
+        )
+    )
+
+    headers = sign("acme", BODY, pem)
+
+    assert verify("acme", BODY, headers, public.decode())
+    assert verify("acme", BODY + b" ", headers, public.decode()).reason == "hmac_mismatch"
+
+
+@pytest.mark.usefixtures("_own_table")
+def test_a_replaced_row_replaces_what_was_made_from_the_old_one() -> None:
+    register_provider(SignatureScheme(provider="acme", signature_header="x-acme"))
+    headers = sign("acme", BODY, "secret")
+    assert verify("acme", BODY, headers, "secret")
+
+    register_provider(SignatureScheme(provider="acme", signature_header="x-acme", prefix="v2="))
+
+    assert not verify("acme", BODY, headers, "secret")
+
+
+def test_a_detection_header_of_another_provider_is_refused() -> None:
+    row = SignatureScheme(provider="acme", signature_header="x", detection_headers=("stripe-signature",))
+
+    with pytest.raises(ConfigurationError, match="stripe"):
+        register_provider(row)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"provider": "Acme"}, "provider"),
+        ({"signature_header": ""}, "signature_header"),
+        ({"encoding": "base32"}, "encoding"),
+        ({"algorithm": "md5"}, "algorithm"),
+        ({"layout": "xml"}, "layout"),
+        ({"message": "{timestamp}.{body}"}, "timestamp"),
+        ({"message": "{id}.{body}"}, "id_header"),
+        ({"message": "{body}{secret}"}, "message"),
+        ({"message": "{body"}, "message"),
+        ({"tolerance": -1}, "tolerance"),
+        ({"signature_header": (1,)}, "signature_header"),
+    ],
+)
+def test_a_row_that_cannot_work_is_refused_with_the_name_of_the_field(
+    wrong: dict[str, object], named: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        SignatureScheme(**{"provider": "acme", "signature_header": "x-acme", **wrong})

@@ -1,0 +1,295 @@
+"""What vendors' own libraries sign, we accept; what we sign, they accept.
+
+Every library here is a development dependency: a missing one is an error, never a skip.
+"""
+
+# ruff: noqa: S105 - the secrets are made up
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import discord_interactions
+import gocardless_pro.webhooks
+import pytest
+import slack_sdk.signature
+import standardwebhooks
+import stripe
+import svix
+import telnyx.lib.webhook_verification
+import workos.webhooks._verification
+from Adyen.util import generate_notification_sig, is_valid_hmac_notification
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hubspot.utils.signature import Signature as HubspotSignature
+from linebot.v3.webhook import SignatureValidator
+from nacl.signing import SigningKey
+from openai.lib._webhooks import webhook_signature_matches
+from paddle_billing.Notifications import Secret as PaddleSecret
+from paddle_billing.Notifications import Verifier as PaddleVerifier
+from razorpay import Utility as RazorpayUtility
+from sendgrid.helpers.eventwebhook import EventWebhook
+from square.utils.webhooks_helper import verify_signature as square_verifies
+from twilio.request_validator import RequestValidator
+
+from outworx_otel.signatures import sign, sign_request, verify
+
+from .deliveries import ADYEN_BODY, EC_PRIVATE, EC_PUBLIC, URL, WHSEC
+
+TEXT = '{"id":"evt_1","text":"Zoë ✓","amount":1.50}'
+BODY = TEXT.encode()
+SECRET = "a shared secret"
+FORM = "From=%2B14158675310&Body=Hello+there%21&Empty=&CallSid=CA123&Tag=b&Tag=a&Tag=b"
+FIELDS = {"From": "+14158675310", "Body": "Hello there!", "Empty": "", "CallSid": "CA123"}
+FORM_HEADERS = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def test_stripe_accepts_ours_and_we_accept_stripes() -> None:
+    header = sign("stripe", BODY, SECRET)["stripe-signature"]
+    theirs = stripe.WebhookSignature.generate_signature_header(TEXT, SECRET)
+
+    assert stripe.WebhookSignature.verify_header(TEXT, header, SECRET, 300)
+    assert verify("stripe", BODY, {"Stripe-Signature": theirs}, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("provider", "webhook", "prefix"),
+    [
+        ("standardwebhooks", standardwebhooks.Webhook, "webhook"),
+        ("render", standardwebhooks.Webhook, "webhook"),
+        ("svix", svix.Webhook, "svix"),
+        ("clerk", svix.Webhook, "svix"),
+        ("resend", svix.Webhook, "svix"),
+        ("svix", svix.Webhook, "webhook"),
+    ],
+)
+def test_standard_webhooks_libraries_agree_both_ways(
+    provider: str, webhook: Callable[[str], svix.Webhook], prefix: str
+) -> None:
+    now = datetime.now(tz=timezone.utc)
+    theirs = {
+        f"{prefix}-id": "msg_1",
+        f"{prefix}-timestamp": str(int(now.timestamp())),
+        f"{prefix}-signature": webhook(WHSEC).sign("msg_1", now, TEXT),
+    }
+
+    webhook(WHSEC).verify(TEXT, sign(provider, BODY, WHSEC))
+    assert verify(provider, BODY, theirs, WHSEC)
+
+
+@pytest.mark.parametrize("secret", [WHSEC, "a plain secret"])
+def test_openai_accepts_ours(secret: str) -> None:
+    assert webhook_signature_matches(BODY, sign("openai", BODY, secret), secret=secret, tolerance=300)
+
+
+def test_slack_accepts_ours_and_we_accept_slacks() -> None:
+    verifier = slack_sdk.signature.SignatureVerifier(SECRET)
+    stamp = str(int(time.time()))
+    theirs = {
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": verifier.generate_signature(timestamp=stamp, body=BODY),
+    }
+
+    assert verifier.is_valid_request(BODY, sign("slack", BODY, SECRET))
+    assert verify("slack", BODY, theirs, SECRET)
+
+
+@pytest.mark.parametrize("url", [URL, "https://example.com:443/hook", "http://example.com/hook?x=%2F"])
+def test_twilio_forms_agree_both_ways(url: str) -> None:
+    validator = RequestValidator(SECRET)
+    body = "&".join(part for part in FORM.split("&") if not part.startswith("Tag"))
+    ours = sign("twilio", body, SECRET, url=url, headers=FORM_HEADERS)["x-twilio-signature"]
+    theirs = {"X-Twilio-Signature": validator.compute_signature(url, FIELDS), **FORM_HEADERS}
+
+    assert validator.validate(url, FIELDS, ours)
+    assert verify("twilio", body, theirs, SECRET, url=url)
+
+
+def test_twilio_drops_repeated_values_as_its_library_does() -> None:
+    fields = _MultiDict({**{name: [value] for name, value in FIELDS.items()}, "Tag": ["b", "a", "b"]})
+    signature = RequestValidator(SECRET).compute_signature(URL, fields)
+
+    assert verify("twilio", FORM, {"X-Twilio-Signature": signature, **FORM_HEADERS}, SECRET, url=URL)
+
+
+class _MultiDict(dict[str, list[str]]):
+    def getlist(self, name: str) -> list[str]:
+        return self[name]
+
+
+def test_twilio_json_is_covered_by_the_hash_in_its_url() -> None:
+    signed = sign_request("twilio", BODY, SECRET, url=URL, headers={"content-type": "application/json"})
+    headers = {**signed.headers, "content-type": "application/json"}
+
+    assert RequestValidator(SECRET).validate(signed.url, TEXT, signed.headers["x-twilio-signature"])
+    assert verify("twilio", BODY, headers, SECRET, url=signed.url)
+    assert not verify("twilio", BODY + b" ", headers, SECRET, url=signed.url)
+
+
+def test_twilio_sha256_counts_only_when_it_is_announced() -> None:
+    settings = {"X-Twilio-Webhooks-Signature-Settings": "key=k1,algorithm=HMAC_SHA256", **FORM_HEADERS}
+    body = "CallSid=CA123"
+    signature = RequestValidator(SECRET).compute_signature(URL, {"CallSid": "CA123"}, "HMAC_SHA256")
+    theirs = {"X-Twilio-Signature": signature}
+
+    assert sign("twilio", body, SECRET, url=URL, headers=settings)["x-twilio-signature"] == signature
+    assert verify("twilio", body, {**theirs, **settings}, SECRET, url=URL)
+    assert not verify("twilio", body, {**theirs, **FORM_HEADERS}, SECRET, url=URL)
+
+
+def test_square_accepts_ours() -> None:
+    header = sign("square", BODY, SECRET, url=URL)["x-square-hmacsha256-signature"]
+
+    assert square_verifies(
+        request_body=TEXT, signature_header=header, signature_key=SECRET, notification_url=URL
+    )
+
+
+def test_paddle_accepts_ours() -> None:
+    request = SimpleNamespace(
+        body=BODY, headers={"Paddle-Signature": sign("paddle", BODY, SECRET)["paddle-signature"]}
+    )
+
+    assert PaddleVerifier().verify(request, PaddleSecret(SECRET))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_hubspot_agrees_both_ways(method: str) -> None:
+    stamp = str(int(time.time() * 1000))
+    ours = sign("hubspot", BODY, SECRET, url=URL, method=method)
+    signature = HubspotSignature.get_signature(SECRET, TEXT, "v3", URL, method, stamp)
+    theirs = {"X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": stamp}
+
+    assert HubspotSignature.is_valid(
+        ours["x-hubspot-signature-v3"],
+        SECRET,
+        TEXT,
+        http_uri=URL,
+        http_method=method,
+        signature_version="v3",
+        timestamp=ours["x-hubspot-request-timestamp"],
+    )
+    assert verify("hubspot", BODY, theirs, SECRET, url=URL, method=method)
+    assert not verify("hubspot", BODY, theirs, SECRET, url=URL, method="PATCH")
+
+
+def test_adyen_agrees_both_ways() -> None:
+    key = "44" * 32
+    signed = json.loads(sign_request("adyen", ADYEN_BODY, key).body)
+    data = json.loads(ADYEN_BODY)
+    item = data["notificationItems"][0]["NotificationRequestItem"]
+    item["additionalData"]["hmacSignature"] = generate_notification_sig(item, key).decode()
+
+    assert is_valid_hmac_notification(signed, key)
+    assert verify("adyen", json.dumps(data), {}, key)
+
+
+def test_adyen_checks_every_item_where_its_library_checks_the_first() -> None:
+    data = json.loads(sign_request("adyen", ADYEN_BODY, "44" * 32).body)
+    forged = json.loads(json.dumps(data["notificationItems"][0]))
+    forged["NotificationRequestItem"]["amount"]["value"] = 999_999
+    data["notificationItems"].append(forged)
+
+    assert is_valid_hmac_notification(data, "44" * 32)
+    assert verify("adyen", json.dumps(data), {}, "44" * 32).reason == "hmac_mismatch"
+
+
+def test_sendgrid_agrees_both_ways() -> None:
+    private = serialization.load_pem_private_key(EC_PRIVATE.encode(), password=None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    stamp = str(int(time.time()))
+    der = private.sign(stamp.encode() + BODY, ec.ECDSA(hashes.SHA256()))
+    header, when = "x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp"
+    ours = sign("sendgrid", BODY, EC_PRIVATE)
+    theirs = {header: base64.b64encode(der).decode(), when: stamp}
+
+    assert EventWebhook(EC_PUBLIC).verify_signature(TEXT, ours[header], ours[when])
+    assert verify("sendgrid", BODY, theirs, EC_PUBLIC)
+    assert not verify("sendgrid", BODY + b" ", theirs, EC_PUBLIC)
+
+
+def test_discord_accepts_ours_and_we_accept_what_pynacl_signs() -> None:
+    key = SigningKey(hashlib.sha256(b"discord").digest())
+    public = key.verify_key.encode().hex()
+    ours = sign("discord", BODY, key.encode().hex())
+    stamp = str(int(time.time()))
+    signature = key.sign(stamp.encode() + BODY).signature.hex()
+    theirs = {"X-Signature-Ed25519": signature, "X-Signature-Timestamp": stamp}
+
+    assert discord_interactions.verify_key(
+        BODY, ours["x-signature-ed25519"], ours["x-signature-timestamp"], public
+    )
+    assert verify("discord", BODY, theirs, public)
+
+
+def test_telnyx_accepts_ours() -> None:
+    key = SigningKey(hashlib.sha256(b"telnyx").digest())
+    public = base64.b64encode(key.verify_key.encode()).decode()
+    headers = sign("telnyx", BODY, key.encode().hex())
+
+    telnyx.lib.webhook_verification.verify_webhook_signature(BODY, headers, public)
+    assert verify("telnyx", BODY, headers, public)
+
+
+def test_standard_webhooks_public_keys_verify_what_pynacl_signs() -> None:
+    key = SigningKey(hashlib.sha256(b"standard").digest())
+    public = "whpk_" + base64.b64encode(key.verify_key.encode()).decode()
+    private = "whsk_" + base64.b64encode(key.encode() + key.verify_key.encode()).decode()
+    stamp = str(int(time.time()))
+    signature = base64.b64encode(key.sign(f"msg_1.{stamp}.".encode() + BODY).signature).decode()
+    theirs = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1,{signature} v1a,{signature}",
+    }
+
+    assert verify("standardwebhooks", BODY, theirs, public)
+    assert verify("standardwebhooks", BODY, sign("standardwebhooks", BODY, private), public)
+    assert not verify("standardwebhooks", BODY + b" ", theirs, public)
+
+
+def test_workos_accepts_ours_and_we_accept_its_space_after_the_comma() -> None:
+    header = sign("workos", BODY, SECRET)["workos-signature"].replace(",", ", ")
+
+    workos.webhooks._verification.verify_header(event_body=BODY, event_signature=header, secret=SECRET)
+    assert verify("workos", BODY, {"WorkOS-Signature": header}, SECRET)
+
+
+def test_line_accepts_ours() -> None:
+    assert SignatureValidator(SECRET).validate(TEXT, sign("line", BODY, SECRET)["x-line-signature"])
+
+
+def test_razorpay_accepts_ours() -> None:
+    header = sign("razorpay", BODY, SECRET)["x-razorpay-signature"]
+
+    assert RazorpayUtility().verify_webhook_signature(TEXT, header, SECRET)
+
+
+def test_gocardless_accepts_ours() -> None:
+    gocardless_pro.webhooks._verify_signature(
+        BODY, SECRET, sign("gocardless", BODY, SECRET)["webhook-signature"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "digest", "header"),
+    [
+        ("bitbucket", "sha256", "x-hub-signature"),
+        ("jira", "sha256", "x-hub-signature"),
+        ("intercom", "sha1", "x-hub-signature"),
+        ("meta", "sha256", "x-hub-signature-256"),
+        ("whatsapp", "sha256", "x-hub-signature-256"),
+    ],
+)
+def test_providers_without_a_library_sign_as_websub_describes(
+    provider: str, digest: str, header: str
+) -> None:
+    expected = f"{digest}={hmac.new(SECRET.encode(), BODY, digest).hexdigest()}"
+
+    assert sign(provider, BODY, SECRET) == {header: expected}
