@@ -1,0 +1,64 @@
+# Everything runs in .venv, which is made on first use with nothing but pip. Another Python: make test PYTHON=python3.13
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full lint types contracts bench clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
+
+demo: $(VENV)/.demo ## three applications, signed deliveries, their spans in a table
+	@$(BIN)/python examples/demo.py $(ARGS)
+
+test: $(VENV)/.dev ## the tests, scaled to minutes; ARGS go to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-full: $(VENV)/.dev ## the tests at their full counts
+	@OUTWORX_TEST_FULL=1 $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## format and lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.dev ## mypy, strict
+	@$(BIN)/mypy
+	@# Without the Django project: Django has no types of its own.
+	@cd examples && ../$(BIN)/mypy --cache-dir ../.mypy_cache --config-file ../pyproject.toml *.py fastapi_app flask_app
+
+contracts: $(VENV)/.dev ## who may import whom
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.bench ## what it costs, as ratios
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what the other targets made
+	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip takes dependency groups (PEP 735) from 25.1 on; Debian 12 brings 23.0.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV) || { echo "No virtual environment could be made; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(PIP) install --upgrade 'pip >=25.1'
+	@touch $@
+
+# The demo needs few packages and the tests many (vendor SDKs among them): a stamp for each, renewed when
+# pyproject.toml changes.
+$(VENV)/.demo: pyproject.toml | $(VENV)/.made
+	@echo "Installing what the demo needs into $(VENV) ..."
+	@$(PIP) install --group demo --editable '.[auto,fastapi,flask,django]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.made
+	@echo "Installing what development needs into $(VENV) ..."
+	@$(PIP) install --group dev --editable '.[auto,fastapi,flask,django,asymmetric,cli,redis,sql]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) install --group bench
+	@touch $@

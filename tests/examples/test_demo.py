@@ -1,0 +1,169 @@
+"""`make demo`: the driver runs as a user runs it, and its table says what became of every delivery."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from demo_deliveries import SECRETS, planned
+from demo_servers import Application, Server, StartError, environment_of, running
+from demo_table import WIDTH, Result, show, wants_colour
+from otlp_receiver import ReceivedSpan
+
+DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
+ESCAPE = "\x1b["
+
+
+@pytest.fixture(scope="module")
+def demo() -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, str(DEMO)], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(scope="module")
+def rows(demo: subprocess.CompletedProcess[str]) -> list[list[str]]:
+    """The table's rows, cell by cell, with the framework in each."""
+    found: list[list[str]] = []
+    framework = ""
+    for line in demo.stdout.splitlines():
+        cells = re.split(r" {2,}", line.strip())
+        if re.search(r"  \d{3}  ", line):
+            framework = cells.pop(0) if not line.startswith(" ") else framework
+            found.append([framework, *cells])
+    return found
+
+
+def test_it_ends_well_and_every_span_has_arrived(demo: subprocess.CompletedProcess[str]) -> None:
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert demo.stderr == ""
+    assert "21 of 21 spans arrived, and outworx.webhook.deliveries counts 21." in demo.stdout
+
+
+def test_the_table_fits_a_terminal_and_has_no_colour_in_a_pipe(
+    demo: subprocess.CompletedProcess[str],
+) -> None:
+    assert max(map(len, demo.stdout.splitlines())) <= WIDTH
+    assert ESCAPE not in demo.stdout
+    assert demo.stdout.isascii()
+
+
+@pytest.mark.parametrize("framework", ["FastAPI", "Flask", "Django"])
+@pytest.mark.parametrize(
+    ("sent", "verdict"),
+    [
+        ("genuine", ["200", "valid", "completed"]),
+        ("the same again", ["200", "valid", "replayed"]),
+        ("re-serialised body", ["401", "parsed_body", "-"]),
+        ("signed an hour ago", ["401", "timestamp_drift", "-"]),
+        ("genuine", ["200", "valid", "silent_drop"]),
+        ("genuine", ["200", "valid", "failed"]),
+    ],
+)
+def test_every_framework_shows_every_outcome(
+    rows: list[list[str]], framework: str, sent: str, verdict: list[str]
+) -> None:
+    assert [row for row in rows if row[0] == framework and row[3:] == [sent, *verdict]]
+
+
+@pytest.mark.parametrize(
+    ("framework", "sent"),
+    [("FastAPI", "wrong secret"), ("Flask", "another's secret"), ("Django", "wrong secret")],
+)
+def test_a_wrong_secret_is_told_from_a_changed_body(rows: list[list[str]], framework: str, sent: str) -> None:
+    assert [row[4:] for row in rows if row[0] == framework and row[3] == sent] == [
+        ["401", "hmac_mismatch", "-"]
+    ]
+
+
+def test_five_providers_are_shown(rows: list[list[str]]) -> None:
+    assert {row[1] for row in rows} == {"stripe", "github", "shopify", "slack", "svix"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "failed: no order for charge ch_0000",
+        "failed: the bank refused the refund",
+        "failed: there is no account for user_000",
+        "silent drop: answered without marking",
+        "it was parsed and re-serialised",
+        "the secret of /webhooks/slack (slack)",
+        "Signed 360",
+    ],
+)
+def test_what_is_wrong_stands_below_in_plain_words(
+    demo: subprocess.CompletedProcess[str], words: str
+) -> None:
+    assert words in " ".join(demo.stdout.split())
+
+
+def test_a_delivery_without_its_span_is_a_complaint() -> None:
+    delivery = next(planned())
+    output = io.StringIO()
+
+    show([Result(delivery, 200, [])], output)
+
+    assert "no span" in output.getvalue()
+    assert "No spans arrived for this delivery, instead of one." in output.getvalue()
+
+
+def test_a_span_that_says_something_else_is_a_complaint() -> None:
+    attributes = {"http.response.status_code": 200, "outworx.webhook.signature.valid": True}
+    span = ReceivedSpan("payments", "webhook stripe", "1", "2", "", attributes, False, "")
+
+    complaint = Result(next(planned()), 200, [span]).complaint
+
+    assert complaint == "Expected: 200, valid, completed."
+
+
+def test_a_terminal_gets_colour_unless_no_color_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert wants_colour(terminal)
+    show([Result(next(planned()), 200, [])], terminal)
+    assert ESCAPE in terminal.getvalue()
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not wants_colour(terminal)
+    assert not wants_colour(io.StringIO())
+
+
+def test_an_application_that_does_not_start_is_reported_with_its_log(tmp_path: Path) -> None:
+    broken = Application("Flask", "shop", "flask_app", ("gunicorn", "no_such_shop:app", "-b", ":{port}"))
+    server = Server(broken, environment_of("http://127.0.0.1:1", "any", {}), tmp_path / "shop.log")
+    try:
+        with pytest.raises(StartError) as caught:
+            server.wait_until_ready(deadline=float("inf"))
+    finally:
+        server.ask_to_stop()
+        server.wait_until_stopped()
+
+    assert "ended with status" in str(caught.value)
+    assert "opentelemetry-instrument gunicorn no_such_shop:app" in str(caught.value)
+    assert "No module named 'no_such_shop'" in str(caught.value)
+
+
+def test_the_servers_are_stopped_whatever_happens() -> None:
+    class MishapError(Exception):
+        pass
+
+    def mishap() -> None:
+        with running("http://127.0.0.1:1", "any", SECRETS) as by_framework:
+            servers.update(by_framework)
+            raise MishapError
+
+    servers: dict[str, Server] = {}
+    with pytest.raises(MishapError):
+        mishap()
+
+    assert set(servers) == {"FastAPI", "Flask", "Django"}
+    for server in servers.values():
+        with pytest.raises(ConnectionRefusedError):
+            server.request("GET", "/", b"", {})
