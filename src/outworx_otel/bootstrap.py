@@ -15,7 +15,7 @@ from opentelemetry import metrics, trace
 from outworx_otel.config import Configuration, read_configuration
 from outworx_otel.endpoints import Endpoint, Runtime, current, logger, replace
 from outworx_otel.errors import ConfigurationError, OutworxError
-from outworx_otel.idempotency import IdempotencyStore, MemoryStore
+from outworx_otel.idempotency import IdempotencyStore, open_store
 from outworx_otel.options import TrackOptions
 from outworx_otel.telemetry import Telemetry
 
@@ -42,6 +42,7 @@ class _Given:
     detect: bool | None = None
     debug: bool = False
     on_error: Callable[[OutworxError], Any] | None = None
+    flush_on_sigterm: bool | None = None
 
 
 _given = _Given()
@@ -99,8 +100,10 @@ def init(
             _given.store_url = idempotency_store
         if detect is not None:
             _given.detect = detect
+        if flush_on_sigterm is not None:
+            _given.flush_on_sigterm = flush_on_sigterm
         _add_endpoints(endpoints)
-        _provide(destination, flush_on_sigterm)
+        _provide(destination)
         _rebuild(read_configuration(), strict=True)
         if _given.debug:
             _describe(destination)
@@ -134,7 +137,14 @@ def prepare(
         _add_endpoints(endpoints)
         if "opentelemetry.instrumentation.auto_instrumentation" in sys.modules:
             _fall_back()
+        _flush_at_exit()
+        describe = _debug_is_on() and not _given.debug
+        if describe:
+            _given.debug = True
+            _show_log()
         _rebuild(read_configuration(), strict=strict)
+        if describe:
+            _describe(None)
 
 
 def _add_endpoints(endpoints: Endpoints | None) -> None:
@@ -174,7 +184,10 @@ def _rebuild(configuration: Configuration, strict: bool) -> None:
             options = TrackOptions(found.options.provider, signature_valid=False)
             endpoint = Endpoint(options, found.source, problem=problem)
         endpoints[found.pattern] = endpoint
-    endpoints.update(_given.endpoints)
+    # Last, because of two spellings of a path (with a slash at its end and without) the later one counts.
+    for pattern, endpoint in _given.endpoints.items():
+        endpoints.pop(pattern, None)
+        endpoints[pattern] = endpoint
     replace(
         Runtime(
             endpoints,
@@ -195,15 +208,13 @@ def _verification_problem(found: Any) -> str | None:
 def _store(url: str) -> IdempotencyStore:
     store = _stores.get(url)
     if store is None:
-        store = _stores[url] = MemoryStore()
+        store = _stores[url] = open_store(url)
     return store
 
 
 def _fall_back() -> None:
     """`opentelemetry-instrument` without a configurator leaves a provider that records nothing."""
-    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        _flush_at_exit(None)
-    elif _given.tracer_provider is None:
+    if _given.tracer_provider is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         if any(os.environ.get(name) for name in _DESTINATION_VARIABLES):
             try:
                 init()
@@ -213,7 +224,7 @@ def _fall_back() -> None:
             _say_once(logging.WARNING, _INSTALL_HINT)
 
 
-def _provide(destination: Destination, flush_on_sigterm: bool | None) -> None:
+def _provide(destination: Destination) -> None:
     from opentelemetry.sdk.trace import TracerProvider
 
     from outworx_otel.export import OutworxSpanProcessor, is_served, outworx_webhook_sampler
@@ -234,7 +245,7 @@ def _provide(destination: Destination, flush_on_sigterm: bool | None) -> None:
     if not is_served(destination):
         provider.add_span_processor(OutworxSpanProcessor(destination=destination, on_error=_report))
     _provide_metrics(destination)
-    _flush_at_exit(flush_on_sigterm)
+    _flush_at_exit()
 
 
 def _provide_metrics(destination: Destination) -> None:
@@ -262,18 +273,34 @@ def _report(error: OutworxError) -> None:
         on_error(error)
 
 
-def _flush_at_exit(enabled: bool | None) -> None:
+def _flush_at_exit() -> None:
     from outworx_otel.export import flush_at_exit
 
-    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+    providers: tuple[Any, ...] = (
+        _given.tracer_provider or trace.get_tracer_provider(),
+        _given.meter_provider or metrics.get_meter_provider(),
+    )
+    for provider in providers:
+        # Proxies have none.
         if hasattr(provider, "shutdown"):
-            flush_at_exit(provider, enabled=enabled)
+            flush_at_exit(provider, enabled=_given.flush_on_sigterm)
+
+
+def unflushed() -> Callable[[], None] | None:
+    """What to call, in a thread, before a server says that it has shut down; None where SIGTERM sees to it."""
+    from outworx_otel.export.exit import flush_now, sigterm_flushes
+
+    return None if sigterm_flushes() else flush_now
 
 
 def _say_once(level: int, message: str) -> None:
     if message not in _said:
         _said.add(message)
         logger.log(level, "%s", message)
+
+
+def _debug_is_on() -> bool:
+    return os.environ.get("OUTWORX_HOOKS_DEBUG", "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def _show_log() -> None:
@@ -284,7 +311,7 @@ def _show_log() -> None:
         logger.addHandler(handler)
 
 
-def _describe(destination: Destination) -> None:
+def _describe(destination: Destination | None) -> None:
     for pattern, endpoint in current().endpoints.items():
         options = endpoint.options
         logger.info(
@@ -295,4 +322,8 @@ def _describe(destination: Destination) -> None:
             "secret set" if options.signature_secret else "custom" if options.verifies else "not verified",
             "on" if options.idempotency_key else "off",
         )
-    logger.info("exporting to %s (%s)", destination.endpoint, destination.protocol)
+    if destination is not None:
+        logger.info("exporting to %s (%s)", destination.endpoint, destination.protocol)
+    else:
+        chosen = os.environ.get("OTEL_TRACES_EXPORTER") or "as the application's TracerProvider does"
+        logger.info("exporting spans: %s", chosen)

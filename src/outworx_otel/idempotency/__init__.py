@@ -1,23 +1,36 @@
-"""Which deliveries have been handled: the store protocol and its in-process back-end."""
+"""Which deliveries have been handled: the store protocol, its back-ends, and the keeper of leases."""
 
-from ._protocol import (
+from outworx_otel.idempotency.breaker import StoreCounts
+from outworx_otel.idempotency.guard import Backend, GuardedStore
+from outworx_otel.idempotency.leases import Lease, LeaseKeeper, lease_keeper
+from outworx_otel.idempotency.memory import MemoryStore
+from outworx_otel.idempotency.protocol import (
+    BlockingStore,
     Claim,
     Claimed,
     Completed,
     IdempotencyStore,
     InProgress,
-    StoredAnswer,
     hashed_key,
 )
-from .memory import MemoryStore
+from outworx_otel.idempotency.record import StoredAnswer
+from outworx_otel.idempotency.urls import open_store
 
 __all__ = [
+    "Backend",
+    "BlockingStore",
     "Claim",
     "Claimed",
     "Completed",
+    "GuardedStore",
     "IdempotencyStore",
     "InProgress",
+    "Lease",
+    "LeaseKeeper",
     "MemoryStore",
+    "StoreCounts",
     "StoredAnswer",
     "hashed_key",
+    "lease_keeper",
+    "open_store",
 ]

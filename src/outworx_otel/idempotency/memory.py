@@ -2,103 +2,200 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from ._protocol import Claim, Claimed, Completed, InProgress, StoredAnswer
+from outworx_otel.idempotency.forks import watch
+from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
+from outworx_otel.idempotency.record import StoredAnswer, decode, encode
+
+logger = logging.getLogger("outworx_otel")
+
+MAX_RECORDS: Final = 100_000
+MAX_BYTES: Final = 128 * 1024 * 1024
+
+FORGOTTEN_AFTER: Final = 3600.0
+"""Seconds after its lease at which a record in progress is forgotten: its process is surely gone."""
+
+RECORD_OVERHEAD: Final = 512
+"""Bytes of a record beside its answer: key, token, objects and their place in the table (CPython 3.11: 400)."""
+
+_SWEPT_PER_RECORD: Final = 2
 
 
-@dataclass
-class _Record:
+@dataclass(slots=True)
+class _Lease:
+    token: str
+    ends: float
+
+
+@dataclass(slots=True, frozen=True)
+class _Answer:
     token: str
     expires: float
-    answer: StoredAnswer | None = None
-
-    def size(self) -> int:
-        return 512 + (len(self.answer.body or b"") if self.answer else 0)
+    encoded: bytes
 
 
 class MemoryStore:
-    """A bounded least-recently-used store, safe for threads and tasks.
+    """A bounded least-recently-used store, safe for threads and tasks. Both faces are one: nothing here waits.
+
+    A forked child begins empty. Every operation is O(1).
 
     Args:
-        max_records: how many keys are remembered; the least recently used go first, keys in progress last.
-        max_bytes: how many bytes of answers, likewise.
+        max_records: how many keys are remembered; answers go first, the least recently used before others, and keys
+            in progress only where nothing else is left.
+        max_bytes: how many bytes they may take, likewise.
         clock: seconds that never go back.
     """
 
     def __init__(
         self,
-        max_records: int = 100_000,
-        max_bytes: int = 64 * 1024 * 1024,
+        max_records: int = MAX_RECORDS,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._records: OrderedDict[str, _Record] = OrderedDict()
-        self._bytes = 0
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._clock = clock
+        self.after_fork()
+        watch(self)
+        _say_once()
+
+    def after_fork(self) -> None:
+        """See `Forkable`."""
+        self._leases: OrderedDict[str, _Lease] = OrderedDict()
+        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._bytes = 0
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self._records)
+    def __repr__(self) -> str:
+        return "<MemoryStore memory://>"
+
+    @property
+    def records(self) -> int:
+        """How many keys are remembered."""
+        return len(self._leases) + len(self._answers)
+
+    @property
+    def bytes(self) -> int:
+        """What the records take, about."""
+        return self._bytes
 
     def claim(self, key: str, token: str, lease: float) -> Claim:
-        """See `IdempotencyStore.claim`."""
+        """See `BlockingStore.claim`."""
         now = self._clock()
         with self._lock:
-            record = self._records.get(key)
-            if record is not None and record.expires > now and record.token != token:
-                self._records.move_to_end(key)
-                return Completed(record.answer) if record.answer else InProgress(record.expires - now)
-            if record is not None and record.answer is not None and record.expires > now:
-                return Completed(record.answer)
-            self._put(key, _Record(token, now + lease))
-            return Claimed(token)
+            answer = self._answers.get(key)
+            if answer is not None and answer.expires <= now:
+                self._forget(key)
+                answer = None
+            if answer is None:
+                held = self._leases.get(key)
+                if held is not None and held.token != token and held.ends > now:
+                    return InProgress(held.ends - now)
+                self._forget(key)
+                self._leases[key] = _Lease(token, now + lease)
+                self._bytes += RECORD_OVERHEAD
+                self._make_room(now)
+                return Claimed(token)
+            self._answers.move_to_end(key)
+        return Completed(decode(answer.encoded))
 
     def renew(self, key: str, token: str, lease: float) -> bool:
-        """See `IdempotencyStore.renew`."""
+        """See `BlockingStore.renew`."""
         with self._lock:
-            record = self._held(key, token)
-            if record is not None:
-                record.expires = self._clock() + lease
-            return record is not None
+            held = self._leases.get(key)
+            if held is None or held.token != token:
+                return False
+            held.ends = self._clock() + lease
+            self._leases.move_to_end(key)
+            return True
 
     def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
-        """See `IdempotencyStore.complete`."""
+        """See `BlockingStore.complete`."""
+        encoded = encode(answer)
         with self._lock:
-            if self._held(key, token) is None:
-                return False
-            self._put(key, _Record(token, self._clock() + ttl, answer))
+            held = self._leases.get(key)
+            if held is None or held.token != token:
+                stored = self._answers.get(key)
+                return stored is not None and stored.token == token and stored.expires > self._clock()
+            now = self._clock()
+            self._forget(key)
+            self._answers[key] = _Answer(token, now + ttl, encoded)
+            self._bytes += RECORD_OVERHEAD + len(encoded)
+            self._make_room(now)
             return True
 
     def release(self, key: str, token: str) -> bool:
-        """See `IdempotencyStore.release`."""
+        """See `BlockingStore.release`."""
         with self._lock:
-            if self._held(key, token) is None:
+            held = self._leases.get(key)
+            if held is None or held.token != token:
                 return False
-            self._drop(key)
+            self._forget(key)
             return True
 
-    def _held(self, key: str, token: str) -> _Record | None:
-        # A lease that ran out is still its holder's as long as nobody took the key over.
-        record = self._records.get(key)
-        return record if record is not None and record.token == token and record.answer is None else None
+    async def aclaim(self, key: str, token: str, lease: float) -> Claim:
+        """See `IdempotencyStore.aclaim`."""
+        return self.claim(key, token, lease)
 
-    def _put(self, key: str, record: _Record) -> None:
-        self._drop(key)
-        self._records[key] = record
-        self._bytes += record.size()
-        while len(self._records) > self._max_records or self._bytes > self._max_bytes:
-            oldest = next((k for k, r in self._records.items() if r.answer is not None), None)
-            if oldest is None or oldest == key:
-                oldest = next(iter(self._records))
-            self._drop(oldest)
+    async def arenew(self, key: str, token: str, lease: float) -> bool:
+        """See `IdempotencyStore.arenew`."""
+        return self.renew(key, token, lease)
 
-    def _drop(self, key: str) -> None:
-        record = self._records.pop(key, None)
-        if record is not None:
-            self._bytes -= record.size()
+    async def acomplete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        """See `IdempotencyStore.acomplete`."""
+        return self.complete(key, token, answer, ttl)
+
+    async def arelease(self, key: str, token: str) -> bool:
+        """See `IdempotencyStore.arelease`."""
+        return self.release(key, token)
+
+    def check(self) -> None:
+        """See `IdempotencyStore.check`."""
+
+    def warm(self) -> None:
+        """See `IdempotencyStore.warm`."""
+
+    def close(self) -> None:
+        """See `IdempotencyStore.close`; there is nothing to let go of, and the keys stay."""
+
+    def _forget(self, key: str) -> None:
+        if self._leases.pop(key, None) is not None:
+            self._bytes -= RECORD_OVERHEAD
+        answer = self._answers.pop(key, None)
+        if answer is not None:
+            self._bytes -= RECORD_OVERHEAD + len(answer.encoded)
+
+    def _make_room(self, now: float) -> None:
+        # Expired records are met at the front, two for each one that is added, so that they never pile up and no
+        # delivery pays for more than its share.
+        for _ in range(_SWEPT_PER_RECORD):
+            key, answer = next(iter(self._answers.items()), ("", None))
+            if answer is None or answer.expires > now:
+                break
+            self._forget(key)
+        key, held = next(iter(self._leases.items()), ("", None))
+        if held is not None and held.ends + FORGOTTEN_AFTER <= now:
+            self._forget(key)
+        while self.records > self._max_records or self._bytes > self._max_bytes:
+            self._forget(next(iter(self._answers or self._leases)))
+
+
+_said = False
+
+
+def _say_once() -> None:
+    global _said
+    if not _said:
+        _said = True
+        logger.info(
+            "idempotency keys are kept in memory, for this process alone: with several workers or machines, a retry "
+            "that reaches another one runs the handler again; set idempotency_store to redis://..., "
+            "postgresql+psycopg://... or sqlite:///..."
+        )

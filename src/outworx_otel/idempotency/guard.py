@@ -1,0 +1,227 @@
+"""Round every remote store: one deadline per operation, a circuit breaker, and two faces of one back-end."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+from outworx_otel.errors import StoreError
+from outworx_otel.idempotency.breaker import Breaker, StoreCounts
+from outworx_otel.idempotency.forks import watch
+from outworx_otel.idempotency.protocol import BlockingStore, Claim
+from outworx_otel.idempotency.record import StoredAnswer
+from outworx_otel.idempotency.waiting import await_, wait
+from outworx_otel.idempotency.workers import Crew, Job
+
+logger = logging.getLogger("outworx_otel")
+
+T = TypeVar("T")
+
+BUDGET: Final = 0.25
+_CHECK_BUDGET: Final = 3.0
+_TIDY_EVERY: Final = 10.0
+_TIDY_AGAIN: Final = 0.1
+_BACKGROUND_BUDGET: Final = 5.0
+
+
+class Backend(BlockingStore, Protocol):
+    """A store as its back-end is written: once, blocking, called by the guard's threads alone.
+
+    Its operations raise whatever the client library raises, and may take longer than the guard waits.
+    """
+
+    def check(self) -> None:
+        """Connects and asks for a sign of life."""
+
+    def tidy(self) -> bool:
+        """Removes a small batch of expired records; True where more of them are left."""
+
+    def explain(self, error: BaseException) -> str:
+        """What went wrong, in a line without secrets."""
+
+    def close(self) -> None:
+        """Closes every connection."""
+
+    def after_fork(self) -> None:
+        """Forgets connections that belong to the parent, without closing them."""
+
+
+class GuardedStore:
+    """A remote store that costs a delivery at most its budget, and nothing while it is known to be down.
+
+    Every operation is done by one of a few daemon threads, each with a connection of its own; the blocking face waits
+    on a lock for it and the async one on the event loop, asyncio's or trio's, both for no longer than the budget. So
+    the deadline holds whatever the client library is doing: looking up a name, connecting, waiting for a lock.
+
+    Args:
+        backend: what does the work.
+        budget: seconds per operation, everything included.
+        workers: how many operations may be under way at once, and so how many connections.
+    """
+
+    def __init__(self, backend: Backend, *, budget: float = BUDGET, workers: int = 8) -> None:
+        self._backend = backend
+        self._budget = budget
+        self._workers = workers
+        self._begin()
+        watch(self)
+
+    def _begin(self) -> None:
+        self._crew = Crew(self._workers, "outworx-store")
+        self._breaker = Breaker()
+        self._tidies_at = time.monotonic() + _TIDY_EVERY * random.random()  # noqa: S311  # spreads processes
+
+    def after_fork(self) -> None:
+        """See `Forkable`."""
+        self._backend.after_fork()
+        self._begin()
+
+    def __repr__(self) -> str:
+        return f"<GuardedStore {self._backend}>"
+
+    @property
+    def counts(self) -> StoreCounts:
+        """What the guard has seen in this process."""
+        return self._breaker.counts()
+
+    def claim(self, key: str, token: str, lease: float) -> Claim:
+        """See `BlockingStore.claim`. Interrupted, it leaves no claim behind."""
+        return self._run(
+            "claim",
+            lambda: self._backend.claim(key, token, lease),
+            undo=lambda: self._backend.release(key, token),
+        )
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """See `BlockingStore.renew`."""
+        return self._run("renew", lambda: self._backend.renew(key, token, lease))
+
+    def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        """See `BlockingStore.complete`."""
+        return self._run("complete", lambda: self._backend.complete(key, token, answer, ttl))
+
+    def release(self, key: str, token: str) -> bool:
+        """See `BlockingStore.release`."""
+        return self._run("release", lambda: self._backend.release(key, token))
+
+    async def aclaim(self, key: str, token: str, lease: float) -> Claim:
+        """See `IdempotencyStore.aclaim`. Cancelled, it leaves no claim behind."""
+        return await self._arun(
+            "claim",
+            lambda: self._backend.claim(key, token, lease),
+            undo=lambda: self._backend.release(key, token),
+        )
+
+    async def arenew(self, key: str, token: str, lease: float) -> bool:
+        """See `IdempotencyStore.arenew`."""
+        return await self._arun("renew", lambda: self._backend.renew(key, token, lease))
+
+    async def acomplete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        """See `IdempotencyStore.acomplete`. Cancelled, it still lands."""
+        return await self._arun("complete", lambda: self._backend.complete(key, token, answer, ttl))
+
+    async def arelease(self, key: str, token: str) -> bool:
+        """See `IdempotencyStore.arelease`. Cancelled, it still lands."""
+        return await self._arun("release", lambda: self._backend.release(key, token))
+
+    def check(self) -> None:
+        """See `IdempotencyStore.check`."""
+        job = Job(self._backend.check, time.monotonic() + _CHECK_BUDGET)
+        wait(self._crew, job, _CHECK_BUDGET)
+        if not job.done:
+            raise StoreError(f"{self._backend} did not answer within {_CHECK_BUDGET:g} s")
+        if job.error is not None:
+            raise StoreError(f"{self._backend}: {self._backend.explain(job.error)}") from job.error
+
+    def warm(self) -> None:
+        """See `IdempotencyStore.warm`."""
+        self._in_background(self._backend.check)
+
+    def close(self) -> None:
+        """See `IdempotencyStore.close`."""
+        crew = self._crew
+        self._begin()
+        crew.stop()
+        self._backend.close()
+
+    def _run(self, operation: str, call: Callable[[], T], undo: Callable[[], object] | None = None) -> T:
+        ticket = self._breaker.admit()
+        job = Job(call, time.monotonic() + self._budget)
+        try:
+            wait(self._crew, job, self._budget)
+        except StoreError as error:
+            raise self._failure(str(error), ticket, timed_out=False) from error
+        except BaseException:
+            self._abandon(job, ticket, undo)
+            raise
+        return self._outcome(operation, job, ticket)
+
+    async def _arun(
+        self, operation: str, call: Callable[[], T], undo: Callable[[], object] | None = None
+    ) -> T:
+        ticket = self._breaker.admit()
+        job = Job(call, time.monotonic() + self._budget)
+        try:
+            await await_(self._crew, job, self._budget)
+        except StoreError as error:
+            raise self._failure(str(error), ticket, timed_out=False) from error
+        except BaseException:
+            self._abandon(job, ticket, undo)
+            raise
+        return self._outcome(operation, job, ticket)
+
+    def _abandon(self, job: Job[T], ticket: int, undo: Callable[[], object] | None) -> None:
+        self._breaker.gave_up(ticket)
+        if undo is not None and job.abandon(undo):
+            self._in_background(undo)
+
+    def _outcome(self, operation: str, job: Job[T], ticket: int) -> T:
+        if not job.done:
+            reason = f"no answer to a {operation} within {self._budget * 1000:g} ms"
+            raise self._failure(reason, ticket, timed_out=True)
+        # Read only now: a worker writes the outcome first and `done` last.
+        error = job.error
+        if isinstance(error, StoreError):
+            # The store answered, with something that nobody can use.
+            self._breaker.succeeded(ticket)
+            raise error
+        if error is not None:
+            reason = f"{operation} failed: {self._backend.explain(error)}"
+            raise self._failure(reason, ticket, timed_out=isinstance(error, TimeoutError)) from error
+        if self._breaker.succeeded(ticket):
+            logger.info("idempotency store %s answers again", self._backend)
+        if time.monotonic() >= self._tidies_at:
+            self._tidy()
+        return job.value
+
+    def _failure(self, reason: str, ticket: int, *, timed_out: bool) -> StoreError:
+        error = StoreError(f"{self._backend}: {reason}")
+        if self._breaker.failed(ticket, str(error), timed_out=timed_out):
+            logger.warning("idempotency store %s is left alone for a while: %s", self._backend, reason)
+        return error
+
+    def _tidy(self) -> None:
+        self._tidies_at = time.monotonic() + _TIDY_EVERY
+
+        def tidy() -> None:
+            if self._backend.tidy():
+                self._tidies_at = time.monotonic() + _TIDY_AGAIN
+
+        self._in_background(tidy)
+
+    def _in_background(self, call: Callable[[], object]) -> None:
+        # Nobody waits, and nothing depends on it: what fails is tried by the next operation, batch or lease.
+        job = Job(call, time.monotonic() + _BACKGROUND_BUDGET)
+
+        def notify() -> None:
+            if job.error is not None:
+                logger.debug("idempotency store %s: %s", self._backend, self._backend.explain(job.error))
+
+        job.notify = notify
+        try:
+            self._crew.submit(job)
+        except StoreError as error:
+            logger.debug("idempotency store %s: %s", self._backend, error)

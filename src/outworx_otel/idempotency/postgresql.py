@@ -1,0 +1,147 @@
+"""`postgresql+psycopg://...`: keys in a table that all machines share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any, Final, TypeVar
+
+import psycopg
+from sqlalchemy import ColumnElement, LargeBinary, bindparam, cast, event, exists, func, literal, null, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection, Engine, create_engine
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.types import Double, String
+
+from outworx_otel.idempotency.addresses import Address
+from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
+from outworx_otel.idempotency.record import decode
+from outworx_otel.idempotency.sql import MAX_RACES, SqlBackend, bound
+
+T = TypeVar("T")
+
+# libpq's least, in whole seconds. Longer than a delivery's budget: the connection is made in the background all the
+# same, and the next delivery has it.
+_CONNECT_SECONDS: Final = 2
+_SCHEMA_LOCK: Final = 0x6F757477
+"""Advisory lock of whoever makes the table: CREATE ... IF NOT EXISTS is not safe against itself (PostgreSQL 17)."""
+
+
+class PostgresqlBackend(SqlBackend):
+    """Keys in PostgreSQL, each operation one statement, one round trip and one commit, by the server's clock.
+
+    Args:
+        address: `postgresql+psycopg://user:password@host/database`.
+        table: the table's name.
+        budget: seconds that one statement may take.
+        connections: at most.
+
+    Raises:
+        ConfigurationError: a URL that SQLAlchemy does not take.
+    """
+
+    def __init__(self, address: Address, *, table: str, budget: float, connections: int) -> None:
+        # `statement_timestamp`, not `clock_timestamp`: a volatile function could not use the index.
+        now: ColumnElement[Any] = func.date_part("epoch", func.statement_timestamp(), type_=Double)
+        super().__init__(address, table=table, now=now)
+        self._url = self._url.set(drivername="postgresql+psycopg")
+        self._budget = budget
+        self._connections = connections
+        t = self.table
+        values = {**self.lease_values, "answer": None}
+        attempt = (
+            insert(t)
+            .values(key=bound("key"), **values)
+            .on_conflict_do_update(index_elements=[t.c.key], set_=values, where=self.free)
+            .returning(t.c.key)
+            .cte("attempt")
+        )
+        found = select(
+            literal(False).label("claimed"), (t.c.deadline - now).label("seconds_left"), t.c.answer
+        ).where(t.c.key == bound("key"), t.c.expires > now, ~exists(select(attempt.c.key)))
+        taken = select(literal(True), cast(null(), Double), cast(null(), LargeBinary)).select_from(attempt)
+        self._claim = found.union_all(taken)
+
+    def claim(self, key: str, token: str, lease: float) -> Claim:
+        """See `BlockingStore.claim`."""
+        return self.run(lambda connection: self._take(connection, key, token, lease))
+
+    def make_engine(self) -> Engine:
+        """See `SqlBackend.make_engine`."""
+        engine = create_engine(
+            self._url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=self._connections,
+            max_overflow=0,
+            pool_timeout=self._budget,
+            pool_reset_on_return=None,
+            hide_parameters=True,
+            connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "outworx-otel"},
+        )
+        budget = self._budget
+
+        @event.listens_for(engine, "do_connect")
+        def connect(_dialect: Any, _record: Any, args: Any, options: Any) -> _Connection:
+            connection = _Connection.connect(*args, **options)
+            connection.budget = budget
+            return connection
+
+        return engine
+
+    def make_schema(self, engine: Engine) -> None:
+        """See `SqlBackend.make_schema`."""
+        look = select(func.to_regclass(bindparam("p_table", self.table.name, type_=String)))
+        with engine.connect() as connection:
+            if connection.execute(look).scalar_one() is not None:
+                return
+        with (
+            engine.connect().execution_options(isolation_level="READ COMMITTED") as connection,
+            connection.begin(),
+        ):
+            connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            connection.execute(CreateTable(self.table, if_not_exists=True))
+            for index in self.table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+
+    def skipping_locked(self, rows: Any) -> Any:
+        """See `SqlBackend.skipping_locked`."""
+        return rows.with_for_update(skip_locked=True)
+
+    def _take(self, connection: Connection, key: str, token: str, lease: float) -> Claim:
+        parameters = {"p_key": key, "p_token": token, "p_lease": lease}
+        for _ in range(MAX_RACES):
+            row = connection.execute(self._claim, parameters).one_or_none()
+            if row is None:
+                # Another claim of this very moment won: its row is newer than this statement's snapshot, so that the
+                # insert met it and the look-up did not. The next statement sees it.
+                continue
+            if row.claimed:
+                return Claimed(token)
+            if row.answer is not None:
+                return Completed(decode(row.answer))
+            if row.seconds_left > 0:
+                return InProgress(row.seconds_left)
+        raise TimeoutError("other claims of the same key kept coming first")
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection whose every wait ends: a server that hangs would hold a thread for ever."""
+
+    budget = 0.25
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        return super().wait(_ending(gen, time.monotonic() + self.budget), *args, **kwargs)
+
+
+def _ending(gen: Generator[Any, Any, T], deadline: float) -> Generator[Any, Any, T]:
+    # psycopg resumes the generator every 0.1 s even if nothing came, for Ctrl-C's sake.
+    try:
+        state = next(gen)
+        while True:
+            ready = yield state
+            if not ready and time.monotonic() > deadline:
+                raise TimeoutError("the server did not answer in time")
+            state = gen.send(ready)
+    except StopIteration as done:
+        value: T = done.value
+        return value

@@ -1,0 +1,89 @@
+"""What a store does: one record per key, absent, in progress (lease, token) or completed (an answer)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from outworx_otel.idempotency.record import StoredAnswer
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The key is ours until the lease ends; `token` proves it."""
+
+    token: str
+
+
+@dataclass(frozen=True)
+class InProgress:
+    """Somebody else holds the key, for `lease_left` seconds more unless it is renewed."""
+
+    lease_left: float
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The key was handled before."""
+
+    answer: StoredAnswer
+
+
+Claim = Claimed | InProgress | Completed
+
+
+class BlockingStore(Protocol):
+    """The four operations, as a thread that may wait calls them. Times are seconds.
+
+    Each is atomic, one round trip, and idempotent per token: after an operation whose answer was lost, the same call
+    with the same token leads to the same state. A token is any text without a line feed that no other claim uses.
+
+    A lease that has run out frees the key for the next claim; until one comes, its holder still holds it, and may
+    renew it or complete (back-ends forget such a record after an hour).
+
+    Raises:
+        StoreError: from any method, where the place cannot be reached in time.
+    """
+
+    def claim(self, key: str, token: str, lease: float) -> Claim:
+        """Takes the key if it is absent, or its lease has run out, or `token` holds it already."""
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """Makes the lease end `lease` seconds from now; False where `token` no longer holds the key."""
+
+    def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        """Stores the answer for `ttl`; True where this token's answer stands, False where it lost the key."""
+
+    def release(self, key: str, token: str) -> bool:
+        """Makes the key absent again; False where `token` does not hold it (any more)."""
+
+
+class IdempotencyStore(BlockingStore, Protocol):
+    """A place that remembers keys, with two faces: the blocking one, and one that never blocks an event loop."""
+
+    async def aclaim(self, key: str, token: str, lease: float) -> Claim:
+        """`claim`, awaited on asyncio or trio."""
+
+    async def arenew(self, key: str, token: str, lease: float) -> bool:
+        """`renew`, awaited on asyncio or trio."""
+
+    async def acomplete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        """`complete`, awaited on asyncio or trio."""
+
+    async def arelease(self, key: str, token: str) -> bool:
+        """`release`, awaited on asyncio or trio."""
+
+    def check(self) -> None:
+        """Asks the place whether it is there, with more patience than a delivery has; for `outworx doctor`."""
+
+    def warm(self) -> None:
+        """Begins to connect in the background and returns at once: a process's first delivery finds it done."""
+
+    def close(self) -> None:
+        """Lets go of connections and threads; the next operation makes new ones."""
+
+
+def hashed_key(scope: str, key: str) -> str:
+    """What stores and telemetry see of a key: SHA-256 in hex, of scope and key kept apart."""
+    return hashlib.sha256(f"{len(scope)}:{scope}{key}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,222 @@
+"""`redis://`, `rediss://`, `valkey://`: one script per operation, so one round trip; `?cluster=true` for Cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.connection import ConnectionPool
+from redis.retry import Retry
+
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.idempotency.addresses import Address
+from outworx_otel.idempotency.memory import FORGOTTEN_AFTER
+from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
+from outworx_otel.idempotency.record import StoredAnswer, decode, encode
+
+# Longer than a delivery's budget: a connection that takes its time is made in the background all the same, and the
+# next delivery has it.
+_CONNECT_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class _Script:
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # SHA-1 is how Redis names scripts.
+        object.__setattr__(self, "sha", hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest())
+
+
+# A value is `p<13 digits: the lease's end, ms><token>` while in progress, `c<token>\n<answer>` when completed. Time
+# is the server's (TIME), so that no client's clock matters; Redis >= 5 replicates what a script did, not the script.
+_CLAIM: Final = _Script("""
+local value = redis.call('GET', KEYS[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if value then
+  if string.sub(value, 1, 1) == 'c' then return value end
+  local left = tonumber(string.sub(value, 2, 14)) - now
+  if left > 0 and string.sub(value, 15) ~= ARGV[1] then return left end
+end
+redis.call('SET', KEYS[1], string.format('p%013.0f', now + ARGV[2]) .. ARGV[1], 'PX', ARGV[2] + ARGV[3])
+return 0
+""")
+_RENEW: Final = _Script("""
+local value = redis.call('GET', KEYS[1])
+if not value or string.sub(value, 1, 1) ~= 'p' or string.sub(value, 15) ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+local ends = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2]
+redis.call('SET', KEYS[1], string.format('p%013.0f', ends) .. ARGV[1], 'PX', ARGV[2] + ARGV[3])
+return 1
+""")
+_COMPLETE: Final = _Script("""
+local value = redis.call('GET', KEYS[1])
+if not value then return 0 end
+local mine = ARGV[1] .. '\\n'
+if string.sub(value, 1, 1) == 'c' then
+  return string.sub(value, 2, 1 + string.len(mine)) == mine and 1 or 0
+end
+if string.sub(value, 15) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], 'c' .. mine .. ARGV[2], 'PX', ARGV[3])
+return 1
+""")
+_RELEASE: Final = _Script("""
+local value = redis.call('GET', KEYS[1])
+if not value or string.sub(value, 1, 1) ~= 'p' or string.sub(value, 15) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+""")
+
+
+class RedisBackend:
+    """Keys in Redis or Valkey, named `{prefix}:{hash}` with the hash as Cluster's hash tag.
+
+    Args:
+        address: its URL, with redis-py's own options left in the query.
+        budget: seconds that one answer may take.
+        connections: at most, to each node.
+        cluster: the URL names one node of a Cluster.
+        prefix: for applications that share a database.
+
+    Raises:
+        ConfigurationError: a URL or an option that redis-py does not take.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        budget: float,
+        connections: int,
+        cluster: bool = False,
+        prefix: str = "outworx",
+    ) -> None:
+        self._address = address
+        self._cluster = cluster
+        self._prefix = prefix
+        self._url = _as_redis(address.url)
+        self._options: dict[str, Any] = {
+            "max_connections": connections,
+            "socket_timeout": budget,
+            "socket_connect_timeout": _CONNECT_SECONDS,
+            "decode_responses": False,
+            # RESP3 brings maintenance notifications, which stretch a time-out to 10 s.
+            "protocol": 2,
+        }
+        self._validate()
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """See `Backend.after_fork`."""
+        # redis-py closes what it inherited without a word to the server.
+        self._client: Any = None
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        return self._address.shown
+
+    def claim(self, key: str, token: str, lease: float) -> Claim:
+        """See `BlockingStore.claim`."""
+        said = self._run(_CLAIM, key, token, _milliseconds(lease), _FORGOTTEN_MS)
+        if said == 0:
+            return Claimed(token)
+        if isinstance(said, int):
+            return InProgress(said / 1000)
+        return Completed(decode(said.partition(b"\n")[2]))
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """See `BlockingStore.renew`."""
+        return bool(self._run(_RENEW, key, token, _milliseconds(lease), _FORGOTTEN_MS))
+
+    def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        """See `BlockingStore.complete`."""
+        return bool(self._run(_COMPLETE, key, token, encode(answer), _milliseconds(ttl)))
+
+    def release(self, key: str, token: str) -> bool:
+        """See `BlockingStore.release`."""
+        return bool(self._run(_RELEASE, key, token))
+
+    def check(self) -> None:
+        """See `Backend.check`."""
+        self._connected().ping()
+
+    def tidy(self) -> bool:
+        """See `Backend.tidy`: the server does it."""
+        return False
+
+    def explain(self, error: BaseException) -> str:
+        """See `Backend.explain`."""
+        return self._address.scrub(f"{type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _run(self, script: _Script, key: str, *arguments: str | bytes | int) -> Any:
+        name = f"{self._prefix}:{{{key}}}"
+        client = self._connected()
+        try:
+            return self._evaluate(client, script, name, arguments)
+        except redis.AuthenticationError:
+            raise
+        except (redis.ConnectionError, redis.exceptions.ClusterError):
+            # The server was restarted or a node failed over since the last operation. Each script may run twice.
+            return self._evaluate(client, script, name, arguments)
+        except redis.TimeoutError as error:
+            raise TimeoutError(str(error)) from error
+
+    def _evaluate(
+        self, client: Any, script: _Script, name: str, arguments: tuple[str | bytes | int, ...]
+    ) -> Any:
+        try:
+            return client.evalsha(script.sha, 1, name, *arguments)
+        except redis.exceptions.NoScriptError:
+            return client.eval(script.text, 1, name, *arguments)
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            with self._lock:
+                if self._client is None:
+                    self._client = self._make()
+        return self._client
+
+    def _make(self) -> Any:
+        retry = Retry(NoBackoff(), 0)
+        if not self._cluster:
+            return redis.Redis(
+                connection_pool=ConnectionPool.from_url(self._url, retry=retry, **self._options)
+            )
+        options = dict(self._options)
+        if int(redis.__version__.split(".")[0]) < 6:
+            options["cluster_error_retry_attempts"] = 0
+        return RedisCluster.from_url(self._url, retry=retry, require_full_coverage=False, **options)
+
+    def _validate(self) -> None:
+        try:
+            pool = ConnectionPool.from_url(self._url, **self._options)
+            pool.connection_class(**pool.connection_kwargs)
+        except (TypeError, ValueError, redis.RedisError) as error:
+            raise ConfigurationError(f"idempotency_store {self}: {self.explain(error)}") from None
+        if self._cluster and pool.connection_kwargs.get("db"):
+            raise ConfigurationError(f"idempotency_store {self}: a Cluster has database 0 only")
+
+
+def _as_redis(url: str) -> str:
+    scheme = urlsplit(url).scheme
+    return {"valkey": "redis", "valkeys": "rediss"}.get(scheme, scheme) + url[len(scheme) :]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+_FORGOTTEN_MS: Final = _milliseconds(FORGOTTEN_AFTER)

@@ -1,0 +1,74 @@
+"""Waiting for a job from a thread, from asyncio and from trio, until it is done or its time is up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+from typing import Any
+
+from outworx_otel.idempotency.workers import Crew, Job
+
+
+def wait(crew: Crew, job: Job[Any], seconds: float) -> None:
+    """Blocks this thread; afterwards `job.done` says which of both it was."""
+    waiter = threading.Lock()
+    waiter.acquire()
+    job.notify = waiter.release
+    crew.submit(job)
+    waiter.acquire(timeout=seconds)
+
+
+async def await_(crew: Crew, job: Job[Any], seconds: float) -> None:
+    """The same without blocking the loop that runs in this thread: trio's if it is one, else asyncio's."""
+    trio = sys.modules.get("trio")
+    if trio is not None and _in_trio(trio):
+        await _await_on_trio(trio, crew, job, seconds)
+    else:
+        await _await_on_asyncio(crew, job, seconds)
+
+
+async def _await_on_asyncio(crew: Crew, job: Job[Any], seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def notify() -> None:
+        # The loop may be closed by now: then nobody waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(wake)
+
+    job.notify = notify
+    crew.submit(job)
+    timer = loop.call_later(seconds, wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+
+
+async def _await_on_trio(trio: Any, crew: Crew, job: Job[Any], seconds: float) -> None:
+    token = trio.lowlevel.current_trio_token()
+    finished = trio.Event()
+
+    def notify() -> None:
+        with contextlib.suppress(trio.RunFinishedError):
+            token.run_sync_soon(finished.set)
+
+    job.notify = notify
+    crew.submit(job)
+    with trio.move_on_after(seconds):
+        await finished.wait()
+
+
+def _in_trio(trio: Any) -> bool:
+    # In guest mode trio runs on top of an asyncio loop, in the same thread: only a task of its own counts.
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,181 @@
+"""The keeper: one thread that renews while handlers run, whatever they block."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from outworx_otel.errors import StoreError
+from outworx_otel.idempotency import (
+    Claimed,
+    Completed,
+    InProgress,
+    LeaseKeeper,
+    MemoryStore,
+    StoredAnswer,
+    lease_keeper,
+    leases,
+)
+
+from .servers import until
+
+LEASE = 0.3
+
+
+class Flaky(MemoryStore):
+    """A store whose next operations fail, as a remote one does in an outage."""
+
+    failures = 0
+    calls = 0
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        self._perhaps_fail()
+        return super().renew(key, token, lease)
+
+    def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        self._perhaps_fail()
+        return super().complete(key, token, answer, ttl)
+
+    def _perhaps_fail(self) -> None:
+        self.calls += 1
+        if self.failures > 0:
+            self.failures -= 1
+            raise StoreError("the store is away")
+
+
+@pytest.fixture
+def keeper() -> Iterator[LeaseKeeper]:
+    keeper = LeaseKeeper()
+    yield keeper
+    keeper.after_fork()
+
+
+@pytest.fixture
+def store() -> Flaky:
+    return Flaky()
+
+
+def test_a_registered_lease_outlives_its_time(keeper: LeaseKeeper, store: Flaky) -> None:
+    store.claim("key", "token", LEASE)
+    lease = keeper.register(store, "key", "token", LEASE)
+    time.sleep(LEASE * 2.5)
+    assert isinstance(store.claim("key", "other", LEASE), InProgress)
+    assert not lease.lost
+
+
+def test_an_unregistered_lease_runs_out(keeper: LeaseKeeper, store: Flaky) -> None:
+    store.claim("key", "token", LEASE)
+    keeper.unregister(keeper.register(store, "key", "token", LEASE))
+    time.sleep(LEASE * 1.5)
+    assert store.claim("key", "other", LEASE) == Claimed("other")
+    assert keeper.kept == 0
+
+
+def test_it_renews_at_a_third_of_the_lease(keeper: LeaseKeeper, store: Flaky) -> None:
+    store.claim("key", "token", LEASE)
+    keeper.register(store, "key", "token", LEASE)
+    time.sleep(LEASE * 2)
+    assert 4 <= store.calls <= 6
+
+
+def test_a_lease_that_was_taken_over_is_lost_and_kept_no_more(keeper: LeaseKeeper, store: Flaky) -> None:
+    store.claim("key", "token", LEASE)
+    lease = keeper.register(store, "key", "token", LEASE)
+    store.release("key", "token")
+    store.claim("key", "other", 100)
+    until(lambda: lease.lost and keeper.kept == 0, "the loss")
+    assert isinstance(store.claim("key", "third", LEASE), InProgress)
+
+
+def test_a_failed_renewal_is_tried_again_before_the_lease_ends(keeper: LeaseKeeper, store: Flaky) -> None:
+    store.failures = 2
+    store.claim("key", "token", LEASE)
+    keeper.register(store, "key", "token", LEASE)
+    time.sleep(LEASE * 1.5)
+    assert isinstance(store.claim("key", "other", LEASE), InProgress)
+
+
+def test_a_thousand_leases_need_one_thread(keeper: LeaseKeeper, store: Flaky) -> None:
+    before = threading.active_count()
+    for number in range(1000):
+        store.claim(str(number), "token", 1)
+        keeper.register(store, str(number), "token", 1)
+    assert threading.active_count() == before + 1
+    time.sleep(1.4)
+    assert all(isinstance(store.claim(str(number), "other", 1), InProgress) for number in range(1000))
+
+
+def test_a_short_lease_is_renewed_though_a_long_one_came_first(keeper: LeaseKeeper, store: Flaky) -> None:
+    store.claim("long", "token", 100)
+    keeper.register(store, "long", "token", 100)
+    time.sleep(0.05)
+    store.claim("short", "token", LEASE)
+    keeper.register(store, "short", "token", LEASE)
+    time.sleep(LEASE * 1.5)
+    assert isinstance(store.claim("short", "other", LEASE), InProgress)
+
+
+def test_leases_over_the_bound_are_not_kept_and_that_is_said_once(
+    store: Flaky, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = LeaseKeeper(max_leases=2)
+    for number in range(5):
+        keeper.unregister(keeper.register(store, "any", "token", 100))
+        keeper.register(store, str(number), "token", 100)
+    assert keeper.kept == 2
+    assert sum("not renewed" in record.message for record in caplog.records) == 1
+
+
+def test_a_failed_commit_is_tried_once_more(
+    keeper: LeaseKeeper, store: Flaky, answer: StoredAnswer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_LAST_TRY_AFTER", 0.05)
+    store.claim("key", "token", 100)
+    keeper.complete_later(store, "key", "token", answer, 60)
+    until(lambda: keeper.kept == 0, "the commit")
+    assert store.claim("key", "other", LEASE) == Completed(answer)
+
+
+def test_a_commit_that_fails_again_is_given_up(
+    keeper: LeaseKeeper,
+    store: Flaky,
+    answer: StoredAnswer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(leases, "_LAST_TRY_AFTER", 0.05)
+    store.failures = 5
+    store.claim("key", "token", 100)
+    keeper.complete_later(store, "key", "token", answer, 60)
+    until(lambda: keeper.kept == 0, "the commit")
+    assert store.calls == 1
+    assert "could not be committed" in caplog.text
+
+
+def test_an_error_of_one_store_stops_nobody_elses_renewals(keeper: LeaseKeeper, store: Flaky) -> None:
+    keeper.register(None, "key", "token", LEASE)  # type: ignore[arg-type]  # a store that cannot even be called
+    store.claim("key", "token", LEASE)
+    keeper.register(store, "key", "token", LEASE)
+    time.sleep(LEASE * 1.5)
+    assert isinstance(store.claim("key", "other", LEASE), InProgress)
+
+
+def test_a_forked_child_keeps_its_own_leases_alone(keeper: LeaseKeeper, store: Flaky) -> None:
+    keeper.register(store, "parents", "token", LEASE)
+    pid = os.fork()
+    if pid == 0:
+        held = keeper.kept
+        store.claim("key", "token", LEASE)
+        keeper.register(store, "key", "token", LEASE)
+        time.sleep(LEASE * 1.5)
+        kept = isinstance(store.claim("key", "other", LEASE), InProgress)
+        os._exit(0 if held == 0 and kept else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_the_process_has_one_keeper() -> None:
+    assert lease_keeper() is lease_keeper()

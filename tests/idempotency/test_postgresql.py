@@ -1,0 +1,115 @@
+"""What is particular to PostgreSQL: one round trip, the server's clock, rows removed past those in use."""
+
+# ruff: noqa: S608 - the table's name is the test's own
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from outworx_otel.idempotency import Claimed, InProgress, StoredAnswer, open_store
+from outworx_otel.idempotency.addresses import parse
+from outworx_otel.idempotency.postgresql import PostgresqlBackend
+
+from .servers import PostgresServer
+
+
+@pytest.fixture
+def backend(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Any:
+    address = parse(postgres_server.url, frozenset())
+    table = f"only_{abs(hash(request.node.name))}"
+    backend = PostgresqlBackend(address, table=table, budget=5, connections=4)
+    yield backend
+    backend.close()
+
+
+def statements_of(backend: PostgresqlBackend, work: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What SQLAlchemy sends, with parameters; in autocommit mode nothing else goes over the wire."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(*given: Any) -> None:
+        sent.append((given[2], given[3]))
+
+    engine = backend._ready()
+    event.listen(engine, "before_cursor_execute", note)
+    work()
+    event.remove(engine, "before_cursor_execute", note)
+    return sent
+
+
+def test_every_operation_is_one_statement_in_its_own_transaction(
+    backend: PostgresqlBackend, postgres_server: PostgresServer, answer: StoredAnswer
+) -> None:
+    for work in (
+        lambda: backend.claim("key", "token", 30),
+        lambda: backend.claim("key", "other", 30),
+        lambda: backend.renew("key", "token", 30),
+        lambda: backend.complete("key", "token", answer, 60),
+        lambda: backend.claim("key", "other", 30),
+        lambda: backend.release("key", "token"),
+    ):
+        assert len(statements_of(backend, work)) == 1
+    with postgres_server.connect() as watching:
+        row = watching.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outworx-otel' AND state <> 'idle'"
+        ).fetchone()
+    assert row == (0,)
+
+
+def test_a_claim_waits_for_another_that_is_being_made_and_then_sees_it(
+    backend: PostgresqlBackend, postgres_server: PostgresServer
+) -> None:
+    backend.check()
+    outcomes: list[object] = []
+    with postgres_server.connect() as other, other.transaction():
+        other.execute(
+            f"INSERT INTO {backend.table.name} VALUES ('key', 'theirs', 30, extract(epoch from now()) + 30, "
+            "extract(epoch from now()) + 60, NULL)"
+        )
+        thread = threading.Thread(target=lambda: outcomes.append(backend.claim("key", "ours", 30)))
+        thread.start()
+        thread.join(0.2)
+        assert outcomes == []
+    thread.join()
+    assert isinstance(outcomes[0], InProgress)
+
+
+def test_expired_rows_are_removed_but_those_that_somebody_holds(
+    backend: PostgresqlBackend, postgres_server: PostgresServer, answer: StoredAnswer
+) -> None:
+    for number in range(250):
+        backend.claim(str(number), "token", 30)
+        backend.complete(str(number), "token", answer, 60)
+    backend.claim("running", "token", 30)
+    name = backend.table.name
+    with postgres_server.connect() as other:
+        other.execute(f"UPDATE {name} SET expires = 1 WHERE answer IS NOT NULL")
+        with other.transaction():
+            other.execute(f"SELECT 1 FROM {name} WHERE key = '7' FOR UPDATE")
+            assert backend.tidy()
+            assert not backend.tidy()
+        rows = other.execute(f"SELECT key FROM {name} ORDER BY key").fetchall()
+    assert rows == [("7",), ("running",)]
+
+
+def test_removal_finds_expired_rows_by_an_index(
+    backend: PostgresqlBackend, postgres_server: PostgresServer
+) -> None:
+    backend.claim("key", "token", 30)
+    ((statement, parameters),) = statements_of(backend, backend.tidy)
+    with postgres_server.connect() as other:
+        other.execute("SET enable_seqscan = off")
+        plan = other.execute(f"EXPLAIN {statement}", parameters).fetchall()
+    assert any("_expires" in line for (line,) in plan)
+
+
+def test_what_platforms_put_into_database_url_is_understood(postgres_server: PostgresServer) -> None:
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        store = open_store(f"{scheme}://{postgres_server.url.partition('://')[2]}?table=any_scheme", budget=5)
+        store.release(scheme, "token")
+        assert store.claim(scheme, "token", 30) == Claimed("token")
+        store.close()
