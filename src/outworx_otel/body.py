@@ -137,7 +137,7 @@ class Body:
 
     def __init__(self, raw: bytes, content_type: str = "") -> None:
         self.raw = raw
-        self.content_type = content_type
+        self.content_type = content_type.lower()
         self._parsed: Any = _UNREAD
 
     def parsed(self) -> Any:

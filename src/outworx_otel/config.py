@@ -110,6 +110,7 @@ def read_configuration(
     problems: list[str] = []
     warnings: list[str] = []
     found: dict[str, ConfiguredEndpoint] = {}
+    where = ""
     table: Mapping[str, Any] = {}
     for endpoint in _from_routes(environ, problems):
         found[endpoint.pattern] = endpoint
@@ -128,18 +129,25 @@ def read_configuration(
     except ConfigurationError as error:
         problems.append(str(error))
     problems.extend(endpoint.problem for endpoint in found.values() if endpoint.problem is not None)
-    detect = _flag(environ.get(DETECT), table.get("detect", True), problems)
-    store_url = environ.get(STORE) or table.get("idempotency_store")
+    detect, store_url = table.get("detect", True), table.get("idempotency_store")
+    if not isinstance(detect, bool):
+        problems.append(f"{where}: detect must be true or false, not {detect!r}")
+        detect = True
+    if not isinstance(store_url, str | None):
+        problems.append(f"{where}: idempotency_store must be a URL, not {store_url!r}")
+        store_url = None
+    detect = _flag(environ.get(DETECT), detect, problems)
+    store_url = environ.get(STORE) or store_url
     return Configuration(tuple(found.values()), detect, store_url, tuple(problems), tuple(warnings))
 
 
-def _flag(text: str | None, default: Any, problems: list[str]) -> bool:
+def _flag(text: str | None, default: bool, problems: list[str]) -> bool:
     if text is None or not text.strip():
-        return bool(default)
+        return default
     word = text.strip().lower()
     if word not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
         problems.append(f"{DETECT} must be true or false, not {text!r}")
-        return bool(default)
+        return default
     return word in ("true", "1", "yes", "on")
 
 

@@ -6,15 +6,17 @@ import dataclasses
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, KeysView, Mapping
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from outworx_otel import signatures
 from outworx_otel.body import FieldPicker
 from outworx_otel.config import PathMap
 from outworx_otel.errors import ConfigurationError, InstrumentationError, OutworxError
+from outworx_otel.headers import from_environ
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore
-from outworx_otel.options import DEFAULT_METHODS, TrackOptions
+from outworx_otel.options import DEFAULT_METHODS, OPTION_NAMES, TrackOptions, unknown_name
 from outworx_otel.redaction import Redactor
 from outworx_otel.telemetry import Telemetry
 
@@ -45,6 +47,7 @@ class Endpoint:
         "admits_by_body",
         "detected",
         "id_header",
+        "keeps_answer",
         "methods",
         "options",
         "paths",
@@ -79,7 +82,11 @@ class Endpoint:
         self._rejections = (0, 0)
         # Whether there is a verdict to give, and whether the body must be read before the handler may run.
         self.verifies = problem is not None or options.verifies or options.signature_valid is not None
-        self.admits_by_body = options.verifies or bool(options.idempotency_key)
+        self.admits_by_body = (
+            options.verifies or callable(options.signature_valid) or bool(options.idempotency_key)
+        )
+        # Whether anybody has a use for the answer's body.
+        self.keeps_answer = options.capture_body or bool(options.idempotency_key)
         scheme = signatures.scheme_for(options.provider)
         self.verifier: signatures.Verifier | None = None
         self.unsupported = False
@@ -160,21 +167,32 @@ class Runtime:
         self._detected: dict[str, Endpoint] = {}
         self._said: set[str] = set()
 
-    def find(self, path: str, route: Callable[[], str | None]) -> Endpoint | None:
-        """The endpoint configured for a concrete path, or for its route template."""
+    def find(self, path: str, template: Callable[..., str | None], *where: Any) -> Endpoint | None:
+        """The endpoint configured for a concrete path, or for its route's template.
+
+        Args:
+            path: as the provider called it.
+            template: gives the template, from `where`; asked only where endpoints are configured by template.
+        """
         if not self.endpoints:
             return None
         endpoint = self._by_path.find(path)
         if endpoint is None and self._has_templates:
-            template = route()
-            endpoint = None if template is None else self._by_path.find(template)
+            route = template(*where)
+            endpoint = None if route is None else self._by_path.find(route)
         return endpoint
 
     def detect_provider(self, method: str, headers: Any) -> Endpoint | None:
         """The endpoint of an unconfigured route whose headers are unmistakably one provider's."""
         if not self.detect or method not in DEFAULT_METHODS:
             return None
-        provider = _detect_in_environ(headers) if isinstance(headers, dict) else signatures.detect(headers)
+        if isinstance(headers, dict):
+            if _environ_names().isdisjoint(headers.keys()):
+                return None
+            headers = from_environ(headers)
+        elif _DETECTION_NAMES.isdisjoint(map(_first, headers)):
+            return None
+        provider = signatures.detect(headers)
         if provider is None:
             return None
         endpoint = self._detected.get(provider)
@@ -210,19 +228,18 @@ class Runtime:
         self.report(error)
 
 
-_ENVIRON_NAMES: Final = {
-    "HTTP_" + name.upper().replace("-", "_"): name
-    for name in signatures.DETECTION_HEADERS
-    if isinstance(name, str)
-}
+# A view of the table: providers that are registered later are in it.
+_DETECTION_NAMES: Final = signatures.DETECTION_HEADERS.keys()
+_first: Final = itemgetter(0)
+_in_environ: dict[str, str] = {}
 
 
-def _detect_in_environ(environ: Mapping[str, Any]) -> str | None:
-    """The same from a WSGI environ, whose names are known beforehand and need not be walked through."""
-    for variable in _ENVIRON_NAMES:
-        if variable in environ:
-            return signatures.detect({found: "" for v, found in _ENVIRON_NAMES.items() if v in environ})
-    return None
+def _environ_names() -> KeysView[str]:
+    """The same names as a WSGI environ has them."""
+    if len(_in_environ) * 2 != len(_DETECTION_NAMES):
+        names = (name for name in _DETECTION_NAMES if isinstance(name, str))
+        _in_environ.update({"HTTP_" + name.upper().replace("-", "_"): name for name in names})
+    return _in_environ.keys()
 
 
 _current: Runtime | None = None
@@ -252,13 +269,12 @@ def mark(handler: Handler, endpoint: Endpoint) -> Handler:
 
 
 def marked(handler: Any, method: str) -> Endpoint | None:
-    """The endpoint a handler was marked with: the function, the view class, or the class's method."""
-    endpoint = getattr(handler, MARK, None)
-    if endpoint is None:
-        owner = getattr(handler, "view_class", None) or (handler if isinstance(handler, type) else None)
-        if owner is None:
-            return marked(handler.func, method) if isinstance(handler, functools.partial) else None
-        endpoint = getattr(getattr(owner, method.lower(), None), MARK, None) or getattr(owner, MARK, None)
+    """The endpoint a handler was marked with: the class's method, the function, or the view class."""
+    owner = getattr(handler, "view_class", None) or (handler if isinstance(handler, type) else None)
+    endpoint = None if owner is None else getattr(getattr(owner, method.lower(), None), MARK, None)
+    endpoint = endpoint or getattr(handler, MARK, None) or getattr(owner, MARK, None)
+    if endpoint is None and isinstance(handler, functools.partial):
+        return marked(handler.func, method)
     return endpoint if isinstance(endpoint, Endpoint) else None
 
 
@@ -273,6 +289,9 @@ def webhook(provider: str | TrackOptions, **options: Any) -> Callable[[Handler],
         ConfigurationError: an option that is unknown or cannot be used.
     """
     if isinstance(provider, TrackOptions):
+        unknown = [name for name in options if name not in OPTION_NAMES]
+        if unknown:
+            raise ConfigurationError(f"@webhook: {unknown_name('option', unknown[0], OPTION_NAMES)}")
         chosen = dataclasses.replace(provider, **options) if options else provider
     else:
         chosen = TrackOptions.from_mapping({"provider": provider, **options}, "@webhook")

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import sys
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 Pair = tuple[bytes, bytes] | tuple[str, str]
+
+
+# Names in lower case, by how they came: the same few come with every delivery. Bounded, for strangers send any.
+_names: dict[bytes | str, str] = {}
+_MAX_NAMES: Final = 2048
+
+
+def _plain(name: bytes | str) -> str:
+    plain = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
+    if len(_names) < _MAX_NAMES and len(name) < 64:
+        _names[name] = plain
+    return plain
 
 
 class Headers(Mapping[str, str]):
@@ -22,44 +35,42 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self._pairs = pairs
-        self._index: dict[str, list[str]] | None = None
+        self._index: dict[str, str] | None = None
 
-    def _built(self) -> dict[str, list[str]]:
+    def _built(self) -> dict[str, str]:
         index = self._index
         if index is None:
             index = {}
-            for name, value in self._pairs:
-                if isinstance(name, bytes):
-                    name = name.decode("latin-1")
-                if isinstance(value, bytes):
-                    value = value.decode("latin-1")
-                name = name.lower()
-                seen = index.get(name)
-                if seen is None:
-                    index[name] = [value]
-                else:
-                    seen.append(value)
+            if not isinstance(self._pairs, list | tuple):
+                self._pairs = list(self._pairs)
+            for raw, value in self._pairs:
+                name = _names.get(raw) or _plain(raw)
+                text = value.decode("latin-1") if isinstance(value, bytes) else value
+                index[name] = f"{index[name]}, {text}" if name in index else text
             self._index = index
         return index
 
     def __getitem__(self, name: str) -> str:
         index = self._index or self._built()
-        values = index.get(name)
-        if values is None:
-            values = index[name.lower()]
-        return values[0] if len(values) == 1 else ", ".join(values)
+        value = index.get(name)
+        return index[name.lower()] if value is None else value
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of `name`, repeats joined, or `default`. (Mapping's own raises and catches on a miss.)"""
         index = self._index or self._built()
-        values = index.get(name) or index.get(name.lower())
-        if not values:
-            return default
-        return values[0] if len(values) == 1 else ", ".join(values)
+        value = index.get(name)
+        return index.get(name.lower(), default) if value is None else value
+
+    def items(self) -> ItemsView[str, str]:
+        """Names in lower case with their values."""
+        return self._built().items()
 
     def get_all(self, name: str) -> list[str]:
         """Every value sent under `name`, in order; empty when there is none."""
-        return list(self._built().get(name.lower(), ()))
+        self._built()
+        wanted = name.lower()
+        values = [value for raw, value in self._pairs if (_names.get(raw) or _plain(raw)) == wanted]
+        return [value.decode("latin-1") if isinstance(value, bytes) else value for value in values]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._built())
@@ -75,13 +86,38 @@ class Headers(Mapping[str, str]):
         return f"Headers({list(self._built())})"
 
 
+def announced_length(text: str | None) -> int | None:
+    """The bytes that a Content-Length announces, or None where it is absent or no number."""
+    if text is None or not (text.isascii() and text.isdecimal()):
+        return None
+    digits = text.lstrip("0")
+    # `int` refuses a stranger's 5,000 digits.
+    return int(digits or "0") if len(digits) < 19 else sys.maxsize
+
+
+# The header's name by the variable's, "" where it is none.
+_variables: dict[str, str] = {}
+
+
+def _header_of(variable: str) -> str:
+    name = ""
+    if variable[:5] == "HTTP_":
+        name = variable[5:].replace("_", "-").lower()
+    elif variable in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        name = variable.replace("_", "-").lower()
+    if len(_variables) < _MAX_NAMES and len(variable) < 64:
+        _variables[variable] = name
+    return name
+
+
 def from_environ(environ: Mapping[str, Any]) -> Headers:
     """The headers of a WSGI environ (Flask's `request.environ`, Django's `request.META`)."""
-    pairs = [
-        (name[5:].replace("_", "-").lower(), value) for name, value in environ.items() if name[:5] == "HTTP_"
-    ]
-    if environ.get("CONTENT_TYPE"):
-        pairs.append(("content-type", environ["CONTENT_TYPE"]))
-    if environ.get("CONTENT_LENGTH"):
-        pairs.append(("content-length", environ["CONTENT_LENGTH"]))
+    pairs = []
+    known = _variables.get
+    for variable, value in environ.items():
+        name = known(variable)
+        if name is None:
+            name = _header_of(variable)
+        if name and (value or variable[:5] == "HTTP_"):
+            pairs.append((name, value))
     return Headers(pairs)

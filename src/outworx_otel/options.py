@@ -129,11 +129,13 @@ class TrackOptions:
         Raises:
             ConfigurationError: an unknown option (the nearest name is suggested) or a value that is no use.
         """
+        if not isinstance(mapping, Mapping):
+            raise ConfigurationError(f"{where}: options must be a mapping, not {type(mapping).__name__}")
         given = dict(mapping)
         secret_env = given.pop("signature_secret_env", None)
-        unknown = [name for name in given if name not in _FIELDS]
+        unknown = [name for name in given if name not in OPTION_NAMES]
         if unknown:
-            raise ConfigurationError(f"{where}: {unknown_name('option', unknown[0], _FIELDS)}")
+            raise ConfigurationError(f"{where}: {unknown_name('option', str(unknown[0]), OPTION_NAMES)}")
         if secret_env is not None:
             if "signature_secret" in given:
                 raise ConfigurationError(f"{where}: give signature_secret or signature_secret_env, not both")
@@ -146,7 +148,7 @@ class TrackOptions:
             raise ConfigurationError(f"{where}: {error}") from None
 
 
-_FIELDS: Final = tuple(field.name for field in fields(TrackOptions))
+OPTION_NAMES: Final = tuple(field.name for field in fields(TrackOptions))
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
@@ -225,6 +227,12 @@ def _check_positive(value: Any) -> str | None:
     return f"must be a positive number, not {value!r}"
 
 
+def _check_bytes(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return None
+    return f"must be a whole number of bytes, 1 or more, not {value!r}"
+
+
 def _check_tolerance(value: Any) -> str | None:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
         return None
@@ -275,7 +283,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "diagnose_silent_drops": _check_flag,
     "methods": lambda value: _check_texts(value) or (None if value else "must name a method"),
     "paths": lambda value: None if value is None else _check_texts(value),
-    "max_body_size": _check_positive,
+    "max_body_size": _check_bytes,
     "redact": _check_texts,
     "trace_context": _one_of(TraceContext),
     "public_url": _check_url,

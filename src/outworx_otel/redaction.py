@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 import msgspec
+
+from outworx_otel.semconv import HTTP_REQUEST_HEADER_PREFIX
 
 REDACTED: Final = "[redacted]"
 MAX_HEADERS: Final = 32
@@ -17,7 +20,7 @@ MAX_BODY_BYTES: Final = 65_536
 
 # Parts of names whose values are credentials, in headers and in JSON alike.
 _SENSITIVE_NAME: Final = re.compile(
-    r"auth|cookie|secret|token|passw|signature|hmac|api[-_]?key|access[-_]?key|private[-_]?key|session"
+    r"auth(?!or(?!i[sz]))|cookie|secret|token|passw|signature|hmac|api[-_]?key|access[-_]?key|private[-_]?key|session"
     r"|credential|card[-_]?number|cvc|cvv|x-hub-|ssn",
     re.IGNORECASE,
 )
@@ -29,7 +32,7 @@ _HARMLESS_NAMES: Final = frozenset(
 _SENSITIVE_TEXT: Final = re.compile(
     r"(?:\b(?:whsec|whpk|sk_live|sk_test|rk_live|rk_test|ohk|xox[abpr]|gh[pousr])[_-][A-Za-z0-9+/=_-]{8,}"
     r"|\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@))"
 )
 # What helps most when a delivery is looked into goes first, because only 32 headers are kept.
@@ -44,9 +47,15 @@ _USEFUL: Final = (
 _USEFUL_PREFIXES: Final = ("x-github-", "x-shopify-", "stripe-", "svix-", "webhook-", "x-slack-", "x-event")
 
 
+# A quoted name and its value, in what is meant to be JSON and does not parse.
+_QUOTED_FIELD: Final = re.compile(r'("([^"\\]{1,128})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]"{\[]+)', re.DOTALL)
+_PART_NAME: Final = re.compile(rb'\bname="([^"\r\n]{1,128})"')
+
+
 def scrub(text: str) -> str:
-    """`text` without what looks like a credential."""
-    return _SENSITIVE_TEXT.sub(REDACTED, text)
+    """`text` without what looks like a credential, and without lone surrogates, which no exporter can encode."""
+    text = _SENSITIVE_TEXT.sub(REDACTED, text)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class Redactor:
@@ -57,7 +66,7 @@ class Redactor:
             body (`"body.customer.email"`, `"$.items.*.price"`, where `*` stands for any key or index).
     """
 
-    __slots__ = ("_headers", "_names", "_paths")
+    __slots__ = ("_fields", "_headers", "_names", "_paths")
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         headers = [pattern for pattern in patterns if not pattern.startswith(("body.", "$."))]
@@ -69,41 +78,49 @@ class Redactor:
         self._paths = tuple(
             tuple(pattern.split(".")[1:]) for pattern in patterns if pattern.startswith(("body.", "$."))
         )
-        # Which header names are sensitive, remembered: the same few come with every delivery.
-        self._names: dict[str, bool] = {}
+        # What has no structure to follow a path through is searched for the last name of each.
+        self._fields = frozenset(path[-1] for path in self._paths) - {"*"}
+        # What was decided of header names, remembered: the same few come with every delivery.
+        self._names: dict[str, tuple[str, tuple[str, ...] | None]] = {}
 
-    def _is_sensitive(self, name: str) -> bool:
-        known = self._names.get(name)
-        if known is None:
-            known = name not in _HARMLESS_NAMES and (
-                _SENSITIVE_NAME.search(name) is not None
-                or (self._headers is not None and self._headers.match(name) is not None)
-            )
-            if len(self._names) < 512:
-                self._names[name] = known
-        return known
+    def _shown(self, name: str) -> tuple[str, tuple[str, ...] | None]:
+        """The attribute of a header, and what stands there instead of a value that is not to be seen."""
+        sensitive = name not in _HARMLESS_NAMES and (
+            _SENSITIVE_NAME.search(name) is not None
+            or (self._headers is not None and self._headers.match(name) is not None)
+        )
+        shown = HTTP_REQUEST_HEADER_PREFIX + name, (REDACTED,) if sensitive else None
+        if len(self._names) < 512:
+            self._names[name] = shown
+        return shown
 
-    def headers(self, headers: Mapping[str, str]) -> tuple[dict[str, str], int]:
-        """At most 32 headers, the useful ones first, 1 KiB each, and how many were left out."""
-        names: Iterable[str] = headers
+    def add_headers(self, attributes: dict[str, Any], headers: Mapping[str, str]) -> int:
+        """Adds `http.request.header.*`: 32 at most, the useful ones first, 1 KiB each. How many were left out."""
+        items: Iterable[tuple[str, str]] = headers.items()
         omitted = len(headers) - MAX_HEADERS
         if omitted > 0:
-            names = sorted(headers, key=_usefulness)[:MAX_HEADERS]
-        kept = {}
-        for name in names:
-            if self._is_sensitive(name):
-                kept[name] = REDACTED
-            else:
-                value = headers[name]
-                kept[name] = value if len(value) <= MAX_HEADER_CHARS else value[:MAX_HEADER_CHARS]
-        return kept, max(omitted, 0)
+            items = sorted(items, key=lambda item: _usefulness(item[0]))[:MAX_HEADERS]
+        for name, value in items:
+            attribute, hidden = self._names.get(name) or self._shown(name)
+            attributes[attribute] = hidden or (value[:MAX_HEADER_CHARS],)
+        return max(omitted, 0)
 
-    def body(self, raw: bytes) -> str:
-        """The body as text, its sensitive JSON fields replaced; base64 where it is no text; 64 KiB at most."""
+    def body(self, raw: bytes, content_type: str = "") -> str:
+        """The body as text, its sensitive fields replaced; base64 where it is no text; 64 KiB at most.
+
+        Args:
+            raw: JSON, a form, or anything else.
+            content_type: as the header has it; forms are told by it.
+        """
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind == "application/x-www-form-urlencoded":
+            return _text_or_base64(self._form(raw[:MAX_BODY_BYTES]))
+        if kind.startswith("multipart/"):
+            return _text_or_base64(self._parts(raw[:MAX_BODY_BYTES]))
         try:
             document = msgspec.json.decode(raw)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            return _text_or_base64(raw)
+            return _text_or_base64(raw, self._quoted)
         if not isinstance(document, dict | list):
             return _text_or_base64(raw)
         try:
@@ -115,6 +132,31 @@ class Redactor:
             # A body that cannot be searched cannot be shown: it may hold what was to be hidden.
             return REDACTED
 
+    def _hides(self, field: str) -> bool:
+        return field in self._fields or _SENSITIVE_NAME.search(field) is not None
+
+    def _form(self, raw: bytes) -> bytes:
+        pairs = []
+        for pair in raw.split(b"&"):
+            name, equals, _ = pair.partition(b"=")
+            hidden = equals and self._hides(unquote_plus(name.decode("latin-1")))
+            pairs.append(name + b"=" + REDACTED.encode() if hidden else pair)
+        return b"&".join(pairs)
+
+    def _parts(self, raw: bytes) -> bytes:
+        parts = raw.split(b"\r\n--")
+        for position, part in enumerate(parts):
+            head, blank, _ = part.partition(b"\r\n\r\n")
+            name = _PART_NAME.search(head)
+            if name is not None and self._hides(name[1].decode("latin-1")):
+                parts[position] = head + blank + REDACTED.encode()
+        return b"\r\n--".join(parts)
+
+    def _quoted(self, text: str) -> str:
+        return _QUOTED_FIELD.sub(
+            lambda found: found[1] + f'"{REDACTED}"' if self._hides(found[2]) else found[0], text
+        )
+
 
 def _usefulness(name: str) -> int:
     if name in _USEFUL:
@@ -122,15 +164,16 @@ def _usefulness(name: str) -> int:
     return 1 if name.startswith(_USEFUL_PREFIXES) else 2
 
 
-def _text_or_base64(raw: bytes) -> str:
+def _text_or_base64(raw: bytes, redacted: Callable[[str], str] = str) -> str:
     raw = raw[:MAX_BODY_BYTES]
     try:
-        return scrub(raw.decode())
+        text = raw.decode()
     except UnicodeDecodeError as error:
         # A character cut in two by the limit is no reason for base64.
-        if len(raw) == MAX_BODY_BYTES and error.start >= len(raw) - 3:
-            return scrub(raw[: error.start].decode())
-        return base64.b64encode(raw[: MAX_BODY_BYTES * 3 // 4]).decode()
+        if len(raw) < MAX_BODY_BYTES or error.start < len(raw) - 3:
+            return base64.b64encode(raw[: MAX_BODY_BYTES * 3 // 4]).decode()
+        text = raw[: error.start].decode()
+    return scrub(redacted(text))
 
 
 def _redact_names(document: Any) -> bool:
@@ -139,6 +182,8 @@ def _redact_names(document: Any) -> bool:
         for key, value in document.items():
             if isinstance(value, dict | list):
                 changed = _redact_names(value) or changed
+                if isinstance(value, list) and _SENSITIVE_NAME.search(key):
+                    changed = _hide_items(value) or changed
             elif value is not None and _SENSITIVE_NAME.search(key):
                 document[key] = REDACTED
                 changed = True
@@ -146,6 +191,14 @@ def _redact_names(document: Any) -> bool:
         for item in document:
             changed = _redact_names(item) or changed
     return changed
+
+
+def _hide_items(items: list[Any]) -> bool:
+    """Hides the plain values of a list whose name is sensitive."""
+    plain = [position for position, item in enumerate(items) if not isinstance(item, dict | list)]
+    for position in plain:
+        items[position] = REDACTED
+    return bool(plain)
 
 
 def _redact_path(document: Any, path: tuple[str, ...]) -> bool:

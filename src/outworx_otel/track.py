@@ -81,7 +81,9 @@ def current_track() -> TrackContext:
     return _current.get() or TrackContext()
 
 
-def set_current(track: TrackContext) -> Callable[[], None]:
+def set_current(track: TrackContext) -> Callable[[], object]:
     """Makes `track` the current one; the returned function puts the earlier one back."""
-    token = _current.set(track)
-    return lambda: _current.reset(token)
+    before = _current.get()
+    _current.set(track)
+    # Not by token: between Django's sync and async middleware the way back leads through another Context.
+    return lambda: _current.set(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any, Final
 
 from outworx_otel.body import Body
@@ -67,6 +68,11 @@ class Delivery:
         self._claim: KeyClaim | None = None
         self._settled = False
         self._finished = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been settled and reported."""
+        return self._finished
 
     def admit(self) -> Flow[Proceed | Respond]:
         """Verifies, then claims."""
@@ -133,7 +139,9 @@ class Delivery:
 
     def body_was_read(self, raw: bytes) -> None:
         """The handler has read the body of a delivery that nothing had to be read of before."""
-        if self._body is None and not self._finished:
+        if self._body is not None or self._finished:
+            return
+        if len(raw) <= self.endpoint.options.max_body_size:
             try:
                 self._read(raw)
                 self._read_event()
@@ -162,7 +170,7 @@ class Delivery:
             return
         self._settled = True
         record = self.record
-        record.mark = mark = self.track.close(self._marked_late)
+        record.mark = mark = self.track.close(partial(_marked_late, self.runtime, self.record))
         answer: OutboundResponse | None = None
         if isinstance(outcome, OutboundResponse):
             answer = outcome
@@ -175,7 +183,7 @@ class Delivery:
             record.error = outcome
         if mark is not None:
             record.processing = mark.status
-        elif answer is not None and self._must_mark(answer.status):
+        elif record.error is None and record.status is not None and self._must_mark(record.status):
             record.processing = "silent_drop"
         record.outcome = _outcome(record)
         if self._claim is not None:
@@ -199,6 +207,8 @@ class Delivery:
             run_sync(self.settle(outcome, status_of_error=status_of_error))
             self.finish(end_ns)
 
+        if self._finished:
+            return
         if self._claim is not None and self._claim.is_held:
             end_ns = end_ns or time.time_ns()
             call_in(0, end)
@@ -220,7 +230,7 @@ class Delivery:
         self._settled = True
         record = self.record
         record.status = answer.status
-        record.mark = self.track.close(self._marked_late)
+        record.mark = self.track.close(partial(_marked_late, self.runtime, self.record))
         record.processing = "deferred" if record.mark is None else record.mark.status
         record.outcome = _outcome(record)
         if self._claim is not None:
@@ -231,6 +241,7 @@ class Delivery:
         if self._finished:
             return
         self._finished = True
+        self.request.let_go()
         self.record.end_ns = end_ns or time.time_ns()
         try:
             self.runtime.telemetry.finish(self.record)
@@ -239,21 +250,12 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  # ours: the answer stands
             self.runtime.failed("reporting a delivery", error)
 
-    def drop(self) -> None:
-        """Forgets the delivery: it turned out to be none (the framework's own 404 or 405)."""
+    def drop(self) -> Flow[None]:
+        """Forgets the delivery and frees its key: it turned out to be none (the framework's own 405)."""
         self._finished = self._settled = True
-
-    def _marked_late(self, mark: Mark) -> None:
-        logger.warning(
-            "webhook %s %s was marked %s after its delivery was over; the mark is a span of its own",
-            self.record.options.provider,
-            self.record.path,
-            mark.status,
-        )
-        try:
-            self.runtime.telemetry.late_mark(self.record, mark)
-        except Exception as error:  # noqa: BLE001  # ours
-            self.runtime.failed("reporting a late mark", error)
+        self.request.let_go()
+        if self._claim is not None:
+            yield from self._claim.end(None, commits=False)
 
     def _log(self) -> None:
         record, signature = self.record, self.record.signature
@@ -270,6 +272,19 @@ class Delivery:
         )
 
 
+def _marked_late(runtime: Runtime, record: Record, mark: Mark) -> None:
+    logger.warning(
+        "webhook %s %s was marked %s after its delivery was over; the mark is a span of its own",
+        record.options.provider,
+        record.path,
+        mark.status,
+    )
+    try:
+        runtime.telemetry.late_mark(record, mark)
+    except Exception as error:  # noqa: BLE001  # ours
+        runtime.failed("reporting a late mark", error)
+
+
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, dict | list):
         return None
@@ -279,6 +294,8 @@ def _text(value: Any) -> str | None:
 def _outcome(record: Record) -> str:
     if record.error is not None:
         return "error"
+    if record.rejected_for is not None:
+        return "rejected"
     if record.processing in ("failed", "silent_drop", "deferred"):
         return record.processing
     status = record.status

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -14,8 +13,7 @@ from outworx_otel.track import TrackContext
 BodyProblem = Literal["too_large", "incomplete", "unreadable"]
 
 
-@dataclass
-class InboundRequest:
+class InboundRequest(msgspec.Struct):
     """A raw request, whichever framework received it.
 
     Args:
@@ -44,16 +42,22 @@ class InboundRequest:
     problem_hint: str | None = None
     json_answers: bool = False
 
+    def let_go(self) -> None:
+        """Drops what the framework lent: a delivery kept in a circle with its request waits for the collector."""
+        self.url = self.native = _gone
 
-@dataclass(frozen=True)
-class Proceed:
+
+def _gone() -> Any:
+    raise RuntimeError("the request is over")
+
+
+class Proceed(msgspec.Struct, frozen=True):
     """Run the handler, with this handle."""
 
     track: TrackContext
 
 
-@dataclass(frozen=True)
-class Respond:
+class Respond(msgspec.Struct, frozen=True):
     """Answer this, and do not run the handler."""
 
     status: int
@@ -61,8 +65,7 @@ class Respond:
     body: bytes
 
 
-@dataclass(frozen=True)
-class OutboundResponse:
+class OutboundResponse(msgspec.Struct, frozen=True):
     """What the handler answered; `body` is None where it was streamed, over the cap, or not kept."""
 
     status: int

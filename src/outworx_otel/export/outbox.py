@@ -155,6 +155,9 @@ class Outbox(Generic[T]):
         self._report.say_drops()
 
     def _start(self) -> None:
+        # Of the same kind as the thread: gunicorn's gevent worker replaces both after the fork, and a greenlet
+        # that waits in a queue from before would stop the whole server.
+        self._wake = queue.SimpleQueue()
         thread = threading.Thread(target=self._work, name="OutworxOutbox", daemon=True)
         self._thread = thread
         try:

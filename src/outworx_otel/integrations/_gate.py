@@ -24,25 +24,26 @@ def select(
     handler: Any,
     method: str,
     path: str,
-    route: Callable[[], str | None],
     headers: Any,
-    fallback: Endpoint | None = None,
+    template: Callable[..., str | None],
+    *where: Any,
+    mounted: Endpoint | None = None,
 ) -> Endpoint | None:
     """The endpoint that a request belongs to, or None where it is to pass untouched.
 
-    In order of precedence: the handler's decorator, `fallback` (the options of a hand-mounted adapter), what
-    code and configuration say of the path, and unmistakable headers.
+    In order of precedence: the handler's decorator, `mounted`, what code and configuration say of the path, and
+    unmistakable headers. Every request of the application comes by here.
 
     Args:
         runtime: what is configured.
         handler: the route's function or class.
         method: in upper case.
         path: as the provider called it.
-        route: gives the route's template; asked only where endpoints are configured by template.
-        headers: lower-case (name, value) byte pairs, or a mapping.
-        fallback: an app-wide adapter's endpoint, already found to concern this path.
+        headers: lower-case (name, value) byte pairs, or a WSGI environ.
+        template: gives the route's template, from `where`.
+        mounted: a hand-mounted adapter's endpoint, already found to concern this path.
     """
-    endpoint = marked(handler, method) or fallback or runtime.find(path, route)
+    endpoint = marked(handler, method) or mounted or runtime.find(path, template, *where)
     if endpoint is None:
         endpoint = runtime.detect_provider(method, headers)
         if endpoint is None:

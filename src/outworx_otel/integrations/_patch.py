@@ -42,7 +42,7 @@ Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 class Patch:
-    """A wrapper round `owner.name`.
+    """A wrapper round `owner.name`, which asks its `Reach` before it acts.
 
     Args:
         owner: the class that defines the method.
@@ -55,24 +55,16 @@ class Patch:
         self._name = name
         self._wrapper = wrapper
         self._applied: Any = None
-        self._active = False
 
     def apply(self) -> None:
         """Puts the wrapper in place; a second call changes nothing."""
-        self._active = True
         if self._applied is None:
-            wrapt.wrap_function_wrapper(self._owner, self._name, self._call)
+            wrapt.wrap_function_wrapper(self._owner, self._name, self._wrapper)
             self._applied = self._owner.__dict__[self._name]
 
     def remove(self) -> None:
-        """Takes the wrapper out. Where somebody wrapped it in turn, it stays and passes calls through."""
-        self._active = False
+        """Takes the wrapper out. Where somebody wrapped it in turn, it stays, and reaches nothing."""
         applied: Any = self._applied
         if applied and vars(self._owner).get(self._name) is applied:
             setattr(self._owner, self._name, applied.__wrapped__)
             self._applied = None
-
-    def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not self._active:
-            return wrapped(*args, **kwargs)
-        return self._wrapper(wrapped, instance, args, kwargs)

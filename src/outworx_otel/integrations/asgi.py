@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
@@ -9,6 +11,7 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from outworx_otel.bootstrap import unflushed
 from outworx_otel.deadlines import Deadline
 from outworx_otel.delivery import (
     MAX_STORED_BODY,
@@ -20,7 +23,7 @@ from outworx_otel.delivery import (
 )
 from outworx_otel.endpoints import Endpoint, Runtime, current
 from outworx_otel.flow import run_async, run_sync
-from outworx_otel.headers import Headers
+from outworx_otel.headers import Headers, announced_length
 from outworx_otel.integrations._gate import select
 from outworx_otel.options import TrackOptions
 from outworx_otel.track import set_current
@@ -43,6 +46,29 @@ class Exchange:
         route: the route's template, where there is one.
     """
 
+    __slots__ = (
+        "_answer_headers",
+        "_deadline",
+        "_kept",
+        "_kept_size",
+        "_parts",
+        "_replayed",
+        "_seen",
+        "_send",
+        "_size",
+        "delivery",
+        "end_ns",
+        "endpoint",
+        "headers",
+        "raised",
+        "route",
+        "runtime",
+        "scope",
+        "start_ns",
+        "status",
+        "upstream",
+    )
+
     def __init__(
         self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, route: str | None
     ) -> None:
@@ -60,11 +86,11 @@ class Exchange:
         self._size = 0
         self.status: int | None = None
         self._answer_headers: Iterable[tuple[bytes, bytes]] = ()
-        options = endpoint.options
-        self._kept: list[bytes] | None = [] if options.capture_body or options.idempotency_key else None
+        self._kept: list[bytes] | None = [] if endpoint.keeps_answer else None
         self._kept_size = 0
         self.end_ns: int | None = None
         self.delivery: Delivery | None = None
+        self.raised: Exception | None = None
         self._deadline: Deadline | None = None
 
     async def run(self, app: ASGIApp, drain: Callable[[Exchange], Awaitable[None]] | None = None) -> None:
@@ -90,13 +116,14 @@ class Exchange:
         delivery = self._open(body, problem)
         decision = await run_async(delivery.admit())
         if isinstance(decision, Respond):
-            await self._respond(decision)
-            delivery.finish()
+            try:
+                await self._respond(decision)
+            finally:
+                delivery.finish()
             return
         await self._handle(app, delivery)
 
     def _open(self, body: bytes | None, problem: BodyProblem | None) -> Delivery:
-        size = self.headers.get("content-length", "")
         self.delivery = Delivery(
             self.endpoint,
             InboundRequest(
@@ -105,7 +132,7 @@ class Exchange:
                 route=self.route,
                 headers=self.headers,
                 body=body,
-                body_size=int(size) if size.isascii() and size.isdecimal() else None,
+                body_size=announced_length(self.headers.get("content-length")),
                 url=self._url,
                 native=self._native,
                 body_problem=problem,
@@ -139,10 +166,11 @@ class Exchange:
             return "transfer-encoding" in self.headers or not self.scope.get(
                 "http_version", "1.1"
             ).startswith("1")
-        if length.isdecimal() and int(length) > self.endpoint.options.max_body_size:
-            self._size = int(length)
+        size = announced_length(length)
+        if size is not None and size > self.endpoint.options.max_body_size:
+            self._size = size
             return False
-        return length.strip() != "0"
+        return size != 0
 
     def _drained(self) -> tuple[bytes | None, BodyProblem | None]:
         body = b"".join([message.get("body", b"") for message in self._seen])
@@ -152,6 +180,11 @@ class Exchange:
             self._seen[-1]["type"] != "http.request" or self._seen[-1].get("more_body", False)
         ):
             return None, "incomplete"
+        if self._seen and not body and "content-length" in self.headers:
+            return None, "unreadable"
+        if len(self._seen) > 1:
+            # One message for the handler too: the parts need not be kept beside the whole.
+            self._seen = [{"type": "http.request", "body": body, "more_body": False}]
         return body, None
 
     async def receive(self) -> Message:
@@ -187,6 +220,8 @@ class Exchange:
         except ImportError:
             return self.scope
         waiting = list(self._seen)
+        if not waiting and not self._size:
+            waiting.append({"type": "http.request", "body": b"", "more_body": False})
 
         async def replay() -> Message:
             return waiting.pop(0) if waiting else {"type": "http.disconnect"}
@@ -250,9 +285,13 @@ class Exchange:
 
     async def _answered(self, message: Message) -> None:
         delivery = self.delivery
-        settles = delivery is not None and self.status is not None and delivery.knows_all(self.status)
+        settles = (
+            delivery is not None
+            and self.status is not None
+            and (self.raised is not None or delivery.knows_all(self.status))
+        )
         if settles and delivery is not None:
-            await run_async(delivery.settle(self._outbound()))
+            await run_async(delivery.settle(self._outcome(delivery)))
         await self._send(message)
         self.end_ns = time.time_ns()
         if delivery is None:
@@ -266,13 +305,22 @@ class Exchange:
         body = None if self._kept is None else b"".join(self._kept)
         return OutboundResponse(self.status or 0, Headers(self._answer_headers), body)
 
+    def _outcome(self, delivery: Delivery) -> OutboundResponse | Exception:
+        """The answer, or what the handler raised before an error handler answered for it."""
+        if self.raised is None:
+            return self._outbound()
+        delivery.record.status = self.status
+        return self.raised
+
     async def _end(self, error: BaseException | None) -> None:
         delivery = self.delivery
         assert delivery is not None
         if self._deadline is not None:
             self._deadline.cancel()
+        if delivery.is_over:
+            return
         if error is None:
-            await run_async(delivery.settle(self._outbound()))
+            await run_async(delivery.settle(self._outcome(delivery)))
         elif isinstance(error, Exception):
             await run_async(delivery.settle(error, status_of_error=_status_of(error)))
         else:
@@ -290,9 +338,15 @@ _HINTS: Final[dict[BodyProblem, str]] = {
 
 
 def _status_of(error: BaseException) -> int | None:
-    """The status that Starlette's HTTPException (and FastAPI's) asks for; None for any other exception."""
-    status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) and isinstance(error, Exception) else None
+    """The status that Starlette's HTTPException (and FastAPI's) asks for; None for any other exception.
+
+    Clients' exceptions have a `status_code` too (openai.APIStatusError), and are errors all the same.
+    """
+    starlette = sys.modules.get("starlette.exceptions")
+    if starlette is None or not isinstance(error, starlette.HTTPException):
+        return None
+    status: int = error.status_code
+    return status
 
 
 def _expose(scope: Scope, delivery: Delivery) -> None:
@@ -301,6 +355,32 @@ def _expose(scope: Scope, delivery: Delivery) -> None:
         state["outworx_track"] = delivery.track
     else:
         state.outworx_track = delivery.track
+
+
+def flushing_at_shutdown(send: Send) -> Send:
+    """A lifespan's `send` that sends what is queued before it says that the application has shut down.
+
+    uvicorn ends by SIGTERM right after that, with the disposition that it found. What was said before remains
+    with SIGTERM wherever it can flush (see `export/exit.py`).
+    """
+
+    async def flush_then_send(message: Message) -> None:
+        if message["type"].startswith("lifespan.shutdown."):
+            flush = unflushed()
+            if flush is not None:
+                await _in_thread(flush)
+        await send(message)
+
+    return flush_then_send
+
+
+async def _in_thread(function: Callable[[], None]) -> None:
+    try:
+        from anyio.to_thread import run_sync as run_in_thread
+    except ImportError:  # no Starlette either: a bare application, which asyncio runs
+        await asyncio.to_thread(function)
+    else:
+        await run_in_thread(function)
 
 
 class OutworxHooksMiddleware:
@@ -319,6 +399,8 @@ class OutworxHooksMiddleware:
         self.endpoint = Endpoint(options, "code", known_secrets=lambda: current().known_secrets())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, flushing_at_shutdown(send))
         if scope["type"] != "http" or UNDER_WAY in scope:
             return await self.app(scope, receive, send)
         if not self.endpoint.concerns(scope["method"], scope["path"]):
@@ -326,11 +408,8 @@ class OutworxHooksMiddleware:
         found, handler, template = self.find_route(scope)
         endpoint = None
         if found:
-            headers = scope["headers"]
-            path = scope["path"]
-            endpoint = select(
-                current(), handler, scope["method"], path, lambda: template, headers, self.endpoint
-            )
+            method, path, headers = scope["method"], scope["path"], scope["headers"]
+            endpoint = select(current(), handler, method, path, headers, str, mounted=self.endpoint)
         if endpoint is None:
             return await self.app(scope, receive, send)
         return await Exchange(endpoint, scope, receive, send, template).run(self.app)

@@ -14,10 +14,12 @@ from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.handlers.base import BaseHandler
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import got_request_exception
 from django.http import FileResponse, Http404, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException, UnreadablePostError
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -28,9 +30,9 @@ from outworx_otel.config import PathMap
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Proceed, Respond
 from outworx_otel.endpoints import Endpoint, current
 from outworx_otel.flow import Flow, run_async, run_sync
-from outworx_otel.headers import Headers, from_environ
+from outworx_otel.headers import Headers, announced_length, from_environ
 from outworx_otel.integrations._gate import select
-from outworx_otel.integrations._patch import Patch
+from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.options import TrackOptions
 from outworx_otel.track import set_current
 
@@ -38,6 +40,7 @@ _UNDER_WAY: Final = "_outworx_delivery"
 _TOO_BIG_FOR_DJANGO: Final = (
     "The body is larger than Django's DATA_UPLOAD_MAX_MEMORY_SIZE: raise that setting."
 )
+_CHUNKED_UNDER_WSGI: Final = "Django reads no chunked body under WSGI: serve it by ASGI, or let the proxy in front announce the length."
 _HINTS: Final = {
     "too_large": "The body is larger than max_body_size.",
     "incomplete": "The connection ended before the body was complete.",
@@ -54,19 +57,32 @@ class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(**kwargs)
+        _REACH.open("django")
         _VIEW.apply()
         got_request_exception.connect(_rendering_failed, dispatch_uid=_UNDER_WAY)
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        _VIEW.remove()
+        if _REACH.close("django"):
+            _VIEW.remove()
         got_request_exception.disconnect(dispatch_uid=_UNDER_WAY)
+
+
+# Whether views are coroutine functions, which takes long to find out; there are as many as the URLconf names.
+_colours: dict[Any, bool] = {}
 
 
 def _gate(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Puts a gate round the view that Django is about to call, of the view's own colour."""
-    view = args[0] if args else kwargs["view"]
     inner = wrapped(*args, **kwargs)
-    if iscoroutinefunction(inner):
+    if not _REACH.covers(None):
+        return inner
+    view = args[0] if args else kwargs["view"]
+    is_async = _colours.get(view)
+    if is_async is None:
+        is_async = iscoroutinefunction(view)
+        if len(_colours) < 4096:
+            _colours[view] = is_async
+    if is_async:
 
         async def gated_async(request: Any, *args: Any, **kwargs: Any) -> Any:
             endpoint = _select(request, view)
@@ -85,12 +101,11 @@ def _gate(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwar
     return gated
 
 
-def _select(request: Any, view: Any, fallback: Endpoint | None = None) -> Endpoint | None:
-    if _UNDER_WAY in request.__dict__:
+def _select(request: Any, view: Any, mounted: Endpoint | None = None) -> Endpoint | None:
+    if _UNDER_WAY in request.__dict__ or _lacks_method(view, request):
         return None
-    return select(
-        current(), view, request.method, request.path, lambda: _route(request), request.META, fallback
-    )
+    method: str = request.method
+    return select(current(), view, method, request.path, request.META, _route, request, mounted=mounted)
 
 
 def _route(request: Any) -> str | None:
@@ -101,7 +116,6 @@ def _route(request: Any) -> str | None:
 def _open(endpoint: Endpoint, request: Any) -> Delivery:
     start_ns = time.time_ns()
     body, problem, hint = _read_body(endpoint, request) if endpoint.admits_by_body else (None, None, None)
-    length = request.META.get("CONTENT_LENGTH") or ""
     delivery = Delivery(
         endpoint,
         InboundRequest(
@@ -110,7 +124,7 @@ def _open(endpoint: Endpoint, request: Any) -> Delivery:
             route=_route(request),
             headers=from_environ(request.META),
             body=body,
-            body_size=int(length) if length.isascii() and length.isdecimal() else None,
+            body_size=announced_length(request.META.get("CONTENT_LENGTH")),
             url=request.build_absolute_uri,
             native=lambda: request,
             body_problem=problem,
@@ -126,8 +140,8 @@ def _open(endpoint: Endpoint, request: Any) -> Delivery:
 
 def _read_body(endpoint: Endpoint, request: Any) -> tuple[bytes | None, BodyProblem | None, str | None]:
     problem: BodyProblem
-    length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isascii() and length.isdecimal() and int(length) > endpoint.options.max_body_size:
+    announced = announced_length(request.META.get("CONTENT_LENGTH")) or 0
+    if announced > endpoint.options.max_body_size:
         return None, "too_large", _HINTS["too_large"]
     try:
         body: bytes = request.body
@@ -138,9 +152,15 @@ def _read_body(endpoint: Endpoint, request: Any) -> tuple[bytes | None, BodyProb
     except UnreadablePostError:
         problem = "incomplete"
     else:
-        if len(body) <= endpoint.options.max_body_size:
+        if len(body) > endpoint.options.max_body_size:
+            problem = "too_large"
+        elif announced > len(body):
+            # Under WSGI, Django takes what a broken connection gave for the whole.
+            problem = "incomplete"
+        elif not body and isinstance(request, WSGIRequest) and "HTTP_TRANSFER_ENCODING" in request.META:
+            return None, "unreadable", _CHUNKED_UNDER_WSGI
+        else:
             return body, None, None
-        problem = "too_large"
     return None, problem, _HINTS[problem]
 
 
@@ -153,7 +173,7 @@ def _deliver(endpoint: Endpoint, request: Any, view: Callable[[], Any]) -> Any:
     try:
         response = view()
     except BaseException as error:
-        _broke_off(delivery, request, error)
+        run_sync(_broke_off(delivery, request, error))
         raise
     finally:
         leave()
@@ -169,8 +189,13 @@ async def _deliver_async(endpoint: Endpoint, request: Any, view: Callable[[], Aw
     leave = _enter(delivery, request)
     try:
         response = await view()
+    except Exception as error:
+        await run_async(_broke_off(delivery, request, error))
+        raise
     except BaseException as error:
-        _broke_off(delivery, request, error)
+        # A cancelled task cannot wait for anything.
+        _see_body(delivery, request)
+        delivery.end_without_waiting(error)
         raise
     finally:
         leave()
@@ -181,13 +206,13 @@ async def _deliver_async(endpoint: Endpoint, request: Any, view: Callable[[], Aw
 def _enter(delivery: Delivery, request: Any) -> Callable[[], None]:
     request.outworx_track = delivery.track
     forget = set_current(delivery.track)
-    token = (
-        otel_context.attach(trace.set_span_in_context(delivery.record.span)) if delivery.record.span else None
-    )
+    before = otel_context.get_current()
+    if delivery.record.span is not None:
+        otel_context.attach(trace.set_span_in_context(delivery.record.span))
 
     def leave() -> None:
-        if token is not None:
-            otel_context.detach(token)
+        # Not by token: see `set_current`.
+        otel_context.attach(before)
         forget()
 
     return leave
@@ -204,17 +229,13 @@ def _status_of(error: BaseException) -> int | None:
         return 404
     if isinstance(error, PermissionDenied):
         return 403
-    if isinstance(error, SuspiciousOperation):
-        return 400
-    # Django REST framework's APIException
-    status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) and isinstance(error, Exception) else None
+    return 400 if isinstance(error, SuspiciousOperation | BadRequest | MultiPartParserError) else None
 
 
-def _broke_off(delivery: Delivery, request: Any, error: BaseException) -> None:
+def _broke_off(delivery: Delivery, request: Any, error: BaseException) -> Flow[None]:
     _see_body(delivery, request)
-    # Also for views on an event loop, where a cancelled task cannot wait for anything.
-    delivery.end_without_waiting(error, status_of_error=_status_of(error))
+    yield from delivery.settle(error, status_of_error=_status_of(error))
+    delivery.finish()
 
 
 def _returned(delivery: Delivery, request: Any, response: Any) -> Flow[None]:
@@ -222,7 +243,8 @@ def _returned(delivery: Delivery, request: Any, response: Any) -> Flow[None]:
     _see_body(delivery, request)
     if not isinstance(getattr(response, "status_code", None), int):
         # None, or something that is no answer: Django is about to say so.
-        _broke_off(delivery, request, TypeError(f"the view returned {type(response).__name__}"))
+        error = TypeError(f"the view returned {type(response).__name__}")
+        yield from _broke_off(delivery, request, error)
     elif not getattr(response, "is_rendered", True):
         response.add_post_render_callback(lambda rendered: run_sync(_answered(delivery, rendered)))
     else:
@@ -231,17 +253,18 @@ def _returned(delivery: Delivery, request: Any, response: Any) -> Flow[None]:
 
 def _answered(delivery: Delivery, response: Any) -> Flow[None]:
     streaming = getattr(response, "streaming", False)
-    body = None if streaming else response.content
+    body = response.content if delivery.endpoint.keeps_answer and not streaming else None
     answer = OutboundResponse(response.status_code, Headers(response.headers.items()), body)
     if not streaming:
         yield from _settled(delivery, answer)
     elif isinstance(response, FileResponse):
         # wsgi.file_wrapper may send it without iterating; the closers run either way.
         response._resource_closers.append(lambda: run_sync(_settled(delivery, answer)))
-    elif response.is_async:
-        response.streaming_content = _streamed_async(response.streaming_content, delivery, answer)
     else:
-        response.streaming_content = _streamed(response.streaming_content, delivery, answer)
+        streamed = _streamed_async if response.is_async else _streamed
+        response.streaming_content = streamed(response.streaming_content, delivery, answer)
+        # A generator that nobody begins is never closed either.
+        response._resource_closers.append(lambda: delivery.end_without_waiting(answer))
 
 
 def _settled(delivery: Delivery, outcome: OutboundResponse | BaseException) -> Flow[None]:
@@ -288,7 +311,7 @@ def _rendering_failed(sender: Any, request: Any = None, **kwargs: Any) -> None:
     if isinstance(delivery, Delivery):
         error = sys.exc_info()[1]
         if error is not None:
-            _broke_off(delivery, request, error)
+            run_sync(_broke_off(delivery, request, error))
 
 
 class OutworxHooksMiddleware:
@@ -327,11 +350,7 @@ class OutworxHooksMiddleware:
 
     def _endpoint(self, request: Any, view: Any) -> Endpoint | None:
         mounted = self._endpoints.find(request.path)
-        if (
-            mounted is None
-            or not mounted.concerns(request.method, request.path)
-            or _lacks_method(view, request)
-        ):
+        if mounted is None or not mounted.concerns(request.method, request.path):
             return None
         return _select(request, view, mounted)
 
@@ -359,7 +378,8 @@ class OutworxHooksMiddleware:
         """Remembers what the view raised; Django turns it into an answer."""
         delivery = request.__dict__.get(_UNDER_WAY)
         if isinstance(delivery, Delivery) and "_outworx_leave" in request.__dict__:
-            _broke_off(delivery, request, error)
+            # Django calls this in a thread that may wait, under ASGI too.
+            run_sync(_broke_off(delivery, request, error))
 
     def _after(self, request: Any, response: Any) -> Flow[None]:
         leave = request.__dict__.pop("_outworx_leave", None)
@@ -367,8 +387,9 @@ class OutworxHooksMiddleware:
             leave()
             delivery = request.__dict__[_UNDER_WAY]
             if response.status_code == 405:
-                delivery.drop()
-            yield from _returned(delivery, request, response)
+                yield from delivery.drop()
+            else:
+                yield from _returned(delivery, request, response)
 
 
 def _lacks_method(view: Any, request: Any) -> bool:
@@ -390,4 +411,5 @@ def _endpoints_from_settings() -> PathMap[Endpoint]:
     return PathMap(endpoints)
 
 
+_REACH: Final = Reach()
 _VIEW: Final = Patch(BaseHandler, "make_view_atomic", _gate)

@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.integrations._patch import Patch
-from outworx_otel.integrations.starlette import REACH, ROUTE, OutworxHooksMiddleware, gate
+from outworx_otel.integrations.starlette import LIFESPAN, REACH, ROUTE, OutworxHooksMiddleware, gate
 
 __all__ = ["FastAPIInstrumentor", "OutworxHooksMiddleware"]
 
@@ -35,6 +35,7 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
         if REACH.close("fastapi"):
             _API_ROUTE.remove()
             ROUTE.remove()
+            LIFESPAN.remove()
 
     @staticmethod
     def instrument_app(app: FastAPI, **kwargs: Any) -> None:
@@ -51,6 +52,7 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
 
 def _apply() -> None:
     ROUTE.apply()
+    LIFESPAN.apply()
     # Older FastAPI has no `handle` of its own.
     if "handle" in vars(fastapi.routing.APIRoute):
         _API_ROUTE.apply()

@@ -16,7 +16,7 @@ from flask import current_app, g, has_request_context, request
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
@@ -81,13 +81,11 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def monitored(*args: Any, **kwargs: Any) -> Any:
-            if (
-                not has_request_context()
-                or _UNDER_WAY in request.environ
-                or request.method not in endpoint.methods
-            ):
-                return current_app.ensure_sync(view)(*args, **kwargs)
-            return _deliver(endpoint, lambda: current_app.ensure_sync(view)(*args, **kwargs))
+            called = functools.partial(current_app.ensure_sync(view), *args, **kwargs)
+            native = _request()
+            if native is None or _UNDER_WAY in native.environ or not _concerns(endpoint, native):
+                return called()
+            return _deliver(endpoint, called, native, _app())
 
         mark(monitored, endpoint)
         return monitored  # type: ignore[return-value]  # the same signature
@@ -95,38 +93,59 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
     return decorate
 
 
+def _request() -> flask.Request | None:
+    """The request itself: each look through the proxy costs twenty at the object."""
+    return request._get_current_object() if has_request_context() else None  # type: ignore[attr-defined]  # of the proxy
+
+
+def _app() -> flask.Flask:
+    app: flask.Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # of the proxy
+    return app
+
+
+def _path(native: flask.Request) -> str:
+    """As the provider called it, also where the application is mounted."""
+    script = native.environ.get("SCRIPT_NAME")
+    return script + native.path if script else native.path
+
+
+def _rule(native: flask.Request) -> str | None:
+    return None if native.url_rule is None else native.url_rule.rule
+
+
+def _concerns(endpoint: Endpoint, native: flask.Request) -> bool:
+    """Whether the request at hand is a delivery to a view that is monitored by hand."""
+    path, environ = _path(native), native.environ
+    return select(current(), None, native.method, path, environ, _rule, native, mounted=endpoint) is not None
+
+
 def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Runs `dispatch_request` inside a delivery, where the request is one."""
-    rule = request.url_rule
-    if request.routing_exception is not None or rule is None or not _REACH.covers(app):
+    native = _request()
+    if native is None or native.routing_exception is not None or not _REACH.covers(app):
         return wrapped(*args, **kwargs)
-    environ = request.environ
-    endpoint = select(
-        current(),
-        app.view_functions.get(rule.endpoint),
-        environ["REQUEST_METHOD"],
-        environ.get("SCRIPT_NAME", "") + request.path,
-        lambda: rule.rule,
-        environ,
-    )
-    if endpoint is None or _UNDER_WAY in environ:
+    rule, environ = native.url_rule, native.environ
+    if rule is None or _UNDER_WAY in environ:
         return wrapped(*args, **kwargs)
-    return _deliver(endpoint, lambda: wrapped(*args, **kwargs))
+    handler = app.view_functions.get(rule.endpoint)
+    endpoint = select(current(), handler, native.method, _path(native), environ, _rule, native)
+    if endpoint is None:
+        return wrapped(*args, **kwargs)
+    return _deliver(endpoint, functools.partial(wrapped, *args, **kwargs), native, app)
 
 
-def _deliver(endpoint: Endpoint, view: Callable[[], Any]) -> Any:
+def _deliver(endpoint: Endpoint, view: Callable[[], Any], native: flask.Request, app: flask.Flask) -> Any:
     start_ns = time.time_ns()
-    body, problem = _read_body(endpoint) if endpoint.admits_by_body else (None, None)
-    native = request._get_current_object()  # type: ignore[attr-defined]  # of the proxy, typed as a request
+    body, problem = _read_body(endpoint, native) if endpoint.admits_by_body else (None, None)
     delivery = Delivery(
         endpoint,
         InboundRequest(
-            method=request.method,
-            path=request.environ.get("SCRIPT_NAME", "") + request.path,
-            route=None if request.url_rule is None else request.url_rule.rule,
-            headers=from_environ(request.environ),
+            method=native.method,
+            path=_path(native),
+            route=_rule(native),
+            headers=from_environ(native.environ),
             body=body,
-            body_size=request.content_length,
+            body_size=native.content_length,
             url=lambda: native.url,
             native=lambda: native,
             body_problem=problem,
@@ -136,54 +155,84 @@ def _deliver(endpoint: Endpoint, view: Callable[[], Any]) -> Any:
         current(),
         start_ns,
     )
-    request.environ[_UNDER_WAY] = delivery
+    native.environ[_UNDER_WAY] = delivery
     decision = run_sync(delivery.admit())
     if isinstance(decision, Respond):
         delivery.finish()
-        return current_app.response_class(decision.body, decision.status, list(decision.headers))
+        return app.response_class(decision.body, decision.status, list(decision.headers))
     g.outworx_track = delivery.track
     forget = set_current(delivery.track)
-    token = (
-        otel_context.attach(trace.set_span_in_context(delivery.record.span)) if delivery.record.span else None
-    )
+    span = delivery.record.span
+    token = otel_context.attach(trace.set_span_in_context(span)) if span is not None else None
     try:
-        response = current_app.make_response(view())
+        response = app.make_response(view())
     except BaseException as error:
-        _see_body(delivery)
-        run_sync(
-            delivery.settle(error, status_of_error=error.code if isinstance(error, HTTPException) else None)
-        )
+        _see_body(delivery, native)
+        run_sync(delivery.settle(error, status_of_error=_status_of(error)))
         delivery.finish()
         raise
     finally:
         if token is not None:
             otel_context.detach(token)
         forget()
-    _see_body(delivery)
+    if body is None:
+        _see_body(delivery, native)
     _end(delivery, response)
     return response
 
 
-def _read_body(endpoint: Endpoint) -> tuple[bytes | None, BodyProblem | None]:
+def _status_of(error: BaseException) -> int | None:
+    """The status that Flask answers this exception with; None where it is an error."""
+    if not isinstance(error, HTTPException):
+        return None
+    # `abort(response)` has the whole answer, and no code.
+    return getattr(error.response, "status_code", None) if error.code is None else error.code
+
+
+def _read_body(endpoint: Endpoint, native: flask.Request) -> tuple[bytes | None, BodyProblem | None]:
     """The exact bytes, with the stream handed back as if nobody had read it."""
     limit = endpoint.options.max_body_size
-    announced = request.content_length
+    announced = native.content_length
     if announced is not None and announced > limit:
         return None, "too_large"
-    if "stream" in request.__dict__ or "form" in request.__dict__:
+    environ, cached = native.environ, native.__dict__
+    if "stream" in cached or "form" in cached:
         # A before_request function was here first: Werkzeug has kept the bytes, unless it parsed them away.
-        body = request.get_data(cache=True, parse_form_data=False)
+        body = native.get_data(cache=True, parse_form_data=False)
         return (None, "unreadable") if announced and len(body) != announced else (body, None)
-    body = request.stream.read(limit + 1)
-    environ = request.environ
+    try:
+        if announced is not None:
+            # Werkzeug keeps it, so that the view's own reading costs nothing.
+            body = native.get_data(cache=True, parse_form_data=False)
+        else:
+            body = _read_up_to(native.stream, limit + 1)
+    except RequestEntityTooLarge:
+        return None, "too_large"
+    except ClientDisconnected:
+        return None, "incomplete"
     if len(body) > limit:
-        environ["wsgi.input"] = _Rejoined(body, request.stream)
+        environ["wsgi.input"] = _Rejoined(body, native.stream)
     else:
         environ["wsgi.input"] = io.BytesIO(body)
-    del request.__dict__["stream"]
+    cached.pop("stream", None)
     if len(body) > limit:
         return None, "too_large"
     return (None, "incomplete") if announced is not None and len(body) != announced else (body, None)
+
+
+def _read_up_to(stream: Any, limit: int) -> bytes:
+    """At most `limit` bytes; fewer where the body ends, or breaks off, before."""
+    parts = []
+    while limit > 0:
+        try:
+            part = stream.read(limit)
+        except (ClientDisconnected, OSError):
+            break
+        if not part:
+            break
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
 
 
 class _Rejoined(io.RawIOBase):
@@ -202,22 +251,26 @@ class _Rejoined(io.RawIOBase):
         return len(part)
 
 
-def _see_body(delivery: Delivery) -> None:
+def _see_body(delivery: Delivery, native: flask.Request) -> None:
     """Reads the event out of what the view itself has read and Werkzeug has kept."""
-    kept = getattr(request, "_cached_data", None)
+    kept = getattr(native, "_cached_data", None)
     if isinstance(kept, bytes):
         delivery.body_was_read(kept)
 
 
 def _end(delivery: Delivery, response: flask.Response) -> None:
     if not response.is_streamed:
-        body = response.get_data() if not response.direct_passthrough else None
+        keeps = delivery.endpoint.keeps_answer and not response.direct_passthrough
+        body = response.get_data() if keeps else None
         _settle(delivery, OutboundResponse(response.status_code, Headers(response.headers), body))
         return
     answer = OutboundResponse(response.status_code, Headers(response.headers), None)
-    if not response.direct_passthrough:
+    if response.direct_passthrough:
+        # Werkzeug gives the file to the server as it is: nobody hears when it has been sent.
+        _settle(delivery, answer)
+    else:
         response.response = _Streamed(response.response, delivery)
-    response.call_on_close(lambda: _settle(delivery, answer))
+        response.call_on_close(lambda: _settle(delivery, answer))
 
 
 def _settle(delivery: Delivery, outcome: OutboundResponse | BaseException) -> None:

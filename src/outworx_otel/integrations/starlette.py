@@ -7,18 +7,28 @@ not matter, and the framework's own SERVER span, where there is one, is already 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 import starlette.routing
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.endpoints import current
 from outworx_otel.integrations._gate import select
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.integrations.asgi import UNDER_WAY, ASGIApp, Exchange, Receive, Scope, Send
+from outworx_otel.integrations.asgi import (
+    UNDER_WAY,
+    ASGIApp,
+    Exchange,
+    Receive,
+    Scope,
+    Send,
+    flushing_at_shutdown,
+)
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 
 # Starlette 1.10 and newer limit bodies by route.
@@ -40,10 +50,12 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
         prepare(**kwargs)
         REACH.open("starlette")
         ROUTE.apply()
+        LIFESPAN.apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if REACH.close("starlette"):
             ROUTE.remove()
+            LIFESPAN.remove()
 
     @staticmethod
     def instrument_app(app: Starlette, **kwargs: Any) -> None:
@@ -51,6 +63,7 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
         prepare(strict=True, **kwargs)
         REACH.add(app)
         ROUTE.apply()
+        LIFESPAN.apply()
 
     @staticmethod
     def uninstrument_app(app: Starlette) -> None:
@@ -60,30 +73,75 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
 
 def gate(wrapped: ASGIApp, route: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None]:
     """Runs a route's `handle` inside a delivery, where the request is one."""
-    scope, receive, send = _arguments(*args, **kwargs)
-    if scope.get("type") != "http" or UNDER_WAY in scope or scope.get(_CHECKED) is route:
+    scope, receive, send = args if len(args) == 3 else _arguments(*args, **kwargs)
+    # FastAPI's `handle` calls Starlette's: once is enough.
+    if scope.get(_CHECKED) is route or scope.get("type") != "http" or UNDER_WAY in scope:
         return wrapped(scope, receive, send)
     if not REACH.covers(scope.get("app")):
         return wrapped(scope, receive, send)
     scope[_CHECKED] = route
     method = scope.get("method", "")
-    context = _fastapi_context(scope, route)
+    context = _fastapi_context(scope, route) if "fastapi" in scope else None
     methods = route.methods if context is None else context.methods
-    if methods and method not in methods:
+    handler = route.endpoint
+    if (methods and method not in methods) or (isinstance(handler, type) and _lacks_method(handler, method)):
         return wrapped(scope, receive, send)
-    endpoint = select(
-        current(),
-        route.endpoint,
-        method,
-        scope.get("path", ""),
-        lambda: _template(scope, route, context),
-        scope.get("headers") or (),
-    )
+    path, headers = scope.get("path", ""), scope.get("headers") or ()
+    endpoint = select(current(), handler, method, path, headers, _template, scope, route, context)
     if endpoint is None:
         return wrapped(scope, receive, send)
     exchange = Exchange(endpoint, scope, receive, send, _template(scope, route, context))
-    limit = getattr(route if context is None else context, "max_body_size", None)
-    return exchange.run(wrapped, _drain_within(limit) if isinstance(limit, int) else None)
+    handlers = scope.get("starlette.exception_handlers")
+    if isinstance(handlers, tuple):
+        scope["starlette.exception_handlers"] = (_WatchedHandlers(handlers[0], exchange), *handlers[1:])
+    limit = _body_limit(route if context is None else context)
+    return exchange.run(wrapped, _drain_within(limit) if limit is not None else None)
+
+
+def _lacks_method(endpoint: Any, method: str) -> bool:
+    """Whether a class-based endpoint is about to answer 405."""
+    return (
+        isinstance(endpoint, type)
+        and issubclass(endpoint, HTTPEndpoint)
+        and not hasattr(endpoint, method.lower())
+    )
+
+
+def _body_limit(route: Any) -> int | None:
+    """A route's own `max_body_size`: FastAPI's routes say it, Starlette's are wrapped in it."""
+    limit = getattr(route, "max_body_size", None)
+    if limit is None and _BodyLimit is not None and isinstance(route.app, _BodyLimit):
+        limit = route.app.max_body_size
+    return limit if isinstance(limit, int) else None
+
+
+class _WatchedHandlers(dict[Any, Any]):
+    """An application's exception handlers; tells the exchange of an exception that one of them answers.
+
+    Starlette applies them inside the route, so that nothing but the answer comes out of it.
+    """
+
+    def __init__(self, handlers: Mapping[Any, Any], exchange: Exchange) -> None:
+        super().__init__(handlers)
+        self._exchange = exchange
+
+    def __getitem__(self, kind: Any) -> Any:
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception) and not _is_the_frameworks(error):
+            self._exchange.raised = error
+        return super().__getitem__(kind)
+
+
+def _is_the_frameworks(error: Exception) -> bool:
+    """Whether an exception is an answer by nature: HTTPException, FastAPI's RequestValidationError."""
+    return any(kind.__module__.startswith(("starlette.", "fastapi.")) for kind in type(error).__mro__)
+
+
+def _lifespan(
+    wrapped: ASGIApp, router: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Awaitable[None]:
+    scope, receive, send = _arguments(*args, **kwargs)
+    return wrapped(scope, receive, flushing_at_shutdown(send))
 
 
 def _arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
@@ -105,7 +163,17 @@ def _template(scope: Scope, route: Any, context: Any) -> str | None:
     mounted = (
         scope.get("root_path", "")[len(scope.get("app_root_path", "")) :] if "app_root_path" in scope else ""
     )
-    return None if path is None else mounted + path
+    return None if path is None else _without_values(mounted, scope, route) + path
+
+
+def _without_values(mounted: str, scope: Scope, route: Any) -> str:
+    """The mounted part with its parameters' names again, so that routes stay few."""
+    for name, value in scope.get("path_params", {}).items() if mounted else ():
+        if name not in getattr(route, "param_convertors", ()):
+            before, found, after = (mounted + "/").partition(f"/{value}/")
+            if found:
+                mounted = f"{before}/{{{name}}}/{after}"[:-1]
+    return mounted
 
 
 def _drain_within(limit: int) -> Callable[[Exchange], Awaitable[None]] | None:
@@ -139,17 +207,32 @@ class OutworxHooksMiddleware(_AnyASGIMiddleware):
 
 
 def _find(routes: Any, scope: Scope, mounted: str) -> tuple[bool, Any, str | None]:
-    for route in routes:
+    for route in _each(routes):
         match, child = route.matches(scope)
         if match is not starlette.routing.Match.FULL:
             continue
-        path = getattr(child.get("route", route), "path", None) or ""
-        inner = getattr(route, "routes", None)
-        if inner and isinstance(route, starlette.routing.Mount):
-            return _find(inner, {**scope, **child}, mounted + path)
-        return True, child.get("endpoint"), mounted + path
+        if _lacks_method(child.get("endpoint"), scope["method"]):
+            return False, None, None
+        if isinstance(route, starlette.routing.Mount):
+            mounted += route.path
+            if route.routes:
+                return _find(route.routes, {**scope, **child}, mounted)
+            return True, child.get("endpoint"), mounted
+        return True, child.get("endpoint"), mounted + (getattr(route, "path_format", None) or "")
     return False, None, None
+
+
+def _each(routes: Any) -> Iterator[Any]:
+    """Routes, with FastAPI's included routers (0.140 and newer keep them whole; private) taken apart."""
+    for route in routes:
+        contexts = getattr(route, "effective_route_contexts", None)
+        if contexts is None:
+            yield route
+        else:
+            for context in contexts():
+                yield getattr(context, "starlette_route", None) or context
 
 
 REACH: Final = Reach()
 ROUTE: Final = Patch(starlette.routing.Route, "handle", gate)
+LIFESPAN: Final = Patch(starlette.routing.Router, "lifespan", _lifespan)

@@ -15,6 +15,7 @@ from outworx_otel.track import Mark
 
 MAX_METADATA: Final = 32
 MAX_TEXT: Final = 1024
+_MAX_TRACE: Final = 16_384
 
 
 def start_attributes(record: Record) -> dict[str, AttributeValue]:
@@ -52,10 +53,7 @@ def start_attributes(record: Record) -> dict[str, AttributeValue]:
     if options.metadata:
         _add_metadata(attributes, options.metadata)
     if options.capture_headers and not record.detected:
-        kept, omitted = record.redactor.headers(record.headers)
-        prefix = semconv.HTTP_REQUEST_HEADER_PREFIX
-        for name, value in kept.items():
-            attributes[prefix + name] = (value,)
+        omitted = record.redactor.add_headers(attributes, record.headers)
         if omitted:
             attributes[semconv.HEADERS_OMITTED] = omitted
     return attributes
@@ -80,39 +78,54 @@ def end_attributes(record: Record) -> dict[str, AttributeValue]:
     if record.processing is not None:
         attributes[semconv.PROCESSING_STATUS] = record.processing
     if record.mark is not None:
-        add_mark(attributes, record.mark)
+        add_mark(attributes, record.mark, len(record.options.metadata or ()) - MAX_METADATA)
     if record.committed is not None:
         attributes[semconv.IDEMPOTENCY_COMMITTED] = record.committed
     error_type = _error_type(record)
     if error_type is not None:
         attributes[semconv.ERROR_TYPE] = error_type
     if record.request_body is not None:
-        attributes[semconv.REQUEST_BODY] = record.redactor.body(record.request_body)
+        content_type = record.headers.get("content-type", "")
+        attributes[semconv.REQUEST_BODY] = record.redactor.body(record.request_body, content_type)
     if record.response_body is not None:
         attributes[semconv.RESPONSE_BODY] = record.redactor.body(record.response_body)
     return attributes
 
 
-def add_mark(attributes: dict[str, AttributeValue], mark: Mark) -> None:
+def add_mark(attributes: dict[str, AttributeValue], mark: Mark, omitted: int = 0) -> None:
     attributes[semconv.PROCESSING_MARKED_AT] = mark.at_ns / 1e9
     if mark.reason is not None:
         attributes[semconv.PROCESSING_REASON] = scrub(mark.reason)[:MAX_TEXT]
     if mark.metadata is not None:
-        _add_metadata(attributes, mark.metadata)
+        _add_metadata(attributes, mark.metadata, max(omitted, 0))
 
 
-def _add_metadata(attributes: dict[str, AttributeValue], metadata: Mapping[str, Any]) -> None:
+def _add_metadata(
+    attributes: dict[str, AttributeValue], metadata: Mapping[str, Any], omitted: int = 0
+) -> None:
     if not isinstance(metadata, Mapping):
         metadata = {"value": metadata}
-    omitted = 0
     for position, (key, value) in enumerate(metadata.items()):
         if position >= MAX_METADATA:
             omitted += 1
             continue
-        plain = value if isinstance(value, bool | int | float) else scrub(str(value))[:MAX_TEXT]
-        attributes[f"{semconv.METADATA_PREFIX}{str(key)[:128]}"] = plain
+        attributes[f"{semconv.METADATA_PREFIX}{scrub(_shown(key)[:128])}"] = _plain(value)
     if omitted:
         attributes[semconv.METADATA_OMITTED] = omitted
+
+
+def _plain(value: Any) -> AttributeValue:
+    # OTLP has integers of 64 bits, and one that does not fit costs the whole batch.
+    if isinstance(value, float) or (isinstance(value, int) and -(2**63) <= value < 2**63):
+        return value
+    return scrub(_shown(value)[: 4 * MAX_TEXT])[:MAX_TEXT]
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  # the application's class, or an integer of too many digits
+        return f"<{type(value).__name__}>"
 
 
 def _error_type(record: Record) -> str | None:
@@ -133,7 +146,7 @@ def _error_type(record: Record) -> str | None:
 def problem(record: Record) -> str | None:
     """Why the span is an error, or None where it is none."""
     if record.error is not None:
-        return scrub(f"{type(record.error).__name__}: {record.error}")[:MAX_TEXT]
+        return scrub(f"{type(record.error).__name__}: {_shown(record.error)[: 4 * MAX_TEXT]}")[:MAX_TEXT]
     if record.rejected_for is not None:
         return f"rejected: {record.rejected_for}"
     if record.processing == "failed" and record.mark is not None:
@@ -153,6 +166,6 @@ def exception_attributes(error: BaseException) -> dict[str, AttributeValue]:
     trace_lines = traceback.format_exception(type(error), error, error.__traceback__)
     return {
         semconv.EXCEPTION_TYPE: f"{type(error).__module__}.{type(error).__qualname__}",
-        "exception.message": scrub(str(error))[:MAX_TEXT],
-        "exception.stacktrace": scrub("".join(trace_lines))[-16_384:],
+        "exception.message": scrub(_shown(error)[: 4 * MAX_TEXT])[:MAX_TEXT],
+        "exception.stacktrace": scrub("".join(trace_lines)[-4 * _MAX_TRACE :])[-_MAX_TRACE:],
     }

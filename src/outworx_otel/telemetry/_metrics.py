@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-from opentelemetry import metrics
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
 from outworx_otel import semconv
+from outworx_otel.deadlines import call_in
 from outworx_otel.telemetry._record import Record
 from outworx_otel.version import __version__
 
 MAX_EVENT_TYPES: Final = 200
 MAX_SERIES: Final = 2000
+MAX_TIMINGS: Final = 4096
+DRAIN_AT: Final = 512
+# Not empty: the SDK takes an empty context for none, and would use the current one.
+_NO_SPAN: Final = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 _OVERFLOW: Final = "otel.metric.overflow"
 _COUNTED: Final = (
     semconv.PROVIDER,
@@ -30,16 +38,26 @@ _COUNTED: Final = (
 _Series = tuple[str | None, ...]
 
 
+class _Timing(NamedTuple):
+    seconds: float
+    age: float | None
+    attributes: dict[str, AttributeValue]
+    span_context: SpanContext | None
+
+
 class Instruments:
     """The instruments of one meter provider.
 
-    Deliveries are counted here, and observed when metrics are collected: adding to a counter of the SDK costs
-    a delivery ten times what adding to a dictionary does.
+    What is measured of a delivery is only noted on its way: counts in a dictionary, times in a short list. The
+    SDK gets them when it collects, or from the deadlines' thread when the list has grown: a measurement costs
+    a delivery ten times less so.
     """
 
     def __init__(self, meter_provider: metrics.MeterProvider | None) -> None:
         meter = metrics.get_meter(semconv.SCOPE, __version__, meter_provider, semconv.SCHEMA_URL)
         self._counts: dict[_Series, int] = {}
+        self._timings: deque[_Timing] = deque(maxlen=MAX_TIMINGS)
+        self._draining = False
         self._lock = threading.Lock()
         self._event_types: set[str] = set()
         meter.create_observable_counter(
@@ -53,19 +71,15 @@ class Instruments:
         )
 
     def measure(self, record: Record, seconds: float) -> None:
-        """Counts a delivery and records how long it took, and how old its signature was."""
+        """Counts a delivery, and notes how long it took and how old its signature was."""
         provider, route = record.options.provider, record.route
         attributes: dict[str, AttributeValue] = {semconv.PROVIDER: provider, semconv.OUTCOME: record.outcome}
         if route is not None:
             attributes[semconv.HTTP_ROUTE] = route
-        self._duration.record(max(seconds, 0.0), attributes)
         reason = event_type = None
         signature = record.signature
         if signature is not None:
             reason = signature.reason
-            age = record.signature_age
-            if age is not None and age >= 0:
-                self._signature_age.record(age, attributes)
             if signature.valid and record.event_type is not None:
                 event_type = self._bounded(record.event_type)
         series: _Series = (
@@ -81,6 +95,30 @@ class Instruments:
             if series not in self._counts and len(self._counts) >= MAX_SERIES:
                 series = ()
             self._counts[series] = self._counts.get(series, 0) + 1
+        # Its context alone: the span itself, with all its attributes, has been handed on.
+        span_context = None if record.span is None else record.span.get_span_context()
+        self._timings.append(_Timing(seconds, record.signature_age, attributes, span_context))
+        if len(self._timings) >= DRAIN_AT and not self._draining:
+            self._draining = True
+            call_in(0, self._drain)
+
+    def _drain(self) -> None:
+        try:
+            while self._timings:
+                self._record(self._timings.popleft())
+        except IndexError:  # a collection was faster
+            return
+        finally:
+            self._draining = False
+
+    def _record(self, timing: _Timing) -> None:
+        # An exemplar belongs to the delivery's span, not to what happens to be current at this time.
+        context = _NO_SPAN
+        if timing.span_context is not None:
+            context = trace.set_span_in_context(trace.NonRecordingSpan(timing.span_context), _NO_SPAN)
+        self._duration.record(max(timing.seconds, 0.0), timing.attributes, context)
+        if timing.age is not None and timing.age >= 0:
+            self._signature_age.record(timing.age, timing.attributes, context)
 
     def _bounded(self, event_type: str) -> str:
         if event_type not in self._event_types:
@@ -90,6 +128,7 @@ class Instruments:
         return event_type
 
     def _observe(self, options: CallbackOptions) -> Iterable[Observation]:
+        self._drain()
         with self._lock:
             counts = list(self._counts.items())
         for series, count in counts:

@@ -66,7 +66,12 @@ class Telemetry:
                 why = problem(record)
                 if why is not None:
                     span.set_status(Status(StatusCode.ERROR, why))
-                span.set_attributes(end_attributes(record))
+                attributes = end_attributes(record)
+                if len(attributes) > 2:
+                    span.set_attributes(attributes)
+                else:  # of most deliveries; one by one is cheaper
+                    for name, value in attributes.items():
+                        span.set_attribute(name, value)
                 if record.error is not None:
                     span.add_event("exception", exception_attributes(record.error), end_ns)
         finally:
@@ -115,8 +120,15 @@ def _span_context(answer: StoredAnswer) -> SpanContext:
     )
 
 
+# The header names of the global propagator, which makes a new set of them at every look.
+_fields: tuple[object, frozenset[str]] = (None, frozenset())
+
+
 def _remote(headers: Headers) -> SpanContext:
-    for name in propagate.get_global_textmap().fields:
-        if name in headers:
-            return trace.get_current_span(propagate.extract(headers)).get_span_context()
-    return trace.INVALID_SPAN_CONTEXT
+    global _fields
+    textmap = propagate.get_global_textmap()
+    if _fields[0] is not textmap:
+        _fields = textmap, frozenset(name.lower() for name in textmap.fields)
+    if _fields[1].isdisjoint(headers):
+        return trace.INVALID_SPAN_CONTEXT
+    return trace.get_current_span(propagate.extract(headers)).get_span_context()

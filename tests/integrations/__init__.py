@@ -1,0 +1,1 @@
+"""The frameworks, in process: real applications through their own test clients."""

@@ -1,0 +1,140 @@
+"""Fixtures: one framework after the other, a provider that keeps its spans, and a clean set-up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import outworx_otel
+from outworx_otel import bootstrap, endpoints
+from outworx_otel.integrations import _gate
+from outworx_otel.signatures.diagnosis import budget, investigation
+
+from .asgi_apps import FastAPIKind, StarletteKind
+from .calls import Framework
+from .django_apps import DjangoKind
+from .flask_apps import FlaskKind
+
+FRAMEWORKS: tuple[Framework, ...] = (
+    StarletteKind("starlette"),
+    StarletteKind("starlette-trio", "trio"),
+    FastAPIKind("fastapi"),
+    FastAPIKind("fastapi-sync", sync=True),
+    FlaskKind("flask"),
+    FlaskKind("flask-async", asynchronous=True),
+    DjangoKind("django-wsgi"),
+    DjangoKind("django-wsgi-async", asynchronous=True),
+    DjangoKind("django-asgi", asgi=True),
+    DjangoKind("django-asgi-async", asgi=True, asynchronous=True),
+)
+ONE_OF_EACH = tuple(kind for kind in FRAMEWORKS if kind.name in ("fastapi", "flask", "django-wsgi"))
+
+
+class Telemetry:
+    """What was recorded, in memory."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.tracer_provider = TracerProvider(shutdown_on_exit=False)
+        self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self._reader = InMemoryMetricReader()
+        self.meter_provider = MeterProvider([self._reader], shutdown_on_exit=False)
+
+    def spans(self) -> list[ReadableSpan]:
+        """Every finished span of ours."""
+        return [
+            span
+            for span in self.exporter.get_finished_spans()
+            if span.instrumentation_scope is not None and span.instrumentation_scope.name == "outworx_otel"
+        ]
+
+    def deliveries(self) -> list[ReadableSpan]:
+        """Every delivery's span."""
+        return [span for span in self.spans() if span.name.startswith("webhook ")]
+
+    def delivery(self) -> ReadableSpan:
+        """The only delivery's span."""
+        (span,) = self.deliveries()
+        return span
+
+    def said(self, name: str) -> Any:
+        """What the only delivery's span says under `outworx.webhook.{name}`."""
+        return (self.delivery().attributes or {}).get(f"outworx.webhook.{name}")
+
+    def points(self, metric: str) -> list[tuple[dict[str, Any], Any]]:
+        """The data points of `outworx.webhook.{metric}`."""
+        data = self._reader.get_metrics_data()
+        return [
+            (dict(point.attributes), getattr(point, "value", None) or getattr(point, "count", None))
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for found in scope.metrics
+            if found.name == f"outworx.webhook.{metric}"
+            for point in found.data.data_points
+        ]
+
+
+@pytest.fixture(params=FRAMEWORKS, ids=lambda framework: framework.name)
+def framework(request: pytest.FixtureRequest) -> Framework:
+    """Each framework, each colour of handler, each protocol."""
+    return request.param
+
+
+@pytest.fixture(params=ONE_OF_EACH, ids=lambda framework: framework.name)
+def each(request: pytest.FixtureRequest) -> Framework:
+    """FastAPI, Flask and Django once, for what their adapters leave to the delivery."""
+    return request.param
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    """A provider and a reader of this test's own."""
+    return Telemetry()
+
+
+@pytest.fixture(autouse=True)
+def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in list(os.environ):
+        if name.startswith(("OTEL_", "OUTWORX_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
+    monkeypatch.setattr(bootstrap, "_stores", {})
+    monkeypatch.setattr(bootstrap, "_said", set())
+    monkeypatch.setattr(_gate, "_excluded", None)
+    # A diagnosis may take as long as a busy test machine needs, and each test may have one.
+    monkeypatch.setattr(budget, "SECONDS", 5.0)
+    investigation.rate_limit.reset()
+    yield
+    outworx_otel.uninstrument()
+    endpoints.replace(endpoints.Runtime())
+
+
+@pytest.fixture
+def errors() -> list[Exception]:
+    """What `on_error` was given, where a test asked `monitor` to report."""
+    return []
+
+
+@pytest.fixture
+def monitor(telemetry: Telemetry, errors: list[Exception]) -> Callable[..., None]:
+    """Switches every framework on: `monitor({path: TrackOptions(...)})`."""
+
+    def switch_on(configured: Any = None, on_error: Callable[[Any], Any] = errors.append) -> None:
+        bootstrap._given.on_error = on_error
+        outworx_otel.instrument(
+            tracer_provider=telemetry.tracer_provider,
+            meter_provider=telemetry.meter_provider,
+            endpoints=configured,
+        )
+
+    return switch_on

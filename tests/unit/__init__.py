@@ -1,0 +1,1 @@
+"""The rooms that know no framework, one test file each."""
