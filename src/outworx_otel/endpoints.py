@@ -48,6 +48,7 @@ class Endpoint:
         "detected",
         "id_header",
         "keeps_answer",
+        "may_wait",
         "methods",
         "options",
         "paths",
@@ -84,6 +85,12 @@ class Endpoint:
         self.verifies = problem is not None or options.verifies or options.signature_valid is not None
         self.admits_by_body = (
             options.verifies or callable(options.signature_valid) or bool(options.idempotency_key)
+        )
+        # Whether its lifecycle may have to wait for a store or a function of the user's.
+        self.may_wait = (
+            callable(options.signature_valid)
+            or options.signature_verifier is not None
+            or bool(options.idempotency_key)
         )
         # Whether anybody has a use for the answer's body.
         self.keeps_answer = options.capture_body or bool(options.idempotency_key)

@@ -18,18 +18,11 @@ from starlette.endpoints import HTTPEndpoint
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.endpoints import current
+from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Raised, Receive, Scope, Send
 from outworx_otel.integrations._gate import select
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.integrations.asgi import (
-    UNDER_WAY,
-    ASGIApp,
-    Exchange,
-    Receive,
-    Scope,
-    Send,
-    flushing_at_shutdown,
-)
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
+from outworx_otel.integrations.asgi import flushing_at_shutdown
 
 # Starlette 1.10 and newer limit bodies by route.
 _BodyLimit: Any = None
@@ -93,7 +86,10 @@ def gate(wrapped: ASGIApp, route: Any, args: tuple[Any, ...], kwargs: dict[str, 
     exchange = Exchange(endpoint, scope, receive, send, _template(scope, route, context))
     handlers = scope.get("starlette.exception_handlers")
     if isinstance(handlers, tuple):
-        scope["starlette.exception_handlers"] = (_WatchedHandlers(handlers[0], exchange), *handlers[1:])
+        scope["starlette.exception_handlers"] = (
+            _WatchedHandlers(handlers[0], exchange.raised),
+            *handlers[1:],
+        )
     limit = _body_limit(route if context is None else context)
     return exchange.run(wrapped, _drain_within(limit) if limit is not None else None)
 
@@ -116,19 +112,19 @@ def _body_limit(route: Any) -> int | None:
 
 
 class _WatchedHandlers(dict[Any, Any]):
-    """An application's exception handlers; tells the exchange of an exception that one of them answers.
+    """An application's exception handlers; notes the exception that one of them answers.
 
     Starlette applies them inside the route, so that nothing but the answer comes out of it.
     """
 
-    def __init__(self, handlers: Mapping[Any, Any], exchange: Exchange) -> None:
+    def __init__(self, handlers: Mapping[Any, Any], raised: Raised) -> None:
         super().__init__(handlers)
-        self._exchange = exchange
+        self._raised = raised
 
     def __getitem__(self, kind: Any) -> Any:
         error = sys.exc_info()[1]
         if isinstance(error, Exception) and not _is_the_frameworks(error):
-            self._exchange.raised = error
+            self._raised.error = error
         return super().__getitem__(kind)
 
 

@@ -1,0 +1,366 @@
+"""One delivery over ASGI, whichever framework is inside."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from outworx_otel.deadlines import Deadline
+from outworx_otel.delivery import (
+    MAX_STORED_BODY,
+    BodyProblem,
+    Delivery,
+    InboundRequest,
+    OutboundResponse,
+    Respond,
+)
+from outworx_otel.endpoints import Endpoint, Runtime, current
+from outworx_otel.flow import run_async, run_sync
+from outworx_otel.headers import Headers, announced_length
+from outworx_otel.track import set_current
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+UNDER_WAY: Final = "outworx_otel.delivery"
+
+
+class Raised:
+    """What the handler raised, where somebody answered for it before it could get out."""
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+
+class Exchange:
+    """One delivery over ASGI: reads ahead what must be verified, tees the rest, settles on the last byte.
+
+    Args:
+        endpoint: what is wanted.
+        scope, receive, send: as ASGI gives them.
+        route: the route's template, where there is one.
+    """
+
+    __slots__ = (
+        "_answer_headers",
+        "_deadline",
+        "_kept",
+        "_kept_size",
+        "_parts",
+        "_replayed",
+        "_seen",
+        "_send",
+        "_size",
+        "delivery",
+        "end_ns",
+        "endpoint",
+        "headers",
+        "raised",
+        "route",
+        "runtime",
+        "scope",
+        "start_ns",
+        "status",
+        "upstream",
+    )
+
+    def __init__(
+        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, route: str | None
+    ) -> None:
+        self.start_ns = time.time_ns()
+        self.endpoint = endpoint
+        self.scope = scope
+        self.route = route
+        self.runtime: Runtime = current()
+        self.upstream = receive
+        self._send = send
+        self.headers = Headers(scope.get("headers") or ())
+        self._seen: list[Message] = []
+        self._replayed = 0
+        self._parts: list[bytes] | None = [] if endpoint.picker or endpoint.options.capture_body else None
+        self._size = 0
+        self.status: int | None = None
+        self._answer_headers: Iterable[tuple[bytes, bytes]] = ()
+        self._kept: list[bytes] | None = [] if endpoint.keeps_answer else None
+        self._kept_size = 0
+        self.end_ns: int | None = None
+        self.delivery: Delivery | None = None
+        self.raised = Raised()
+        self._deadline: Deadline | None = None
+
+    async def run(self, app: ASGIApp, drain: Callable[[Exchange], Awaitable[None]] | None = None) -> None:
+        """Verifies, runs `app`, settles and reports.
+
+        Args:
+            app: the handler, as an ASGI application.
+            drain: reads the body ahead in a framework's own way; None is `read_ahead`.
+        """
+        body, problem = None, None
+        if self.endpoint.admits_by_body:
+            try:
+                await (drain(self) if drain is not None else self.read_ahead(self.upstream))
+            except Exception as error:
+                too_large = _status_of(error) == 413
+                await run_async(self._open(None, "too_large" if too_large else "incomplete").admit())
+                await self._end(error)
+                raise
+            except BaseException as error:
+                # A cancelled task cannot wait for users' functions: it is counted and has no span.
+                self._open(None, "incomplete").end_without_waiting(error)
+                raise
+            if self.status is not None:  # a limit of the framework's own has answered
+                await run_async(self._open(None, "too_large").admit())
+                await self._end(None)
+                return
+            body, problem = self._drained()
+        delivery = self._open(body, problem)
+        admission = delivery.admit()
+        decision = await run_async(admission) if self.endpoint.may_wait else run_sync(admission)
+        if isinstance(decision, Respond):
+            try:
+                await self._respond(decision)
+            finally:
+                delivery.finish()
+            return
+        self.scope[UNDER_WAY] = delivery
+        _expose(self.scope, delivery)
+        forget = set_current(delivery.track)
+        span = delivery.record.span
+        token = None if span is None else otel_context.attach(trace.set_span_in_context(span))
+        try:
+            await app(self.scope, self.receive, self.send)
+        except BaseException as error:
+            await self._end(error)
+            raise
+        else:
+            if not delivery.is_over:
+                await self._end(None)
+        finally:
+            if token is not None:
+                otel_context.detach(token)
+            forget()
+
+    def _open(self, body: bytes | None, problem: BodyProblem | None) -> Delivery:
+        self.delivery = Delivery(
+            self.endpoint,
+            InboundRequest(
+                method=self.scope.get("method", ""),
+                path=self.scope.get("path", ""),
+                route=self.route,
+                headers=self.headers,
+                body=body,
+                body_size=announced_length(self.headers.get("content-length")),
+                url=self._url,
+                native=self._native,
+                body_problem=problem,
+                problem_hint=None if problem is None else _HINTS[problem],
+            ),
+            self.runtime,
+            self.start_ns,
+        )
+        return self.delivery
+
+    # -- the request ---------------------------------------------------------------------------------------
+
+    async def read_ahead(self, receive: Receive) -> None:
+        """Reads the whole body, up to the cap, so that it can be verified and then replayed."""
+        if not self._announces_body():
+            return
+        size = 0
+        while True:
+            message = await receive()
+            self._seen.append(message)
+            if message["type"] != "http.request":
+                return
+            size += len(message.get("body", b""))
+            if not message.get("more_body", False) or size > self.endpoint.options.max_body_size:
+                return
+
+    def _announces_body(self) -> bool:
+        length: str | None = self.headers.get("content-length")
+        if length is None:
+            # HTTP/2 and 3 need neither header.
+            return "transfer-encoding" in self.headers or not self.scope.get(
+                "http_version", "1.1"
+            ).startswith("1")
+        size = announced_length(length)
+        if size is not None and size > self.endpoint.options.max_body_size:
+            self._size = size
+            return False
+        return size != 0
+
+    def _drained(self) -> tuple[bytes | None, BodyProblem | None]:
+        seen = self._seen
+        body = (
+            seen[0].get("body", b"")
+            if len(seen) == 1
+            else b"".join([message.get("body", b"") for message in seen])
+        )
+        if max(len(body), self._size) > self.endpoint.options.max_body_size:
+            return None, "too_large"
+        if seen and (seen[-1]["type"] != "http.request" or seen[-1].get("more_body", False)):
+            return None, "incomplete"
+        if seen and not body and "content-length" in self.headers:
+            return None, "unreadable"
+        if len(seen) > 1:
+            # One message for the handler too: the parts need not be kept beside the whole.
+            self._seen = [{"type": "http.request", "body": body, "more_body": False}]
+        return body, None
+
+    async def receive(self) -> Message:
+        """What was read ahead, then whatever comes, so that disconnects still arrive."""
+        if self._replayed < len(self._seen):
+            self._replayed += 1
+            return self._seen[self._replayed - 1]
+        message = await self.upstream()
+        if self._parts is not None and not self._seen and message["type"] == "http.request":
+            part = message.get("body", b"")
+            self._size += len(part)
+            if self._size > self.endpoint.options.max_body_size:
+                self._parts = None
+            else:
+                self._parts.append(part)
+                if not message.get("more_body", False) and self.delivery is not None:
+                    self.delivery.body_was_read(b"".join(self._parts))
+                    self._parts = None
+        return message
+
+    def _url(self) -> str:
+        host = self.headers.get("host")
+        if host is None:
+            host = "{}:{}".format(*(self.scope.get("server") or ("localhost", 80)))
+        query = self.scope.get("query_string", b"").decode("latin-1")
+        raw_path = self.scope.get("raw_path")
+        path = raw_path.decode("latin-1") if raw_path else self.scope.get("path", "")
+        return f"{self.scope.get('scheme', 'http')}://{host}{path}{'?' + query if query else ''}"
+
+    def _native(self) -> Any:
+        try:
+            from starlette.requests import Request
+        except ImportError:
+            return self.scope
+        waiting = list(self._seen)
+        if not waiting and not self._size:
+            waiting.append({"type": "http.request", "body": b"", "more_body": False})
+
+        async def replay() -> Message:
+            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+        return Request(self.scope, replay)
+
+    # -- the answer ----------------------------------------------------------------------------------------
+
+    async def _respond(self, answer: Respond) -> None:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": answer.body})
+
+    async def send(self, message: Message) -> None:
+        """Passes the answer on, and settles before its last byte when all is known by then."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message["status"]
+            self._answer_headers = message.get("headers", ())
+        elif kind == "http.response.body" or kind == "http.response.pathsend":
+            last = kind == "http.response.pathsend" or not message.get("more_body", False)
+            if self._kept is not None:
+                self._keep(self._kept, message, last)
+            if last and self.end_ns is None:
+                await self._answered(message)
+                return
+        await self._send(message)
+
+    def _keep(self, kept: list[bytes], message: Message, last: bool) -> None:
+        """Collects the answer's body, unless it is streamed (no announced length) or over the cap."""
+        part = message.get("body", b"")
+        self._kept_size += len(part)
+        streamed = not last and not any(name.lower() == b"content-length" for name, _ in self._answer_headers)
+        if "path" in message or streamed or self._kept_size > MAX_STORED_BODY:
+            self._kept = None
+        else:
+            kept.append(part)
+
+    async def _answered(self, message: Message) -> None:
+        delivery = self.delivery
+        if delivery is None:  # a limit of the framework's own answers, before the delivery is opened
+            await self._send(message)
+            self.end_ns = time.time_ns()
+        elif self.raised.error is not None or delivery.knows_all(self.status or 0):
+            settlement = delivery.settle(self._outcome(delivery))
+            if self.endpoint.may_wait:
+                await run_async(settlement)
+            else:
+                run_sync(settlement)
+            await self._send(message)
+            self.end_ns = time.time_ns()
+            delivery.finish(self.end_ns)
+        else:
+            await self._send(message)
+            self.end_ns = time.time_ns()
+            self._deadline = delivery.await_mark(self._outbound(), self.end_ns)
+
+    def _outbound(self) -> OutboundResponse:
+        body = None if self._kept is None else b"".join(self._kept)
+        return OutboundResponse(self.status or 0, Headers(self._answer_headers), body)
+
+    def _outcome(self, delivery: Delivery) -> OutboundResponse | Exception:
+        """The answer, or what the handler raised before an error handler answered for it."""
+        if self.raised.error is None:
+            return self._outbound()
+        delivery.record.status = self.status
+        return self.raised.error
+
+    async def _end(self, error: BaseException | None) -> None:
+        delivery = self.delivery
+        assert delivery is not None
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if delivery.is_over:
+            return
+        if error is None:
+            await run_async(delivery.settle(self._outcome(delivery)))
+        elif isinstance(error, Exception):
+            await run_async(delivery.settle(error, status_of_error=_status_of(error)))
+        else:
+            # A cancelled task cannot wait for anything.
+            delivery.end_without_waiting(error, end_ns=self.end_ns)
+            return
+        delivery.finish(self.end_ns)
+
+
+_HINTS: Final[dict[BodyProblem, str]] = {
+    "unreadable": "Something read the body before the route.",
+    "too_large": "The body is larger than max_body_size.",
+    "incomplete": "The connection ended before the body was complete.",
+}
+
+
+def _status_of(error: BaseException) -> int | None:
+    """The status that Starlette's HTTPException (and FastAPI's) asks for; None for any other exception.
+
+    Clients' exceptions have a `status_code` too (openai.APIStatusError), and are errors all the same.
+    """
+    starlette = sys.modules.get("starlette.exceptions")
+    if starlette is None or not isinstance(error, starlette.HTTPException):
+        return None
+    status: int = error.status_code
+    return status
+
+
+def _expose(scope: Scope, delivery: Delivery) -> None:
+    state = scope.setdefault("state", {})
+    if isinstance(state, dict):
+        state["outworx_track"] = delivery.track
+    else:
+        state.outworx_track = delivery.track
