@@ -22,11 +22,10 @@ from outworx_otel.delivery import (
 from outworx_otel.endpoints import Endpoint, Runtime, current
 from outworx_otel.flow import run_async, run_sync
 from outworx_otel.headers import Headers, announced_length
+from outworx_otel.integrations._intake import Intake, Message, Receive
 from outworx_otel.track import set_current
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -56,22 +55,18 @@ class Exchange:
         "_deadline",
         "_kept",
         "_kept_size",
-        "_parts",
-        "_replayed",
-        "_seen",
         "_send",
-        "_size",
         "delivery",
         "end_ns",
         "endpoint",
         "headers",
+        "intake",
         "raised",
         "route",
         "runtime",
         "scope",
         "start_ns",
         "status",
-        "upstream",
     )
 
     def __init__(
@@ -82,13 +77,16 @@ class Exchange:
         self.scope = scope
         self.route = route
         self.runtime: Runtime = current()
-        self.upstream = receive
         self._send = send
         self.headers = Headers(scope.get("headers") or ())
-        self._seen: list[Message] = []
-        self._replayed = 0
-        self._parts: list[bytes] | None = [] if endpoint.picker or endpoint.options.capture_body else None
-        self._size = 0
+        looks = not endpoint.admits_by_body and (endpoint.picker is not None or endpoint.options.capture_body)
+        self.intake = Intake(
+            receive,
+            self.headers,
+            scope.get("http_version", "1.1"),
+            endpoint.options.max_body_size,
+            self._body_was_read if looks else None,
+        )
         self.status: int | None = None
         self._answer_headers: Iterable[tuple[bytes, bytes]] = ()
         self._kept: list[bytes] | None = [] if endpoint.keeps_answer else None
@@ -108,7 +106,7 @@ class Exchange:
         body, problem = None, None
         if self.endpoint.admits_by_body:
             try:
-                await (drain(self) if drain is not None else self.read_ahead(self.upstream))
+                await (drain(self) if drain is not None else self.intake.read_ahead())
             except Exception as error:
                 too_large = _status_of(error) == 413
                 await run_async(self._open(None, "too_large" if too_large else "incomplete").admit())
@@ -122,7 +120,7 @@ class Exchange:
                 await run_async(self._open(None, "too_large").admit())
                 await self._end(None)
                 return
-            body, problem = self._drained()
+            body, problem = self.intake.whole()
         delivery = self._open(body, problem)
         admission = delivery.admit()
         decision = await run_async(admission) if self.endpoint.may_wait else run_sync(admission)
@@ -138,7 +136,7 @@ class Exchange:
         span = delivery.record.span
         token = None if span is None else otel_context.attach(trace.set_span_in_context(span))
         try:
-            await app(self.scope, self.receive, self.send)
+            await app(self.scope, self.intake.receive, self.send)
         except BaseException as error:
             await self._end(error)
             raise
@@ -170,70 +168,9 @@ class Exchange:
         )
         return self.delivery
 
-    # -- the request ---------------------------------------------------------------------------------------
-
-    async def read_ahead(self, receive: Receive) -> None:
-        """Reads the whole body, up to the cap, so that it can be verified and then replayed."""
-        if not self._announces_body():
-            return
-        size = 0
-        while True:
-            message = await receive()
-            self._seen.append(message)
-            if message["type"] != "http.request":
-                return
-            size += len(message.get("body", b""))
-            if not message.get("more_body", False) or size > self.endpoint.options.max_body_size:
-                return
-
-    def _announces_body(self) -> bool:
-        length: str | None = self.headers.get("content-length")
-        if length is None:
-            # HTTP/2 and 3 need neither header.
-            return "transfer-encoding" in self.headers or not self.scope.get(
-                "http_version", "1.1"
-            ).startswith("1")
-        size = announced_length(length)
-        if size is not None and size > self.endpoint.options.max_body_size:
-            self._size = size
-            return False
-        return size != 0
-
-    def _drained(self) -> tuple[bytes | None, BodyProblem | None]:
-        seen = self._seen
-        body = (
-            seen[0].get("body", b"")
-            if len(seen) == 1
-            else b"".join([message.get("body", b"") for message in seen])
-        )
-        if max(len(body), self._size) > self.endpoint.options.max_body_size:
-            return None, "too_large"
-        if seen and (seen[-1]["type"] != "http.request" or seen[-1].get("more_body", False)):
-            return None, "incomplete"
-        if seen and not body and "content-length" in self.headers:
-            return None, "unreadable"
-        if len(seen) > 1:
-            # One message for the handler too: the parts need not be kept beside the whole.
-            self._seen = [{"type": "http.request", "body": body, "more_body": False}]
-        return body, None
-
-    async def receive(self) -> Message:
-        """What was read ahead, then whatever comes, so that disconnects still arrive."""
-        if self._replayed < len(self._seen):
-            self._replayed += 1
-            return self._seen[self._replayed - 1]
-        message = await self.upstream()
-        if self._parts is not None and not self._seen and message["type"] == "http.request":
-            part = message.get("body", b"")
-            self._size += len(part)
-            if self._size > self.endpoint.options.max_body_size:
-                self._parts = None
-            else:
-                self._parts.append(part)
-                if not message.get("more_body", False) and self.delivery is not None:
-                    self.delivery.body_was_read(b"".join(self._parts))
-                    self._parts = None
-        return message
+    def _body_was_read(self, body: bytes) -> None:
+        if self.delivery is not None:
+            self.delivery.body_was_read(body)
 
     def _url(self) -> str:
         host = self.headers.get("host")
@@ -249,14 +186,7 @@ class Exchange:
             from starlette.requests import Request
         except ImportError:
             return self.scope
-        waiting = list(self._seen)
-        if not waiting and not self._size:
-            waiting.append({"type": "http.request", "body": b"", "more_body": False})
-
-        async def replay() -> Message:
-            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
-
-        return Request(self.scope, replay)
+        return Request(self.scope, self.intake.replay())
 
     # -- the answer ----------------------------------------------------------------------------------------
 

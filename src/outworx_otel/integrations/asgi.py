@@ -8,8 +8,9 @@ from typing import Any
 
 from outworx_otel.bootstrap import unflushed
 from outworx_otel.endpoints import Endpoint, current
-from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Message, Receive, Scope, Send
+from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Scope, Send
 from outworx_otel.integrations._gate import select
+from outworx_otel.integrations._intake import Message, Receive
 from outworx_otel.options import TrackOptions
 
 

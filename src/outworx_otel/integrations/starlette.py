@@ -18,8 +18,9 @@ from starlette.endpoints import HTTPEndpoint
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.endpoints import current
-from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Raised, Receive, Scope, Send
+from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Raised, Scope, Send
 from outworx_otel.integrations._gate import select
+from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 from outworx_otel.integrations.asgi import flushing_at_shutdown
@@ -182,10 +183,10 @@ def _drain_within(limit: int) -> Callable[[Exchange], Awaitable[None]] | None:
 
     async def drain(exchange: Exchange) -> None:
         async def read(scope: Scope, receive: Receive, send: Send) -> None:
-            await exchange.read_ahead(receive)
+            await exchange.intake.read_ahead(receive)
 
         limited = _BodyLimit(read, max_body_size=limit)
-        await limited(exchange.scope, exchange.upstream, exchange.send)
+        await limited(exchange.scope, exchange.intake.upstream, exchange.send)
 
     return drain
 
