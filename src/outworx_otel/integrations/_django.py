@@ -24,7 +24,10 @@ UNDER_WAY: Final = "_outworx_delivery"
 _TOO_BIG_FOR_DJANGO: Final = (
     "The body is larger than Django's DATA_UPLOAD_MAX_MEMORY_SIZE: raise that setting."
 )
-_CHUNKED_UNDER_WSGI: Final = "Django reads no chunked body under WSGI: serve it by ASGI, or let the proxy in front announce its length."
+_CHUNKED_UNDER_WSGI: Final = (
+    "Django reads no chunked body under WSGI: serve it by ASGI, "
+    "or let the proxy in front announce its length."
+)
 _HINTS: Final = {
     "too_large": "The body is larger than max_body_size.",
     "incomplete": "The connection ended before the body was complete.",
