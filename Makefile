@@ -7,7 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint types contracts bench clean
+# The causes of silent drops need Python 3.12 or newer: the newest there is, beside the one that runs everything.
+NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
+	  $$(ls -d $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python 2>/dev/null | sort -rV); do \
+	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
+	  && echo "$$python" && break; done)
+
+.PHONY: help demo test newest test-full lint types contracts bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -15,10 +21,10 @@ help: ## say what there is
 demo: $(VENV)/.demo ## three applications, signed deliveries, their spans in a table
 	@$(BIN)/python examples/demo.py $(ARGS)
 
-test: $(VENV)/.dev ## the tests, scaled to minutes; ARGS go to pytest
+test: $(VENV)/.dev newest ## the tests, scaled to minutes; ARGS go to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-full: $(VENV)/.dev ## the tests at their full counts
+test-full: $(VENV)/.dev newest ## the tests at their full counts
 	@OUTWORX_TEST_FULL=1 $(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## format and lint
@@ -37,7 +43,7 @@ bench: $(VENV)/.bench ## what it costs, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venvs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip takes dependency groups (PEP 735) from 25.1 on; Debian 12 brings 23.0.
@@ -62,3 +68,14 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 $(VENV)/.bench: $(VENV)/.dev
 	@$(PIP) install --group bench
 	@touch $@
+
+newest: .venvs/newest/.made
+
+.venvs/newest/.made: pyproject.toml
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then :; \
+	elif [ -z "$(NEWEST)" ]; then \
+	  echo "NO PYTHON 3.12 OR NEWER WAS FOUND: the causes of silent drops are not tested." >&2; \
+	else echo "Installing what $(NEWEST) needs into .venvs/newest ..." && mkdir -p .venvs && \
+	  "$(NEWEST)" -m venv .venvs/newest && \
+	  .venvs/newest/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
+	    --editable '.[fastapi,flask,django]' pytest httpx python-multipart && touch $@; fi

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
+import time
 import uuid
 from typing import Any, Final
 
 from outworx_otel.body import Body
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Respond, respond
 from outworx_otel.endpoints import Endpoint, Runtime
-from outworx_otel.errors import KeyFunctionError, StoreError
+from outworx_otel.errors import KeyFunctionError, StoreError, described
 from outworx_otel.flow import Call, Flow, Pause
 from outworx_otel.idempotency import (
     Claim,
@@ -18,6 +19,7 @@ from outworx_otel.idempotency import (
     Completed,
     InProgress,
     Lease,
+    Refused,
     StoredAnswer,
     hashed_key,
     lease_keeper,
@@ -40,6 +42,14 @@ _SAFE_HEADERS: Final = frozenset(
         "location",
     }
 )
+
+
+def _check_key(key: Any) -> None:
+    # `repr` of a bound method or a bool is the same for every delivery, and would swallow all but the first.
+    if isinstance(key, bool) or not isinstance(
+        key, str | bytes | int | float | uuid.UUID | list | dict | tuple | None
+    ):
+        raise TypeError(f"it gave a {type(key).__name__}, which tells no delivery from another: give text")
 
 
 class KeyClaim:
@@ -71,9 +81,11 @@ class KeyClaim:
         record, options = self._record, self._endpoint.options
         try:
             key = yield from self._key()
+            if callable(options.idempotency_key):
+                _check_key(key)
         except Exception as cause:  # noqa: BLE001  # the user's function
             record.idempotency_outcome = "key_error"
-            error = KeyFunctionError(f"idempotency_key raised {type(cause).__name__}: {cause}")
+            error = KeyFunctionError(f"idempotency_key raised {described(cause)}")
             error.__cause__ = cause
             self._runtime.report(error)
             return None
@@ -86,11 +98,15 @@ class KeyClaim:
             claim = yield from self._claim(hashed, uuid.uuid4().hex)
         except StoreError as error:
             self._runtime.report(error)
+            if isinstance(error, Refused):
+                self._held = None
             if options.idempotency_on_store_error == "reject":
+                self._release_later()
                 record.idempotency_outcome = "rejected"
                 record.rejected_for = "store_unavailable"
                 return self._answer(503, "rejected", "Try again later", ("retry-after", "5"))
             record.idempotency_outcome = "fail_open"
+            record.committed = False
             return None
         match claim:
             case Completed(answer):
@@ -111,16 +127,15 @@ class KeyClaim:
         store = self._store
         # A claim that is not answered in time may still have landed: it is ended with its token all the same.
         self._held = (key, token)
-        waited = 0.0
+        gives_up = time.monotonic() + _MAX_WAIT
         while True:
             claim: Claim = yield Call(
                 lambda: store.claim(key, token, LEASE), lambda: store.aclaim(key, token, LEASE)
             )
             if isinstance(claim, Claimed):
                 return claim
-            waits = self._endpoint.options.idempotency_on_conflict == "wait" and waited < _MAX_WAIT
+            waits = self._endpoint.options.idempotency_on_conflict == "wait" and time.monotonic() < gives_up
             if isinstance(claim, InProgress) and waits and (yield Pause(_POLL)):
-                waited += _POLL
                 continue
             self._held = None
             return claim
@@ -146,10 +161,17 @@ class KeyClaim:
                 )
         except StoreError as error:
             self._runtime.report(error)
-            if stored is not None and self._lease is not None:
+            if stored is not None:
                 lease_keeper().complete_later(store, key, token, stored, ttl)
         except Exception as error:  # noqa: BLE001  # ours: the answer stands
             self._runtime.failed("ending an idempotency claim", error)
+
+    def _release_later(self) -> None:
+        """The handler does not run: were the claim to land after all, retries would be told to wait for nobody."""
+        if self._held is not None:
+            key, token = self._held
+            self._held = None
+            lease_keeper().release_later(self._store, key, token)
 
     @property
     def is_held(self) -> bool:

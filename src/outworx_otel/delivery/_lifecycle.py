@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import Any, Final
 
+from outworx_otel import drops
 from outworx_otel.body import Body
 from outworx_otel.deadlines import Deadline, call_in
 from outworx_otel.delivery._claim import KeyClaim
@@ -39,6 +40,7 @@ class Delivery:
         "_claim",
         "_finished",
         "_settled",
+        "_watch",
         "endpoint",
         "record",
         "request",
@@ -67,6 +69,7 @@ class Delivery:
             self._read(request.body)
         self._claim: KeyClaim | None = None
         self._settled = False
+        self._watch: drops.Watch | None = None
         self._finished = False
 
     @property
@@ -94,7 +97,13 @@ class Delivery:
                     self._log_rejection()
         except Exception as error:  # noqa: BLE001  # ours: the request goes on without telemetry
             self.runtime.failed("admitting a delivery", error)
-        return answer or Proceed(self.track)
+        if answer is not None:
+            return answer
+        options = endpoint.options
+        if options.require_processing_mark and options.diagnose_silent_drops:
+            # In the context that the handler is called in: a flow runs in that of whoever drives it.
+            self._watch = drops.watch(self.request.handler)
+        return Proceed(self.track)
 
     def _rejection(self, result: SignatureResult) -> Respond:
         status, message = 401, "Invalid webhook signature"
@@ -185,6 +194,8 @@ class Delivery:
             record.processing = mark.status
         elif record.error is None and record.status is not None and self._must_mark(record.status):
             record.processing = "silent_drop"
+            if self._watch is not None:
+                record.findings = self._watch.findings()
         record.outcome = _outcome(record)
         if self._claim is not None:
             did_its_work = record.processing not in ("failed", "silent_drop")
@@ -241,7 +252,7 @@ class Delivery:
         if self._finished:
             return
         self._finished = True
-        self.request.let_go()
+        self._let_go()
         self.record.end_ns = end_ns or time.time_ns()
         try:
             self.runtime.telemetry.finish(self.record)
@@ -253,9 +264,14 @@ class Delivery:
     def drop(self) -> Flow[None]:
         """Forgets the delivery and frees its key: it turned out to be none (the framework's own 405)."""
         self._finished = self._settled = True
-        self.request.let_go()
+        self._let_go()
         if self._claim is not None:
             yield from self._claim.end(None, commits=False)
+
+    def _let_go(self) -> None:
+        self.request.let_go()
+        if self._watch is not None:
+            self._watch.close()
 
     def _log(self) -> None:
         record, signature = self.record, self.record.signature

@@ -28,6 +28,7 @@ class InboundRequest(msgspec.Struct):
         url: gives the full URL; asked only by schemes that sign it.
         native: gives the framework's own request, for users' functions.
         json_answers: whether our own answers are JSON (Flask, Django) or text.
+        handler: the view as the framework holds it, for the diagnosis of silent drops; None where it is unknown.
     """
 
     method: str
@@ -41,6 +42,7 @@ class InboundRequest(msgspec.Struct):
     body_problem: BodyProblem | None = None
     problem_hint: str | None = None
     json_answers: bool = False
+    handler: Any = None
 
     def let_go(self) -> None:
         """Drops what the framework lent: a delivery kept in a circle with its request waits for the collector."""

@@ -8,7 +8,7 @@ from typing import Any
 from outworx_otel.body import RawBody
 from outworx_otel.delivery._messages import InboundRequest
 from outworx_otel.endpoints import Endpoint, Runtime
-from outworx_otel.errors import VerifierError
+from outworx_otel.errors import VerifierError, described
 from outworx_otel.flow import Flow
 from outworx_otel.signatures import SignatureReason, SignatureResult
 
@@ -73,7 +73,7 @@ def _asked(option: str, answer: Any, runtime: Runtime, *arguments: Any) -> Flow[
             return answer
         return _VALID if answer else _no("hmac_mismatch", f"{option} says that the signature is not valid.")
     except Exception as cause:  # noqa: BLE001  # the user's function; its truth value too may raise
-        error = VerifierError(f"{option} raised {type(cause).__name__}: {cause}")
+        error = VerifierError(f"{option} raised {described(cause)}")
         error.__cause__ = cause
         runtime.report(error)
         return _no("verifier_threw", f"{option} raised {type(cause).__name__}.")

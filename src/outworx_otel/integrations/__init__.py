@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
+from outworx_otel import drops
+
 # FastAPI's routes are Starlette's and more: both are switched on where both are there.
 _INSTRUMENTORS: Final = {
     "starlette": "StarletteInstrumentor",
@@ -41,6 +43,7 @@ def uninstrument() -> None:
     for instrumentor in _installed():
         if instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.uninstrument()
+    drops.stop()
 
 
 def _installed() -> list[BaseInstrumentor]:

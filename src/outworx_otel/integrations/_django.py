@@ -59,6 +59,7 @@ def opened(endpoint: Endpoint, request: Any) -> Delivery:
             body_problem=problem,
             problem_hint=hint,
             json_answers=True,
+            handler=None if request.resolver_match is None else request.resolver_match.func,
         ),
         current(),
         start_ns,
@@ -153,7 +154,12 @@ def enter(delivery: Delivery, request: Any) -> Callable[[], None]:
 def answer(delivery: Delivery, answer: Respond) -> HttpResponse:
     """Our own answer, instead of the view's."""
     delivery.finish()
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    headers = dict(answer.headers)
+    response = HttpResponse(answer.body, status=answer.status, headers=headers)
+    if "content-type" not in headers:
+        # A replayed 204 had none, and is not to get Django's default.
+        del response.headers["content-type"]
+    return response
 
 
 def _status_of(error: BaseException) -> int | None:

@@ -48,6 +48,7 @@ class Exchange:
         endpoint: what is wanted.
         scope, receive, send: as ASGI gives them.
         route: the route's template, where there is one.
+        handler: the function or class behind the route, where it is known.
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class Exchange:
         "delivery",
         "end_ns",
         "endpoint",
+        "handler",
         "headers",
         "intake",
         "raised",
@@ -70,12 +72,19 @@ class Exchange:
     )
 
     def __init__(
-        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, route: str | None
+        self,
+        endpoint: Endpoint,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        route: str | None,
+        handler: Any,
     ) -> None:
         self.start_ns = time.time_ns()
         self.endpoint = endpoint
         self.scope = scope
         self.route = route
+        self.handler = handler
         self.runtime: Runtime = current()
         self._send = send
         self.headers = Headers(scope.get("headers") or ())
@@ -162,6 +171,7 @@ class Exchange:
                 native=self._native,
                 body_problem=problem,
                 problem_hint=None if problem is None else _HINTS[problem],
+                handler=self.handler,
             ),
             self.runtime,
             self.start_ns,

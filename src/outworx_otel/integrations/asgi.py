@@ -69,7 +69,7 @@ class OutworxHooksMiddleware:
             endpoint = select(current(), handler, method, path, headers, str, mounted=self.endpoint)
         if endpoint is None:
             return await self.app(scope, receive, send)
-        return await Exchange(endpoint, scope, receive, send, template).run(self.app)
+        return await Exchange(endpoint, scope, receive, send, template, handler).run(self.app)
 
     def find_route(self, scope: Scope) -> tuple[bool, Any, str | None]:
         """Whether the application serves this request, with which handler and under which template."""

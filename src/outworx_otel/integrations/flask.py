@@ -151,6 +151,7 @@ def _deliver(endpoint: Endpoint, view: Callable[[], Any], native: flask.Request,
             body_problem=problem,
             problem_hint=None if problem is None else _HINTS[problem],
             json_answers=True,
+            handler=app.view_functions.get(native.endpoint or ""),
         ),
         current(),
         start_ns,
@@ -159,7 +160,7 @@ def _deliver(endpoint: Endpoint, view: Callable[[], Any], native: flask.Request,
     decision = run_sync(delivery.admit())
     if isinstance(decision, Respond):
         delivery.finish()
-        return app.response_class(decision.body, decision.status, list(decision.headers))
+        return _answer(app, decision)
     g.outworx_track = delivery.track
     forget = set_current(delivery.track)
     span = delivery.record.span
@@ -178,6 +179,14 @@ def _deliver(endpoint: Endpoint, view: Callable[[], Any], native: flask.Request,
     if body is None:
         _see_body(delivery, native)
     _end(delivery, response)
+    return response
+
+
+def _answer(app: flask.Flask, answer: Respond) -> flask.Response:
+    response = app.response_class(answer.body, answer.status, list(answer.headers))
+    if all(name != "content-type" for name, _ in answer.headers):
+        # A replayed 204 had none, and is not to get Flask's default.
+        del response.headers["content-type"]
     return response
 
 
@@ -208,7 +217,7 @@ def _read_body(endpoint: Endpoint, native: flask.Request) -> tuple[bytes | None,
             body = _read_up_to(native.stream, limit + 1)
     except RequestEntityTooLarge:
         return None, "too_large"
-    except ClientDisconnected:
+    except (ClientDisconnected, OSError):
         return None, "incomplete"
     if len(body) > limit:
         environ["wsgi.input"] = _Rejoined(body, native.stream)
@@ -221,13 +230,10 @@ def _read_body(endpoint: Endpoint, native: flask.Request) -> tuple[bytes | None,
 
 
 def _read_up_to(stream: Any, limit: int) -> bytes:
-    """At most `limit` bytes; fewer where the body ends, or breaks off, before."""
+    """At most `limit` bytes; fewer where the body ends before."""
     parts = []
     while limit > 0:
-        try:
-            part = stream.read(limit)
-        except (ClientDisconnected, OSError):
-            break
+        part = stream.read(limit)
         if not part:
             break
         parts.append(part)

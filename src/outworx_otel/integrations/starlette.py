@@ -84,7 +84,7 @@ def gate(wrapped: ASGIApp, route: Any, args: tuple[Any, ...], kwargs: dict[str, 
     endpoint = select(current(), handler, method, path, headers, _template, scope, route, context)
     if endpoint is None:
         return wrapped(scope, receive, send)
-    exchange = Exchange(endpoint, scope, receive, send, _template(scope, route, context))
+    exchange = Exchange(endpoint, scope, receive, send, _template(scope, route, context), handler)
     handlers = scope.get("starlette.exception_handlers")
     if isinstance(handlers, tuple):
         scope["starlette.exception_handlers"] = (

@@ -9,6 +9,7 @@ from typing import Any, Final
 from opentelemetry.util.types import AttributeValue
 
 from outworx_otel import semconv
+from outworx_otel.drops import Finding
 from outworx_otel.redaction import scrub
 from outworx_otel.telemetry._record import Record
 from outworx_otel.track import Mark
@@ -81,6 +82,8 @@ def end_attributes(record: Record) -> dict[str, AttributeValue]:
         add_mark(attributes, record.mark, len(record.options.metadata or ()) - MAX_METADATA)
     if record.committed is not None:
         attributes[semconv.IDEMPOTENCY_COMMITTED] = record.committed
+    if record.findings:
+        attributes.update(finding_attributes(record.findings[0]))
     error_type = _error_type(record)
     if error_type is not None:
         attributes[semconv.ERROR_TYPE] = error_type
@@ -152,6 +155,8 @@ def problem(record: Record) -> str | None:
     if record.processing == "failed" and record.mark is not None:
         return problem_of_mark(record.mark)
     if record.processing == "silent_drop":
+        if record.findings:
+            return f"silent drop: {record.findings[0]}"[:MAX_TEXT]
         return "silent drop: answered without marking the delivery as processed"
     if record.status is not None and record.status >= 500:
         return f"answered {record.status}"
@@ -160,6 +165,19 @@ def problem(record: Record) -> str | None:
 
 def problem_of_mark(mark: Mark) -> str:
     return scrub(f"failed: {mark.reason}")[:MAX_TEXT] if mark.reason else "failed"
+
+
+def finding_attributes(finding: Finding) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {
+        semconv.SILENT_DROP_CAUSE: finding.cause,
+        semconv.PROCESSING_REASON: finding.detail,
+        semconv.CODE_FILE: finding.file,
+        semconv.CODE_LINE: finding.line,
+        semconv.CODE_FUNCTION: finding.function,
+    }
+    if finding.exception_type is not None:
+        attributes[semconv.EXCEPTION_TYPE] = finding.exception_type
+    return attributes
 
 
 def exception_attributes(error: BaseException) -> dict[str, AttributeValue]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import Span
 
 if TYPE_CHECKING:
+    from outworx_otel.drops import Finding
     from outworx_otel.headers import Headers
     from outworx_otel.idempotency import StoredAnswer
     from outworx_otel.options import TrackOptions
@@ -44,6 +45,7 @@ class Record:
     error: BaseException | None = None
     mark: Mark | None = None
     processing: ProcessingStatus | None = None
+    findings: tuple[Finding, ...] = ()
     outcome: str = "accepted"
     rejected_for: str | None = None
     end_ns: int | None = None

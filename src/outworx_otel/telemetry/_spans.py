@@ -15,6 +15,7 @@ from outworx_otel.telemetry._attributes import (
     add_mark,
     end_attributes,
     exception_attributes,
+    finding_attributes,
     problem,
     problem_of_mark,
     start_attributes,
@@ -74,6 +75,8 @@ class Telemetry:
                         span.set_attribute(name, value)
                 if record.error is not None:
                     span.add_event("exception", exception_attributes(record.error), end_ns)
+                for finding in record.findings[1:]:
+                    span.add_event(semconv.SILENT_DROP_EVENT, finding_attributes(finding), end_ns)
         finally:
             if span is not None:
                 span.end(end_ns)

@@ -1,0 +1,1 @@
+"""What applications are given for tests of their own."""
