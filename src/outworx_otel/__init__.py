@@ -1,6 +1,7 @@
 """OpenTelemetry instrumentation for webhooks: one span per delivery, on FastAPI, Flask and Django."""
 
 from outworx_otel.bootstrap import init
+from outworx_otel.delivery import resume
 from outworx_otel.endpoints import webhook
 from outworx_otel.errors import (
     ConfigurationError,
@@ -9,6 +10,7 @@ from outworx_otel.errors import (
     KeyFunctionError,
     OutworxError,
     StoreError,
+    TokenError,
     VerifierError,
 )
 from outworx_otel.integrations import instrument, uninstrument
@@ -24,6 +26,7 @@ __all__ = [
     "OutworxError",
     "ProcessingStatus",
     "StoreError",
+    "TokenError",
     "TrackContext",
     "TrackOptions",
     "VerifierError",
@@ -31,6 +34,7 @@ __all__ = [
     "current_track",
     "init",
     "instrument",
+    "resume",
     "uninstrument",
     "webhook",
 ]

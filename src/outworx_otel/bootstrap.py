@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Endpoints = Mapping[str, TrackOptions | Mapping[str, Any]]
 
-_DESTINATION_VARIABLES: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY", "OUTWORX_HOOKS_ENDPOINT")
+_KEY_VARIABLES: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
+_DESTINATION_VARIABLES: Final = (*_KEY_VARIABLES, "OUTWORX_HOOKS_ENDPOINT")
 _INSTALL_HINT: Final = (
     "no OpenTelemetry SDK is configured, so webhook spans go nowhere: install 'outworx-otel[auto]' "
     "(opentelemetry-distro), or set OUTWORX_HOOKS_API_KEY or OUTWORX_HOOKS_ENDPOINT, or call outworx_otel.init()"
@@ -43,6 +44,7 @@ class _Given:
     debug: bool = False
     on_error: Callable[[OutworxError], Any] | None = None
     flush_on_sigterm: bool | None = None
+    api_key: str | None = None
 
 
 _given = _Given()
@@ -94,6 +96,8 @@ def init(
         if destination.debug:
             _given.debug = True
             _show_log()
+        if destination.api_key is not None:
+            _given.api_key = destination.api_key
         if on_error is not None:
             _given.on_error = on_error
         if idempotency_store is not None:
@@ -192,17 +196,44 @@ def _rebuild(configuration: Configuration, strict: bool) -> None:
         Runtime(
             endpoints,
             telemetry=Telemetry(_given.tracer_provider, _given.meter_provider),
-            store=_store(_given.store_url or configuration.store_url or "memory://"),
+            store=_configured_store(configuration, strict),
             detect=configuration.detect if _given.detect is None else _given.detect,
             on_error=_given.on_error,
             debug=_given.debug,
+            token_secrets=_token_secrets(),
+            flush=_flush,
         )
     )
+
+
+def _token_secrets() -> tuple[str, ...]:
+    """What signs deferral tokens, the preferred one first."""
+    given = (os.environ.get("OUTWORX_TOKEN_SECRET"), _given.api_key, *map(os.environ.get, _KEY_VARIABLES))
+    return tuple(dict.fromkeys(secret.strip() for secret in given if secret and secret.strip()))
+
+
+def _flush(seconds: float) -> None:
+    from outworx_otel.export.exit import flush_now
+
+    flush_now(seconds)
 
 
 def _verification_problem(found: Any) -> str | None:
     problem: str | None = found.problem
     return problem if found.options.signature_valid is False else None
+
+
+def _configured_store(configuration: Configuration, strict: bool) -> IdempotencyStore:
+    if _given.store_url is not None:
+        return _store(_given.store_url)
+    try:
+        return _store(configuration.store_url or "memory://")
+    except ConfigurationError as error:
+        if strict:
+            raise
+        # Without code, an instrumentor that raises would leave every endpoint unverified.
+        _say_once(logging.ERROR, f"{error}; until then, keys are kept in this process's memory")
+        return _store("memory://")
 
 
 def _store(url: str) -> IdempotencyStore:

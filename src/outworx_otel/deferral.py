@@ -12,31 +12,18 @@ import binascii
 import hmac
 import time
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-from outworx_otel.errors import ConfigurationError, OutworxError
+from outworx_otel.errors import ConfigurationError, TokenError
 
 MAX_TOKEN: Final = 4096
 _VERSION: Final = "ow1"
 _PURPOSE: Final = b"outworx_otel deferral token, version 1"
 _MAX_TEXT: Final = 256
 
-TokenProblem = Literal["malformed", "unsupported_version", "bad_signature", "expired"]
 Secrets = str | bytes | Sequence[str | bytes]
-
-
-class TokenError(OutworxError, ValueError):
-    """A deferral token that cannot be resumed.
-
-    `problem` is `malformed` (no token, or cut short), `unsupported_version` (from a newer release),
-    `bad_signature` (changed on the way, or made with another key), or `expired`.
-    """
-
-    def __init__(self, problem: TokenProblem, message: str) -> None:
-        super().__init__(message)
-        self.problem = problem
 
 
 class Deferral(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +46,11 @@ class Deferral(msgspec.Struct, frozen=True, array_like=True):
     event_id: str | None
     deferred_at: float
     deadline: float
+
+    def since(self, deferred_at: float, deadline: float | None = None) -> Deferral:
+        """The same, put into the queue at another time."""
+        until = self.deadline if deadline is None else deadline
+        return msgspec.structs.replace(self, deferred_at=deferred_at, deadline=until)
 
 
 _decoder: Final = msgspec.json.Decoder(Deferral)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from outworx_otel import signatures
 from outworx_otel.body import FieldPicker
 from outworx_otel.config import PathMap
-from outworx_otel.errors import ConfigurationError, InstrumentationError, OutworxError
+from outworx_otel.errors import ConfigurationError, InstrumentationError, OutworxError, described
 from outworx_otel.headers import from_environ
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore
 from outworx_otel.options import DEFAULT_METHODS, OPTION_NAMES, TrackOptions, unknown_name
@@ -162,6 +162,8 @@ class Runtime:
         detect: bool = True,
         on_error: Callable[[OutworxError], Any] | None = None,
         debug: bool = False,
+        token_secrets: tuple[str | bytes, ...] = (),
+        flush: Callable[[float], Any] | None = None,
     ) -> None:
         self.endpoints = dict(endpoints or {})
         self.telemetry = telemetry or Telemetry()
@@ -169,6 +171,9 @@ class Runtime:
         self.detect = detect
         self.on_error = on_error
         self.debug = debug
+        # What deferral tokens are signed with, and sends what is queued within some seconds.
+        self.token_secrets = token_secrets
+        self.flush = flush
         self._by_path = PathMap(self.endpoints)
         self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
@@ -230,7 +235,7 @@ class Runtime:
 
     def failed(self, doing: str, cause: BaseException) -> None:
         """Reports a failure of ours that was caught before it could touch a request."""
-        error = InstrumentationError(f"{doing} failed: {type(cause).__name__}: {cause}")
+        error = InstrumentationError(f"{doing} failed: {described(cause)}")
         error.__cause__ = cause
         self.report(error)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class OutworxError(Exception):
     """Anything that went wrong on our side of a delivery. It never reaches the application's handler."""
@@ -29,3 +31,26 @@ class ExportError(OutworxError):
 
 class InstrumentationError(OutworxError):
     """A failure inside this package that was caught before it could touch a request."""
+
+
+TokenProblem = Literal["malformed", "unsupported_version", "bad_signature", "expired"]
+
+
+class TokenError(OutworxError, ValueError):
+    """A deferral token that cannot be resumed.
+
+    `problem` is `malformed` (no token, or cut short), `unsupported_version` (from a newer release),
+    `bad_signature` (changed on the way, or made with another key), or `expired`.
+    """
+
+    def __init__(self, problem: TokenProblem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
+def described(cause: BaseException) -> str:
+    """A cause's type and text; the type alone where its text cannot be had, for it may be anybody's class."""
+    try:
+        return f"{type(cause).__name__}: {cause}"
+    except Exception:  # noqa: BLE001  # a `__str__` that raises
+        return type(cause).__name__

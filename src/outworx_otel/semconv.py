@@ -30,6 +30,7 @@ IDEMPOTENCY_FINGERPRINT_MISMATCH: Final = "outworx.webhook.idempotency.fingerpri
 PROCESSING_STATUS: Final = "outworx.webhook.processing.status"
 PROCESSING_REASON: Final = "outworx.webhook.processing.reason"
 PROCESSING_MARKED_AT: Final = "outworx.webhook.processing.marked_at"
+QUEUE_DELAY: Final = "outworx.webhook.processing.queue_delay"
 SILENT_DROP_CAUSE: Final = "outworx.webhook.silent_drop.cause"
 SILENT_DROP_EVENT: Final = "outworx.webhook.silent_drop"
 

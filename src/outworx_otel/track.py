@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 ProcessingStatus = Literal["completed", "failed", "ignored", "silent_drop", "deferred"]
+
+DEFAULT_TIMEOUT: Final = 3600.0
 
 _current: ContextVar[TrackContext | None] = ContextVar("outworx_track", default=None)
 
@@ -31,12 +33,16 @@ class TrackContext:
     `request.outworx_track` (Django), and `outworx_otel.current_track()` anywhere in the handler's context.
     """
 
-    __slots__ = ("_after", "_lock", "_mark")
+    __slots__ = ("_after", "_issue", "_lock", "_mark", "handed_on", "timeout")
 
-    def __init__(self) -> None:
+    def __init__(self, issue: Callable[[float], str] | None = None) -> None:
+        """Belongs to nothing unless `issue` is given, which makes a token that is good for some seconds."""
         self._mark: Mark | None = None
         self._lock = threading.Lock()
         self._after: Callable[[Mark], None] | None = None
+        self._issue = issue
+        self.timeout = DEFAULT_TIMEOUT
+        self.handed_on = False
 
     @property
     def mark(self) -> Mark | None:
@@ -55,10 +61,45 @@ class TrackContext:
         """This handler has no business with the event: neither a success to count nor a silent drop."""
         self._set("ignored", reason, None)
 
+    def defer(self, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """The work goes on after the answer, in a thread or task of this process.
+
+        The delivery is `deferred`; the mark that follows becomes a `process` span linked to it.
+
+        Args:
+            timeout: seconds until which the mark must be made; after that the `process` span is a silent drop.
+
+        Raises:
+            ValueError: the timeout is not positive.
+        """
+        if timeout <= 0:
+            raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
+        self.timeout = timeout
+        self._set("deferred", None, None)
+
+    def token(self, timeout: float = DEFAULT_TIMEOUT) -> str:
+        """Defers the work to another process, which goes on with `outworx_otel.resume(token)`.
+
+        Args:
+            timeout: seconds for which the token is good.
+
+        Returns:
+            At most 4096 ASCII characters; "" outside of a delivery, which `resume` takes too.
+
+        Raises:
+            ConfigurationError: there is neither an API key nor `OUTWORX_TOKEN_SECRET` to sign it with.
+            ValueError: the timeout is not positive.
+        """
+        token = "" if self._issue is None else self._issue(timeout)
+        self.handed_on = True
+        self.defer(timeout)
+        return token
+
     def _set(self, status: ProcessingStatus, reason: str | None, metadata: Mapping[str, Any] | None) -> None:
         mark = Mark(status, None if reason is None else str(reason), metadata, time.time_ns())
         with self._lock:
-            if self._mark is not None:
+            # What was deferred is still to be marked.
+            if self._mark is not None and (self._mark.status != "deferred" or status == "deferred"):
                 return
             self._mark = mark
             after = self._after

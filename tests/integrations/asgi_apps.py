@@ -22,8 +22,8 @@ from .calls import PATH, Answer, Call, Handler, Reply, pairs
 def starlette_response(reply: Reply) -> Response:
     headers = dict(reply.headers)
     if isinstance(reply.body, bytes):
-        return Response(reply.body, reply.status, headers, reply.content_type)
-    return StreamingResponse(reply.body, reply.status, headers, reply.content_type)
+        return Response(reply.body, reply.status, headers, reply.content_type or None)
+    return StreamingResponse(reply.body, reply.status, headers, reply.content_type or None)
 
 
 def _raw(headers: Any) -> list[tuple[bytes, bytes]]:

@@ -35,7 +35,12 @@ _SPECIAL = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 def django_response(reply: Reply) -> HttpResponse | StreamingHttpResponse:
     made = HttpResponse if isinstance(reply.body, bytes) else StreamingHttpResponse
-    return made(reply.body, status=reply.status, headers=dict(reply.headers), content_type=reply.content_type)
+    response = made(
+        reply.body, status=reply.status, headers=dict(reply.headers), content_type=reply.content_type or None
+    )
+    if not reply.content_type:
+        del response.headers["content-type"]
+    return response
 
 
 def django_call(request: Any, reads: bool = True) -> Call:

@@ -14,7 +14,10 @@ from .calls import PATH, Answer, Call, Handler, Reply, pairs
 
 
 def flask_response(reply: Reply) -> flask.Response:
-    return flask.Response(reply.body, reply.status, list(reply.headers), content_type=reply.content_type)
+    response = flask.Response(reply.body, reply.status, list(reply.headers), content_type=reply.content_type)
+    if not reply.content_type:
+        del response.headers["content-type"]
+    return response
 
 
 def flask_call(reads: bool = True) -> Call:

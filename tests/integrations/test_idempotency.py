@@ -24,6 +24,17 @@ def outcomes(telemetry: Telemetry) -> list[Any]:
     return [span.attributes.get("outworx.webhook.idempotency.outcome") for span in telemetry.deliveries()]
 
 
+def test_an_answer_without_a_content_type_is_replayed_without_one(
+    framework: Framework, monitor: Monitor
+) -> None:
+    monitor({PATH: BY_ID})
+    app = framework.serve(Witness(replies=Reply(204, b"", "")))
+    first, second = app.post(BODY, JSON), app.post(BODY, JSON)
+    assert (first.status, second.status) == (204, 204)
+    assert "content-type" not in first.headers
+    assert "content-type" not in second.headers
+
+
 def test_a_retry_of_a_finished_delivery_is_answered_from_memory(
     framework: Framework, monitor: Monitor, telemetry: Telemetry
 ) -> None:
@@ -148,8 +159,18 @@ def test_a_key_function_may_be_async(framework: Framework, monitor: Monitor) -> 
     assert len(handler.calls) == 1
 
 
-@pytest.mark.parametrize("key", [lambda req, body, headers: body["no such"], lambda: "wrong arguments"])
-def test_a_key_function_that_raises_is_reported_and_the_handler_runs(
+@pytest.mark.parametrize(
+    "key",
+    [
+        lambda req, body, headers: body["no such"],
+        lambda: "wrong arguments",
+        lambda req, body, headers: headers.get,
+        lambda req, body, headers: "id" in body,
+        lambda req, body, headers: object(),
+    ],
+    ids=["raises", "wrong arguments", "a method", "a truth", "an object"],
+)
+def test_a_key_function_that_fails_is_reported_and_the_handler_runs(
     key: Any, framework: Framework, monitor: Monitor, telemetry: Telemetry, errors: list[Exception]
 ) -> None:
     handler = Witness()

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, BackgroundTasks, FastAPI, Request, WebSocket
+from fastapi import APIRouter, FastAPI, Request, WebSocket
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.endpoints import HTTPEndpoint
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, Mount, Route, Router
 from starlette.testclient import TestClient
 
 import outworx_otel
-from outworx_otel import TrackOptions, current_track, webhook
+from outworx_otel import TrackOptions, webhook
 
 from . import deliveries
 from .asgi_apps import UnderTestClient, UnderTransport
@@ -178,50 +178,6 @@ def test_websockets_and_lifespan_are_untouched(monitor: Monitor, telemetry: Tele
     assert len(telemetry.deliveries()) == 1
 
 
-@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
-def test_a_mark_made_in_a_background_task_counts(
-    framework: str, monitor: Monitor, telemetry: Telemetry
-) -> None:
-    def later() -> None:
-        assert telemetry.deliveries() == []
-        current_track().processed()
-
-    async def answers(request: Request) -> Response:
-        return PlainTextResponse("soon", background=BackgroundTask(later))
-
-    async def answers_too(tasks: BackgroundTasks) -> str:
-        tasks.add_task(later)
-        return "soon"
-
-    monitor({"*": TrackOptions("stripe", require_processing_mark=True)})
-    if framework == "starlette":
-        app: Any = UnderTransport(Starlette(routes=[Route(PATH, answers, methods=["POST"])]))
-    else:
-        api = FastAPI()
-        api.post(PATH)(answers_too)
-        app = UnderTestClient(api)
-    assert app.post(BODY, JSON).status == 200
-    assert telemetry.said("processing.status") == "completed"
-    assert telemetry.delivery().end_time <= telemetry.said("processing.marked_at") * 1e9 + 1000
-
-
-def test_a_background_task_without_a_mark_is_a_silent_drop_and_its_exception_an_error(
-    monitor: Monitor, telemetry: Telemetry
-) -> None:
-    async def answers(tasks: BackgroundTasks, fails: bool = False) -> str:
-        tasks.add_task(lambda: 1 // 0 if fails else None)
-        return "soon"
-
-    app = FastAPI()
-    app.post(PATH)(answers)
-    monitor({"*": TrackOptions("stripe", require_processing_mark=True)})
-    UnderTestClient(app).post(BODY, JSON)
-    UnderTestClient(app).post(BODY, JSON, PATH + "?fails=1")
-    dropped, failed = telemetry.deliveries()
-    assert dropped.attributes["outworx.webhook.processing.status"] == "silent_drop"
-    assert failed.attributes["error.type"] == "ZeroDivisionError"
-
-
 def test_a_route_may_allow_larger_bodies_than_its_application(monitor: Monitor) -> None:
     api = FastAPI(max_body_size=50)
     api.add_api_route("/small", receives, methods=["POST"])
@@ -250,7 +206,11 @@ def test_the_decorator_marks_functions_classes_and_methods(monitor: Monitor, tel
             return await receives(request)
 
     marked_class = webhook(TrackOptions("stripe"), signature_secret=SECRET)(type("Marked", (Receiver,), {}))
-    function = webhook("shopify", signature_secret=SECRET)(receives)
+
+    @webhook("shopify", signature_secret=SECRET)
+    async def function(request: Request) -> Response:
+        return await receives(request)
+
     app = Starlette(
         routes=[
             Route("/function", function, methods=["POST"]),
@@ -288,3 +248,23 @@ def test_one_application_alone_can_be_instrumented(telemetry: Telemetry) -> None
         FastAPIInstrumentor.uninstrument_app(chosen)
     assert UnderTestClient(chosen).post(BODY, JSON).status == 200
     outworx_otel.uninstrument()
+
+
+def test_middleware_of_the_applications_own_may_read_the_body_first(
+    monitor: Monitor, telemetry: Telemetry
+) -> None:
+    async def reads(request: Request, call_next: Any) -> Response:
+        body = await request.body()
+        response: Response = await call_next(request)
+        response.headers["x-read"] = str(len(body))
+        return response
+
+    app = FastAPI()
+    app.middleware("http")(reads)
+    app.add_middleware(GZipMiddleware, minimum_size=1)
+    app.add_api_route(PATH, receives, methods=["POST"])
+    monitor(EVERYWHERE)
+    answer = UnderTestClient(app).post(BODY, deliveries.stripe(**{"accept-encoding": "gzip"}))
+    assert (answer.status, answer.body, answer.headers["x-read"]) == (200, BODY, str(len(BODY)))
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(telemetry.deliveries()) == 1

@@ -1,6 +1,7 @@
 """The lifecycle of one delivery: verify, claim, [handler], settle, report. No framework, no I/O of its own."""
 
 from outworx_otel.delivery._claim import MAX_STORED_BODY
+from outworx_otel.delivery._deferred import resume
 from outworx_otel.delivery._lifecycle import Delivery
 from outworx_otel.delivery._messages import (
     BodyProblem,
@@ -18,4 +19,5 @@ __all__ = [
     "OutboundResponse",
     "Proceed",
     "Respond",
+    "resume",
 ]

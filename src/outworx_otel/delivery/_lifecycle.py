@@ -10,13 +10,14 @@ from outworx_otel import drops
 from outworx_otel.body import Body
 from outworx_otel.deadlines import Deadline, call_in
 from outworx_otel.delivery._claim import KeyClaim
+from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Proceed, Respond, respond
 from outworx_otel.delivery._verification import verdict
 from outworx_otel.endpoints import Endpoint, Runtime, logger
 from outworx_otel.flow import Flow, run_sync
 from outworx_otel.signatures import SignatureResult
 from outworx_otel.telemetry import Record
-from outworx_otel.track import Mark, TrackContext
+from outworx_otel.track import TrackContext
 
 _MAX_EVENT_TEXT: Final = 256
 _BACKGROUND_SECONDS: Final = 30.0
@@ -52,7 +53,6 @@ class Delivery:
         self.endpoint = endpoint
         self.request = request
         self.runtime = runtime
-        self.track = TrackContext()
         self.record = Record(
             options=endpoint.options,
             redactor=endpoint.redactor,
@@ -64,6 +64,7 @@ class Delivery:
             detected=endpoint.detected,
             body_size=request.body_size,
         )
+        self.track = TrackContext(partial(issue_token, runtime, self.record))
         self._body: Body | None = None
         if request.body is not None:
             self._read(request.body)
@@ -179,7 +180,7 @@ class Delivery:
             return
         self._settled = True
         record = self.record
-        record.mark = mark = self.track.close(partial(_marked_late, self.runtime, self.record))
+        record.mark = mark = self.track.close(partial(marked_after, self.runtime, self.record))
         answer: OutboundResponse | None = None
         if isinstance(outcome, OutboundResponse):
             answer = outcome
@@ -241,7 +242,7 @@ class Delivery:
         self._settled = True
         record = self.record
         record.status = answer.status
-        record.mark = self.track.close(partial(_marked_late, self.runtime, self.record))
+        record.mark = self.track.close(partial(marked_after, self.runtime, self.record))
         record.processing = "deferred" if record.mark is None else record.mark.status
         record.outcome = _outcome(record)
         if self._claim is not None:
@@ -256,6 +257,12 @@ class Delivery:
         self.record.end_ns = end_ns or time.time_ns()
         try:
             self.runtime.telemetry.finish(self.record)
+            if (
+                self.record.mark is not None
+                and self.record.mark.status == "deferred"
+                and not self.track.handed_on
+            ):
+                expect_mark(self.runtime, self.record, self.track)
             if self.runtime.debug:
                 self._log()
         except Exception as error:  # noqa: BLE001  # ours: the answer stands
@@ -286,19 +293,6 @@ class Delivery:
             record.processing,
             ((record.end_ns or record.start_ns) - record.start_ns) / 1e6,
         )
-
-
-def _marked_late(runtime: Runtime, record: Record, mark: Mark) -> None:
-    logger.warning(
-        "webhook %s %s was marked %s after its delivery was over; the mark is a span of its own",
-        record.options.provider,
-        record.path,
-        mark.status,
-    )
-    try:
-        runtime.telemetry.late_mark(record, mark)
-    except Exception as error:  # noqa: BLE001  # ours
-        runtime.failed("reporting a late mark", error)
 
 
 def _text(value: Any) -> str | None:

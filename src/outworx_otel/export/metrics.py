@@ -31,7 +31,7 @@ from outworx_otel.export.report import OnError, Report
 from outworx_otel.semconv import SCOPE
 
 # Several workers report the same series: deltas add up, cumulative values overwrite each other.
-_TEMPORALITY: Final[dict[type, AggregationTemporality]] = {
+TEMPORALITY: Final[dict[type, AggregationTemporality]] = {
     Counter: AggregationTemporality.DELTA,
     Histogram: AggregationTemporality.DELTA,
     ObservableCounter: AggregationTemporality.DELTA,
@@ -64,7 +64,7 @@ class OutworxMetricExporter(MetricExporter):
         destination: Destination | None = None,
         patience: Patience | None = None,
     ) -> None:
-        super().__init__(preferred_temporality=dict(_TEMPORALITY))
+        super().__init__(preferred_temporality=dict(TEMPORALITY))
         self.destination = destination or Destination.from_environment(
             api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )

@@ -1,6 +1,6 @@
 """Which deliveries have been handled: the store protocol, its back-ends, and the keeper of leases."""
 
-from outworx_otel.idempotency.breaker import StoreCounts
+from outworx_otel.idempotency.breaker import Refused, StoreCounts
 from outworx_otel.idempotency.guard import Backend, GuardedStore
 from outworx_otel.idempotency.leases import Lease, LeaseKeeper, lease_keeper
 from outworx_otel.idempotency.memory import MemoryStore
@@ -28,6 +28,7 @@ __all__ = [
     "Lease",
     "LeaseKeeper",
     "MemoryStore",
+    "Refused",
     "StoreCounts",
     "StoredAnswer",
     "hashed_key",

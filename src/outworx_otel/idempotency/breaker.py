@@ -17,6 +17,10 @@ FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 8.0
 
 
+class Refused(StoreError):
+    """The breaker is open: the operation was not begun, so that nothing of it can have landed."""
+
+
 @dataclass(frozen=True)
 class StoreCounts:
     """What a store's guard has seen in this process.
@@ -63,7 +67,7 @@ class Breaker:
         """A ticket for one operation.
 
         Raises:
-            StoreError: the breaker is open, or half-open with its one try under way.
+            Refused: the breaker is open, or half-open with its one try under way.
         """
         with self._lock:
             if self._state == "closed":
@@ -71,9 +75,7 @@ class Breaker:
             if self._state == "open" and self._clock() >= self._tries_at:
                 return self._move("half-open")
             self._refused += 1
-            raise StoreError(
-                f"the idempotency store is left alone after failures in a row: {self._last_reason}"
-            )
+            raise Refused(f"the idempotency store is left alone after failures in a row: {self._last_reason}")
 
     def succeeded(self, ticket: int) -> bool:
         """Reports an answer in time; True where it closed the breaker."""

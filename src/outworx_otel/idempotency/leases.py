@@ -70,6 +70,29 @@ class Commit:
         return False
 
 
+class Release:
+    """A claim that nobody will end, because its delivery was turned away, and that may have landed all the same."""
+
+    __slots__ = ("_key", "_store", "_token", "due")
+
+    def __init__(self, store: BlockingStore, key: str, token: str) -> None:
+        self._store = store
+        self._key = key
+        self._token = token
+        self.due = time.monotonic() + _LAST_TRY_AFTER
+
+    def act(self) -> bool:
+        """Releases; False: this was the only try, and the lease's end does the same."""
+        try:
+            self._store.release(self._key, self._token)
+        except StoreError as error:
+            logger.debug("a claim may be held until its lease ends: %s", error)
+        return False
+
+
+_Kept = Lease | Commit | Release
+
+
 class LeaseKeeper:
     """Renews registered leases at a third of their time, through the blocking face of their store.
 
@@ -87,7 +110,7 @@ class LeaseKeeper:
 
     def after_fork(self) -> None:
         """See `Forkable`."""
-        self._kept: dict[Lease | Commit, None] = {}
+        self._kept: dict[_Kept, None] = {}
         self._wakes_at = float("inf")
         self._wake = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
@@ -95,7 +118,7 @@ class LeaseKeeper:
 
     @property
     def kept(self) -> int:
-        """How many leases and commits are under way."""
+        """How many leases, commits and releases are under way."""
         return len(self._kept)
 
     def register(self, store: BlockingStore, key: str, token: str, lease: float) -> Lease:
@@ -115,7 +138,11 @@ class LeaseKeeper:
         """Tries a failed `complete` once more, two seconds from now."""
         self._add(Commit(store, key, token, answer, ttl))
 
-    def _add(self, kept: Lease | Commit) -> None:
+    def release_later(self, store: BlockingStore, key: str, token: str) -> None:
+        """Releases, two seconds from now, a claim that was not answered in time."""
+        self._add(Release(store, key, token))
+
+    def _add(self, kept: _Kept) -> None:
         with self._wake:
             if len(self._kept) >= self._max:
                 if not self._full:
@@ -153,7 +180,7 @@ class LeaseKeeper:
                 if kept in self._kept:
                     self._act(kept)
 
-    def _act(self, kept: Lease | Commit) -> None:
+    def _act(self, kept: _Kept) -> None:
         try:
             goes_on = kept.act()
         except Exception:  # the one thread must outlive any single store

@@ -133,10 +133,7 @@ def _shown(value: Any) -> str:
 
 def _error_type(record: Record) -> str | None:
     if record.error is not None:
-        kind = type(record.error)
-        return (
-            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
+        return type_of_error(record.error)
     if record.rejected_for is not None:
         return record.rejected_for
     if record.processing in ("failed", "silent_drop"):
@@ -144,6 +141,11 @@ def _error_type(record: Record) -> str | None:
     if record.status is not None and record.status >= 500:
         return str(record.status)
     return None
+
+
+def type_of_error(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def problem(record: Record) -> str | None:

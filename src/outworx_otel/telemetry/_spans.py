@@ -8,26 +8,24 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
-from opentelemetry.util.types import AttributeValue
 
 from outworx_otel import semconv
 from outworx_otel.telemetry._attributes import (
-    add_mark,
     end_attributes,
     exception_attributes,
     finding_attributes,
     problem,
-    problem_of_mark,
     start_attributes,
 )
 from outworx_otel.telemetry._metrics import instruments_of
+from outworx_otel.telemetry._process import Process
 from outworx_otel.telemetry._record import Record
 from outworx_otel.version import __version__
 
 if TYPE_CHECKING:
+    from outworx_otel.deferral import Deferral
     from outworx_otel.headers import Headers
     from outworx_otel.idempotency import StoredAnswer
-    from outworx_otel.track import Mark
 
 
 class Telemetry:
@@ -82,20 +80,9 @@ class Telemetry:
                 span.end(end_ns)
             self._instruments.measure(record, (end_ns - record.start_ns) / 1e9)
 
-    def late_mark(self, record: Record, mark: Mark) -> None:
-        """Reports a mark that came when its delivery was already over, as a span linked to the delivery's."""
-        links = [Link(record.span.get_span_context())] if record.span is not None else []
-        attributes: dict[str, AttributeValue] = {
-            semconv.PROVIDER: record.options.provider,
-            semconv.PROCESSING_STATUS: mark.status,
-        }
-        add_mark(attributes, mark)
-        late = self._tracer.start_span(
-            "process", kind=SpanKind.CONSUMER, attributes=attributes, links=links, start_time=mark.at_ns
-        )
-        if mark.status == "failed":
-            late.set_status(Status(StatusCode.ERROR, problem_of_mark(mark)))
-        late.end()
+    def process(self, deferral: Deferral, start_ns: int | None = None) -> Process:
+        """Starts the span of work that goes on after its delivery's answer."""
+        return Process(self._tracer, deferral, start_ns)
 
 
 def _parentage(record: Record) -> tuple[otel_context.Context | None, list[Link]]:

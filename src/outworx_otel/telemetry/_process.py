@@ -1,0 +1,85 @@
+"""The work of a delivery after its answer: a span of its own, linked to the delivery's."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
+from opentelemetry.util.types import AttributeValue
+
+from outworx_otel import semconv
+from outworx_otel.telemetry._attributes import (
+    add_mark,
+    exception_attributes,
+    finding_attributes,
+    problem_of_mark,
+    type_of_error,
+)
+
+if TYPE_CHECKING:
+    from outworx_otel.deferral import Deferral
+    from outworx_otel.drops import Finding
+    from outworx_otel.track import Mark
+
+_NEVER_MARKED: Final = "silent drop: deferred work that was not marked as processed"
+
+
+class Process:
+    """Deferred work under way.
+
+    Args:
+        tracer: of this package's scope.
+        deferral: which delivery it belongs to.
+        start_ns: when it began, in Unix nanoseconds; None is now.
+    """
+
+    def __init__(self, tracer: Tracer, deferral: Deferral, start_ns: int | None = None) -> None:
+        start_ns = start_ns or time.time_ns()
+        attributes: dict[str, AttributeValue] = {
+            semconv.PROVIDER: deferral.provider,
+            semconv.QUEUE_DELAY: round(max(start_ns / 1e9 - deferral.deferred_at, 0.0), 3),
+        }
+        if deferral.route is not None:
+            attributes[semconv.HTTP_ROUTE] = deferral.route
+        if deferral.event_id is not None:
+            attributes[semconv.EVENT_ID] = deferral.event_id
+        self.span: Span = tracer.start_span(
+            "process",
+            kind=SpanKind.CONSUMER,
+            attributes=attributes,
+            links=[Link(_delivery_span(deferral))] if deferral.trace_id else [],
+            start_time=start_ns,
+        )
+
+    def end(
+        self, mark: Mark | None, error: BaseException | None = None, findings: tuple[Finding, ...] = ()
+    ) -> None:
+        """Ends the span with what became of the work; neither a mark nor an exception is a silent drop."""
+        attributes: dict[str, AttributeValue] = {}
+        why: str | None = None
+        if mark is not None:
+            attributes[semconv.PROCESSING_STATUS] = mark.status
+            add_mark(attributes, mark)
+            why = problem_of_mark(mark) if mark.status == "failed" else None
+        elif error is None:
+            attributes[semconv.PROCESSING_STATUS] = attributes[semconv.ERROR_TYPE] = "silent_drop"
+            why = f"silent drop: {findings[0]}" if findings else _NEVER_MARKED
+            if findings:
+                attributes.update(finding_attributes(findings[0]))
+        if error is not None:
+            attributes[semconv.ERROR_TYPE] = type_of_error(error)
+            why = type_of_error(error)
+            self.span.add_event("exception", exception_attributes(error))
+        for finding in findings[1:]:
+            self.span.add_event(semconv.SILENT_DROP_EVENT, finding_attributes(finding))
+        if why is not None:
+            self.span.set_status(Status(StatusCode.ERROR, why[:1024]))
+        self.span.set_attributes(attributes)
+        self.span.end()
+
+
+def _delivery_span(deferral: Deferral) -> SpanContext:
+    return SpanContext(
+        int(deferral.trace_id, 16), int(deferral.span_id, 16), is_remote=True, trace_flags=TraceFlags(1)
+    )

@@ -1,0 +1,1 @@
+"""Real servers as processes, deliveries over a socket in, spans over a socket out."""

@@ -1,0 +1,58 @@
+"""How the sites are deployed: which server runs which site, and what the environment says."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from .process import SCRIPTS
+
+INSTRUMENTED = (str(SCRIPTS / "opentelemetry-instrument"),)
+OFFICIAL = "fastapi,starlette,flask,django,asgi,wsgi"
+OURS = "outworx_fastapi,outworx_starlette,outworx_flask,outworx_django"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A server's command line.
+
+    Args:
+        command: what is run; `{port}` stands for the port.
+        workers: how many processes serve.
+        ready_line: what each of them logs when it does.
+        environ: what the site needs.
+    """
+
+    command: tuple[str, ...]
+    workers: int = 1
+    ready_line: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def bare(self) -> Deployment:
+        """The same without `opentelemetry-instrument`."""
+        assert self.command[:1] == INSTRUMENTED
+        return dataclasses.replace(self, command=self.command[1:])
+
+    def with_environ(self, **environ: str) -> Deployment:
+        """The same with further variables."""
+        return dataclasses.replace(self, environ={**self.environ, **environ})
+
+
+def uvicorn(site: str, *options: str, workers: int = 1) -> Deployment:
+    """uvicorn, with worker processes of its own where there is more than one."""
+    command = (*INSTRUMENTED, str(SCRIPTS / "uvicorn"), site, "--host", "127.0.0.1", "--port", "{port}")
+    if workers > 1:
+        command += ("--workers", str(workers))
+    return Deployment((*command, *options), workers, "Application startup complete", _site_environ(site))
+
+
+def gunicorn(site: str, *options: str, workers: int = 1) -> Deployment:
+    """gunicorn, which forks its workers."""
+    command = (*INSTRUMENTED, str(SCRIPTS / "gunicorn"), site, "--bind", "127.0.0.1:{port}")
+    # No control socket: it would be shared by whatever runs here at the same time.
+    command += ("--workers", str(workers), "--no-control-socket", *options)
+    return Deployment(command, workers, "Booting worker", _site_environ(site))
+
+
+def _site_environ(site: str) -> dict[str, str]:
+    return {"DJANGO_SETTINGS_MODULE": "django_settings"} if site.startswith("django") else {}
