@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
 
+from outworx_otel.assembly import Assembly
 from outworx_otel.config import Configuration, read_configuration
 from outworx_otel.endpoints import Endpoint, Runtime, current, logger, replace
 from outworx_otel.errors import ConfigurationError, OutworxError
-from outworx_otel.idempotency import IdempotencyStore, open_store
 from outworx_otel.options import TrackOptions
+from outworx_otel.providers import provide
 from outworx_otel.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ class _Given:
 _given = _Given()
 _lock = threading.RLock()
 _said: set[str] = set()
-_stores: dict[str, IdempotencyStore] = {}
 
 
 def init(
@@ -107,7 +107,9 @@ def init(
         if flush_on_sigterm is not None:
             _given.flush_on_sigterm = flush_on_sigterm
         _add_endpoints(endpoints)
-        _provide(destination)
+        for said in provide(destination, _report):
+            _say_once(logging.WARNING, said)
+        _flush_at_exit()
         _rebuild(read_configuration(), strict=True)
         if _given.debug:
             _describe(destination)
@@ -165,38 +167,18 @@ def _known_secrets() -> Any:
 
 
 def _rebuild(configuration: Configuration, strict: bool) -> None:
-    if strict and configuration.problems:
-        raise ConfigurationError("; ".join(configuration.problems))
-    for problem in configuration.problems:
+    assembly = Assembly(configuration, _given.endpoints, _given.store_url, _known_secrets)
+    if strict and assembly.problems:
+        raise ConfigurationError("; ".join(assembly.problems))
+    for problem in assembly.problems:
         _say_once(logging.ERROR, problem)
     for warning in configuration.warnings:
         _say_once(logging.WARNING, warning)
-    endpoints = {}
-    for found in configuration.endpoints:
-        try:
-            endpoint = Endpoint(
-                found.options,
-                found.source,
-                known_secrets=_known_secrets,
-                problem=_verification_problem(found),
-            )
-        except ConfigurationError as error:
-            problem = f"{found.source}, endpoint {found.pattern!r}: {error}"
-            if strict:
-                raise ConfigurationError(problem) from error
-            _say_once(logging.ERROR, problem)
-            options = TrackOptions(found.options.provider, signature_valid=False)
-            endpoint = Endpoint(options, found.source, problem=problem)
-        endpoints[found.pattern] = endpoint
-    # Last, because of two spellings of a path (with a slash at its end and without) the later one counts.
-    for pattern, endpoint in _given.endpoints.items():
-        endpoints.pop(pattern, None)
-        endpoints[pattern] = endpoint
     replace(
         Runtime(
-            endpoints,
+            assembly.endpoints,
             telemetry=Telemetry(_given.tracer_provider, _given.meter_provider),
-            store=_configured_store(configuration, strict),
+            store=assembly.store,
             detect=configuration.detect if _given.detect is None else _given.detect,
             on_error=_given.on_error,
             debug=_given.debug,
@@ -218,31 +200,6 @@ def _flush(seconds: float) -> None:
     flush_now(seconds)
 
 
-def _verification_problem(found: Any) -> str | None:
-    problem: str | None = found.problem
-    return problem if found.options.signature_valid is False else None
-
-
-def _configured_store(configuration: Configuration, strict: bool) -> IdempotencyStore:
-    if _given.store_url is not None:
-        return _store(_given.store_url)
-    try:
-        return _store(configuration.store_url or "memory://")
-    except ConfigurationError as error:
-        if strict:
-            raise
-        # Without code, an instrumentor that raises would leave every endpoint unverified.
-        _say_once(logging.ERROR, f"{error}; until then, keys are kept in this process's memory")
-        return _store("memory://")
-
-
-def _store(url: str) -> IdempotencyStore:
-    store = _stores.get(url)
-    if store is None:
-        store = _stores[url] = open_store(url)
-    return store
-
-
 def _fall_back() -> None:
     """`opentelemetry-instrument` without a configurator leaves a provider that records nothing."""
     if _given.tracer_provider is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
@@ -253,49 +210,6 @@ def _fall_back() -> None:
                 _say_once(logging.ERROR, str(error))
         else:
             _say_once(logging.WARNING, _INSTALL_HINT)
-
-
-def _provide(destination: Destination) -> None:
-    from opentelemetry.sdk.trace import TracerProvider
-
-    from outworx_otel.export import OutworxSpanProcessor, is_served, outworx_webhook_sampler
-
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        if not isinstance(provider, trace.ProxyTracerProvider):
-            _say_once(
-                logging.WARNING,
-                f"the global tracer provider ({type(provider).__name__}) takes no span processor, so nothing is "
-                "sent to Outworx; add OutworxSpanProcessor where that provider is made",
-            )
-            return
-        ratio = os.environ.get("OTEL_TRACES_SAMPLER_ARG")
-        chosen = None if os.environ.get("OTEL_TRACES_SAMPLER") else outworx_webhook_sampler(ratio)
-        provider = TracerProvider(sampler=chosen)
-        trace.set_tracer_provider(provider)
-    if not is_served(destination):
-        provider.add_span_processor(OutworxSpanProcessor(destination=destination, on_error=_report))
-    _provide_metrics(destination)
-    _flush_at_exit()
-
-
-def _provide_metrics(destination: Destination) -> None:
-    from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-
-    from outworx_otel.export import OutworxMetricExporter, is_served
-
-    if isinstance(metrics.get_meter_provider(), MeterProvider):
-        if not is_served(destination, "metrics"):
-            # The SDK takes readers only when a MeterProvider is made.
-            logger.debug(
-                "the application's MeterProvider is kept; OTEL_METRICS_EXPORTER=outworx adds our metrics"
-            )
-        return
-    if is_served(destination, "metrics"):
-        return
-    reader = PeriodicExportingMetricReader(OutworxMetricExporter(destination=destination, on_error=_report))
-    metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
 
 
 def _report(error: OutworxError) -> None:
@@ -353,6 +267,7 @@ def _describe(destination: Destination | None) -> None:
             "secret set" if options.signature_secret else "custom" if options.verifies else "not verified",
             "on" if options.idempotency_key else "off",
         )
+    logger.info("idempotency keys in %s", current().store)
     if destination is not None:
         logger.info("exporting to %s (%s)", destination.endpoint, destination.protocol)
     else:

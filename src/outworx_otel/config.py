@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -25,7 +25,7 @@ ROUTES: Final = "OUTWORX_ROUTES"
 SECRET_PREFIX: Final = "OUTWORX_SECRET_"  # noqa: S105  # a variable's name, no secret
 DETECT: Final = "OUTWORX_DETECT"
 STORE: Final = "OUTWORX_IDEMPOTENCY_STORE"
-_KNOWN_KEYS: Final = ("endpoints", "detect", "idempotency_store")
+_KNOWN_KEYS: Final = ("endpoints", "providers", "detect", "idempotency_store")
 
 
 class PathMap(Generic[T]):
@@ -65,7 +65,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in path.split("*")), re.DOTALL)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class ConfiguredEndpoint:
     """One endpoint as it was found.
 
@@ -83,7 +83,7 @@ class ConfiguredEndpoint:
     problem: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Configuration:
     """Everything that the environment and the file say."""
 
@@ -92,6 +92,7 @@ class Configuration:
     store_url: str | None = None
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    providers: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 def read_configuration(
@@ -138,7 +139,15 @@ def read_configuration(
         store_url = None
     detect = _flag(environ.get(DETECT), detect, problems)
     store_url = environ.get(STORE) or store_url
-    return Configuration(tuple(found.values()), detect, store_url, tuple(problems), tuple(warnings))
+    providers = table.get("providers", {})
+    if not isinstance(providers, dict) or not all(isinstance(row, dict) for row in providers.values()):
+        problems.append(
+            f'{where}: providers must be tables, e.g. [providers.acme] signature_header = "x-acme"'
+        )
+        providers = {}
+    return Configuration(
+        tuple(found.values()), detect, store_url, tuple(problems), tuple(warnings), providers
+    )
 
 
 def _flag(text: str | None, default: bool, problems: list[str]) -> bool:

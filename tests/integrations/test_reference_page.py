@@ -46,7 +46,7 @@ def _as_on_the_page(monkeypatch: pytest.MonkeyPatch, telemetry: Telemetry) -> No
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", SECRET)
     monkeypatch.setenv("OUTWORX_HOOKS_API_KEY", "your-api-key")
     # `init()` would set up exporters for the whole process; what it does is tested where processes are started.
-    monkeypatch.setattr(bootstrap, "_provide", lambda *arguments: None)
+    monkeypatch.setattr(bootstrap, "provide", lambda *arguments: ())
     instruments = Instruments(telemetry.tracer_provider, telemetry.meter_provider)
     monkeypatch.setattr(endpoints, "_current", endpoints.Runtime(telemetry=instruments))
     monkeypatch.setattr(bootstrap, "_rebuild", lambda *arguments, **options: None)

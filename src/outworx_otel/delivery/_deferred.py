@@ -8,9 +8,6 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from opentelemetry import context as otel_context
-from opentelemetry import trace
-
 from outworx_otel import drops
 from outworx_otel.deadlines import call_in
 from outworx_otel.deferral import Deferral, decode_token, encode_token
@@ -104,7 +101,7 @@ def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator
     process = runtime.telemetry.process(deferral)
     track = TrackContext(lambda timeout: _issued_again(deferral, secrets, timeout))
     forget = set_current(track)
-    attached = otel_context.attach(trace.set_span_in_context(process.span))
+    leave = process.enter()
     watch = drops.watch(None)
     error: BaseException | None = None
     try:
@@ -113,7 +110,7 @@ def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator
         error = raised
         raise
     finally:
-        otel_context.detach(attached)
+        leave()
         forget()
         mark = track.close(lambda late: runtime.telemetry.process(deferral, late.at_ns).end(late))
         found = watch.findings() if watch is not None and mark is None and error is None else ()

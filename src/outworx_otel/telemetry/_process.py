@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 from opentelemetry.util.types import AttributeValue
 
@@ -51,6 +54,11 @@ class Process:
             links=[Link(_delivery_span(deferral))] if deferral.trace_id else [],
             start_time=start_ns,
         )
+
+    def enter(self) -> Callable[[], None]:
+        """Makes the span current; the returned function undoes it."""
+        token = otel_context.attach(trace.set_span_in_context(self.span))
+        return lambda: otel_context.detach(token)
 
     def end(
         self, mark: Mark | None, error: BaseException | None = None, findings: tuple[Finding, ...] = ()
