@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from importlib.metadata import entry_points
 
 import pytest
 from opentelemetry import trace
@@ -85,6 +85,17 @@ def test_an_unsampled_detected_webhook_is_not_exported(receive: Receive, tracer:
 
 
 def test_the_entry_points_name_what_exists() -> None:
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
-    for name in ("OutworxSpanExporter", "OutworxMetricExporter", "outworx_webhook_sampler"):
-        assert f'"outworx_otel.export:{name}"' in text
+    groups = (
+        "opentelemetry_traces_exporter",
+        "opentelemetry_metrics_exporter",
+        "opentelemetry_traces_sampler",
+    )
+    ours = [
+        entry
+        for group in groups
+        for entry in entry_points(group=group)
+        if entry.value.startswith("outworx_otel")
+    ]
+    assert [entry.name for entry in ours] == ["outworx", "outworx", "outworx_webhook"]
+    for entry in ours:
+        assert callable(entry.load())
