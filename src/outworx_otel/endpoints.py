@@ -25,6 +25,8 @@ logger = logging.getLogger("outworx_otel")
 Handler = TypeVar("Handler")
 
 MARK: Final = "__outworx_webhook__"
+# The methods of all endpoints made so far: a request with another one is nobody's delivery.
+LISTENED: Final = set(DEFAULT_METHODS)
 REJECTED_SPANS_PER_SECOND: Final = 10
 
 
@@ -78,6 +80,7 @@ class Endpoint:
         self.problem = problem
         self.detected = detected
         self.methods = frozenset(options.methods)
+        LISTENED.update(self.methods)
         self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
         self.redactor = Redactor(options.redact)
         self._rejections = (0, 0)

@@ -37,6 +37,13 @@ class Headers(Mapping[str, str]):
         self._pairs = pairs
         self._index: dict[str, str] | None = None
 
+    @classmethod
+    def from_index(cls, index: dict[str, str]) -> Headers:
+        """Headers that came without repeats, by their names in lower case."""
+        headers = cls(())
+        headers._index = index
+        return headers
+
     def _built(self) -> dict[str, str]:
         index = self._index
         if index is None:
@@ -67,8 +74,10 @@ class Headers(Mapping[str, str]):
 
     def get_all(self, name: str) -> list[str]:
         """Every value sent under `name`, in order; empty when there is none."""
-        self._built()
         wanted = name.lower()
+        if not self._pairs:
+            return [self[wanted]] if wanted in self._built() else []
+        self._built()
         values = [value for raw, value in self._pairs if (_names.get(raw) or _plain(raw)) == wanted]
         return [value.decode("latin-1") if isinstance(value, bytes) else value for value in values]
 
@@ -112,12 +121,13 @@ def _header_of(variable: str) -> str:
 
 def from_environ(environ: Mapping[str, Any]) -> Headers:
     """The headers of a WSGI environ (Flask's `request.environ`, Django's `request.META`)."""
-    pairs = []
+    index = {}
     known = _variables.get
     for variable, value in environ.items():
         name = known(variable)
         if name is None:
             name = _header_of(variable)
-        if name and (value or variable[:5] == "HTTP_"):
-            pairs.append((name, value))
-    return Headers(pairs)
+        # Servers give the variables of absent headers as "".
+        if name and (value or name[:8] != "content-"):
+            index[name] = value
+    return Headers.from_index(index)

@@ -21,7 +21,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from outworx_otel.bootstrap import prepare
 from outworx_otel.config import PathMap
 from outworx_otel.delivery import Delivery, Proceed, Respond
-from outworx_otel.endpoints import Endpoint, current
+from outworx_otel.endpoints import LISTENED, Endpoint, current
 from outworx_otel.flow import Flow, run_async, run_sync
 from outworx_otel.integrations._django import (
     UNDER_WAY,
@@ -100,9 +100,9 @@ def _gate(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwar
 
 
 def _select(request: Any, view: Any, mounted: Endpoint | None = None) -> Endpoint | None:
-    if UNDER_WAY in request.__dict__ or _lacks_method(view, request):
-        return None
     method: str = request.method
+    if method not in LISTENED or UNDER_WAY in request.__dict__ or _lacks_method(view, request):
+        return None
     return select(current(), view, method, request.path, request.META, route, request, mounted=mounted)
 
 

@@ -20,7 +20,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
-from outworx_otel.endpoints import Endpoint, current, mark
+from outworx_otel.endpoints import LISTENED, Endpoint, current, mark
 from outworx_otel.flow import run_sync
 from outworx_otel.headers import Headers, from_environ
 from outworx_otel.integrations._gate import select
@@ -122,7 +122,12 @@ def _concerns(endpoint: Endpoint, native: flask.Request) -> bool:
 def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Runs `dispatch_request` inside a delivery, where the request is one."""
     native = _request()
-    if native is None or native.routing_exception is not None or not _REACH.covers(app):
+    if (
+        native is None
+        or native.method not in LISTENED
+        or native.routing_exception is not None
+        or not _REACH.covers(app)
+    ):
         return wrapped(*args, **kwargs)
     rule, environ = native.url_rule, native.environ
     if rule is None or _UNDER_WAY in environ:

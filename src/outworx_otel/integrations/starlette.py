@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 
 from outworx_otel.bootstrap import prepare
-from outworx_otel.endpoints import current
+from outworx_otel.endpoints import LISTENED, current
 from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Raised, Scope, Send
 from outworx_otel.integrations._gate import select
 from outworx_otel.integrations._intake import Receive
@@ -68,13 +68,15 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
 def gate(wrapped: ASGIApp, route: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None]:
     """Runs a route's `handle` inside a delivery, where the request is one."""
     scope, receive, send = args if len(args) == 3 else _arguments(*args, **kwargs)
+    method = scope.get("method")
+    if method not in LISTENED:
+        return wrapped(scope, receive, send)
     # FastAPI's `handle` calls Starlette's: once is enough.
     if scope.get(_CHECKED) is route or scope.get("type") != "http" or UNDER_WAY in scope:
         return wrapped(scope, receive, send)
     if not REACH.covers(scope.get("app")):
         return wrapped(scope, receive, send)
     scope[_CHECKED] = route
-    method = scope.get("method", "")
     context = _fastapi_context(scope, route) if "fastapi" in scope else None
     methods = route.methods if context is None else context.methods
     handler = route.endpoint

@@ -41,7 +41,7 @@ _Series = tuple[str | None, ...]
 class _Timing(NamedTuple):
     seconds: float
     age: float | None
-    attributes: dict[str, AttributeValue]
+    series: _Series
     span_context: SpanContext | None
 
 
@@ -72,10 +72,6 @@ class Instruments:
 
     def measure(self, record: Record, seconds: float) -> None:
         """Counts a delivery, and notes how long it took and how old its signature was."""
-        provider, route = record.options.provider, record.route
-        attributes: dict[str, AttributeValue] = {semconv.PROVIDER: provider, semconv.OUTCOME: record.outcome}
-        if route is not None:
-            attributes[semconv.HTTP_ROUTE] = route
         reason = event_type = None
         signature = record.signature
         if signature is not None:
@@ -83,8 +79,8 @@ class Instruments:
             if signature.valid and record.event_type is not None:
                 event_type = self._bounded(record.event_type)
         series: _Series = (
-            provider,
-            route,
+            record.options.provider,
+            record.route,
             record.outcome,
             reason,
             record.idempotency_outcome,
@@ -97,7 +93,7 @@ class Instruments:
             self._counts[series] = self._counts.get(series, 0) + 1
         # Its context alone: the span itself, with all its attributes, has been handed on.
         span_context = None if record.span is None else record.span.get_span_context()
-        self._timings.append(_Timing(seconds, record.signature_age, attributes, span_context))
+        self._timings.append(_Timing(seconds, record.signature_age, series, span_context))
         if len(self._timings) >= DRAIN_AT and not self._draining:
             self._draining = True
             call_in(0, self._drain)
@@ -116,9 +112,11 @@ class Instruments:
         context = _NO_SPAN
         if timing.span_context is not None:
             context = trace.set_span_in_context(trace.NonRecordingSpan(timing.span_context), _NO_SPAN)
-        self._duration.record(max(timing.seconds, 0.0), timing.attributes, context)
+        # Of the duration, the provider, the route and the outcome are told apart.
+        attributes = _named(timing.series[:3])
+        self._duration.record(max(timing.seconds, 0.0), attributes, context)
         if timing.age is not None and timing.age >= 0:
-            self._signature_age.record(timing.age, timing.attributes, context)
+            self._signature_age.record(timing.age, attributes, context)
 
     def _bounded(self, event_type: str) -> str:
         if event_type not in self._event_types:
@@ -132,8 +130,14 @@ class Instruments:
         with self._lock:
             counts = list(self._counts.items())
         for series, count in counts:
-            known = {name: value for name, value in zip(_COUNTED, series, strict=False) if value is not None}
-            yield Observation(count, known or {_OVERFLOW: True})
+            yield Observation(count, _named(series))
+
+
+def _named(series: _Series) -> dict[str, AttributeValue]:
+    named: dict[str, AttributeValue] = {
+        name: value for name, value in zip(_COUNTED, series, strict=False) if value is not None
+    }
+    return named or {_OVERFLOW: True}
 
 
 _global: Instruments | None = None
