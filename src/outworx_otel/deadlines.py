@@ -88,7 +88,7 @@ class Deadlines:
                     continue
                 left = self._waiting[0].due - time.monotonic()
                 if left > 0:
-                    self._changed.wait(left)
+                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
                     continue
                 deadline = heapq.heappop(self._waiting)
             try:

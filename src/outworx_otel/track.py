@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -49,6 +50,11 @@ class TrackContext:
         """What was said, or None as long as nothing was."""
         return self._mark
 
+    @property
+    def awaits_mark(self) -> bool:
+        """Whether the work goes on in this process, and nothing was said of it yet."""
+        return self._mark is not None and self._mark.status == "deferred" and not self.handed_on
+
     def processed(self, metadata: Mapping[str, Any] | None = None) -> None:
         """The event was handled. `metadata` becomes attributes of the delivery's span."""
         self._set("completed", None, metadata)
@@ -70,10 +76,9 @@ class TrackContext:
             timeout: seconds until which the mark must be made; after that the `process` span is a silent drop.
 
         Raises:
-            ValueError: the timeout is not positive.
+            ValueError: the timeout is not positive, or infinite.
         """
-        if timeout <= 0:
-            raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
+        _check_timeout(timeout)
         self.timeout = timeout
         self._set("deferred", None, None)
 
@@ -88,8 +93,9 @@ class TrackContext:
 
         Raises:
             ConfigurationError: there is neither an API key nor `OUTWORX_TOKEN_SECRET` to sign it with.
-            ValueError: the timeout is not positive.
+            ValueError: the timeout is not positive, or infinite.
         """
+        _check_timeout(timeout)
         token = "" if self._issue is None else self._issue(timeout)
         self.handed_on = True
         self.defer(timeout)
@@ -111,6 +117,12 @@ class TrackContext:
         with self._lock:
             self._after = after
             return self._mark
+
+
+def _check_timeout(seconds: float) -> None:
+    """Raises `ValueError` for what is no time to wait: zero, less, infinity, NaN."""
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"timeout must be a positive number of seconds, not {seconds!r}")
 
 
 def current_track() -> TrackContext:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from outworx_otel import drops
@@ -18,7 +20,13 @@ from outworx_otel.track import Mark, TrackContext, set_current
 
 _YOUNG_SECONDS: Final = 60.0
 _FLUSH_SECONDS: Final = 2.0
-_forked_at: float | None = None
+_NOTHING_SHARED: Final = (
+    "{who} needs a secret that the web process and the worker share: set OUTWORX_TOKEN_SECRET, or give both the API "
+    "key, and call outworx_otel.init() or instrument() in both"
+)
+# When this process began, as far as we were there; and whether it is known to have begun by a fork.
+_began_at = time.monotonic()
+_forked = False
 
 
 def issue_token(runtime: Runtime, record: Record, timeout: float) -> str:
@@ -26,15 +34,9 @@ def issue_token(runtime: Runtime, record: Record, timeout: float) -> str:
 
     Raises:
         ConfigurationError: there is nothing to sign it with.
-        ValueError: the timeout is not positive.
     """
-    if timeout <= 0:
-        raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
     if not runtime.token_secrets:
-        raise ConfigurationError(
-            "track.token() needs a secret that this process and the worker share: set OUTWORX_TOKEN_SECRET, or "
-            "give both the API key"
-        )
+        raise ConfigurationError(_NOTHING_SHARED.format(who="track.token()"))
     return encode_token(deferral_of(record, time.time() + timeout), runtime.token_secrets[0])
 
 
@@ -54,24 +56,41 @@ def marked_after(runtime: Runtime, record: Record, mark: Mark) -> None:
             record.path,
             mark.status,
         )
-    _report(runtime, record, mark)
+    _report(runtime, _since_its_end(record), mark)
 
 
 def expect_mark(runtime: Runtime, record: Record, track: TrackContext) -> None:
     """Waits for the mark of work that was deferred within this process; without one it was dropped."""
+    _expect(
+        track, partial(marked_after, runtime, record), lambda: _report(runtime, _since_its_end(record), None)
+    )
+
+
+def _expect(track: TrackContext, marked: Callable[[Mark], None], dropped: Callable[[], None]) -> None:
+    due = time.monotonic() + track.timeout
 
     def expire() -> None:
-        if track.mark is not None and track.mark.status == "deferred":
-            _report(runtime, record, None)
+        # Too early: there were more to wait for than can be, and nothing is known of this one.
+        if track.awaits_mark and time.monotonic() >= due:
+            dropped()
 
-    call_in(track.timeout, expire)
+    def after(mark: Mark) -> None:
+        deadline.cancel()
+        marked(mark)
+
+    deadline = call_in(track.timeout, expire)
+    track.close(after)
+    if not track.awaits_mark:
+        deadline.cancel()
 
 
-def _report(runtime: Runtime, record: Record, mark: Mark | None) -> None:
+def _since_its_end(record: Record) -> Deferral:
+    deferral = deferral_of(record, 0.0)
+    return deferral if record.end_ns is None else deferral.since(record.end_ns / 1e9)
+
+
+def _report(runtime: Runtime, deferral: Deferral, mark: Mark | None) -> None:
     try:
-        deferral = deferral_of(record, 0.0)
-        if record.end_ns is not None:
-            deferral = deferral.since(record.end_ns / 1e9)
         runtime.telemetry.process(deferral, None if mark is None else mark.at_ns).end(mark)
     except Exception as error:  # noqa: BLE001  # ours
         runtime.failed("reporting deferred work", error)
@@ -97,7 +116,10 @@ def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator
         return
     runtime = current()
     secrets = runtime.token_secrets if secret is None else (secret,)
+    if not secrets:
+        raise ConfigurationError(_NOTHING_SHARED.format(who="resume()"))
     deferral = decode_token(token, secrets)
+    flushes = _ends_soon()
     process = runtime.telemetry.process(deferral)
     track = TrackContext(lambda timeout: _issued_again(deferral, secrets, timeout))
     forget = set_current(track)
@@ -112,12 +134,34 @@ def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator
     finally:
         leave()
         forget()
-        mark = track.close(lambda late: runtime.telemetry.process(deferral, late.at_ns).end(late))
-        found = watch.findings() if watch is not None and mark is None and error is None else ()
+        found = watch.findings() if watch is not None and track.mark is None and error is None else ()
         if watch is not None:
             watch.close()
-        process.end(mark, error, found)
-        _flush_if_young(runtime)
+        _leave(runtime, deferral, track, partial(process.end, error=error, findings=found))
+        if flushes and runtime.flush is not None:
+            runtime.flush(_FLUSH_SECONDS)
+
+
+def _leave(
+    runtime: Runtime, deferral: Deferral, track: TrackContext, end: Callable[[Mark | None], None]
+) -> None:
+    later = partial(_report, runtime, deferral.since(time.time()))
+
+    def marked_late(mark: Mark) -> None:
+        logger.warning(
+            "webhook %s: marked %s after resume() was left; the mark is a span of its own",
+            deferral.provider,
+            mark.status,
+        )
+        later(mark)
+
+    try:
+        mark = track.close(marked_late)
+        end(mark)
+        if track.awaits_mark:
+            _expect(track, later, partial(later, None))
+    except Exception as error:  # noqa: BLE001  # ours
+        runtime.failed("reporting deferred work", error)
 
 
 def _issued_again(deferral: Deferral, secrets: tuple[str | bytes, ...], timeout: float) -> str:
@@ -126,19 +170,24 @@ def _issued_again(deferral: Deferral, secrets: tuple[str | bytes, ...], timeout:
     return encode_token(deferral.since(now, now + timeout), secrets[0])
 
 
-def _flush_if_young(runtime: Runtime) -> None:
-    # A child that was forked for one job (RQ's work horse) ends without a goodbye, and with what is queued.
-    if (
-        _forked_at is not None
-        and time.monotonic() - _forked_at < _YOUNG_SECONDS
-        and runtime.flush is not None
-    ):
-        runtime.flush(_FLUSH_SECONDS)
+def _ends_soon() -> bool:
+    # A child that was forked for one job (RQ's work horse) ends without a goodbye, and with what is queued. Often
+    # it is the first to import this package, and then nothing tells of the fork. An event loop is not held up,
+    # except where it is such a child's own.
+    if time.monotonic() - _began_at > _YOUNG_SECONDS:
+        return False
+    if _forked:
+        return True
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 def _note_fork() -> None:
-    global _forked_at
-    _forked_at = time.monotonic()
+    global _began_at, _forked
+    _began_at, _forked = time.monotonic(), True
 
 
 if hasattr(os, "register_at_fork"):
