@@ -39,7 +39,7 @@ types: $(VENV)/.dev ## mypy, strict
 contracts: $(VENV)/.dev ## who may import whom
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/.bench ## what it costs, as ratios
+bench: $(VENV)/.bench newest ## what it costs, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what the other targets made

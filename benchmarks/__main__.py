@@ -16,7 +16,11 @@ from benchmarks.loopback import ingest
 from benchmarks.providers import SET_UP
 from benchmarks.race import run
 
-_SIGNATURES = "signatures"
+_ALONE = {
+    "signatures": "Signatures alone",
+    "idempotency": "What an idempotency key adds",
+    "drops": "What the causes of silent drops cost",
+}
 _HOW = f"""\
 In-process calls, no client and no server; each variant in a process of its own, rounds interleaved in random order.
 Times are processor time spent on answering, so that neighbours on the machine do not count.
@@ -35,23 +39,24 @@ def main() -> int:
         profiling.show(LANES[arguments.profile])
         return 0
     begun = time.monotonic()
-    names = [arguments.only] if arguments.only else [*LANES, *(() if arguments.quick else (_SIGNATURES,))]
+    names = [arguments.only] if arguments.only else [*LANES, *(() if arguments.quick else _ALONE)]
     verdicts: list[report.Verdict] = []
     measured: dict[str, Any] = {}
     print(_HOW)
     generations, rounds = (1, 12) if arguments.quick else (4, 18)
     with ingest() as port:
         for name in names:
-            if name == _SIGNATURES:
+            if name in _ALONE:
                 continue
             lane = LANES[name]
             times = run(lane, generations, rounds, port)
             report.show(lane, times)
             verdicts += report.verdicts(lane, times)
             measured[name] = report.as_json(times)
-    if _SIGNATURES in names and Path(__file__).with_name(f"{_SIGNATURES}.py").exists():
-        print("\nSignatures alone", flush=True)
-        subprocess.run([sys.executable, "-m", f"benchmarks.{_SIGNATURES}"], check=False)  # noqa: S603
+    for name in _ALONE:
+        if name in names:
+            print(f"\n{_ALONE[name]}", flush=True)
+            subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)  # noqa: S603
     _sum_up(verdicts, time.monotonic() - begun)
     if arguments.json is not None:
         judged = [{"what": one.what, "value": one.value, "limit": one.limit} for one in verdicts]
@@ -62,7 +67,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What a delivery costs.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute, and noisier")
-    parser.add_argument("--only", choices=[*LANES, _SIGNATURES], help="one framework")
+    parser.add_argument("--only", choices=[*LANES, *_ALONE], help="one part of it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
     parser.add_argument("--profile", choices=list(LANES), help="where our microseconds go instead")
     return parser
