@@ -25,6 +25,7 @@ SIGNATURE_AGE: Final = "outworx.webhook.signature.age"
 IDEMPOTENCY_OUTCOME: Final = "outworx.webhook.idempotency.outcome"
 IDEMPOTENCY_KEY: Final = "outworx.webhook.idempotency.key"
 IDEMPOTENCY_COMMITTED: Final = "outworx.webhook.idempotency.committed"
+IDEMPOTENCY_BODY_OMITTED: Final = "outworx.webhook.idempotency.body_omitted"
 IDEMPOTENCY_FINGERPRINT_MISMATCH: Final = "outworx.webhook.idempotency.fingerprint_mismatch"
 
 PROCESSING_STATUS: Final = "outworx.webhook.processing.status"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import math
+import secrets
 import time
 import uuid
 from typing import Any, Final
@@ -42,6 +44,8 @@ _SAFE_HEADERS: Final = frozenset(
         "location",
     }
 )
+# No bytes at all are no gzip: Node's zlib, for one, calls them an unexpected end of file.
+_SAFE_WITHOUT_BODY: Final = _SAFE_HEADERS - {"content-encoding"}
 
 
 def _check_key(key: Any) -> None:
@@ -95,7 +99,7 @@ class KeyClaim:
         hashed = hashed_key(scope, key if isinstance(key, str) else repr(key))
         record.idempotency_key = hashed
         try:
-            claim = yield from self._claim(hashed, uuid.uuid4().hex)
+            claim = yield from self._claim(hashed, secrets.token_hex(16))
         except StoreError as error:
             self._runtime.report(error)
             if isinstance(error, Refused):
@@ -146,11 +150,18 @@ class KeyClaim:
             return
         key, token = self._held
         store, record = self._store, self._record
-        if self._lease is not None:
-            lease_keeper().unregister(self._lease)
         record.committed = False
         stored = self._stored(answer) if commits and answer is not None else None
         ttl = self._endpoint.options.idempotency_ttl
+        if self._lease is None:
+            # The claim was not answered in time: its end must not cost the delivery that time once more.
+            if stored is None:
+                lease_keeper().release_later(store, key, token)
+            else:
+                lease_keeper().complete_later(store, key, token, stored, ttl)
+            return
+        lease_keeper().unregister(self._lease)
+        record.answer_kept = None if stored is None else stored.body is not None
         try:
             if stored is None:
                 yield Call(lambda: store.release(key, token), lambda: store.arelease(key, token))
@@ -215,12 +226,13 @@ class KeyClaim:
         return Respond(answer.status, (*answer.headers, ("idempotent-replayed", "true")), answer.body or b"")
 
     def _fingerprint(self) -> str:
-        return hashed_key("body", (self._request.body or b"").decode("latin-1"))
+        return hashlib.sha256(self._request.body or b"").hexdigest()
 
     def _stored(self, answer: OutboundResponse) -> StoredAnswer:
         headers: tuple[tuple[str, str], ...] = ()
-        if answer.headers is not None:
-            headers = tuple((name, answer.headers[name]) for name in answer.headers if name in _SAFE_HEADERS)
         body = answer.body if answer.body is not None and len(answer.body) <= MAX_STORED_BODY else None
+        if answer.headers is not None:
+            safe = _SAFE_HEADERS if body is not None else _SAFE_WITHOUT_BODY
+            headers = tuple((name, answer.headers[name]) for name in answer.headers if name in safe)
         trace_id, span_id = span_identity(self._record)
         return StoredAnswer(answer.status, headers, body, self._fingerprint(), trace_id, span_id)

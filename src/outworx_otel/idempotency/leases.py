@@ -16,6 +16,7 @@ logger = logging.getLogger("outworx_otel")
 
 MAX_LEASES: Final = 10_000
 _LAST_TRY_AFTER: Final = 2.0
+_NAP: Final = 1.0
 
 
 class Lease:
@@ -112,6 +113,7 @@ class LeaseKeeper:
         """See `Forkable`."""
         self._kept: dict[_Kept, None] = {}
         self._wakes_at = float("inf")
+        self._added = False
         self._wake = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._full = False
@@ -152,6 +154,7 @@ class LeaseKeeper:
                     )
                 return
             self._kept[kept] = None
+            self._added = True
             if self._thread is None:
                 self._start()
             elif kept.due < self._wakes_at:
@@ -171,7 +174,7 @@ class LeaseKeeper:
         while True:
             with self._wake:
                 now = time.monotonic()
-                self._wakes_at = min((kept.due for kept in self._kept), default=float("inf"))
+                self._wakes_at = self._next(now)
                 if self._wakes_at > now:
                     self._wake.wait(None if self._wakes_at == float("inf") else self._wakes_at - now)
                     continue
@@ -179,6 +182,14 @@ class LeaseKeeper:
             for kept in due:
                 if kept in self._kept:
                     self._act(kept)
+
+    def _next(self, now: float) -> float:
+        if self._kept:
+            return min(kept.due for kept in self._kept)
+        # Most handlers are over long before they are due. To be woken for each of them, only to find nothing, would
+        # cost a delivery two switches of threads: while leases come and go, a nap stands for all of them.
+        came, self._added = self._added, False
+        return now + _NAP if came else float("inf")
 
     def _act(self, kept: _Kept) -> None:
         try:

@@ -17,6 +17,7 @@ from outworx_otel.delivery import (
     Delivery,
     InboundRequest,
     OutboundResponse,
+    Proceed,
     Respond,
 )
 from outworx_otel.endpoints import Endpoint, Runtime, current
@@ -131,8 +132,7 @@ class Exchange:
                 return
             body, problem = self.intake.whole()
         delivery = self._open(body, problem)
-        admission = delivery.admit()
-        decision = await run_async(admission) if self.endpoint.may_wait else run_sync(admission)
+        decision = await self._admitted(delivery) if self.endpoint.may_wait else run_sync(delivery.admit())
         if isinstance(decision, Respond):
             try:
                 await self._respond(decision)
@@ -156,6 +156,13 @@ class Exchange:
             if token is not None:
                 otel_context.detach(token)
             forget()
+
+    async def _admitted(self, delivery: Delivery) -> Proceed | Respond:
+        try:
+            return await run_async(delivery.admit())
+        except BaseException as error:  # a cancelled task: nothing else gets out of there
+            delivery.end_without_waiting(error)
+            raise
 
     def _open(self, body: bytes | None, problem: BodyProblem | None) -> Delivery:
         self.delivery = Delivery(
@@ -202,7 +209,8 @@ class Exchange:
 
     async def _respond(self, answer: Respond) -> None:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-        headers.append((b"content-length", b"%d" % len(answer.body)))
+        if answer.status not in (204, 304):  # RFC 9110, section 8.6
+            headers.append((b"content-length", b"%d" % len(answer.body)))
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": answer.body})
 

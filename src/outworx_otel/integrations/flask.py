@@ -280,7 +280,7 @@ def _end(delivery: Delivery, response: flask.Response) -> None:
         # Werkzeug gives the file to the server as it is: nobody hears when it has been sent.
         _settle(delivery, answer)
     else:
-        response.response = _Streamed(response.response, delivery)
+        response.response = _Streamed(response.response, delivery, answer)
         response.call_on_close(lambda: _settle(delivery, answer))
 
 
@@ -290,11 +290,12 @@ def _settle(delivery: Delivery, outcome: OutboundResponse | BaseException) -> No
 
 
 class _Streamed:
-    """A streaming answer that tells its delivery when it broke off."""
+    """A streaming answer that tells its delivery when it is complete, or broke off."""
 
-    def __init__(self, parts: Iterable[Any], delivery: Delivery) -> None:
+    def __init__(self, parts: Iterable[Any], delivery: Delivery, answer: OutboundResponse) -> None:
         self._parts = parts
         self._delivery = delivery
+        self._answer = answer
 
     def __iter__(self) -> Iterator[Any]:
         try:
@@ -302,6 +303,8 @@ class _Streamed:
         except Exception as error:
             _settle(self._delivery, error)
             raise
+        # Before the server says that this was the last part: whoever has it all finds the key committed.
+        _settle(self._delivery, self._answer)
 
     def close(self) -> None:
         close = getattr(self._parts, "close", None)

@@ -82,6 +82,8 @@ def end_attributes(record: Record) -> dict[str, AttributeValue]:
         add_mark(attributes, record.mark, len(record.options.metadata or ()) - MAX_METADATA)
     if record.committed is not None:
         attributes[semconv.IDEMPOTENCY_COMMITTED] = record.committed
+        if record.answer_kept is False:
+            attributes[semconv.IDEMPOTENCY_BODY_OMITTED] = True
     if record.findings:
         attributes.update(finding_attributes(record.findings[0]))
     error_type = _error_type(record)

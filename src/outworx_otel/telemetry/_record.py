@@ -38,6 +38,7 @@ class Record:
     idempotency_key: str | None = None
     committed: bool | None = None
     fingerprint_mismatch: bool = False
+    answer_kept: bool | None = None
     replayed: StoredAnswer | None = None
     request_body: bytes | None = None
     response_body: bytes | None = None

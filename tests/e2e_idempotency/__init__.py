@@ -1,0 +1,1 @@
+"""Idempotency through real server processes: keys shared by workers, workers that die, stores that go away."""
