@@ -229,6 +229,24 @@ def test_an_async_verdict_is_awaited_on_its_own_loop_although_the_body_is_not_to
     assert telemetry.said("signature.valid") is False
 
 
+def test_a_delivery_that_is_cancelled_while_it_is_admitted_is_counted(
+    monitor: Monitor, telemetry: Telemetry
+) -> None:
+    async def never_answers(*arguments: object) -> str:
+        await anyio.sleep(60)
+        raise AssertionError
+
+    monitor({PATH: TrackOptions("stripe", idempotency_key=never_answers)})
+
+    async def give_up() -> None:
+        with anyio.move_on_after(0.02):
+            await Wire(serve(receives), parts(BODY)).play({**JSON, **LENGTH})
+
+    anyio.run(give_up)
+    (point,) = telemetry.points("deliveries")
+    assert point[0]["outworx.webhook.outcome"] == "error"
+
+
 def test_a_request_that_is_cancelled_while_it_is_read_is_counted(
     monitor: Monitor, telemetry: Telemetry
 ) -> None:

@@ -237,8 +237,8 @@ def test_the_same_key_with_another_body_is_replayed_and_noted(
 
 
 @pytest.mark.parametrize("streams", [True, False])
-def test_an_answer_that_is_not_kept_replays_its_status_alone(
-    streams: bool, framework: Framework, monitor: Monitor
+def test_an_answer_that_is_not_kept_replays_its_status_alone_and_says_so(
+    streams: bool, framework: Framework, monitor: Monitor, telemetry: Telemetry
 ) -> None:
     def big(call: Call) -> Reply:
         return Reply(202, iter([b"a", b"b"]) if streams else b"x" * (256 * 1024 + 1))
@@ -250,3 +250,4 @@ def test_an_answer_that_is_not_kept_replays_its_status_alone(
     second = app.post(BODY, JSON)
     assert (second.status, second.body) == (202, b"")
     assert len(handler.calls) == 1
+    assert telemetry.deliveries()[0].attributes["outworx.webhook.idempotency.body_omitted"] is True
