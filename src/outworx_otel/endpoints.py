@@ -47,10 +47,10 @@ class Endpoint:
     __slots__ = (
         "_rejections",
         "admits_by_body",
+        "asks_functions",
         "detected",
         "id_header",
         "keeps_answer",
-        "may_wait",
         "methods",
         "options",
         "paths",
@@ -89,11 +89,11 @@ class Endpoint:
         self.admits_by_body = (
             options.verifies or callable(options.signature_valid) or bool(options.idempotency_key)
         )
-        # Whether its lifecycle may have to wait for a store or a function of the user's.
-        self.may_wait = (
+        # Whether a function of the user's may have to be awaited.
+        self.asks_functions = (
             callable(options.signature_valid)
             or options.signature_verifier is not None
-            or bool(options.idempotency_key)
+            or callable(options.idempotency_key)
         )
         # Whether anybody has a use for the answer's body.
         self.keeps_answer = options.capture_body or bool(options.idempotency_key)
@@ -223,6 +223,10 @@ class Runtime:
             if secret is not None:
                 for one in [secret] if isinstance(secret, str | bytes) else secret:
                     yield signatures.KnownSecret(pattern, endpoint.options.provider, one)
+
+    def may_wait(self, endpoint: Endpoint) -> bool:
+        """Whether a delivery may have to wait for a function of the user's or for the store."""
+        return endpoint.asks_functions or (bool(endpoint.options.idempotency_key) and not self.store.instant)
 
     def report(self, error: OutworxError) -> None:
         """Hands one of our errors to `on_error`, and logs the first of its kind."""

@@ -133,9 +133,13 @@ class KeyClaim:
         self._held = (key, token)
         gives_up = time.monotonic() + _MAX_WAIT
         while True:
-            claim: Claim = yield Call(
-                lambda: store.claim(key, token, LEASE), lambda: store.aclaim(key, token, LEASE)
-            )
+            claim: Claim
+            if store.instant:
+                claim = store.claim(key, token, LEASE)
+            else:
+                claim = yield Call(
+                    lambda: store.claim(key, token, LEASE), lambda: store.aclaim(key, token, LEASE)
+                )
             if isinstance(claim, Claimed):
                 return claim
             waits = self._endpoint.options.idempotency_on_conflict == "wait" and time.monotonic() < gives_up
@@ -163,7 +167,12 @@ class KeyClaim:
         lease_keeper().unregister(self._lease)
         record.answer_kept = None if stored is None else stored.body is not None
         try:
-            if stored is None:
+            if store.instant:
+                if stored is None:
+                    store.release(key, token)
+                else:
+                    record.committed = store.complete(key, token, stored, ttl)
+            elif stored is None:
                 yield Call(lambda: store.release(key, token), lambda: store.arelease(key, token))
             else:
                 record.committed = yield Call(

@@ -62,6 +62,8 @@ class GuardedStore:
         workers: how many operations may be under way at once, and so how many connections.
     """
 
+    instant = False
+
     def __init__(self, backend: Backend, *, budget: float = BUDGET, workers: int = 8) -> None:
         self._backend = backend
         self._budget = budget

@@ -53,6 +53,8 @@ class MemoryStore:
         clock: seconds that never go back.
     """
 
+    instant = True
+
     def __init__(
         self,
         max_records: int = MAX_RECORDS,

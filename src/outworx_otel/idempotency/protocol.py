@@ -60,7 +60,12 @@ class BlockingStore(Protocol):
 
 
 class IdempotencyStore(BlockingStore, Protocol):
-    """A place that remembers keys, with two faces: the blocking one, and one that never blocks an event loop."""
+    """A place that remembers keys, with two faces: the blocking one, and one that never blocks an event loop.
+
+    `instant` says that the blocking face does not block either.
+    """
+
+    instant: bool
 
     async def aclaim(self, key: str, token: str, lease: float) -> Claim:
         """`claim`, awaited on asyncio or trio."""

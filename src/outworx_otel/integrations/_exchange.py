@@ -57,6 +57,7 @@ class Exchange:
         "_deadline",
         "_kept",
         "_kept_size",
+        "_may_wait",
         "_send",
         "delivery",
         "end_ns",
@@ -87,6 +88,7 @@ class Exchange:
         self.route = route
         self.handler = handler
         self.runtime: Runtime = current()
+        self._may_wait = self.runtime.may_wait(endpoint)
         self._send = send
         self.headers = Headers(scope.get("headers") or ())
         looks = not endpoint.admits_by_body and (endpoint.picker is not None or endpoint.options.capture_body)
@@ -132,7 +134,7 @@ class Exchange:
                 return
             body, problem = self.intake.whole()
         delivery = self._open(body, problem)
-        decision = await self._admitted(delivery) if self.endpoint.may_wait else run_sync(delivery.admit())
+        decision = await self._admitted(delivery) if self._may_wait else run_sync(delivery.admit())
         if isinstance(decision, Respond):
             try:
                 await self._respond(decision)
@@ -246,7 +248,7 @@ class Exchange:
             self.end_ns = time.time_ns()
         elif self.raised.error is not None or delivery.knows_all(self.status or 0):
             settlement = delivery.settle(self._outcome(delivery))
-            if self.endpoint.may_wait:
+            if self._may_wait:
                 await run_async(settlement)
             else:
                 run_sync(settlement)
