@@ -83,6 +83,15 @@ class Assembly:
             return _opened("memory://")
 
 
+def checked_store(url: str) -> None:
+    """Makes sure that a store's URL can be used.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    _opened(url)
+
+
 def _opened(url: str) -> IdempotencyStore:
     store = _stores.get(url)
     if store is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
 
-from outworx_otel.assembly import Assembly
+from outworx_otel.assembly import Assembly, checked_store
 from outworx_otel.config import Configuration, read_configuration
 from outworx_otel.endpoints import Endpoint, Runtime, current, logger, replace
 from outworx_otel.errors import ConfigurationError, OutworxError
@@ -69,20 +69,25 @@ def init(
     """Sends webhook telemetry to Outworx, or with neither key nor endpoint where the OTel variables say.
 
     Adds to the global `TracerProvider` where the application has one, else makes providers. Harmless when it
-    is called again. Explicit arguments win over the environment.
+    is called again. Explicit arguments win over the environment. It touches no framework: `instrument()` does, or
+    an adapter that is mounted by hand.
 
     Args:
         api_key: sent as `Authorization: Bearer`; else `OUTWORX_HOOKS_API_KEY` or `OUTWORX_API_KEY`.
-        endpoint: base URL of the ingest; else `OUTWORX_HOOKS_ENDPOINT`, else
-            `https://hooks.outworx.io/api/ingest`.
+        endpoint: base URL of the ingest, without `/v1/traces`; else `OUTWORX_HOOKS_ENDPOINT`, else
+            `https://hooks.outworx.io/api/ingest` where there is a key.
         debug: log the set-up and a line per delivery on the logger `outworx_otel`; else `OUTWORX_HOOKS_DEBUG`.
         timeout: milliseconds that one attempt at sending may take.
-        on_error: called with an `OutworxError` for each failure of ours; what it raises is swallowed.
-        protocol: `"otlp"`, `"events"` or `"auto"`; else `OUTWORX_HOOKS_PROTOCOL`.
-        endpoints: options (or a mapping of them) by path, `*` for any rest of a path.
-        idempotency_store: URL of the store; else `OUTWORX_IDEMPOTENCY_STORE`, else `memory://`.
-        detect: False turns off spans for unconfigured routes; else `OUTWORX_DETECT`.
-        flush_on_sigterm: False leaves SIGTERM alone; else `OUTWORX_HOOKS_EXIT_FLUSH`.
+        on_error: called with an `OutworxError` for each failure of ours, in whichever thread it happened; what
+            it raises is logged and swallowed.
+        protocol: `"otlp"`, `"events"` (the older JSON batch) or `"auto"` (OTLP, until the server says that it
+            knows only the other); else `OUTWORX_HOOKS_PROTOCOL`, else `"auto"`.
+        endpoints: what is wanted where: `{"/webhooks/stripe": TrackOptions("stripe", ...)}`; `*` stands for any
+            rest of a path, and a plain mapping of options for `TrackOptions`.
+        idempotency_store: URL of the store, such as `redis://host:6379/0`; else `OUTWORX_IDEMPOTENCY_STORE`, else
+            `memory://`.
+        detect: False turns off spans for unconfigured routes; else `OUTWORX_DETECT`, else on.
+        flush_on_sigterm: False leaves SIGTERM alone; else `OUTWORX_HOOKS_EXIT_FLUSH`, else on.
 
     Raises:
         ConfigurationError: a key, URL, option or configuration file that cannot be used.
@@ -101,6 +106,7 @@ def init(
         if on_error is not None:
             _given.on_error = on_error
         if idempotency_store is not None:
+            checked_store(idempotency_store)
             _given.store_url = idempotency_store
         if detect is not None:
             _given.detect = detect
@@ -154,12 +160,25 @@ def prepare(
 
 
 def _add_endpoints(endpoints: Endpoints | None) -> None:
+    if endpoints is not None and not isinstance(endpoints, Mapping):
+        raise ConfigurationError(
+            'endpoints must be a mapping of paths, e.g. {"/webhooks/stripe": TrackOptions("stripe")}, not '
+            f"{type(endpoints).__name__}"
+        )
     for pattern, options in (endpoints or {}).items():
         if not pattern.startswith(("/", "*")):
             raise ConfigurationError(f"endpoints: the path {pattern!r} must begin with /")
         if not isinstance(options, TrackOptions):
             options = TrackOptions.from_mapping(options, f'endpoints["{pattern}"]')
         _given.endpoints[pattern] = Endpoint(options, "code", known_secrets=_known_secrets)
+
+
+def reset() -> None:
+    """Forgets what `prepare` was given in code; what `init` set up stays."""
+    with _lock:
+        _given.tracer_provider = _given.meter_provider = None
+        _given.endpoints.clear()
+        _rebuild(read_configuration(), strict=False)
 
 
 def _known_secrets() -> Any:

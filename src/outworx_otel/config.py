@@ -31,7 +31,8 @@ _KNOWN_KEYS: Final = ("endpoints", "providers", "detect", "idempotency_store")
 class PathMap(Generic[T]):
     """Values by path: exact ones by one look-up, `*` patterns by the longest that fits.
 
-    A trailing slash makes no difference, so that `/hooks/github` also covers Django's `/hooks/github/`.
+    A trailing slash makes no difference, so that `/hooks/github` also covers Django's `/hooks/github/`. Nor does a
+    newline: the `$` that ends Starlette's routes matches before one, so that `/hooks/github%0A` is served too.
     """
 
     def __init__(self, entries: Mapping[str, T]) -> None:
@@ -44,8 +45,8 @@ class PathMap(Generic[T]):
         value = self._exact.get(path)
         if value is not None:
             return value
-        if len(path) > 1 and path[-1] == "/":
-            value = self._exact.get(path.rstrip("/"))
+        if len(path) > 1 and path[-1] in _NO_MATTER:
+            value = self._exact.get(_plain(path))
             if value is not None:
                 return value
         for pattern, candidate in self._patterns:
@@ -57,12 +58,16 @@ class PathMap(Generic[T]):
         return bool(self._exact or self._patterns)
 
 
+_NO_MATTER: Final = "/\n"
+
+
 def _plain(path: str) -> str:
-    return path.rstrip("/") or "/"
+    return path.rstrip(_NO_MATTER) or "/"
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in path.split("*")), re.DOTALL)
+    parts = _plain(path).split("*")
+    return re.compile(f"{'.*'.join(map(re.escape, parts))}[{_NO_MATTER}]*", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +118,7 @@ def read_configuration(
     found: dict[str, ConfiguredEndpoint] = {}
     where = ""
     table: Mapping[str, Any] = {}
-    for endpoint in _from_routes(environ, problems):
+    for endpoint in _from_routes(environ, problems, warnings):
         found[endpoint.pattern] = endpoint
     try:
         where, table = _read_table(environ, directory)
@@ -212,7 +217,9 @@ def _from_table(where: str, endpoints: Any) -> Iterator[ConfiguredEndpoint]:
             yield _broken(pattern, str(table.get("provider") or "unknown"), where, error, table)
 
 
-def _from_routes(environ: Mapping[str, str], problems: list[str]) -> Iterator[ConfiguredEndpoint]:
+def _from_routes(
+    environ: Mapping[str, str], problems: list[str], warnings: list[str]
+) -> Iterator[ConfiguredEndpoint]:
     for entry in environ.get(ROUTES, "").split(","):
         if not entry.strip():
             continue
@@ -232,6 +239,8 @@ def _from_routes(environ: Mapping[str, str], problems: list[str]) -> Iterator[Co
             )
             yield _broken(pattern, provider, ROUTES, error, {"signature_secret": secret})
         else:
+            if secret is None:
+                warnings.append(f"{ROUTES}: {pattern} is not verified, because {variable} is not set")
             yield ConfiguredEndpoint(pattern, options, ROUTES)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, KeysView, Mapping
 from operator import itemgetter
+from types import FunctionType
 from typing import Any, Final, TypeVar
 
 from outworx_otel import signatures
@@ -17,7 +19,7 @@ from outworx_otel.errors import ConfigurationError, InstrumentationError, Outwor
 from outworx_otel.headers import from_environ
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore
 from outworx_otel.options import DEFAULT_METHODS, OPTION_NAMES, TrackOptions, unknown_name
-from outworx_otel.redaction import Redactor
+from outworx_otel.redaction import Redactor, scrub
 from outworx_otel.telemetry import Telemetry
 
 logger = logging.getLogger("outworx_otel")
@@ -49,6 +51,7 @@ class Endpoint:
         "admits_by_body",
         "asks_functions",
         "detected",
+        "enforces",
         "id_header",
         "keeps_answer",
         "methods",
@@ -82,10 +85,13 @@ class Endpoint:
         self.methods = frozenset(options.methods)
         LISTENED.update(self.methods)
         self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
-        self.redactor = Redactor(options.redact)
         self._rejections = (0, 0)
         # Whether there is a verdict to give, and whether the body must be read before the handler may run.
         self.verifies = problem is not None or options.verifies or options.signature_valid is not None
+        # Whoever names methods has thought of the others; whoever does not has perhaps not.
+        self.enforces = (
+            self.verifies and options.reject_invalid_signatures and tuple(options.methods) == DEFAULT_METHODS
+        )
         self.admits_by_body = (
             options.verifies or callable(options.signature_valid) or bool(options.idempotency_key)
         )
@@ -98,16 +104,18 @@ class Endpoint:
         # Whether anybody has a use for the answer's body.
         self.keeps_answer = options.capture_body or bool(options.idempotency_key)
         scheme = signatures.scheme_for(options.provider)
+        self.redactor = Redactor((*options.redact, *_signature_headers(scheme)))
         self.verifier: signatures.Verifier | None = None
         self.unsupported = False
         if options.signature_secret is not None:
             if scheme is None:
                 self.unsupported = True
                 logger.warning(
-                    "%s: no built-in verifier for provider %r, so its signature_secret cannot be checked%s; give "
+                    "%s: no built-in verifier for provider %r%s, so its signature_secret cannot be checked%s; give "
                     "a signature_verifier, or register the provider's scheme",
                     source,
                     options.provider,
+                    _nearest(options.provider),
                     " and every delivery is rejected" if options.reject_invalid_signatures else "",
                 )
             else:
@@ -130,9 +138,23 @@ class Endpoint:
         fields = tuple(field for field in (type_field, id_field) if field is not None)
         self.picker = FieldPicker(fields) if fields else None
 
-    def concerns(self, method: str, path: str) -> bool:
-        """Whether an app-wide adapter with these options has business with a request."""
-        return method in self.methods and (self.paths is None or self.paths.find(path) is not None)
+    def concerns(self, path: str, within: str) -> bool:
+        """Whether an app-wide adapter with these options has business with a path; paths as for `Runtime.find`."""
+        paths = self.paths
+        return (
+            paths is None
+            or paths.find(path) is not None
+            or (within != path and paths.find(within) is not None)
+        )
+
+    def listens_to(self, method: str, headers: Any) -> bool:
+        """Whether a request with this method is a delivery.
+
+        With another one than those of `methods` it passes untouched. But where signatures are enforced and nobody
+        has said which methods, a body is a delivery by any of them: a view that does not look at the method
+        (Django's functions) would take it for one, unverified.
+        """
+        return method in self.methods or (self.enforces and carries_body(headers))
 
     def may_report_rejection(self) -> bool:
         """False once a second has seen ten rejected deliveries: a flood costs its sender, not our back-end."""
@@ -140,6 +162,47 @@ class Endpoint:
         now, count = self._rejections
         self._rejections = (second, count + 1 if now == second else 1)
         return now != second or count < REJECTED_SPANS_PER_SECOND
+
+
+def carries_body(headers: Any) -> bool:
+    """Whether a request announces a body, by its ASGI header pairs or its WSGI environ."""
+    if isinstance(headers, dict):
+        length = headers.get("CONTENT_LENGTH") or "0"
+        return length.strip("0 ") != "" or "HTTP_TRANSFER_ENCODING" in headers
+    for name, value in headers:
+        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
+            return True
+    return False
+
+
+def passes(method: str, headers: Any) -> bool:
+    """Whether a request is nobody's delivery, whatever its path: asked first, of every request."""
+    return method not in LISTENED and not carries_body(headers)
+
+
+def _nearest(provider: str) -> str:
+    known = [row.provider for row in signatures.providers()]
+    near = difflib.get_close_matches(provider.lower(), known, 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _signature_headers(scheme: signatures.SignatureScheme | None) -> list[str]:
+    """What must not be seen of a provider's headers, whatever they are called."""
+    if scheme is None:
+        return []
+    names = (*scheme.signature_header, *(name for name, _ in scheme.weaker_headers))
+    return [name.replace("{n}", "*") for name in names]
+
+
+def stricter(called: Endpoint | None, served: Endpoint | None) -> Endpoint | None:
+    """Of what is configured for a path as it was called, and for the same as it is served below a prefix, one.
+
+    The first counts, unless the second alone verifies: the prefix may be a stranger's word, for gunicorn takes a
+    header called SCRIPT_NAME at it.
+    """
+    if called is None or (served is not None and served.verifies and not called.verifies):
+        return served
+    return called
 
 
 def _split(path: str | None) -> tuple[str | None, str | None]:
@@ -182,16 +245,21 @@ class Runtime:
         self._detected: dict[str, Endpoint] = {}
         self._said: set[str] = set()
 
-    def find(self, path: str, template: Callable[..., str | None], *where: Any) -> Endpoint | None:
+    def find(
+        self, path: str, template: Callable[..., str | None], *where: Any, within: str | None = None
+    ) -> Endpoint | None:
         """The endpoint configured for a concrete path, or for its route's template.
 
         Args:
             path: as the provider called it.
             template: gives the template, from `where`; asked only where endpoints are configured by template.
+            within: the path without the prefix (SCRIPT_NAME, root_path) that the application is served below.
         """
         if not self.endpoints:
             return None
         endpoint = self._by_path.find(path)
+        if within is not None and within != path:
+            endpoint = stricter(endpoint, self._by_path.find(within))
         if endpoint is None and self._has_templates:
             route = template(*where)
             endpoint = None if route is None else self._by_path.find(route)
@@ -212,6 +280,12 @@ class Runtime:
             return None
         endpoint = self._detected.get(provider)
         if endpoint is None:
+            if self.endpoints:
+                logger.info(
+                    "%s sends webhooks to a path for which no endpoint is configured; they are reported and not "
+                    "verified",
+                    provider,
+                )
             endpoint = Endpoint(TrackOptions(provider), "detection", detected=True)
             self._detected[provider] = endpoint
         return endpoint
@@ -242,7 +316,7 @@ class Runtime:
 
     def failed(self, doing: str, cause: BaseException) -> None:
         """Reports a failure of ours that was caught before it could touch a request."""
-        error = InstrumentationError(f"{doing} failed: {described(cause)}")
+        error = InstrumentationError(f"{doing} failed: {scrub(described(cause))}")
         error.__cause__ = cause
         self.report(error)
 
@@ -289,24 +363,53 @@ def mark(handler: Handler, endpoint: Endpoint) -> Handler:
 
 def marked(handler: Any, method: str) -> Endpoint | None:
     """The endpoint a handler was marked with: the class's method, the function, or the view class."""
-    owner = getattr(handler, "view_class", None) or (handler if isinstance(handler, type) else None)
-    endpoint = None if owner is None else getattr(getattr(owner, method.lower(), None), MARK, None)
+    # Django's and Flask's view functions know their class as `view_class`, those of DRF's view sets as `cls`.
+    owner = handler if isinstance(handler, type) else getattr(handler, "view_class", None)
+    owner = owner or getattr(handler, "cls", None)
+    endpoint = None if owner is None else _marked_method(handler, owner, method.lower())
     endpoint = endpoint or getattr(handler, MARK, None) or getattr(owner, MARK, None)
-    if endpoint is None and isinstance(handler, functools.partial):
-        return marked(handler.func, method)
+    if endpoint is None and not isinstance(handler, FunctionType):
+        if isinstance(handler, functools.partial):
+            return marked(handler.func, method)
+        # An object that is called.
+        endpoint = getattr(type(handler).__call__, MARK, None) if callable(handler) else None
     return endpoint if isinstance(endpoint, Endpoint) else None
+
+
+def _marked_method(handler: Any, owner: Any, method: str) -> Any:
+    actions = getattr(handler, "actions", None)
+    if isinstance(actions, Mapping):
+        method = actions.get(method, method)
+    for name in (method, "dispatch", "dispatch_request"):
+        endpoint = getattr(getattr(owner, name, None), MARK, None)
+        if endpoint is not None:
+            return endpoint
+    if getattr(owner, "__qualname__", None) == "WrappedAPIView":
+        # What DRF's `@api_view` makes of a function has it in a closure alone.
+        for cell in getattr(getattr(owner, method, None), "__closure__", None) or ():
+            endpoint = getattr(cell.cell_contents, MARK, None)
+            if endpoint is not None:
+                return endpoint
+    return None
 
 
 def webhook(provider: str | TrackOptions, **options: Any) -> Callable[[Handler], Handler]:
     """Marks a handler (function or view class) as a webhook endpoint; the instrumentors do the rest.
 
+    Goes below the route's decorator: `@app.post("/hook")`, then `@webhook("stripe", signature_secret=...)`. The
+    mark alone does nothing, and verifies nothing, until `instrument()` was called or the application runs under
+    `opentelemetry-instrument`.
+
     Args:
-        provider: the provider's name, or complete `TrackOptions`.
-        **options: the other fields of `TrackOptions`.
+        provider: the provider's name, such as `"stripe"`, or complete `TrackOptions`.
+        **options: the other fields of `TrackOptions` by name, or `signature_secret_env`, the name of the
+            environment variable that holds the secret.
 
     Raises:
         ConfigurationError: an option that is unknown or cannot be used.
     """
+    if callable(provider):
+        raise ConfigurationError('write @webhook("stripe"), with the provider, above the handler')
     if isinstance(provider, TrackOptions):
         unknown = [name for name in options if name not in OPTION_NAMES]
         if unknown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 
 class OutworxError(Exception):
@@ -33,6 +33,8 @@ class InstrumentationError(OutworxError):
     """A failure inside this package that was caught before it could touch a request."""
 
 
+_MAX_TEXT: Final = 1024
+
 TokenProblem = Literal["malformed", "unsupported_version", "bad_signature", "expired"]
 
 
@@ -49,8 +51,12 @@ class TokenError(OutworxError, ValueError):
 
 
 def described(cause: BaseException) -> str:
-    """A cause's type and text; the type alone where its text cannot be had, for it may be anybody's class."""
+    """A cause's type and text, on one line; the type alone where its text cannot be had: it may be anybody's class.
+
+    The text may quote a request: no line of a log may be made up by whoever sent that.
+    """
     try:
-        return f"{type(cause).__name__}: {cause}"
+        text = f"{type(cause).__name__}: {cause}"[:_MAX_TEXT]
+        return "".join(sign if sign.isprintable() else " " for sign in text)
     except Exception:  # noqa: BLE001  # a `__str__` that raises
         return type(cause).__name__

@@ -52,7 +52,8 @@ class TrackOptions:
             records it, `"reject"` answers 422.
         require_processing_mark: a 2xx or 3xx answer without a mark is a silent drop.
         diagnose_silent_drops: look for where and why a delivery was dropped.
-        methods: the HTTP methods that carry deliveries; others pass untouched.
+        methods: the HTTP methods that carry deliveries; others pass untouched. Where signatures are enforced and
+            this is left alone, a request with a body is a delivery whatever its method.
         paths: for an app-wide adapter, the paths it concerns itself with (`*` for any rest); None is all.
         max_body_size: bytes; above it 413 where a signature must be verified, else the body is not looked at.
         redact: further header names (`"x-internal-*"`) and JSON paths (`"body.customer.email"`) to hide.
@@ -130,7 +131,10 @@ class TrackOptions:
             ConfigurationError: an unknown option (the nearest name is suggested) or a value that is no use.
         """
         if not isinstance(mapping, Mapping):
-            raise ConfigurationError(f"{where}: options must be a mapping, not {type(mapping).__name__}")
+            raise ConfigurationError(
+                f'{where}: options must be a mapping such as {{"provider": "stripe"}}, or TrackOptions, '
+                f"not {type(mapping).__name__}"
+            )
         given = dict(mapping)
         secret_env = given.pop("signature_secret_env", None)
         unknown = [name for name in given if name not in OPTION_NAMES]
@@ -224,7 +228,7 @@ def _check_key(value: Any) -> str | None:
 def _check_positive(value: Any) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
         return None
-    return f"must be a positive number, not {value!r}"
+    return f"must be a positive number of seconds, not {value!r}"
 
 
 def _check_bytes(value: Any) -> str | None:

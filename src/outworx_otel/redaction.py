@@ -20,7 +20,7 @@ MAX_BODY_BYTES: Final = 65_536
 
 # Parts of names whose values are credentials, in headers and in JSON alike.
 _SENSITIVE_NAME: Final = re.compile(
-    r"auth(?!or(?!i[sz]))|cookie|secret|token|passw|signature|hmac|api[-_]?key|access[-_]?key|private[-_]?key|session"
+    r"auth(?!or(?!i[sz]))|(?:^|[-_])sig(?:$|[-_])|cookie|secret|token|passw|signature|hmac|api[-_]?key|access[-_]?key|private[-_]?key|session"
     r"|credential|card[-_]?number|cvc|cvv|x-hub-|ssn",
     re.IGNORECASE,
 )
@@ -90,7 +90,7 @@ class Redactor:
             or (self._headers is not None and self._headers.match(name) is not None)
         )
         shown = HTTP_REQUEST_HEADER_PREFIX + name, (REDACTED,) if sensitive else None
-        if len(self._names) < 512:
+        if len(self._names) < 512 and len(name) < 128:
             self._names[name] = shown
         return shown
 

@@ -153,7 +153,7 @@ def test_a_mark_after_the_end_that_nobody_announced_is_a_span_and_a_warning(
     assert (said(span, "processing.status"), said(span, "metadata.late")) == ("completed", 1)
     (warning,) = caplog.records
     assert (warning.name, warning.levelno) == ("outworx_otel", logging.WARNING)
-    assert f"stripe {PATH} was marked completed after its delivery was over" in warning.getMessage()
+    assert f"stripe {PATH!r} was marked completed after its delivery was over" in warning.getMessage()
 
 
 def test_work_that_is_handed_on_after_the_answer_is_no_drop_of_this_process(

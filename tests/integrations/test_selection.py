@@ -74,18 +74,44 @@ def test_ordinary_requests_are_left_alone(
     assert telemetry.deliveries() == []
 
 
-@pytest.mark.parametrize("variable", ["OTEL_PYTHON_OUTWORX_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS"])
+@pytest.mark.parametrize(
+    ("variable", "options"),
+    [
+        ("OTEL_PYTHON_OUTWORX_EXCLUDED_URLS", TrackOptions("stripe", signature_secret=SECRET)),
+        ("OTEL_PYTHON_EXCLUDED_URLS", TrackOptions("stripe")),
+    ],
+    ids=["ours", "general"],
+)
 def test_excluded_urls_are_passed_through(
     variable: str,
+    options: TrackOptions,
     framework: Framework,
     monitor: Monitor,
     telemetry: Telemetry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(variable, "health,webhooks/str")
-    monitor({PATH: TrackOptions("stripe", signature_secret=SECRET)})
+    monitor({PATH: options})
     assert framework.serve(Witness()).post(BODY, deliveries.stripe()).status == 200
     assert telemetry.deliveries() == []
+
+
+def test_what_is_excluded_from_traces_in_general_is_verified_all_the_same(
+    each: Framework, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_EXCLUDED_URLS", "webhooks")
+    monitor({PATH: TrackOptions("stripe", signature_secret=SECRET)})
+    assert each.serve(Witness()).post(BODY, JSON).status == 401
+
+
+def test_a_body_is_verified_whatever_its_method_where_signatures_are_enforced(
+    each: Framework, monitor: Monitor
+) -> None:
+    monitor({PATH: TrackOptions("stripe", signature_secret=SECRET)})
+    handler = Witness()
+    app = each.serve(handler)
+    assert app.post(BODY, JSON, method="GET").status == 401
+    assert handler.calls == []
 
 
 def test_a_configured_method_list_decides(each: Framework, monitor: Monitor, telemetry: Telemetry) -> None:

@@ -172,3 +172,10 @@ def test_a_secret_in_a_form_never_shows(fields: dict[str, str], hidden: str) -> 
 
     raw = urlencode([*fields.items(), ("password", hidden), ("user[api_key]", hidden)]).encode()
     assert hidden not in Redactor().body(raw, "application/x-www-form-urlencoded; charset=utf-8")
+
+
+def test_what_is_remembered_of_header_names_is_bounded_in_bytes_too() -> None:
+    redactor = Redactor()
+    for number in range(40):
+        redactor.add_headers({}, {f"{number}{'x' * 60_000}{each}": "v" for each in range(30)})
+    assert sum(map(len, redactor._names)) < 100_000

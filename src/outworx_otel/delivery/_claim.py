@@ -26,6 +26,7 @@ from outworx_otel.idempotency import (
     hashed_key,
     lease_keeper,
 )
+from outworx_otel.redaction import scrub
 from outworx_otel.telemetry import Record, span_identity
 
 LEASE: Final = 30.0
@@ -89,7 +90,7 @@ class KeyClaim:
                 _check_key(key)
         except Exception as cause:  # noqa: BLE001  # the user's function
             record.idempotency_outcome = "key_error"
-            error = KeyFunctionError(f"idempotency_key raised {described(cause)}")
+            error = KeyFunctionError(f"idempotency_key raised {scrub(described(cause))}")
             error.__cause__ = cause
             self._runtime.report(error)
             return None

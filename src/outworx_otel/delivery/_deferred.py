@@ -51,7 +51,7 @@ def marked_after(runtime: Runtime, record: Record, mark: Mark) -> None:
     """Reports a mark that came when its delivery was already over."""
     if record.processing != "deferred":
         logger.warning(
-            "webhook %s %s was marked %s after its delivery was over; the mark is a span of its own",
+            "webhook %s %r was marked %s after its delivery was over; the mark is a span of its own",
             record.options.provider,
             record.path,
             mark.status,

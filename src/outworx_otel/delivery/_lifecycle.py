@@ -120,7 +120,7 @@ class Delivery:
     def _log_rejection(self) -> None:
         record = self.record
         logger.warning(
-            "webhook rejected: provider=%s path=%s reason=%s hint=%s trace_id=%s",
+            "webhook rejected: provider=%s path=%r reason=%s hint=%s trace_id=%s",
             record.options.provider,
             record.path,
             record.rejected_for,
@@ -283,14 +283,14 @@ class Delivery:
     def _log(self) -> None:
         record, signature = self.record, self.record.signature
         logger.info(
-            "webhook provider=%s path=%s event=%s status=%s outcome=%s signature=%s processing=%s %.1fms",
+            "webhook provider=%s path=%r event=%r status=%s outcome=%s signature=%s processing=%s %.1fms",
             record.options.provider,
             record.path,
-            record.event_type,
+            record.event_type or "-",
             record.status,
             record.outcome,
             "unchecked" if signature is None else "valid" if signature.valid else signature.reason,
-            record.processing,
+            record.processing or "-",
             ((record.end_ns or record.start_ns) - record.start_ns) / 1e6,
         )
 

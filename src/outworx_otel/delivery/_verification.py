@@ -10,6 +10,7 @@ from outworx_otel.delivery._messages import InboundRequest
 from outworx_otel.endpoints import Endpoint, Runtime
 from outworx_otel.errors import VerifierError, described
 from outworx_otel.flow import Flow
+from outworx_otel.redaction import scrub
 from outworx_otel.signatures import SignatureReason, SignatureResult
 
 _VALID = SignatureResult(True, None, None, None, None)
@@ -71,9 +72,12 @@ def _asked(option: str, answer: Any, runtime: Runtime, *arguments: Any) -> Flow[
                 answer = yield answer
         if isinstance(answer, SignatureResult):
             return answer
+        if not isinstance(answer, bool | int | None):
+            # `(False, "why")` is true to Python.
+            raise TypeError(f"it gave a {type(answer).__name__}: a verdict is True or False")
         return _VALID if answer else _no("hmac_mismatch", f"{option} says that the signature is not valid.")
     except Exception as cause:  # noqa: BLE001  # the user's function; its truth value too may raise
-        error = VerifierError(f"{option} raised {described(cause)}")
+        error = VerifierError(f"{option} raised {scrub(described(cause))}")
         error.__cause__ = cause
         runtime.report(error)
         return _no("verifier_threw", f"{option} raised {type(cause).__name__}.")

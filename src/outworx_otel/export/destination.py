@@ -167,7 +167,11 @@ def _checked_url(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or not cleaned.isascii() or any(c.isspace() or not c.isprintable() for c in cleaned):
-        raise ConfigurationError(f"endpoint must be an http:// or https:// URL such as {DEFAULT_ENDPOINT}")
+        # It is not quoted: somebody may have passed the key here.
+        raise ConfigurationError(
+            f"endpoint must be an http:// or https:// URL such as {DEFAULT_ENDPOINT} (argument endpoint, variable "
+            "OUTWORX_HOOKS_ENDPOINT; without either, OTEL_EXPORTER_OTLP_ENDPOINT)"
+        )
     if "@" in parts.netloc:
         raise ConfigurationError("endpoint must not contain a user name or password: pass the key as api_key")
     if parts.query or parts.fragment:

@@ -51,7 +51,7 @@ def _unknown(url: str, scheme: str) -> str:
         return f"idempotency_store: {scheme}://: {_LEFT_OUT[scheme]}. Use {_KNOWN}"
     family = scheme.partition("+")[0]
     near = [family] if family in _OPENERS else difflib.get_close_matches(scheme, _OPENERS, n=1)
-    suggestion = f"; did you mean {near[0]}://?" if near else ""
+    suggestion = f"; did you mean {near[0]}://?" if near else "."
     return f"idempotency_store: {scheme[:20]}:// is not supported{suggestion} Use {_KNOWN}"
 
 

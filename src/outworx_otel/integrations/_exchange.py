@@ -308,6 +308,15 @@ def _status_of(error: BaseException) -> int | None:
     return status
 
 
+def served_path(scope: Scope) -> str:
+    """The path without the `root_path` that the whole application is served below, as its router looks at it."""
+    path: str = scope.get("path", "")
+    # Below a Mount, Starlette keeps the application's own apart.
+    root = scope.get("app_root_path")
+    root = (scope.get("root_path") if root is None else root) or ""
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
 def _expose(scope: Scope, delivery: Delivery) -> None:
     state = scope.setdefault("state", {})
     if isinstance(state, dict):

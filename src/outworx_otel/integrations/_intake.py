@@ -73,10 +73,13 @@ class Intake:
                 return
 
     def _announces_body(self) -> bool:
+        # It overrides a Content-Length (RFC 9112, section 6.3), and h11 lets both in.
+        if "transfer-encoding" in self._headers:
+            return True
         length: str | None = self._headers.get("content-length")
         if length is None:
             # HTTP/2 and 3 need neither header.
-            return "transfer-encoding" in self._headers or not self._http_version.startswith("1")
+            return not self._http_version.startswith("1")
         size = announced_length(length)
         if size is not None and size > self._limit:
             self._size = size

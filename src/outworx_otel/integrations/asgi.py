@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from outworx_otel.bootstrap import unflushed
-from outworx_otel.endpoints import Endpoint, current
-from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Scope, Send
-from outworx_otel.integrations._gate import select
+from outworx_otel.endpoints import Endpoint, current, passes
+from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Scope, Send, served_path
+from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._intake import Message, Receive
 from outworx_otel.options import TrackOptions
 
@@ -58,16 +58,18 @@ class OutworxHooksMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, flushing_at_shutdown(send))
-        if scope["type"] != "http" or UNDER_WAY in scope:
+        if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if not self.endpoint.concerns(scope["method"], scope["path"]):
+        method, path, within = scope["method"].upper(), scope["path"], served_path(scope)
+        headers = scope.get("headers") or ()
+        if passes(method, headers) or not self.endpoint.concerns(path, within):
             return await self.app(scope, receive, send)
         found, handler, template = self.find_route(scope)
         endpoint = None
         if found:
-            method, path, headers = scope["method"], scope["path"], scope["headers"]
-            endpoint = select(current(), handler, method, path, headers, str, mounted=self.endpoint)
-        if endpoint is None:
+            endpoint = select(current(), handler, method, path, within, headers, str, mounted=self.endpoint)
+        outer = scope.get(UNDER_WAY)
+        if endpoint is None or (outer is not None and not has_own_say(endpoint, outer)):
             return await self.app(scope, receive, send)
         return await Exchange(endpoint, scope, receive, send, template, handler).run(self.app)
 

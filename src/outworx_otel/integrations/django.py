@@ -2,11 +2,13 @@
 
 By hand: `OutworxHooksMiddleware` in `MIDDLEWARE`, with `OUTWORX_HOOKS_OPTIONS` (one dict for every path) or
 `OUTWORX_ROUTES` (path -> dict) in the settings. Views that providers call must be `csrf_exempt`: Django's CSRF
-check runs before either.
+check runs before either. And a view function answers every method, while only POST, PUT and PATCH (`methods`) are
+verified: put `require_POST` on it.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Collection
 from typing import Any, Final
@@ -21,7 +23,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from outworx_otel.bootstrap import prepare
 from outworx_otel.config import PathMap
 from outworx_otel.delivery import Delivery, Proceed, Respond
-from outworx_otel.endpoints import LISTENED, Endpoint, current
+from outworx_otel.endpoints import Endpoint, current, marked, passes, stricter
 from outworx_otel.flow import Flow, run_async, run_sync
 from outworx_otel.integrations._django import (
     UNDER_WAY,
@@ -40,7 +42,11 @@ from outworx_otel.options import TrackOptions
 
 
 class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """One webhook span per delivery to Django views."""
+    """One webhook span per delivery to Django views.
+
+    `DjangoInstrumentor().instrument()` takes `tracer_provider`, `meter_provider` and `endpoints`, as
+    `outworx_otel.instrument` does; Django has one application per process.
+    """
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The versions this was built for."""
@@ -101,9 +107,10 @@ def _gate(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwar
 
 def _select(request: Any, view: Any, mounted: Endpoint | None = None) -> Endpoint | None:
     method: str = request.method
-    if method not in LISTENED or UNDER_WAY in request.__dict__ or _lacks_method(view, request):
+    if passes(method, request.META) or UNDER_WAY in request.__dict__ or _lacks_method(view, request):
         return None
-    return select(current(), view, method, request.path, request.META, route, request, mounted=mounted)
+    path, within = request.path, request.path_info
+    return select(current(), view, method, path, within, request.META, route, request, mounted=mounted)
 
 
 def _rendering_failed(sender: Any, request: Any = None, **kwargs: Any) -> None:
@@ -150,8 +157,14 @@ class OutworxHooksMiddleware:
         return response
 
     def _endpoint(self, request: Any, view: Any) -> Endpoint | None:
-        mounted = self._endpoints.find(request.path)
-        if mounted is None or not mounted.concerns(request.method, request.path):
+        path, within = request.path, request.path_info
+        mounted = self._endpoints.find(path)
+        if within != path:
+            mounted = stricter(mounted, self._endpoints.find(within))
+        if mounted is not None and not mounted.concerns(path, within):
+            mounted = None
+        # What the view's own decorator says needs no setting.
+        if mounted is None and marked(view, request.method) is None:
             return None
         return _select(request, view, mounted)
 
@@ -195,7 +208,11 @@ class OutworxHooksMiddleware:
 
 def _lacks_method(view: Any, request: Any) -> bool:
     view_class = getattr(view, "view_class", None)
-    return view_class is not None and not hasattr(view_class, request.method.lower())
+    if view_class is None or hasattr(view_class, request.method.lower()):
+        return False
+    # A `dispatch` of the application's own may serve any method.
+    module: str = inspect.unwrap(view_class.dispatch).__module__
+    return module.startswith(("django.", "rest_framework."))
 
 
 def _endpoints_from_settings() -> PathMap[Endpoint]:

@@ -14,13 +14,17 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.integrations._patch import Patch
-from outworx_otel.integrations.starlette import LIFESPAN, REACH, ROUTE, OutworxHooksMiddleware, gate
+from outworx_otel.integrations.starlette import LIFESPAN, PATCHES, REACH, ROUTE, OutworxHooksMiddleware, gate
 
 __all__ = ["FastAPIInstrumentor", "OutworxHooksMiddleware"]
 
 
 class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """One webhook span per delivery to FastAPI routes."""
+    """One webhook span per delivery to FastAPI routes.
+
+    `FastAPIInstrumentor().instrument()` acts on every application, `FastAPIInstrumentor.instrument_app(app)` on one.
+    Both take `tracer_provider`, `meter_provider` and `endpoints`, as `outworx_otel.instrument` does.
+    """
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The versions this was built for."""
@@ -33,9 +37,8 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if REACH.close("fastapi"):
-            _API_ROUTE.remove()
-            ROUTE.remove()
-            LIFESPAN.remove()
+            for patch in PATCHES:
+                patch.remove()
 
     @staticmethod
     def instrument_app(app: FastAPI, **kwargs: Any) -> None:
@@ -59,3 +62,4 @@ def _apply() -> None:
 
 
 _API_ROUTE: Final = Patch(fastapi.routing.APIRoute, "handle", gate)
+PATCHES.append(_API_ROUTE)

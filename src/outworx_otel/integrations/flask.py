@@ -20,10 +20,10 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
-from outworx_otel.endpoints import LISTENED, Endpoint, current, mark
+from outworx_otel.endpoints import Endpoint, current, mark, passes
 from outworx_otel.flow import run_sync
 from outworx_otel.headers import Headers, from_environ
-from outworx_otel.integrations._gate import select
+from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.options import TrackOptions
 from outworx_otel.track import set_current
@@ -39,7 +39,11 @@ _HINTS: Final = {
 
 
 class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """One webhook span per delivery to Flask views."""
+    """One webhook span per delivery to Flask views.
+
+    `FlaskInstrumentor().instrument()` acts on every application, `FlaskInstrumentor.instrument_app(app)` on one.
+    Both take `tracer_provider`, `meter_provider` and `endpoints`, as `outworx_otel.instrument` does.
+    """
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The versions this was built for."""
@@ -68,7 +72,7 @@ class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is 
 
 
 def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
-    """Monitors one view, with or without the instrumentor.
+    """Monitors one view, with or without the instrumentor: `@with_webhook_monitoring(...)` below `@app.route(...)`.
 
     Args:
         options: what is wanted for this view.
@@ -83,7 +87,7 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
         def monitored(*args: Any, **kwargs: Any) -> Any:
             called = functools.partial(current_app.ensure_sync(view), *args, **kwargs)
             native = _request()
-            if native is None or _UNDER_WAY in native.environ or not _concerns(endpoint, native):
+            if native is None or not _concerns(endpoint, native):
                 return called()
             return _deliver(endpoint, called, native, _app())
 
@@ -116,7 +120,13 @@ def _rule(native: flask.Request) -> str | None:
 def _concerns(endpoint: Endpoint, native: flask.Request) -> bool:
     """Whether the request at hand is a delivery to a view that is monitored by hand."""
     path, environ = _path(native), native.environ
-    return select(current(), None, native.method, path, environ, _rule, native, mounted=endpoint) is not None
+    outer = environ.get(_UNDER_WAY)
+    if outer is not None and not has_own_say(endpoint, outer):
+        return False
+    chosen = select(
+        current(), None, native.method, path, native.path, environ, _rule, native, mounted=endpoint
+    )
+    return chosen is not None
 
 
 def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -124,17 +134,18 @@ def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: 
     native = _request()
     if (
         native is None
-        or native.method not in LISTENED
+        or passes(native.method, native.environ)
         or native.routing_exception is not None
         or not _REACH.covers(app)
     ):
         return wrapped(*args, **kwargs)
     rule, environ = native.url_rule, native.environ
-    if rule is None or _UNDER_WAY in environ:
+    if rule is None:
         return wrapped(*args, **kwargs)
     handler = app.view_functions.get(rule.endpoint)
-    endpoint = select(current(), handler, native.method, _path(native), environ, _rule, native)
-    if endpoint is None:
+    endpoint = select(current(), handler, native.method, _path(native), native.path, environ, _rule, native)
+    outer = environ.get(_UNDER_WAY)
+    if endpoint is None or (outer is not None and not has_own_say(endpoint, outer)):
         return wrapped(*args, **kwargs)
     return _deliver(endpoint, functools.partial(wrapped, *args, **kwargs), native, app)
 
@@ -213,7 +224,8 @@ def _read_body(endpoint: Endpoint, native: flask.Request) -> tuple[bytes | None,
     if "stream" in cached or "form" in cached:
         # A before_request function was here first: Werkzeug has kept the bytes, unless it parsed them away.
         body = native.get_data(cache=True, parse_form_data=False)
-        return (None, "unreadable") if announced and len(body) != announced else (body, None)
+        parsed_away = not body and "HTTP_TRANSFER_ENCODING" in environ
+        return (None, "unreadable") if parsed_away or (announced and len(body) != announced) else (body, None)
     try:
         if announced is not None:
             # Werkzeug keeps it, so that the view's own reading costs nothing.

@@ -17,9 +17,17 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 
 from outworx_otel.bootstrap import prepare
-from outworx_otel.endpoints import LISTENED, current
-from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Raised, Scope, Send
-from outworx_otel.integrations._gate import select
+from outworx_otel.endpoints import LISTENED, current, passes
+from outworx_otel.integrations._exchange import (
+    UNDER_WAY,
+    ASGIApp,
+    Exchange,
+    Raised,
+    Scope,
+    Send,
+    served_path,
+)
+from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
@@ -34,7 +42,11 @@ _CHECKED: Final = "outworx_otel.checked"
 
 
 class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """One webhook span per delivery to Starlette routes."""
+    """One webhook span per delivery to Starlette routes.
+
+    `StarletteInstrumentor().instrument()` acts on every application, `StarletteInstrumentor.instrument_app(app)` on
+    one. Both take `tracer_provider`, `meter_provider` and `endpoints`, as `outworx_otel.instrument` does.
+    """
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The versions this was built for."""
@@ -48,8 +60,8 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if REACH.close("starlette"):
-            ROUTE.remove()
-            LIFESPAN.remove()
+            for patch in PATCHES:
+                patch.remove()
 
     @staticmethod
     def instrument_app(app: Starlette, **kwargs: Any) -> None:
@@ -68,11 +80,12 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
 def gate(wrapped: ASGIApp, route: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None]:
     """Runs a route's `handle` inside a delivery, where the request is one."""
     scope, receive, send = args if len(args) == 3 else _arguments(*args, **kwargs)
-    method = scope.get("method")
-    if method not in LISTENED:
+    method = scope.get("method", "")
+    # Older Starlette's class-based endpoints take "post" for POST, and h11 lets it in.
+    if method.upper() not in LISTENED and passes(method, scope.get("headers") or ()):
         return wrapped(scope, receive, send)
     # FastAPI's `handle` calls Starlette's: once is enough.
-    if scope.get(_CHECKED) is route or scope.get("type") != "http" or UNDER_WAY in scope:
+    if scope.get(_CHECKED) is route or scope.get("type") != "http":
         return wrapped(scope, receive, send)
     if not REACH.covers(scope.get("app")):
         return wrapped(scope, receive, send)
@@ -83,8 +96,20 @@ def gate(wrapped: ASGIApp, route: Any, args: tuple[Any, ...], kwargs: dict[str, 
     if (methods and method not in methods) or (isinstance(handler, type) and _lacks_method(handler, method)):
         return wrapped(scope, receive, send)
     path, headers = scope.get("path", ""), scope.get("headers") or ()
-    endpoint = select(current(), handler, method, path, headers, _template, scope, route, context)
-    if endpoint is None:
+    endpoint = select(
+        current(),
+        handler,
+        method.upper(),
+        path,
+        served_path(scope),
+        headers,
+        _template,
+        scope,
+        route,
+        context,
+    )
+    outer = scope.get(UNDER_WAY)
+    if endpoint is None or (outer is not None and not has_own_say(endpoint, outer)):
         return wrapped(scope, receive, send)
     exchange = Exchange(endpoint, scope, receive, send, _template(scope, route, context), handler)
     handlers = scope.get("starlette.exception_handlers")
@@ -102,6 +127,7 @@ def _lacks_method(endpoint: Any, method: str) -> bool:
     return (
         isinstance(endpoint, type)
         and issubclass(endpoint, HTTPEndpoint)
+        and endpoint.dispatch is HTTPEndpoint.dispatch
         and not hasattr(endpoint, method.lower())
     )
 
@@ -196,7 +222,9 @@ def _drain_within(limit: int) -> Callable[[Exchange], Awaitable[None]] | None:
 class OutworxHooksMiddleware(_AnyASGIMiddleware):
     """The hand-mounted adapter: `app.add_middleware(OutworxHooksMiddleware, options=TrackOptions(...))`.
 
-    What ends as the framework's own 404 or 405 passes untouched and unreported.
+    It concerns itself with every POST, PUT and PATCH to the application (`methods`), unless the options name
+    `paths`: with a secret and no paths, whatever else is posted is turned away as unsigned. What ends as the
+    framework's own 404 or 405 passes untouched and unreported.
     """
 
     def find_route(self, scope: Scope) -> tuple[bool, Any, str | None]:
@@ -235,3 +263,5 @@ def _each(routes: Any) -> Iterator[Any]:
 REACH: Final = Reach()
 ROUTE: Final = Patch(starlette.routing.Route, "handle", gate)
 LIFESPAN: Final = Patch(starlette.routing.Router, "lifespan", _lifespan)
+# FastAPI's is among them once that is imported: whichever instrumentor goes last takes all out.
+PATCHES: Final = [ROUTE, LIFESPAN]

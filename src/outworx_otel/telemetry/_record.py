@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from opentelemetry.trace import Span
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from outworx_otel.track import Mark, ProcessingStatus
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct):
     """What is known of one delivery; the lifecycle writes it, telemetry reads it."""
 
     options: TrackOptions
