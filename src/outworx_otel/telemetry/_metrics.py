@@ -21,7 +21,7 @@ from outworx_otel.version import __version__
 
 MAX_EVENT_TYPES: Final = 200
 MAX_SERIES: Final = 2000
-MAX_TIMINGS: Final = 4096
+MAX_NOTED: Final = 4096
 DRAIN_AT: Final = 512
 # Not empty: the SDK takes an empty context for none, and would use the current one.
 _NO_SPAN: Final = trace.set_span_in_context(trace.INVALID_SPAN, Context())
@@ -38,7 +38,7 @@ _COUNTED: Final = (
 _Series = tuple[str | None, ...]
 
 
-class _Timing(NamedTuple):
+class _Noted(NamedTuple):
     seconds: float
     age: float | None
     series: _Series
@@ -48,15 +48,14 @@ class _Timing(NamedTuple):
 class Instruments:
     """The instruments of one meter provider.
 
-    What is measured of a delivery is only noted on its way: counts in a dictionary, times in a short list. The
-    SDK gets them when it collects, or from the deadlines' thread when the list has grown: a measurement costs
-    a delivery ten times less so.
+    What is measured of a delivery is only noted on its way. It is counted, and the SDK gets the times, when that
+    collects, or by the deadlines' thread when the list has grown: a delivery pays ten times less so.
     """
 
     def __init__(self, meter_provider: metrics.MeterProvider | None) -> None:
         meter = metrics.get_meter(semconv.SCOPE, __version__, meter_provider, semconv.SCHEMA_URL)
         self._counts: dict[_Series, int] = {}
-        self._timings: deque[_Timing] = deque(maxlen=MAX_TIMINGS)
+        self._noted: deque[_Noted] = deque()
         self._draining = False
         self._lock = threading.Lock()
         self._event_types: set[str] = set()
@@ -87,36 +86,44 @@ class Instruments:
             record.processing,
             event_type,
         )
-        with self._lock:
-            if series not in self._counts and len(self._counts) >= MAX_SERIES:
-                series = ()
-            self._counts[series] = self._counts.get(series, 0) + 1
         # Its context alone: the span itself, with all its attributes, has been handed on.
         span_context = None if record.span is None else record.span.get_span_context()
-        self._timings.append(_Timing(seconds, record.signature_age, series, span_context))
-        if len(self._timings) >= DRAIN_AT and not self._draining:
+        self._noted.append(_Noted(seconds, record.signature_age, series, span_context))
+        if len(self._noted) >= MAX_NOTED:
+            self._drain()  # the deadlines' thread gets no time: better late than lost
+        elif len(self._noted) >= DRAIN_AT and not self._draining:
             self._draining = True
             call_in(0, self._drain)
 
     def _drain(self) -> None:
+        # Never on a delivery's way but in need, and not for ever: a fork may have left the lock to nobody.
+        if not self._lock.acquire(timeout=1.0):
+            self._lock = threading.Lock()
+            self._lock.acquire()
         try:
-            while self._timings:
-                self._record(self._timings.popleft())
-        except IndexError:  # a collection was faster
-            return
+            while self._noted:
+                noted = self._noted.popleft()
+                self._count(noted.series)
+                self._record(noted)
         finally:
             self._draining = False
+            self._lock.release()
 
-    def _record(self, timing: _Timing) -> None:
+    def _count(self, series: _Series) -> None:
+        if series not in self._counts and len(self._counts) >= MAX_SERIES:
+            series = ()
+        self._counts[series] = self._counts.get(series, 0) + 1
+
+    def _record(self, noted: _Noted) -> None:
         # An exemplar belongs to the delivery's span, not to what happens to be current at this time.
         context = _NO_SPAN
-        if timing.span_context is not None:
-            context = trace.set_span_in_context(trace.NonRecordingSpan(timing.span_context), _NO_SPAN)
+        if noted.span_context is not None:
+            context = trace.set_span_in_context(trace.NonRecordingSpan(noted.span_context), _NO_SPAN)
         # Of the duration, the provider, the route and the outcome are told apart.
-        attributes = _named(timing.series[:3])
-        self._duration.record(max(timing.seconds, 0.0), attributes, context)
-        if timing.age is not None and timing.age >= 0:
-            self._signature_age.record(timing.age, attributes, context)
+        attributes = _named(noted.series[:3])
+        self._duration.record(max(noted.seconds, 0.0), attributes, context)
+        if noted.age is not None and noted.age >= 0:
+            self._signature_age.record(noted.age, attributes, context)
 
     def _bounded(self, event_type: str) -> str:
         if event_type not in self._event_types:
@@ -127,8 +134,7 @@ class Instruments:
 
     def _observe(self, options: CallbackOptions) -> Iterable[Observation]:
         self._drain()
-        with self._lock:
-            counts = list(self._counts.items())
+        counts = list(self._counts.items())
         for series, count in counts:
             yield Observation(count, _named(series))
 
