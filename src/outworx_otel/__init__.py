@@ -2,7 +2,6 @@
 
 from outworx_otel.bootstrap import init
 from outworx_otel.delivery import resume
-from outworx_otel.endpoints import webhook
 from outworx_otel.errors import (
     ConfigurationError,
     ExportError,
@@ -14,6 +13,7 @@ from outworx_otel.errors import (
     VerifierError,
 )
 from outworx_otel.integrations import instrument, uninstrument
+from outworx_otel.marking import webhook
 from outworx_otel.options import TrackOptions
 from outworx_otel.track import ProcessingStatus, TrackContext, current_track
 from outworx_otel.version import __version__

@@ -187,9 +187,9 @@ def test_a_token_holds_nothing_of_the_body_and_no_header(
 def test_a_worker_that_was_never_set_up_is_told_what_to_do(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from outworx_otel import endpoints
+    from outworx_otel import runtime as runtimes
 
-    endpoints.replace(endpoints.Runtime())
+    runtimes.replace(runtimes.Runtime())
     monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
     with pytest.raises(ConfigurationError, match=r"outworx_otel\.init\(\)"), outworx_otel.resume(token):
         pytest.fail("the work was begun")

@@ -15,7 +15,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import outworx_otel
-from outworx_otel import assembly, bootstrap, endpoints
+from outworx_otel import assembly, bootstrap
+from outworx_otel import runtime as runtimes
 from outworx_otel.integrations import _gate
 from outworx_otel.signatures.diagnosis import budget, investigation
 
@@ -116,7 +117,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     investigation.rate_limit.reset()
     yield
     outworx_otel.uninstrument()
-    endpoints.replace(endpoints.Runtime())
+    runtimes.replace(runtimes.Runtime())
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 import outworx_otel
-from outworx_otel import ConfigurationError, TrackOptions, endpoints
+from outworx_otel import ConfigurationError, TrackOptions
+from outworx_otel import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
 from . import deliveries
@@ -38,7 +39,7 @@ def test_the_middleware_works_with_and_without_the_instrumentor(
     monitor({PATH: TrackOptions("github")})
     assert app.post(BODY, deliveries.stripe()).body == BODY
     outworx_otel.uninstrument()
-    endpoints.replace(endpoints.Runtime(telemetry=Instruments(telemetry.tracer_provider)))
+    runtimes.replace(runtimes.Runtime(telemetry=Instruments(telemetry.tracer_provider)))
     assert app.post(BODY, deliveries.stripe()).body == BODY
     assert app.post(BODY, JSON).status == 401
     assert app.post(BODY, JSON, method="PUT").status == 405

@@ -177,10 +177,10 @@ def mounted_by_hand() -> UnderFlaskClient:
 
 
 def test_mounted_by_hand_it_needs_no_instrumentor(telemetry: Telemetry, monkeypatch: Any) -> None:
-    from outworx_otel import endpoints
+    from outworx_otel import runtime as runtimes
     from outworx_otel.telemetry import Telemetry as Instruments
 
-    endpoints.replace(endpoints.Runtime(telemetry=Instruments(telemetry.tracer_provider)))
+    runtimes.replace(runtimes.Runtime(telemetry=Instruments(telemetry.tracer_provider)))
     client = mounted_by_hand()
     assert client.post(BODY, deliveries.stripe()).body == BODY
     assert client.post(BODY, JSON).status == 401

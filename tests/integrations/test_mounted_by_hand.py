@@ -11,7 +11,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from outworx_otel import ConfigurationError, TrackOptions, endpoints, webhook
+from outworx_otel import ConfigurationError, TrackOptions, webhook
+from outworx_otel import runtime as runtimes
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as BareMiddleware
 from outworx_otel.integrations.asgi import instrument_app
 from outworx_otel.integrations.fastapi import OutworxHooksMiddleware
@@ -33,7 +34,7 @@ def mounted(request: pytest.FixtureRequest, monitor: Monitor, telemetry: Telemet
     """The middleware has the providers of the test, with and without the instrumentor beside it."""
     if request.param == "alone":
         instruments = Instruments(telemetry.tracer_provider, telemetry.meter_provider)
-        endpoints.replace(endpoints.Runtime(telemetry=instruments))
+        runtimes.replace(runtimes.Runtime(telemetry=instruments))
     else:
         monitor({"*": TrackOptions("github")})
 

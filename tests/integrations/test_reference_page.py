@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from outworx_otel import bootstrap, endpoints
+from outworx_otel import bootstrap
+from outworx_otel import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
 from . import deliveries
@@ -48,7 +49,7 @@ def _as_on_the_page(monkeypatch: pytest.MonkeyPatch, telemetry: Telemetry) -> No
     # `init()` would set up exporters for the whole process; what it does is tested where processes are started.
     monkeypatch.setattr(bootstrap, "provide", lambda *arguments: ())
     instruments = Instruments(telemetry.tracer_provider, telemetry.meter_provider)
-    monkeypatch.setattr(endpoints, "_current", endpoints.Runtime(telemetry=instruments))
+    monkeypatch.setattr(runtimes, "_current", runtimes.Runtime(telemetry=instruments))
     monkeypatch.setattr(bootstrap, "_rebuild", lambda *arguments, **options: None)
 
 

@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from outworx_otel import endpoints, webhook
+from outworx_otel import runtime as runtimes
+from outworx_otel import webhook
 from outworx_otel.telemetry import Telemetry
 from outworx_otel.testing import Webhooks, capture, post_webhook
 
@@ -69,7 +70,7 @@ def test_the_applications_own_provider_gets_what_it_always_gets(monkeypatch: pyt
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     processors = provider._active_span_processor._span_processors
-    runtime = endpoints.current()
+    runtime = runtimes.current()
     monkeypatch.setattr(runtime, "telemetry", Telemetry(provider))
     client = app()
     with capture() as webhooks:

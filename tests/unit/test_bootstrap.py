@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from outworx_otel import ConfigurationError, TrackOptions, bootstrap, endpoints, init
+from outworx_otel import ConfigurationError, TrackOptions, bootstrap, init
+from outworx_otel import runtime as runtimes
 from outworx_otel.bootstrap import prepare
-from outworx_otel.endpoints import current
+from outworx_otel.runtime import current
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     # Exporters and exit handlers are the business of the tests that start processes.
     monkeypatch.setattr(bootstrap, "provide", lambda *arguments: ())
     yield
-    endpoints.replace(endpoints.Runtime())
+    runtimes.replace(runtimes.Runtime())
 
 
 BROKEN = {

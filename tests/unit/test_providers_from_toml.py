@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import outworx_otel
-from outworx_otel import ConfigurationError, bootstrap, endpoints
+from outworx_otel import ConfigurationError, bootstrap
+from outworx_otel import runtime as runtimes
 from outworx_otel.signatures import verify
 
 
@@ -48,9 +49,9 @@ def test_a_provider_described_in_the_file_is_verified_like_any_other(monkeypatch
     headers = {"x-hearsay-signature": f"sha256={signature}"}
     assert verify("hearsay", body, headers, "their secret")
     assert not verify("hearsay", body + b" ", headers, "their secret")
-    endpoint = endpoints.current().endpoints["/hooks/hearsay"]
+    endpoint = runtimes.current().endpoints["/hooks/hearsay"]
     assert endpoint.verifier is not None
-    assert endpoints.current().detect_provider("POST", [(b"x-hearsay-kind", b"made")]) is not None
+    assert runtimes.current().detect_provider("POST", [(b"x-hearsay-kind", b"made")]) is not None
 
 
 @pytest.mark.parametrize(

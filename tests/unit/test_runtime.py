@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from outworx_otel import ConfigurationError, StoreError, TrackOptions, VerifierError, webhook
-from outworx_otel.endpoints import Endpoint, Runtime, marked
+from outworx_otel.endpoints import Endpoint
+from outworx_otel.marking import marked
+from outworx_otel.runtime import Runtime
 from outworx_otel.track import TrackContext, current_track, set_current
 
 

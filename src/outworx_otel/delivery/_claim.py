@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from outworx_otel.body import Body
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Respond, respond
-from outworx_otel.endpoints import Endpoint, Runtime
+from outworx_otel.endpoints import Endpoint
 from outworx_otel.errors import KeyFunctionError, StoreError, described
 from outworx_otel.flow import Call, Flow, Pause
 from outworx_otel.idempotency import (
@@ -27,6 +27,7 @@ from outworx_otel.idempotency import (
     lease_keeper,
 )
 from outworx_otel.redaction import scrub
+from outworx_otel.runtime import Runtime
 from outworx_otel.telemetry import Record, span_identity
 
 LEASE: Final = 30.0

@@ -13,8 +13,9 @@ from typing import Final
 from outworx_otel import drops
 from outworx_otel.deadlines import call_in
 from outworx_otel.deferral import Deferral, decode_token, encode_token
-from outworx_otel.endpoints import Runtime, current, logger
+from outworx_otel.endpoints import logger
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.runtime import Runtime, current
 from outworx_otel.telemetry import Record, span_identity
 from outworx_otel.track import Mark, TrackContext, set_current
 

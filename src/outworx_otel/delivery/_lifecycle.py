@@ -13,8 +13,9 @@ from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Proceed, Respond, respond
 from outworx_otel.delivery._verification import verdict
-from outworx_otel.endpoints import Endpoint, Runtime, logger
+from outworx_otel.endpoints import Endpoint, logger
 from outworx_otel.flow import Flow, run_sync
+from outworx_otel.runtime import Runtime
 from outworx_otel.signatures import SignatureResult
 from outworx_otel.telemetry import Record
 from outworx_otel.track import TrackContext

@@ -20,10 +20,11 @@ from outworx_otel.delivery import (
     Proceed,
     Respond,
 )
-from outworx_otel.endpoints import Endpoint, Runtime, current
+from outworx_otel.endpoints import Endpoint
 from outworx_otel.flow import run_async, run_sync
 from outworx_otel.headers import Headers, announced_length
 from outworx_otel.integrations._intake import Intake, Message, Receive
+from outworx_otel.runtime import Runtime, current
 from outworx_otel.track import set_current
 
 Scope = MutableMapping[str, Any]

@@ -20,12 +20,14 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
-from outworx_otel.endpoints import Endpoint, current, mark, passes
+from outworx_otel.endpoints import Endpoint, passes
 from outworx_otel.flow import run_sync
 from outworx_otel.headers import Headers, from_environ
 from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._patch import Patch, Reach
+from outworx_otel.marking import mark
 from outworx_otel.options import TrackOptions
+from outworx_otel.runtime import current
 from outworx_otel.track import set_current
 
 View = TypeVar("View", bound=Callable[..., Any])

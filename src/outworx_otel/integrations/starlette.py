@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 
 from outworx_otel.bootstrap import prepare
-from outworx_otel.endpoints import LISTENED, current, passes
+from outworx_otel.endpoints import LISTENED, passes
 from outworx_otel.integrations._exchange import (
     UNDER_WAY,
     ASGIApp,
@@ -32,6 +32,7 @@ from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 from outworx_otel.integrations.asgi import flushing_at_shutdown
+from outworx_otel.runtime import current
 
 # Starlette 1.10 and newer limit bodies by route.
 _BodyLimit: Any = None

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from outworx_otel import TrackOptions, bootstrap, init, instrument
 from outworx_otel.delivery import _claim
-from outworx_otel.endpoints import current
 from outworx_otel.idempotency import open_store
+from outworx_otel.runtime import current
 
 CAP = _claim.MAX_STORED_BODY
 WITNESS = Path(os.environ["SITE_WITNESS"])

@@ -1,0 +1,155 @@
+"""What the process has been told as a whole: endpoints by path, telemetry, the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, KeysView, Mapping
+from operator import itemgetter
+from typing import Any, Final
+
+from outworx_otel import signatures
+from outworx_otel.config import PathMap
+from outworx_otel.endpoints import Endpoint, logger, stricter
+from outworx_otel.errors import InstrumentationError, OutworxError, described
+from outworx_otel.headers import from_environ
+from outworx_otel.idempotency import IdempotencyStore, MemoryStore
+from outworx_otel.options import DEFAULT_METHODS, TrackOptions
+from outworx_otel.redaction import scrub
+from outworx_otel.telemetry import Telemetry
+
+# A view of the table: providers that are registered later are in it.
+_DETECTION_NAMES: Final = signatures.DETECTION_HEADERS.keys()
+_first: Final = itemgetter(0)
+_in_environ: dict[str, str] = {}
+
+
+def _environ_names() -> KeysView[str]:
+    """The same names as a WSGI environ has them."""
+    if len(_in_environ) * 2 != len(_DETECTION_NAMES):
+        names = (name for name in _DETECTION_NAMES if isinstance(name, str))
+        _in_environ.update({"HTTP_" + name.upper().replace("-", "_"): name for name in names})
+    return _in_environ.keys()
+
+
+class Runtime:
+    """What adapters need at a request: endpoints by path, telemetry, the store.
+
+    Replaced as a whole when the set-up changes; adapters read `current()` at every request, so that import order does
+    not matter.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint] | None = None,
+        *,
+        telemetry: Telemetry | None = None,
+        store: IdempotencyStore | None = None,
+        detect: bool = True,
+        on_error: Callable[[OutworxError], Any] | None = None,
+        debug: bool = False,
+        token_secrets: tuple[str | bytes, ...] = (),
+        flush: Callable[[float], Any] | None = None,
+    ) -> None:
+        self.endpoints = dict(endpoints or {})
+        self.telemetry = telemetry or Telemetry()
+        self.store: IdempotencyStore = store or MemoryStore()
+        self.detect = detect
+        self.on_error = on_error
+        self.debug = debug
+        # What deferral tokens are signed with, and sends what is queued within some seconds.
+        self.token_secrets = token_secrets
+        self.flush = flush
+        self._by_path = PathMap(self.endpoints)
+        self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
+        self._detected: dict[str, Endpoint] = {}
+        self._said: set[str] = set()
+
+    def find(
+        self, path: str, template: Callable[..., str | None], *where: Any, within: str | None = None
+    ) -> Endpoint | None:
+        """The endpoint configured for a concrete path, or for its route's template.
+
+        Args:
+            path: as the provider called it.
+            template: gives the template, from `where`; asked only where endpoints are configured by template.
+            within: the path without the prefix (SCRIPT_NAME, root_path) that the application is served below.
+        """
+        if not self.endpoints:
+            return None
+        endpoint = self._by_path.find(path)
+        if within is not None and within != path:
+            endpoint = stricter(endpoint, self._by_path.find(within))
+        if endpoint is None and self._has_templates:
+            route = template(*where)
+            endpoint = None if route is None else self._by_path.find(route)
+        return endpoint
+
+    def detect_provider(self, method: str, headers: Any) -> Endpoint | None:
+        """The endpoint of an unconfigured route whose headers are unmistakably one provider's."""
+        if not self.detect or method not in DEFAULT_METHODS:
+            return None
+        if isinstance(headers, dict):
+            if _environ_names().isdisjoint(headers.keys()):
+                return None
+            headers = from_environ(headers)
+        elif _DETECTION_NAMES.isdisjoint(map(_first, headers)):
+            return None
+        provider = signatures.detect(headers)
+        if provider is None:
+            return None
+        endpoint = self._detected.get(provider)
+        if endpoint is None:
+            if self.endpoints:
+                logger.info(
+                    "%s sends webhooks to a path for which no endpoint is configured; they are reported and not "
+                    "verified",
+                    provider,
+                )
+            endpoint = Endpoint(TrackOptions(provider), "detection", detected=True)
+            self._detected[provider] = endpoint
+        return endpoint
+
+    def known_secrets(self) -> Iterable[signatures.KnownSecret]:
+        """Every configured secret with a label that may be shown."""
+        for pattern, endpoint in self.endpoints.items():
+            secret = endpoint.options.signature_secret
+            if secret is not None:
+                for one in [secret] if isinstance(secret, str | bytes) else secret:
+                    yield signatures.KnownSecret(pattern, endpoint.options.provider, one)
+
+    def may_wait(self, endpoint: Endpoint) -> bool:
+        """Whether a delivery may have to wait for a function of the user's or for the store."""
+        return endpoint.asks_functions or (bool(endpoint.options.idempotency_key) and not self.store.instant)
+
+    def report(self, error: OutworxError) -> None:
+        """Hands one of our errors to `on_error`, and logs the first of its kind."""
+        kind = f"{type(error).__name__}: {type(error.__cause__).__name__}"
+        level = logging.DEBUG if kind in self._said else logging.ERROR
+        self._said.add(kind)
+        logger.log(level, "%s", error, exc_info=error.__cause__ if self.debug else None)
+        if self.on_error is not None:
+            try:
+                self.on_error(error)
+            except Exception:  # noqa: BLE001  # the application's callback; nothing it does may reach a request
+                logger.exception("on_error raised; the error it was given: %s", error)
+
+    def failed(self, doing: str, cause: BaseException) -> None:
+        """Reports a failure of ours that was caught before it could touch a request."""
+        error = InstrumentationError(f"{doing} failed: {scrub(described(cause))}")
+        error.__cause__ = cause
+        self.report(error)
+
+
+_current: Runtime | None = None
+
+
+def current() -> Runtime:
+    """The runtime in force."""
+    return _current or replace(Runtime())
+
+
+def replace(runtime: Runtime) -> Runtime:
+    """Puts another runtime in force, for the requests that begin from now on."""
+    global _current
+    _current = runtime
+    return runtime
