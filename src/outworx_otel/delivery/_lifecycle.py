@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from outworx_otel import drops
 from outworx_otel.body import Body
 from outworx_otel.deadlines import Deadline, call_in
 from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
+from outworx_otel.delivery._event import read_event
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Proceed, Respond, respond
 from outworx_otel.delivery._verification import verdict
 from outworx_otel.endpoints import Endpoint, logger
@@ -20,7 +21,6 @@ from outworx_otel.signatures import SignatureResult
 from outworx_otel.telemetry import Record
 from outworx_otel.track import TrackContext
 
-_MAX_EVENT_TEXT: Final = 256
 _BACKGROUND_SECONDS: Final = 30.0
 
 
@@ -89,7 +89,7 @@ class Delivery:
             if not result.valid and endpoint.options.reject_invalid_signatures:
                 answer = self._rejection(result)
         try:
-            self._read_event()
+            read_event(self.endpoint, self.record, self._body)
             if endpoint.options.idempotency_key and (record.signature is None or record.signature.valid):
                 self._claim = KeyClaim(endpoint, self.request, self._body, record, self.runtime)
                 answer = yield from self._claim.take()
@@ -135,19 +135,6 @@ class Delivery:
         if self.endpoint.options.capture_body:
             self.record.request_body = raw
 
-    def _read_event(self) -> None:
-        endpoint, record, headers = self.endpoint, self.record, self.request.headers
-        if endpoint.type_header is not None:
-            record.event_type = _text(headers.get(endpoint.type_header))
-        if endpoint.id_header is not None:
-            record.event_id = _text(headers.get(endpoint.id_header))
-        if endpoint.picker is not None and self._body is not None:
-            values = self._body.pick(endpoint.picker)
-            if endpoint.picks_id:
-                record.event_id = _text(values.pop())
-            if endpoint.picks_type:
-                record.event_type = _text(values.pop())
-
     def body_was_read(self, raw: bytes) -> None:
         """The handler has read the body of a delivery that nothing had to be read of before."""
         if self._body is not None or self._finished:
@@ -155,7 +142,7 @@ class Delivery:
         if len(raw) <= self.endpoint.options.max_body_size:
             try:
                 self._read(raw)
-                self._read_event()
+                read_event(self.endpoint, self.record, self._body)
                 self.record.event_read_late = True
             except Exception as error:  # noqa: BLE001  # ours
                 self.runtime.failed("reading an event", error)
@@ -294,12 +281,6 @@ class Delivery:
             record.processing or "-",
             ((record.end_ns or record.start_ns) - record.start_ns) / 1e6,
         )
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, dict | list):
-        return None
-    return (value if isinstance(value, str) else str(value))[:_MAX_EVENT_TEXT] or None
 
 
 def _outcome(record: Record) -> str:

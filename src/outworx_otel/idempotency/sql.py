@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -63,7 +64,7 @@ def bound(name: str) -> Any:
     return bindparam(f"p_{name}")
 
 
-class SqlBackend:
+class SqlBackend(ABC):
     """The part of a SQL back-end that does not depend on the database.
 
     Args:
@@ -199,10 +200,10 @@ class SqlBackend:
         """Where rows can be locked, passes over those that are."""
         return rows
 
+    @abstractmethod
     def make_engine(self) -> Engine:
         """An engine in autocommit mode, with a bounded pool; connects to nothing yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_schema(self, engine: Engine) -> None:
         """Makes the table unless it is there, however many processes do so at once."""
-        raise NotImplementedError

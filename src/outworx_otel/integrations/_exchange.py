@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
@@ -24,12 +24,9 @@ from outworx_otel.endpoints import Endpoint
 from outworx_otel.flow import run_async, run_sync
 from outworx_otel.headers import Headers, announced_length
 from outworx_otel.integrations._intake import Intake, Message, Receive
+from outworx_otel.integrations._scope import ASGIApp, Scope, Send, expose, native_request, status_of, url_of
 from outworx_otel.runtime import Runtime, current
 from outworx_otel.track import set_current
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UNDER_WAY: Final = "outworx_otel.delivery"
 
@@ -121,7 +118,7 @@ class Exchange:
             try:
                 await (drain(self) if drain is not None else self.intake.read_ahead())
             except Exception as error:
-                too_large = _status_of(error) == 413
+                too_large = status_of(error) == 413
                 await run_async(self._open(None, "too_large" if too_large else "incomplete").admit())
                 await self._end(error)
                 raise
@@ -143,7 +140,7 @@ class Exchange:
                 delivery.finish()
             return
         self.scope[UNDER_WAY] = delivery
-        _expose(self.scope, delivery)
+        expose(self.scope, delivery.track)
         forget = set_current(delivery.track)
         span = delivery.record.span
         token = None if span is None else otel_context.attach(trace.set_span_in_context(span))
@@ -177,8 +174,8 @@ class Exchange:
                 headers=self.headers,
                 body=body,
                 body_size=announced_length(self.headers.get("content-length")),
-                url=self._url,
-                native=self._native,
+                url=partial(url_of, self.scope, self.headers),
+                native=partial(native_request, self.scope, self.intake),
                 body_problem=problem,
                 problem_hint=None if problem is None else _HINTS[problem],
                 handler=self.handler,
@@ -191,22 +188,6 @@ class Exchange:
     def _body_was_read(self, body: bytes) -> None:
         if self.delivery is not None:
             self.delivery.body_was_read(body)
-
-    def _url(self) -> str:
-        host = self.headers.get("host")
-        if host is None:
-            host = "{}:{}".format(*(self.scope.get("server") or ("localhost", 80)))
-        query = self.scope.get("query_string", b"").decode("latin-1")
-        raw_path = self.scope.get("raw_path")
-        path = raw_path.decode("latin-1") if raw_path else self.scope.get("path", "")
-        return f"{self.scope.get('scheme', 'http')}://{host}{path}{'?' + query if query else ''}"
-
-    def _native(self) -> Any:
-        try:
-            from starlette.requests import Request
-        except ImportError:
-            return self.scope
-        return Request(self.scope, self.intake.replay())
 
     # -- the answer ----------------------------------------------------------------------------------------
 
@@ -282,7 +263,7 @@ class Exchange:
         if error is None:
             await run_async(delivery.settle(self._outcome(delivery)))
         elif isinstance(error, Exception):
-            await run_async(delivery.settle(error, status_of_error=_status_of(error)))
+            await run_async(delivery.settle(error, status_of_error=status_of(error)))
         else:
             # A cancelled task cannot wait for anything.
             delivery.end_without_waiting(error, end_ns=self.end_ns)
@@ -295,32 +276,3 @@ _HINTS: Final[dict[BodyProblem, str]] = {
     "too_large": "The body is larger than max_body_size.",
     "incomplete": "The connection ended before the body was complete.",
 }
-
-
-def _status_of(error: BaseException) -> int | None:
-    """The status that Starlette's HTTPException (and FastAPI's) asks for; None for any other exception.
-
-    Clients' exceptions have a `status_code` too (openai.APIStatusError), and are errors all the same.
-    """
-    starlette = sys.modules.get("starlette.exceptions")
-    if starlette is None or not isinstance(error, starlette.HTTPException):
-        return None
-    status: int = error.status_code
-    return status
-
-
-def served_path(scope: Scope) -> str:
-    """The path without the `root_path` that the whole application is served below, as its router looks at it."""
-    path: str = scope.get("path", "")
-    # Below a Mount, Starlette keeps the application's own apart.
-    root = scope.get("app_root_path")
-    root = (scope.get("root_path") if root is None else root) or ""
-    return path[len(root) :] if root and path.startswith(f"{root}/") else path
-
-
-def _expose(scope: Scope, delivery: Delivery) -> None:
-    state = scope.setdefault("state", {})
-    if isinstance(state, dict):
-        state["outworx_track"] = delivery.track
-    else:
-        state.outworx_track = delivery.track

@@ -8,9 +8,10 @@ from typing import Any
 
 from outworx_otel.bootstrap import unflushed
 from outworx_otel.endpoints import Endpoint, passes
-from outworx_otel.integrations._exchange import UNDER_WAY, ASGIApp, Exchange, Scope, Send, served_path
+from outworx_otel.integrations._exchange import UNDER_WAY, Exchange
 from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._intake import Message, Receive
+from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.options import TrackOptions
 from outworx_otel.runtime import current
 

@@ -18,18 +18,11 @@ from starlette.endpoints import HTTPEndpoint
 
 from outworx_otel.bootstrap import prepare
 from outworx_otel.endpoints import LISTENED, passes
-from outworx_otel.integrations._exchange import (
-    UNDER_WAY,
-    ASGIApp,
-    Exchange,
-    Raised,
-    Scope,
-    Send,
-    served_path,
-)
+from outworx_otel.integrations._exchange import UNDER_WAY, Exchange, Raised
 from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
+from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 from outworx_otel.integrations.asgi import flushing_at_shutdown
 from outworx_otel.runtime import current

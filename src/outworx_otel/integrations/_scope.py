@@ -1,0 +1,65 @@
+"""What an ASGI scope says of a request, and what is put into it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from outworx_otel.headers import Headers
+from outworx_otel.integrations._intake import Intake, Message, Receive
+from outworx_otel.track import TrackContext
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def url_of(scope: Scope, headers: Headers) -> str:
+    """The full URL, as far as the server knows it."""
+    host = headers.get("host")
+    if host is None:
+        host = "{}:{}".format(*(scope.get("server") or ("localhost", 80)))
+    query = scope.get("query_string", b"").decode("latin-1")
+    raw_path = scope.get("raw_path")
+    path = raw_path.decode("latin-1") if raw_path else scope.get("path", "")
+    return f"{scope.get('scheme', 'http')}://{host}{path}{'?' + query if query else ''}"
+
+
+def native_request(scope: Scope, intake: Intake) -> Any:
+    """Starlette's request over what was read ahead, for users' functions; without Starlette the scope."""
+    try:
+        from starlette.requests import Request
+    except ImportError:
+        return scope
+    return Request(scope, intake.replay())
+
+
+def status_of(error: BaseException) -> int | None:
+    """The status that Starlette's HTTPException (and FastAPI's) asks for; None for any other exception.
+
+    Clients' exceptions have a `status_code` too (openai.APIStatusError), and are errors all the same.
+    """
+    starlette = sys.modules.get("starlette.exceptions")
+    if starlette is None or not isinstance(error, starlette.HTTPException):
+        return None
+    status: int = error.status_code
+    return status
+
+
+def served_path(scope: Scope) -> str:
+    """The path without the `root_path` that the whole application is served below, as its router looks at it."""
+    path: str = scope.get("path", "")
+    # Below a Mount, Starlette keeps the application's own apart.
+    root = scope.get("app_root_path")
+    root = (scope.get("root_path") if root is None else root) or ""
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def expose(scope: Scope, track: TrackContext) -> None:
+    """Puts a delivery's handle where `request.state` finds it."""
+    state = scope.setdefault("state", {})
+    if isinstance(state, dict):
+        state["outworx_track"] = track
+    else:
+        state.outworx_track = track
