@@ -137,7 +137,7 @@ def _explanation(result: Result) -> str | None:
     file = PurePath(attributes.get("code.file.path", "?")).name
     kind = attributes.get("exception.type")
     where = f"{cause}{f' ({kind})' if kind else ''} at {file}:{attributes.get('code.line.number', '?')}"
-    return f"{span.status_message}: {where}"
+    return f"silent drop: {where}: {attributes.get('outworx.webhook.processing.reason', '')}"
 
 
 def _paint(text: str, code: str | None, colour: bool) -> str:

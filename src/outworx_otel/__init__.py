@@ -1,5 +1,7 @@
 """OpenTelemetry instrumentation for webhooks: one span per delivery, on FastAPI, Flask and Django."""
 
+from typing import TYPE_CHECKING, Any
+
 from outworx_otel.bootstrap import init
 from outworx_otel.delivery import resume
 from outworx_otel.errors import (
@@ -15,8 +17,19 @@ from outworx_otel.errors import (
 from outworx_otel.integrations import instrument, uninstrument
 from outworx_otel.marking import webhook
 from outworx_otel.options import TrackOptions
+from outworx_otel.signatures import (
+    SignatureResult,
+    SignatureScheme,
+    providers,
+    register_provider,
+    sign,
+    verify,
+)
 from outworx_otel.track import ProcessingStatus, TrackContext, current_track
 from outworx_otel.version import __version__
+
+if TYPE_CHECKING:
+    from outworx_otel.export import OutworxSpanProcessor
 
 __all__ = [
     "ConfigurationError",
@@ -24,7 +37,10 @@ __all__ = [
     "InstrumentationError",
     "KeyFunctionError",
     "OutworxError",
+    "OutworxSpanProcessor",
     "ProcessingStatus",
+    "SignatureResult",
+    "SignatureScheme",
     "StoreError",
     "TokenError",
     "TrackContext",
@@ -34,7 +50,20 @@ __all__ = [
     "current_track",
     "init",
     "instrument",
+    "providers",
+    "register_provider",
     "resume",
+    "sign",
     "uninstrument",
+    "verify",
     "webhook",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The SDK is for those who export.
+    if name == "OutworxSpanProcessor":
+        from outworx_otel.export import OutworxSpanProcessor
+
+        return OutworxSpanProcessor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

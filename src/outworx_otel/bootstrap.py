@@ -17,7 +17,7 @@ from outworx_otel.config import Configuration, read_configuration
 from outworx_otel.endpoints import Endpoint, logger
 from outworx_otel.errors import ConfigurationError, OutworxError
 from outworx_otel.options import TrackOptions
-from outworx_otel.providers import provide
+from outworx_otel.pipeline import provide
 from outworx_otel.runtime import Runtime, current, replace
 from outworx_otel.telemetry import Telemetry
 
