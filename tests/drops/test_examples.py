@@ -14,7 +14,6 @@ import pytest
 
 from .delivering import line_of
 from .drive import EXAMPLES
-from .newest import NoNewestPython, newest_python
 
 HERE = Path(__file__).parent
 APPS = ("fastapi_app", "flask_app", "django_app")
@@ -48,16 +47,6 @@ def deliveries(python: Path, app: str) -> list[dict[str, Any]]:
     )
     assert run.returncode == 0, run.stderr
     return [json.loads(line) for line in run.stdout.splitlines()]
-
-
-@pytest.fixture(scope="module")
-def newest() -> Path:
-    problem = ""
-    try:
-        return newest_python()
-    except NoNewestPython as none:
-        problem = str(none)
-    pytest.fail(problem, pytrace=False)
 
 
 def delivery(python: Path, app: str, path: str) -> dict[str, Any]:

@@ -2,51 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 from pathlib import Path
 
-import pytest
-
-from .newest import MONITORED, NoNewestPython, newest_python
-
-HERE = Path(__file__).parent
+from .newest import MONITORED, run_in_newest
 
 
-def test_the_newest_python_finds_every_cause_on_its_exact_line() -> None:
-    python, problem = None, ""
-    try:
-        python = newest_python()
-    except NoNewestPython as none:
-        problem = str(none)
-    if python is None:
-        pytest.fail(problem, pytrace=False)
-    # OpenTelemetry's settings, and pytest's own, are this process's business.
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("OTEL_", "OUTWORX_", "PYTEST_"))
-    }
-    run = subprocess.run(  # noqa: S603  # our own tests, our own Python
-        [
-            python,
-            "-m",
-            "pytest",
-            *(HERE / name for name in MONITORED),
-            "-rfEs",
-            "--color=no",
-            "-p",
-            "no:cacheprovider",
-            f"--confcutdir={HERE}",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        cwd=HERE.parents[1],
-        env=environment,
-    )
-    assert run.returncode == 0, f"{python}:\n{run.stdout}\n{run.stderr}"
-    assert re.search(r"\d+ passed", run.stdout), run.stdout
-    assert "skipped" not in run.stdout
+def test_the_newest_python_finds_every_cause_on_its_exact_line(newest: Path) -> None:
+    run_in_newest(newest, *(Path(__file__).parent / name for name in MONITORED))
