@@ -1,0 +1,5 @@
+"""What applications send: OTLP, the older JSON batch, and the calls of the older SDK."""
+
+from outworx_otel.server.ingest.routes import routes
+
+__all__ = ["routes"]

@@ -1,0 +1,206 @@
+"""What the server keeps: deliveries, the other spans of their traces, and counts out of metrics."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+Outcome = Literal[
+    "accepted", "rejected", "refused", "replayed", "in_flight", "failed", "silent_drop", "deferred", "error"
+]
+OUTCOMES: Final[tuple[Outcome, ...]] = (
+    "accepted",
+    "replayed",
+    "deferred",
+    "in_flight",
+    "rejected",
+    "refused",
+    "failed",
+    "silent_drop",
+    "error",
+)
+"""As the metric `outworx.webhook.deliveries` names them, the good ones first."""
+
+Attributes = dict[str, Any]
+"""Text, booleans, numbers, and lists of these, by attribute name."""
+
+
+class SpanEvent(msgspec.Struct, frozen=True):
+    """Something that happened during a span, such as an exception."""
+
+    name: str
+    time_ns: int
+    attributes: Attributes = {}
+
+
+class SpanLink(msgspec.Struct, frozen=True):
+    """Another span that this one belongs to: the first run of a duplicate, the delivery of deferred work."""
+
+    trace_id: str
+    span_id: str
+    attributes: Attributes = {}
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery as lists show it.
+
+    `id` is derived from the span where there is one, so that a batch sent again is not kept twice. Times are
+    nanoseconds, `time_ns` since 1970.
+    """
+
+    id: str
+    time_ns: int
+    duration_ns: int
+    provider: str
+    outcome: Outcome
+    trace_id: str = ""
+    span_id: str = ""
+    service: str = ""
+    method: str = "POST"
+    path: str | None = None
+    route: str | None = None
+    status: int | None = None
+    event_type: str | None = None
+    event_id: str | None = None
+    signature_valid: bool | None = None
+    reason: str | None = None
+    idempotency: str | None = None
+    idempotency_key: str | None = None
+    processing: str | None = None
+    cause: str | None = None
+    body_size: int | None = None
+
+
+class Delivery(Summary, frozen=True, kw_only=True):
+    """All that is known of a delivery; `attributes` are the span's, as they came."""
+
+    source: Literal["otlp", "events"] = "otlp"
+    parent_span_id: str = ""
+    status_message: str = ""
+    attributes: Attributes = {}
+    resource: Attributes = {}
+    events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
+
+
+class SpanRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A span that is no delivery: of the same trace, or `process`, which belongs to a delivery by its link."""
+
+    trace_id: str
+    span_id: str
+    name: str
+    time_ns: int
+    duration_ns: int
+    parent_span_id: str = ""
+    kind: str = "internal"
+    service: str = ""
+    scope: str = ""
+    error: bool = False
+    status_message: str = ""
+    attributes: Attributes = {}
+    events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many deliveries a metric counted in a time, whether or not each has a span here."""
+
+    time_ns: int
+    provider: str
+    outcome: str
+    value: float
+    service: str = ""
+    route: str | None = None
+    reason: str | None = None
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """What one request brought; it is written as a whole or not at all. `size` is its bytes on the wire."""
+
+    deliveries: list[Delivery] = []
+    spans: list[SpanRecord] = []
+    counts: list[Count] = []
+    size: int = 0
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries; None is any. `since` (included) and `until` (not) are Unix nanoseconds.
+
+    `search` is a delivery's id or the beginning of one, an event id, a trace id or an idempotency key.
+    """
+
+    provider: str | None = None
+    event_type: str | None = None
+    route: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    cause: str | None = None
+    idempotency: str | None = None
+    service: str | None = None
+    since: int | None = None
+    until: int | None = None
+    search: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Deliveries, newest first; `next_cursor` asks for those after, None where there are none."""
+
+    deliveries: list[Summary]
+    next_cursor: str | None
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """Deliveries that began within `step_ns` of `time_ns`, by outcome."""
+
+    time_ns: int
+    outcomes: dict[Outcome, int]
+
+
+class EndpointFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How one endpoint did in a time; `success_rate` is 0 to 1, percentiles are nanoseconds, None without data."""
+
+    provider: str
+    route: str | None
+    total: int
+    success_rate: float | None
+    p50_ns: int | None
+    p95_ns: int | None
+    signature_failures: int
+    silent_drops: int
+    duplicates: int
+    last_ns: int
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened from `since` (included) to `until` (not), Unix nanoseconds.
+
+    A success is `accepted`, `replayed` or `deferred`. `counted` is how many deliveries the metrics counted in that
+    time: more than `total` where spans were not sent (sampling, floods of rejections).
+    """
+
+    since: int
+    until: int
+    step_ns: int
+    slots: list[Slot]
+    total: int
+    outcomes: dict[Outcome, int]
+    success_rate: float | None
+    p50_ns: int | None
+    p95_ns: int | None
+    reasons: dict[str, int]
+    causes: dict[str, int]
+    duplicates: dict[str, int]
+    endpoints: list[EndpointFigures]
+    counted: int
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """What filters can be set to: the values that occur, the most frequent first, at most 200 of each."""
+
+    providers: list[str]
+    event_types: list[str]
+    routes: list[str]
+    reasons: list[str]
+    causes: list[str]
+    services: list[str]
