@@ -3,26 +3,89 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from outworx_otel.server import api, ingest
+from outworx_otel.server import api, dashboard, ingest, relay
+from outworx_otel.server.access import COOKIE, Access
+from outworx_otel.server.access.faults import HANDLERS
 from outworx_otel.server.live import Live
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application of `outworx serve`; the database is opened here and closed when its lifespan ends."""
-    store = Store(settings.database, max_queued_bytes=settings.max_queued_bytes)
-    live = Live()
+class Application:
+    """The application of `outworx serve`. The database is opened here and closed when its lifespan ends.
+
+    Args:
+        settings: everything that can be configured.
+
+    Attributes:
+        access: says what keys there are.
+        routes: everything that is served here.
+        tunnels: tunnelled requests' own application, for `relay_port`; None where they come in here.
+
+    Raises:
+        ConfigurationError: an address that is none of a database, or one whose driver is missing.
+        StoreUnavailable: the database cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = store = Store(
+            settings.database,
+            max_queued_bytes=settings.max_queued_bytes,
+            retention_days=settings.retention_days,
+            max_bytes=settings.max_database_bytes,
+        )
+        try:
+            self.access = Access(settings, store)
+        except BaseException:
+            store.close()
+            raise
+        # The other rooms have no use for keys.
+        settings = dataclasses.replace(settings, api_keys=())
+        self._live = live = Live()
+        self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
+        self.tunnels: ASGIApp | None = None
+        tunnels = relay.ingress_routes(tunnel)
+        if settings.relay_port is not None:
+            self.tunnels = Starlette(routes=tunnels)
+            tunnels = []
+        self.routes: list[BaseRoute] = [
+            *ingest.routes(settings, store, live),
+            *relay.session_routes(tunnel),
+            *tunnels,
+            *api.routes(store),
+            *dashboard.routes(settings, store, live, self.access),
+        ]
+        app = Starlette(routes=self.routes, exception_handlers=HANDLERS, lifespan=self._lifespan)
+        # `/deliveries/` is another path, and the table of policies knows only the paths that there are.
+        app.router.redirect_slashes = False
+        self._app = self.access.wrap(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await self._app(scope, receive, send)
+
+    def stop(self) -> None:
+        """Ends what is held open (live pages, tunnels' polls), so that nothing delays the end. On the event loop."""
+        self._live.close()
+        self._relay.close()
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        live.close()
-        await run_in_threadpool(store.close)
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            self.stop()
+            await run_in_threadpool(self._store.close)
 
-    return Starlette(routes=[*ingest.routes(settings, store, live), *api.routes(store)], lifespan=lifespan)
+
+def create_app(settings: Settings) -> Application:
+    """The application of `outworx serve`; see `Application`."""
+    return Application(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from outworx_otel.server.model import Summary
@@ -22,8 +22,13 @@ class Live:
     """A hub with one bounded queue for each listener; a slow one loses the oldest. All on the event loop."""
 
     def __init__(self) -> None:
-        self._listeners: set[_Listener] = set()
+        self._listeners: set[Listener] = set()
         self._closed = False
+
+    @property
+    def listeners(self) -> int:
+        """How many pages are kept up to date now."""
+        return len(self._listeners)
 
     def publish(self, deliveries: Sequence[Summary]) -> None:
         """Hands deliveries to every listener."""
@@ -31,45 +36,60 @@ class Live:
             listener.put(deliveries)
 
     def close(self) -> None:
-        """Ends every listener's stream, so that a server that stops is not held up by an open page."""
+        """Ends every listener's stream, so that a server that stops is not held up by an open page.
+
+        uvicorn waits for open connections before it ends the lifespan: call this when the server is told to stop.
+        """
         self._closed = True
         for listener in self._listeners:
-            listener.arrived.set()
+            listener.close()
 
-    @contextlib.asynccontextmanager
-    async def listen(self) -> AsyncIterator[AsyncIterator[list[Summary]]]:
-        """What is published from now on, some at a time.
+    @contextlib.contextmanager
+    def listen(self) -> Iterator[Listener]:
+        """What is published from now on.
 
         Raises:
             TooManyListeners: `MAX_LISTENERS` are listening.
         """
         if len(self._listeners) >= MAX_LISTENERS:
             raise TooManyListeners
-        listener = _Listener()
+        listener = Listener()
+        if self._closed:
+            listener.close()
         self._listeners.add(listener)
         try:
-            yield self._batches(listener)
+            yield listener
         finally:
             self._listeners.discard(listener)
 
-    async def _batches(self, listener: _Listener) -> AsyncIterator[list[Summary]]:
-        while not self._closed:
-            await listener.arrived.wait()
-            if batch := listener.take():
-                yield batch
 
+class Listener:
+    """One page's queue."""
 
-class _Listener:
     def __init__(self) -> None:
-        self.arrived = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._waiting: deque[Summary] = deque(maxlen=MAX_WAITING)
+        self._lost = 0
+        self.closed = False
 
     def put(self, deliveries: Sequence[Summary]) -> None:
+        """Adds to the queue; the oldest go where it is full, and are counted."""
+        self._lost += max(len(self._waiting) + len(deliveries) - MAX_WAITING, 0)
         self._waiting.extend(deliveries)
-        self.arrived.set()
+        self._arrived.set()
 
-    def take(self) -> list[Summary]:
-        self.arrived.clear()
-        batch = list(self._waiting)
+    def close(self) -> None:
+        """Nothing more will come."""
+        self.closed = True
+        self._arrived.set()
+
+    async def next(self, seconds: float) -> tuple[list[Summary], int]:
+        """What has come, and how many were lost, after `seconds` at the latest: then perhaps nothing."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._arrived.wait(), seconds)
+        if not self.closed:
+            self._arrived.clear()
+        taken, lost = list(self._waiting), self._lost
         self._waiting.clear()
-        return batch
+        self._lost = 0
+        return taken, lost

@@ -45,8 +45,10 @@ class SpanLink(msgspec.Struct, frozen=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery as lists show it.
 
-    `id` is derived from the span where there is one, so that a batch sent again is not kept twice. Times are
-    nanoseconds, `time_ns` since 1970.
+    `id` is derived from the span where there is one (half of the trace id, then the span id), so that a batch sent
+    again is not kept twice. Times are nanoseconds, `time_ns` since 1970: where it cannot be right (before 2000, more
+    than a day ahead) the store puts the time of arrival. Texts are cut at 512 characters, those that filters ask for
+    at 200.
     """
 
     id: str
@@ -73,7 +75,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Summary, frozen=True, kw_only=True):
-    """All that is known of a delivery; `attributes` are the span's, as they came."""
+    """All that is known of a delivery; `attributes` are the span's, as they came.
+
+    `reported_time_ns` is the sender's time where another one stands for it, at most 64 bits.
+    """
 
     source: Literal["otlp", "events"] = "otlp"
     parent_span_id: str = ""
@@ -82,6 +87,7 @@ class Delivery(Summary, frozen=True, kw_only=True):
     resource: Attributes = {}
     events: tuple[SpanEvent, ...] = ()
     links: tuple[SpanLink, ...] = ()
+    reported_time_ns: int | None = None
 
 
 class SpanRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +133,9 @@ class Batch(msgspec.Struct, kw_only=True):
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries; None is any. `since` (included) and `until` (not) are Unix nanoseconds.
 
-    `search` is a delivery's id or the beginning of one, an event id, a trace id or an idempotency key.
+    `search` is a delivery's id or at least the first 4 characters of one, an event id, a trace id or an idempotency
+    key. Of providers, routes and services together the store tells some thousand combinations apart; what is beyond
+    that is found as `_OTHER`.
     """
 
     provider: str | None = None

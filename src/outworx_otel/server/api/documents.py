@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import math
+from collections.abc import Iterable
 from typing import Any, Final
 
 from outworx_otel import semconv
-from outworx_otel.server.model import Delivery, Summary
+from outworx_otel.server.model import Delivery, SpanEvent, SpanLink, SpanRecord, Summary
 
 _PREFIX: Final = "outworx.webhook."
 _NAMES: Final = {
@@ -26,6 +29,10 @@ _NAMES: Final = {
     "body_size": semconv.HTTP_BODY_SIZE,
     "outcome": semconv.OUTCOME,
 }
+# What JSON readers hold: beyond it a number goes as text.
+_MIN_INT: Final = -(2**63)
+_MAX_INT: Final = 2**64 - 1
+_MAX_DEPTH: Final = 32
 
 
 def summary_document(delivery: Summary) -> dict[str, Any]:
@@ -45,15 +52,100 @@ def summary_document(delivery: Summary) -> dict[str, Any]:
     return document
 
 
-def delivery_document(delivery: Delivery) -> dict[str, Any]:
-    """Everything of one delivery."""
-    document = summary_document(delivery)
+def delivery_document(
+    delivery: Delivery,
+    *,
+    spans: Iterable[SpanRecord],
+    deferred: Iterable[SpanRecord],
+    same_event: Iterable[Summary],
+) -> dict[str, Any]:
+    """Everything of one delivery.
+
+    Args:
+        delivery: the delivery. An attribute that a sender has named like one of our own fields does not replace it.
+        spans: of the same trace.
+        deferred: of work that went on after the answer.
+        same_event: other deliveries of the same event, and this one.
+    """
+    document = {
+        **summary_document(delivery),
+        "source": delivery.source,
+        "parent_span_id": delivery.parent_span_id,
+        "status_message": delivery.status_message,
+        "resource": attributes_document(delivery.resource),
+        "events": [_event(event) for event in delivery.events],
+        "links": [_link(link) for link in delivery.links],
+        "spans": [_span(span) for span in spans],
+        "deferred": [_span(span) for span in deferred],
+        "same_event": [summary_document(other) for other in same_event],
+    }
     for name, value in delivery.attributes.items():
-        document.setdefault(name.removeprefix(_PREFIX), value)
+        document.setdefault(name.removeprefix(_PREFIX), jsonable(value))
     return document
+
+
+def attributes_document(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes by their own names."""
+    return {name: jsonable(value) for name, value in attributes.items()}
+
+
+def jsonable(value: Any, depth: int = 0) -> Any:
+    """What JSON can hold of a value: NaN and infinity by name, as OTLP writes them, bytes in base64."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return value if _MIN_INT <= value <= _MAX_INT else str(value)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    if depth >= _MAX_DEPTH:
+        return "..."
+    if isinstance(value, dict):
+        return {str(name): jsonable(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item, depth + 1) for item in value]
+    return str(value)
 
 
 def iso_time(time_ns: int) -> str:
     """UTC, to the millisecond."""
-    moment = datetime.datetime.fromtimestamp(time_ns / 1e9, datetime.timezone.utc)
+    moment = datetime.datetime.fromtimestamp(time_ns // 1_000_000 / 1000, datetime.timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _span(span: SpanRecord) -> dict[str, Any]:
+    return {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_span_id": span.parent_span_id,
+        "name": span.name,
+        "kind": span.kind,
+        "time": iso_time(span.time_ns),
+        "duration": span.duration_ns / 1e9,
+        "service.name": span.service,
+        "scope": span.scope,
+        "error": span.error,
+        "status_message": span.status_message,
+        "attributes": attributes_document(span.attributes),
+        "events": [_event(event) for event in span.events],
+        "links": [_link(link) for link in span.links],
+    }
+
+
+def _event(event: SpanEvent) -> dict[str, Any]:
+    return {
+        "name": event.name,
+        "time": iso_time(event.time_ns),
+        "attributes": attributes_document(event.attributes),
+    }
+
+
+def _link(link: SpanLink) -> dict[str, Any]:
+    return {
+        "trace_id": link.trace_id,
+        "span_id": link.span_id,
+        "attributes": attributes_document(link.attributes),
+    }

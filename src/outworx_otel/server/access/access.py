@@ -1,0 +1,116 @@
+"""The face of this room: what pages call, and the application that stands round all others."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from outworx_otel.server.access.attempts import BadKeys
+from outworx_otel.server.access.guard import VISIT, Guard, caller
+from outworx_otel.server.access.keys import Keys
+from outworx_otel.server.access.origins import Origins
+from outworx_otel.server.access.sessions import COOKIE, Sessions, Visit
+from outworx_otel.server.settings import Settings
+from outworx_otel.server.store import Store
+
+_FIELD = "csrf"
+
+
+class Access:
+    """Who may do what.
+
+    Args:
+        settings: keys, names, limits.
+        store: holds the signing key, and the digest of a key that was made here.
+
+    Attributes:
+        keys: says whether a key was made just now.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.keys = Keys(settings, store)
+        self._settings = settings
+        self._sessions = Sessions(self.keys, store, settings.session_seconds)
+        self._bad_keys = BadKeys()
+        self._origins = Origins(settings)
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether pages ask for a key."""
+        return self.keys.required
+
+    def wrap(self, app: ASGIApp) -> ASGIApp:
+        """The application behind every check, with the headers of ours on every answer."""
+        return Guard(app, self._settings, self.keys, self._sessions, self._bad_keys, self._origins)
+
+    def csrf_token(self, request: Request) -> str:
+        """For the hidden field `csrf` of a form, on any page; the visitor gets a cookie that it belongs to."""
+        visit = _visit(request)
+        visit.token_given = True
+        return self._sessions.form_token(visit)
+
+    async def form(self, request: Request) -> FormData:
+        """A form of ours that was sent back.
+
+        Raises:
+            HTTPException: 403 where it is not ours, or too old; 413 where it is too large; 400 where it is no form.
+        """
+        form = await request.form(max_files=0, max_fields=50)
+        token = form.get(_FIELD)
+        visit = _visit(request)
+        if visit.fresh or not isinstance(token, str) or not self._sessions.is_form_token(visit, token):
+            raise HTTPException(
+                403,
+                "This form is out of date, or the browser sent no cookie with it. Load the page again and retry.",
+            )
+        return form
+
+    def log_in(self, request: Request, key: str) -> str | None:
+        """The cookie's value for a key that is taken; None for any other.
+
+        Raises:
+            HTTPException: 429 after too many bad keys from this address.
+        """
+        digest = self.keys.find(key.strip())
+        if digest is not None:
+            return self._sessions.logged_in(digest)
+        wait = self._bad_keys.too_many(caller(request.scope))
+        if wait is not None:
+            raise HTTPException(
+                429, f"Too many wrong keys. Wait {wait} seconds and try again.", {"Retry-After": str(wait)}
+            )
+        return None
+
+    def is_logged_in(self, request: Request) -> bool:
+        """Whether this browser has logged in: there is something to log out of."""
+        return _visit(request).logged_in
+
+    def set_cookie(self, response: Response, value: str) -> None:
+        """Sends the cookie that `log_in` made."""
+        # Lax, not Strict: a link to a delivery, followed from a chat, must not end at the login page.
+        response.set_cookie(
+            COOKIE,
+            value,
+            max_age=self._settings.session_seconds,
+            httponly=True,
+            samesite="lax",
+            secure=self._settings.is_https,
+        )
+
+    async def log_out(self, request: Request, response: Response) -> None:
+        """Ends the session, here and in the browser."""
+        visit = _visit(request)
+        if visit.logged_in:
+            await run_in_threadpool(self._sessions.end, visit)
+        visit.token_given = False
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self._settings.is_https)
+
+
+def _visit(request: Request) -> Visit:
+    visit = request.scope[VISIT]
+    assert isinstance(visit, Visit)
+    return visit

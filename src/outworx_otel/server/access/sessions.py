@@ -1,0 +1,135 @@
+"""Who a browser is: a signed cookie, and the token that a form of ours carries.
+
+Nothing is kept for each visitor. The cookie says when it was made and which key it was made with, so it ends by
+itself, and with the key; what was logged out before is remembered until it would have ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from itsdangerous import BadData, TimestampSigner
+
+from outworx_otel.server.access.keys import Keys
+from outworx_otel.server.store import Store
+
+COOKIE: Final = "outworx_session"
+
+_SIGNING_KEY: Final = "signing_key"
+_ENDED: Final = "ended_sessions"
+_MAX_ENDED: Final = 1000
+_ANONYMOUS: Final = "-"
+
+
+@dataclass
+class Visit:
+    """One browser, for one request.
+
+    `logged_in` is about a key; `fresh` is a visitor whose cookie must be set if a form of ours was handed out
+    (`token_given`).
+    """
+
+    id: str
+    logged_in: bool = False
+    fresh: bool = False
+    token_given: bool = False
+
+
+class Sessions:
+    """Makes and reads cookies.
+
+    Args:
+        keys: a session ends when its key is no longer taken.
+        store: holds the signing key, so that sessions outlive a restart, and what was logged out.
+        seconds: how long a login lasts.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self, keys: Keys, store: Store, seconds: int, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._keys = keys
+        self._store = store
+        self._seconds = seconds
+        self._clock = clock
+        self._key = store.secrets.get_or_put(_SIGNING_KEY, secrets.token_bytes(32))
+        self._signer = _Signer(self._key, clock)
+        ended = store.secrets.get(_ENDED)
+        self._ended: dict[str, float] = {} if ended is None else _ended(ended[0])
+
+    def visit(self, cookie: str | None) -> Visit:
+        """Whose cookie it is; a new visitor where there is none, or one that is not (or no longer) good."""
+        found = None if cookie is None else self._read(cookie)
+        return found or Visit(secrets.token_urlsafe(16), fresh=True)
+
+    def anonymous(self, visit: Visit) -> str:
+        """The cookie of a visitor who is not logged in: it binds the forms that are handed out."""
+        return self._sign(_ANONYMOUS, visit.id)
+
+    def logged_in(self, digest: bytes) -> str:
+        """The cookie of whoever has just given the key with this digest. Its id is new: nobody can have set it."""
+        return self._sign(self._tag(digest), secrets.token_urlsafe(16))
+
+    def form_token(self, visit: Visit) -> str:
+        """What a form must bring back."""
+        return self._mac(b"form", visit.id.encode())
+
+    def is_form_token(self, visit: Visit, token: str) -> bool:
+        """Whether it is this visit's."""
+        return hmac.compare_digest(self.form_token(visit).encode(), token.encode("utf-8", "replace"))
+
+    def end(self, visit: Visit) -> None:
+        """Its cookie counts no longer, also after a restart. Blocks."""
+        now = self._clock()
+        self._ended = {id: until for id, until in self._ended.items() if until > now}
+        self._ended[_ended_name(visit.id)] = now + self._seconds
+        while len(self._ended) > _MAX_ENDED:
+            del self._ended[next(iter(self._ended))]
+        self._store.secrets.put(_ENDED, msgspec.json.encode(self._ended))
+
+    def _read(self, cookie: str) -> Visit | None:
+        try:
+            text = self._signer.unsign(cookie, max_age=self._seconds).decode()
+        except (BadData, UnicodeError):
+            return None
+        tag, _, id = text.partition(".")
+        if not id or _ended_name(id) in self._ended:
+            return None
+        if tag == _ANONYMOUS:
+            return Visit(id)
+        known = any(hmac.compare_digest(tag, self._tag(digest)) for digest in self._keys.digests)
+        return Visit(id, logged_in=True) if known else None
+
+    def _sign(self, tag: str, id: str) -> str:
+        return self._signer.sign(f"{tag}.{id}").decode()
+
+    def _tag(self, digest: bytes) -> str:
+        # Not the digest itself: a cookie must not help in guessing a key.
+        return self._mac(b"key", digest)[:24]
+
+    def _mac(self, purpose: bytes, text: bytes) -> str:
+        return hmac.new(self._key, purpose + b"\0" + text, hashlib.sha256).hexdigest()
+
+
+class _Signer(TimestampSigner):
+    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
+        super().__init__(key, salt="outworx session", digest_method=hashlib.sha256)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+def _ended_name(id: str) -> str:
+    return hashlib.sha256(id.encode()).hexdigest()[:32]
+
+
+def _ended(kept: bytes) -> dict[str, float]:
+    return msgspec.json.decode(kept, type=dict[str, float])

@@ -1,0 +1,125 @@
+"""Query parameters → `Filter`, and what is wrong with them in words."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from starlette.datastructures import QueryParams
+
+from outworx_otel.server.model import OUTCOMES, Filter
+
+PARAMETERS: Final = (
+    "provider",
+    "event_type",
+    "route",
+    "outcome",
+    "reason",
+    "cause",
+    "idempotency",
+    "service",
+    "since",
+    "until",
+    "q",
+)
+"""What `filter_of` reads; everything else is the caller's."""
+
+_MAX_LENGTH: Final = 1024
+_AGO: Final = re.compile(r"-(\d{1,6}(?:\.\d{1,6})?)([smhdw])")
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNIX: Final = re.compile(r"\d{1,11}(?:\.\d{1,9})?")
+# `+` in a query is a space.
+_LOST_PLUS: Final = re.compile(r"(T\d\d:\d\d\S*) (\d\d:?\d\d)$", re.IGNORECASE)
+_MAX_NS: Final = 2**63 - 1
+
+
+class BadParameter(ValueError):
+    """A parameter that cannot be used.
+
+    Args:
+        name: the parameter's.
+        message: what is wrong, and what it may be.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+
+
+def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Filter:
+    """The filter that query parameters ask for. Empty ones, as a form sends them, ask for nothing.
+
+    `since` and `until` are ISO 8601 (UTC where no offset is given), Unix seconds, or so long ago: `-24h`, `-7d`.
+
+    Args:
+        params: of the request; others than `PARAMETERS` are not looked at.
+        clock: Unix seconds.
+
+    Raises:
+        BadParameter: one of them makes no sense.
+    """
+    texts = {name: text for name in PARAMETERS if (text := _text(params, name))}
+    outcome = texts.get("outcome")
+    if outcome is not None and outcome not in OUTCOMES:
+        raise BadParameter("outcome", f"must be one of {', '.join(OUTCOMES)}")
+    since, until = (
+        _moment(name, texts[name], clock()) if name in texts else None for name in ("since", "until")
+    )
+    if since is not None and until is not None and until < since:
+        raise BadParameter("until", "is before since")
+    return Filter(
+        provider=texts.get("provider"),
+        event_type=texts.get("event_type"),
+        route=texts.get("route"),
+        outcome=outcome,
+        reason=texts.get("reason"),
+        cause=texts.get("cause"),
+        idempotency=texts.get("idempotency"),
+        service=texts.get("service"),
+        since=since,
+        until=until,
+        search=texts.get("q"),
+    )
+
+
+def _text(params: QueryParams, name: str) -> str:
+    given = params.getlist(name)
+    if len(given) > 1:
+        raise BadParameter(name, "is given more than once")
+    text = given[0].strip() if given else ""
+    if len(text) > _MAX_LENGTH:
+        raise BadParameter(name, f"is longer than {_MAX_LENGTH} characters")
+    # PostgreSQL has no NUL in text.
+    if "\0" in text:
+        raise BadParameter(name, "contains a NUL character")
+    return text
+
+
+def _moment(name: str, text: str, now: float) -> int:
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        return _nanoseconds(name, now - float(ago[1]) * _UNIT_SECONDS[ago[2]])
+    if _UNIX.fullmatch(text):
+        return _nanoseconds(name, float(text))
+    try:
+        # Python 3.10 knows no Z.
+        moment = datetime.datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text).replace("Z", "+00:00"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.timezone.utc)
+        seconds = moment.timestamp()
+    except (ValueError, OverflowError):
+        raise BadParameter(
+            name, "must be a time such as 2026-11-07T16:18:42Z, Unix seconds, or so long ago: -24h, -7d"
+        ) from None
+    return _nanoseconds(name, seconds)
+
+
+def _nanoseconds(name: str, seconds: float) -> int:
+    if not math.isfinite(seconds):
+        raise BadParameter(name, "is no time")
+    return max(0, min(round(seconds * 1e9), _MAX_NS))
