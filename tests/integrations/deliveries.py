@@ -13,6 +13,7 @@ WRONG = "whsec_another"
 EVENT = {"id": "evt_1", "type": "charge.succeeded", "data": {"object": {"amount": 42}}}
 BODY = json.dumps(EVENT, indent=1).encode()
 JSON = {"content-type": "application/json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def stripe(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode
 
-from outworx_otel import TrackOptions, VerifierError
+from outworx_otel import TrackOptions, VerifierError, sign
 
 from . import deliveries
 from .calls import PATH, Framework, Witness
@@ -63,6 +63,17 @@ def test_every_provider_of_the_reference_page_is_verified(
     assert good.attributes["outworx.webhook.signature.valid"] is True
     assert bad.attributes["outworx.webhook.signature.valid"] is False
     assert handler.bodies == [BODY]
+
+
+def test_a_signed_url_is_taken_to_the_letter(
+    framework: Framework, monitor: Monitor, telemetry: Telemetry
+) -> None:
+    query = "city=S%C3%A3o%2FPaulo&note=a+b%20c&none"
+    address = f"https://shop.example{PATH}?{query}"
+    headers = sign("twilio", b"Body=hi", SECRET, url=address, headers=deliveries.FORM)
+    monitor({PATH: TrackOptions("twilio", signature_secret=SECRET, public_url="https://shop.example")})
+    answer = framework.serve(Witness()).post(b"Body=hi", {**deliveries.FORM, **headers}, f"{PATH}?{query}")
+    assert (answer.status, telemetry.said("signature.valid")) == (200, True)
 
 
 CASES: dict[str, Callable[[], tuple[bytes, dict[str, str]]]] = {

@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 import flask
 from flask import g
@@ -34,6 +35,16 @@ def called_path(native: flask.Request) -> str:
     return script + native.path if script else native.path
 
 
+def called_url(native: flask.Request) -> str:
+    """The URL as it was called, to the letter: Werkzeug's own decodes what was escaped (`%2F`, `%C3%A9`)."""
+    path = called_path(native)
+    # gunicorn and uWSGI keep what stood in the request's first line.
+    raw = (native.environ.get("RAW_URI") or native.environ.get("REQUEST_URI") or "").partition("?")[0]
+    path = raw if unquote(raw) == path else quote(path, safe="/!$&'()*+,:;=@~")
+    query = native.query_string.decode("latin-1")
+    return f"{native.scheme}://{native.host}{path}{'?' + query if query else ''}"
+
+
 def template(native: flask.Request) -> str | None:
     """The route's template."""
     return None if native.url_rule is None else native.url_rule.rule
@@ -52,7 +63,7 @@ def deliver(endpoint: Endpoint, view: Callable[[], Any], native: flask.Request, 
             headers=from_environ(native.environ),
             body=body,
             body_size=native.content_length,
-            url=lambda: native.url,
+            url=lambda: called_url(native),
             native=lambda: native,
             body_problem=problem,
             problem_hint=None if problem is None else _HINTS[problem],
