@@ -104,6 +104,34 @@ def announced_length(text: str | None) -> int | None:
     return int(digits or "0") if len(digits) < 19 else sys.maxsize
 
 
+HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers of one connection, which no proxy passes on (RFC 9110, section 7.6.1)."""
+
+
+def end_to_end(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What a proxy passes on: without the headers of one connection, and those that its Connection names."""
+    pairs = list(pairs)
+    dropped = HOP_BY_HOP.union(
+        option.strip().lower()
+        for name, value in pairs
+        if name.lower() == "connection"
+        for option in value.split(",")
+    )
+    return [(name, value) for name, value in pairs if name.lower() not in dropped]
+
+
 # The header's name by the variable's, "" where it is none.
 _variables: dict[str, str] = {}
 

@@ -1,0 +1,114 @@
+"""What is instrumented twice, and whose trace a delivery's span ends up in."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from outworx_otel.cli.doctor.finding import Finding, ok, warning
+from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
+from outworx_otel.cli.doctor.sources import BY_HAND, Place, places
+
+if TYPE_CHECKING:
+    from outworx_otel.cli.doctor.configuration import Setup
+
+CHECK: Final = "double instrumentation"
+TRACES: Final = "trace context"
+# From this version on, FastAPI makes SERVER spans of its own.
+_FASTAPI_TRACES: Final = (0, 142)
+_MAKES_SERVER_SPANS: Final = frozenset({"fastapi", "starlette", "flask", "django", "asgi", "wsgi"})
+
+
+def doubles(setup: Setup) -> Iterator[Finding]:
+    """Ours beside what is mounted by hand, FastAPI's own tracing beside contrib's, one span by two exporters."""
+    names = loaded()
+    used = places(Path.cwd())
+    yield from _by_hand(names, [place for place in used if place.name in BY_HAND])
+    yield from _official(names, [place for place in used if place.name not in BY_HAND])
+    yield from _fastapi(names)
+    yield from _exported_twice()
+    yield from _trace_context(setup, names)
+
+
+def _by_hand(names: list[str], found: list[Place]) -> Iterator[Finding]:
+    ours = [name for name in names if name.startswith("outworx_")]
+    if found and ours:
+        yield ok(
+            CHECK,
+            f"{_listed(found)} mounts ours by hand, and opentelemetry-instrument also loads {', '.join(ours)}: a "
+            "delivery is opened once all the same, and options in code come before outworx.toml",
+        )
+
+
+def _official(names: list[str], found: list[Place]) -> Iterator[Finding]:
+    for place in found:
+        framework = place.name.removesuffix("Instrumentor").lower()
+        if framework in names:
+            yield warning(
+                CHECK,
+                f"{place} uses {place.name}, which opentelemetry-instrument loads as well",
+                f"take it out of the code, or run with {DISABLED}={framework}",
+            )
+
+
+def _fastapi(names: list[str]) -> Iterator[Finding]:
+    try:
+        have = version("fastapi")
+    except PackageNotFoundError:
+        return
+    numbers = tuple(int(part) for part in re.findall(r"\d+", have)[:2])
+    if numbers < _FASTAPI_TRACES:
+        return
+    if "fastapi" in names:
+        yield ok(
+            CHECK,
+            f"FastAPI {have} makes SERVER spans itself, and stands down where it finds contrib's fastapi "
+            f"instrumentation; if you see two SERVER spans for a request, run with {DISABLED}=fastapi",
+        )
+    elif {"asgi", "starlette"} & set(names):
+        yield warning(
+            CHECK,
+            f"FastAPI {have} makes SERVER spans itself, and contrib's starlette instrumentation does too where an "
+            "application is a plain Starlette one",
+            f"if you see two SERVER spans for a request, run with {DISABLED}=starlette",
+        )
+
+
+def _exported_twice() -> Iterator[Finding]:
+    chosen = {name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")}
+    theirs = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip().rstrip("/")
+    ours = os.environ.get("OUTWORX_HOOKS_ENDPOINT", "").strip().rstrip("/")
+    if "outworx" in chosen and chosen & {"otlp", "otlp_proto_http"} and ours and theirs == ours:
+        yield warning(
+            CHECK,
+            f"both exporters, otlp and outworx, send to {ours}: every webhook span goes there twice",
+            "leave outworx out of OTEL_TRACES_EXPORTER, or send otlp elsewhere",
+        )
+
+
+def _trace_context(setup: Setup, names: list[str]) -> Iterator[Finding]:
+    makers = sorted(_MAKES_SERVER_SPANS & set(names))
+    if not makers:
+        yield ok(
+            TRACES,
+            "no SERVER span is made round a delivery: its own span begins a trace, linked to the sender's "
+            '(trace_context = "link")',
+        )
+        return
+    asked = sorted({endpoint.options.trace_context for endpoint in setup.endpoints.values()} - {"parent"})
+    inert = f"; trace_context = {', '.join(map(repr, asked))} has no effect below it" if asked else ""
+    yield ok(
+        TRACES,
+        f"the SERVER span of {', '.join(makers)} takes over the trace id that a sender's traceparent names, and the "
+        f"delivery's span stands below it{inert}",
+        "to begin a trace of your own for each delivery, strip traceparent at the proxy or set OTEL_PROPAGATORS=none",
+    )
+
+
+def _listed(found: list[Place]) -> str:
+    shown = ", ".join(map(str, found[:3]))
+    return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"

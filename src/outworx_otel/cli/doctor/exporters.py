@@ -1,0 +1,105 @@
+"""Whether the exporters and the sampler that the environment names exist: the SDK stops the application over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Final
+
+from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
+from outworx_otel.options import unknown_name
+
+CHECK: Final = "exporters"
+_SIGNALS: Final = {
+    "OTEL_TRACES_EXPORTER": "opentelemetry_traces_exporter",
+    "OTEL_METRICS_EXPORTER": "opentelemetry_metrics_exporter",
+}
+_PROTOCOLS: Final = {"": "otlp_proto_grpc", "grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+_PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+_SAMPLER: Final = "OTEL_TRACES_SAMPLER"
+_OUR_SAMPLER: Final = "outworx_webhook"
+_LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio")
+
+
+def exporters() -> Iterator[Finding]:
+    """Each signal's exporters, and the sampler."""
+    for variable, group in _SIGNALS.items():
+        yield from _exporters_of(variable, group)
+    yield from _protocol()
+    yield from _sampler()
+
+
+def _protocol() -> Iterator[Finding]:
+    chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    named = [os.environ.get(name) for name in _PROTOCOL_VARIABLES]
+    ours = any(
+        os.environ.get(name)
+        for name in ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY", "OUTWORX_HOOKS_ENDPOINT")
+    )
+    if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not ours:
+        yield warning(
+            CHECK,
+            "under opentelemetry-instrument, opentelemetry-distro sends OTLP by gRPC (port 4317), while "
+            "`outworx serve` listens for OTLP over HTTP (port 4318)",
+            "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+        )
+
+
+def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
+    chosen = os.environ.get(variable, "").strip()
+    known = sorted({entry.name for entry in entry_points(group=group)})
+    if not chosen:
+        yield ok(CHECK, f"{variable} is not set: opentelemetry-distro takes otlp")
+        return
+    if chosen.lower() == "none":
+        yield ok(
+            CHECK, f"{variable}=none: exported is what the code adds itself, as outworx_otel.init() does"
+        )
+        return
+    names = [name.strip() for name in chosen.split(",")]
+    for name in names:
+        real = _real_name(name)
+        if real is None:
+            protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+            yield problem(
+                CHECK,
+                f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r} is none that the SDK exports by",
+                "set it to http/protobuf or grpc",
+            )
+        elif real not in known:
+            yield problem(
+                CHECK,
+                f"{variable}: {unknown_name('exporter', name, known)}; the SDK will not start with it",
+                "correct the name, or install the package that brings it",
+            )
+    if len(set(names)) < len(names):
+        yield warning(CHECK, f"{variable}={chosen} names one twice: everything is sent twice", "name it once")
+    if all(_real_name(name) in known for name in names):
+        yield ok(CHECK, f"{variable}={chosen}")
+
+
+def _real_name(name: str) -> str | None:
+    """The entry point behind a name: `otlp` stands for one by the protocol."""
+    if name != "otlp":
+        return name
+    return _PROTOCOLS.get(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip().lower())
+
+
+def _sampler() -> Iterator[Finding]:
+    chosen = os.environ.get(_SAMPLER, "").strip()
+    known = sorted({entry.name for entry in entry_points(group="opentelemetry_traces_sampler")})
+    if chosen and chosen not in known:
+        yield warning(
+            CHECK,
+            f"{_SAMPLER}: {unknown_name('sampler', chosen, known)}; the SDK takes its default",
+            "correct the name",
+        )
+    elif chosen in _LOSING:
+        yield warning(
+            CHECK,
+            f"{_SAMPLER}={chosen} leaves deliveries out of what is exported",
+            f"{_SAMPLER}={_OUR_SAMPLER} records every configured endpoint's and samples the rest",
+        )
+    elif chosen:
+        yield ok(CHECK, f"{_SAMPLER}={chosen}")

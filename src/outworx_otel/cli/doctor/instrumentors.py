@@ -1,0 +1,124 @@
+"""What `opentelemetry-instrument` will load, in which order, and whether anything will record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Final
+
+from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
+from outworx_otel.options import unknown_name
+
+CHECK: Final = "instrumentors"
+CONFIGURATOR: Final = "configurator"
+DISABLED: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+_GROUP: Final = "opentelemetry_instrumentor"
+_OURS: Final = {
+    "outworx_starlette": "starlette",
+    "outworx_fastapi": "fastapi",
+    "outworx_flask": "flask",
+    "outworx_django": "django",
+}
+
+
+def loaded() -> list[str]:
+    """The instrumentors that `opentelemetry-instrument` loads, in its order."""
+    return [entry.name for entry in entry_points(group=_GROUP) if _obstacle(entry, disabled_names()) is None]
+
+
+def disabled_names() -> list[str]:
+    """What OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names."""
+    return [name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip()]
+
+
+def instrumentors() -> Iterator[Finding]:
+    """The instrumentors in the loader's order, and what stands in their way."""
+    entries = list(entry_points(group=_GROUP))
+    disabled = disabled_names()
+    names = [entry.name for entry in entries if _obstacle(entry, disabled) is None]
+    if names:
+        yield ok(CHECK, f"opentelemetry-instrument loads, in this order: {', '.join(names)}")
+    yield from _in_the_way(entries, disabled)
+    known = [entry.name for entry in entries]
+    for name in disabled:
+        if name != "*" and name not in known:
+            yield warning(
+                CHECK, f"{DISABLED}: {unknown_name('instrumentor', name, known)}", "correct the name"
+            )
+    if not set(names) & set(_OURS):
+        yield problem(
+            CHECK,
+            "none of ours will be loaded, so no endpoint is verified or reported under opentelemetry-instrument",
+            f"install a framework, or take ours out of {DISABLED}; in code, outworx_otel.instrument() does it",
+        )
+    hooks = [entry.name for entry in entry_points(group="opentelemetry_pre_instrument")]
+    if hooks:
+        yield ok(
+            CHECK, f"before them run {', '.join(hooks)}; if one of these raises, nothing is instrumented"
+        )
+
+
+def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[Finding]:
+    for entry in entries:
+        why = _obstacle(entry, disabled)
+        if why is None or "not installed" in why:
+            # A framework that is not there needs no instrumentor.
+            continue
+        if entry.name in disabled or "*" in disabled:
+            yield ok(CHECK, f"{entry.name} is switched off by {DISABLED}")
+        else:
+            yield warning(CHECK, f"{entry.name} will be passed over: {why}", "install a version it knows")
+
+
+def _obstacle(entry: EntryPoint, disabled: list[str]) -> str | None:
+    if entry.name in disabled or "*" in disabled:
+        return "disabled"
+    framework = _OURS.get(entry.name)
+    if framework is not None:
+        return None if _has(framework) else f"{framework} is not installed"
+    from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
+
+    conflict = None if entry.dist is None else get_dist_dependency_conflicts(entry.dist)
+    if conflict is None:
+        return None
+    if not (conflict.found or conflict.found_any):
+        return "what it instruments is not installed"
+    return str(conflict)
+
+
+def _has(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def configurator() -> Iterator[Finding]:
+    """Whether `opentelemetry-instrument` finds something that sets the SDK up."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
+    names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
+    wanted = os.environ.get("OTEL_PYTHON_CONFIGURATOR", "").strip()
+    if not names:
+        yield warning(
+            CONFIGURATOR,
+            "there is none, so opentelemetry-instrument sets up no SDK; ours does it only where "
+            "OUTWORX_HOOKS_API_KEY or OUTWORX_HOOKS_ENDPOINT is set",
+            "pip install 'outworx-otel[auto]'; not needed where the code calls outworx_otel.init()",
+        )
+    elif wanted and wanted not in names:
+        yield problem(
+            CONFIGURATOR,
+            f"OTEL_PYTHON_CONFIGURATOR: {unknown_name('configurator', wanted, names)}",
+            "correct or unset it",
+        )
+    elif len(names) > 1 and not wanted:
+        yield warning(
+            CONFIGURATOR,
+            f"there are several, and the first counts: {', '.join(names)}",
+            "name one in OTEL_PYTHON_CONFIGURATOR",
+        )
+    else:
+        yield ok(CONFIGURATOR, f"{wanted or names[0]} sets up the SDK")

@@ -1,0 +1,66 @@
+"""A stored delivery from a server, by its id."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.replay import Completeness, ReplayError, completeness, target_url
+
+# A body of 10 MiB in base64, and the rest.
+_MAX_ANSWER: Final = 32 * 1024 * 1024
+_PATIENCE: Final = 10.0
+
+
+def fetched(identity: str, endpoint: str, api_key: str | None) -> Completeness:
+    """What `GET /api/deliveries/{id}` of a server has.
+
+    Raises:
+        ReplayError: the server is not there, does not have it, or does not give it with this key.
+        ConfigurationError: the endpoint or the key cannot be used.
+    """
+    import httpx
+    import msgspec
+
+    base = target_url(endpoint).rstrip("/")
+    headers = {}
+    if api_key:
+        key = api_key.strip()
+        if not key.isascii() or not key.isprintable():
+            raise ConfigurationError(
+                "--api-key holds a character that cannot stand in a header: copy it again"
+            )
+        headers["Authorization"] = f"Bearer {key}"
+    url = f"{base}/api/deliveries/{quote(identity, safe='')}"
+    body = bytearray()
+    try:
+        with httpx.stream("GET", url, headers=headers, timeout=_PATIENCE, trust_env=False) as answer:
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > _MAX_ANSWER:
+                    raise ReplayError(f"{base} sends more than a delivery can be: is it an outworx server?")
+    except httpx.ConnectError:
+        raise ReplayError(
+            f"no server at {base}: start `outworx serve`, or name another with --endpoint or OUTWORX_ENDPOINT"
+        ) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ReplayError(f"no answer from {base}: {str(error) or type(error).__name__}") from error
+    if answer.status_code != 200:
+        raise ReplayError(_refusal(answer.status_code, base, identity, api_key))
+    try:
+        document: Any = msgspec.json.decode(bytes(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise ReplayError(f"{base} answers with something that is no delivery: is it an outworx server?")
+    return completeness(document)
+
+
+def _refusal(status: int, base: str, identity: str, api_key: str | None) -> str:
+    if status in (401, 403):
+        what = "does not take this key" if api_key else "wants a key"
+        return f"{base} {what} ({status}): give it with OUTWORX_API_KEY or --api-key"
+    if status == 404:
+        return f"{base} has no delivery {identity!r}, and there is no file of that name"
+    return f"{base} answers {status}"

@@ -1,0 +1,69 @@
+"""Which secret a command uses: what its options name, else what is configured for the endpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from outworx_otel.cli.console import say
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.replay import Credentials, credentials_for, variable_for
+from outworx_otel.signatures import scheme_for
+
+
+def chosen_credentials(
+    provider: str, paths: list[str], literal: list[str], variables: list[str]
+) -> Credentials:
+    """The credentials to use; without secrets where none is configured.
+
+    Args:
+        provider: whose endpoint it is.
+        paths: of the endpoint, the likeliest first.
+        literal: `--secret`.
+        variables: `--secret-env`.
+
+    Raises:
+        ConfigurationError: a variable that is named is not set, or a secret is empty.
+    """
+    configured = _configured(provider, paths)
+    given: list[str] = []
+    for name in variables:
+        value = os.environ.get(name, "")
+        if not value.strip():
+            raise ConfigurationError(
+                f"the environment variable {name} (--secret-env) is not set, or is empty"
+            )
+        given.append(value)
+    if literal:
+        say(
+            "warning: --secret stays in your shell's history and is seen in the list of processes; "
+            "--secret-env NAME does not",
+            "yellow",
+            err=True,
+        )
+        given += literal
+    if not all(secret.strip() for secret in given):
+        raise ConfigurationError("--secret is empty")
+    if not given:
+        return configured
+    source = ", ".join([*variables, *(["--secret"] if literal else [])])
+    return dataclasses.replace(configured, secrets=tuple(given), source=source, problem=None)
+
+
+def _configured(provider: str, paths: list[str]) -> Credentials:
+    """Of the first path that has secrets, else of the first that has anything to say."""
+    found = [credentials_for(provider, path) for path in paths] or [Credentials()]
+    ranked = sorted(found, key=lambda one: (not one.secrets, one.problem is None))
+    return ranked[0]
+
+
+def no_secret(provider: str, path: str, credentials: Credentials) -> str:
+    """What to do where there is none."""
+    if credentials.problem is not None:
+        return f"{credentials.problem}; or name the variable that holds it with --secret-env"
+    scheme = scheme_for(provider)
+    what = "the private key that signs" if scheme is not None and scheme.asymmetric else "the signing secret"
+    return (
+        f"no secret for {provider}: set {variable_for(provider)} to {what}, or name another variable with "
+        f"--secret-env, or give the endpoint {path.partition('?')[0]} a signature_secret_env in outworx.toml"
+    )

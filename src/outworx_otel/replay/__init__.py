@@ -1,0 +1,41 @@
+"""Sending a delivery once more: what was stored, signed anew, to an application that is being developed."""
+
+from outworx_otel.replay.completeness import Completeness, completeness
+from outworx_otel.replay.resigning import Outgoing, resigned, signed_url
+from outworx_otel.replay.saved import SavedDelivery, SavedResponse, curl_line, read_saved, write_saved
+from outworx_otel.replay.secrets import (
+    Credentials,
+    credentials_for,
+    known_secrets,
+    provider_at,
+    secret_for,
+    variable_for,
+)
+from outworx_otel.replay.sending import Answer, Sender, send
+from outworx_otel.replay.stored import ReplayError, StoredRequest
+from outworx_otel.replay.targets import target_url
+
+__all__ = [
+    "Answer",
+    "Completeness",
+    "Credentials",
+    "Outgoing",
+    "ReplayError",
+    "SavedDelivery",
+    "SavedResponse",
+    "Sender",
+    "StoredRequest",
+    "completeness",
+    "credentials_for",
+    "curl_line",
+    "known_secrets",
+    "provider_at",
+    "read_saved",
+    "resigned",
+    "secret_for",
+    "send",
+    "signed_url",
+    "target_url",
+    "variable_for",
+    "write_saved",
+]

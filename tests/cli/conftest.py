@@ -1,0 +1,43 @@
+"""Fixtures: a running application, and a fresh rate limit of diagnoses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outworx_otel.signatures.diagnosis.investigation import rate_limit
+
+from .site import DEPLOYMENTS, Site, site
+
+
+@pytest.fixture(scope="session", params=DEPLOYMENTS)
+def application(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A FastAPI application under uvicorn, and a Flask one under gunicorn."""
+    with site(request.param, tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fastapi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The FastAPI application alone."""
+    with site("uvicorn-fastapi", tmp_path_factory.mktemp("fastapi")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rate_limit() -> Iterator[None]:
+    rate_limit.reset()
+    yield
+    rate_limit.reset()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and an environment that configures nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("OTEL_", "OUTWORX_"))]:
+        monkeypatch.delenv(name)
+    return tmp_path

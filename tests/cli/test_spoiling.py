@@ -1,0 +1,75 @@
+"""`--bad-signature`: for every provider, each reason is given by the verifier, or refused with a word why."""
+
+from __future__ import annotations
+
+import pytest
+from signatures.deliveries import secrets_of
+
+from outworx_otel.cli.trigger.delivery import Workshop
+from outworx_otel.cli.trigger.spoiling import SPOILED
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.replay import Credentials
+from outworx_otel.samples import listed
+from outworx_otel.signatures import REASONS, providers, verify
+
+URL = "http://127.0.0.1:8000/hooks"
+# Refused for cause: no header, no window, no form of its own, or nothing that could be re-serialised.
+IMPOSSIBLE = {
+    "missing_header": {"adyen", "mailgun"},
+    # GitLab's signing tokens have a window, its older ones none.
+    "timestamp_drift": {row.provider for row in providers() if row.tolerance is None} - {"gitlab"},
+    "parsed_body": {"adyen", "mailgun", "twilio"},
+}
+REASONS_TO_SEND = [reason for reason in SPOILED if reason != "body_unavailable"]
+
+
+@pytest.mark.parametrize("reason", REASONS_TO_SEND)
+@pytest.mark.parametrize("provider", [row.provider for row in providers()])
+def test_each_reason_is_the_one_that_the_verifier_gives(provider: str, reason: str) -> None:
+    private, public = secrets_of(provider)
+    sample = next((one for one in listed(provider) if not one.is_form), listed(provider)[0])
+    if provider in IMPOSSIBLE.get(reason, ()):
+        with pytest.raises(ConfigurationError, match=r"."):
+            Workshop(sample, (), URL, Credentials((private,)), (), reason)
+        return
+
+    request = Workshop(sample, (), URL, Credentials((private,)), (), reason).make().request
+    result = verify(provider, request.body, request.headers, public, url=request.url)
+
+    assert (result.valid, result.reason) == (False, reason)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in REASONS if reason not in SPOILED])
+def test_what_only_the_receiver_can_cause_is_refused(reason: str) -> None:
+    with pytest.raises(ConfigurationError, match="only the receiving side"):
+        Workshop(listed("stripe")[0], (), URL, Credentials(("a secret",)), (), reason)
+
+
+@pytest.mark.parametrize("reason", [None, *SPOILED])
+def test_an_old_gitlab_token_can_only_be_wrong_or_missing(reason: str | None) -> None:
+    token = Credentials(("an old secret token",))
+    if reason in ("malformed_header", "timestamp_drift", "parsed_body"):
+        with pytest.raises(ConfigurationError, match=r"GitLab"):
+            Workshop(listed("gitlab")[-1], (), URL, token, (), reason)
+        return
+
+    request = Workshop(listed("gitlab")[-1], (), URL, token, (), reason).make().request
+    result = verify("gitlab", request.body, request.headers, "an old secret token")
+
+    assert result.reason == (reason if reason != "body_unavailable" else None)
+
+
+def test_a_private_key_of_standard_webhooks_is_replaced_by_another() -> None:
+    import base64
+
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    seed = b"\x07" * 32
+    public = ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    private = "whsk_" + base64.b64encode(seed).decode()
+    sample = listed("standardwebhooks")[0]
+
+    for reason in (None, "hmac_mismatch"):
+        request = Workshop(sample, (), URL, Credentials((private,)), (), reason).make().request
+        verifying = "whpk_" + base64.b64encode(public).decode()
+        assert verify("standardwebhooks", request.body, request.headers, verifying).reason == reason
