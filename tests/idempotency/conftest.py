@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from server_ingest.serving import Serving
 
 from outworx_otel.idempotency import GuardedStore, IdempotencyStore, StoredAnswer, open_store
 
@@ -15,7 +16,7 @@ from .scale import PATIENT
 from .servers import PostgresServer, RedisClusterServers, RedisServer
 from .slow import BUDGET, Slow
 
-BACKENDS = ("memory", "sqlite", "postgresql", "redis", "cluster")
+BACKENDS = ("memory", "sqlite", "postgresql", "redis", "cluster", "outworx")
 SHARED = ("sqlite", "postgresql", "redis")
 
 _numbers = itertools.count()
@@ -49,6 +50,16 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
+def outworx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """`outworx serve`, which also forgets as fast as these tests want it to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("outworx_otel.server.ingest.idempotency.MIN_TTL", 0.0)
+        server = Serving(tmp_path_factory.mktemp("outworx") / "keys.db")
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
 def url_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The URL of a back-end whose server runs; SQLite and PostgreSQL get a file or table of their own each time."""
 
@@ -60,6 +71,8 @@ def url_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'keys.db'}"
         if backend == "postgresql":
             return f"{request.getfixturevalue('postgres_server').url}?table=keys_{number}"
+        if backend == "outworx":
+            return f"outworx://127.0.0.1:{request.getfixturevalue('outworx_server').port}"
         if backend == "redis":
             return f"{request.getfixturevalue('redis_server').url}?prefix=test{number}"
         return f"{request.getfixturevalue('cluster_servers').url}&prefix=test{number}"

@@ -13,9 +13,7 @@ from outworx_otel.idempotency.guard import BUDGET, Backend, GuardedStore
 from outworx_otel.idempotency.memory import MAX_BYTES, MAX_RECORDS, MemoryStore
 from outworx_otel.idempotency.protocol import IdempotencyStore
 
-_KNOWN: Final = (
-    "memory://, sqlite:///path, postgresql+psycopg://..., redis://..., rediss://... or valkey://..."
-)
+_KNOWN: Final = "memory://, sqlite:///path, postgresql+psycopg://..., redis://..., rediss://..., valkey://... or outworx://..."
 _LEFT_OUT: Final = {
     "django-cache": "Django's cache has no compare-and-set, so a late run could overwrite another's answer",
     "sentinel": "Sentinel is not supported; use the address of the primary, or a Cluster",
@@ -28,10 +26,12 @@ def open_store(url: str, *, budget: float = BUDGET) -> IdempotencyStore:
     """The store that a URL names. Nothing connects before the first operation.
 
     Options in the query: `max_records`, `max_bytes` (memory); `cluster`, `prefix`, `connections` (Redis, Valkey);
-    `table`, `connections` (PostgreSQL); `table` (SQLite). Others go to the client library.
+    `table`, `connections` (PostgreSQL); `table` (SQLite); `tls`, `connections` (`outworx serve`). Others go to the
+    client library.
 
     Args:
-        url: `memory://`, `sqlite:///path`, `postgresql+psycopg://...`, `redis://...`, `rediss://...`, `valkey://...`.
+        url: `memory://`, `sqlite:///path`, `postgresql+psycopg://...`, `redis://...`, `rediss://...`, `valkey://...`,
+            `outworx://...`.
         budget: seconds that one operation may take, everything included; not for memory.
 
     Raises:
@@ -92,6 +92,15 @@ def _sqlite(url: str, budget: float) -> IdempotencyStore:
     return GuardedStore(backend, budget=budget, workers=1)
 
 
+def _outworx(url: str, budget: float) -> IdempotencyStore:
+    address = parse(url, frozenset({"tls", "connections"}))
+    connections = _number(address, "connections", 8)
+    backend = _load("outworx", "OutworxBackend", address, "server")(
+        address, budget=budget, connections=connections, tls=_flag(address, "tls")
+    )
+    return GuardedStore(backend, budget=budget, workers=connections)
+
+
 def _load(module: str, name: str, address: Address, extra: str) -> Callable[..., Backend]:
     try:
         found: Any = importlib.import_module(f"outworx_otel.idempotency.{module}")
@@ -140,4 +149,6 @@ _OPENERS: Final[dict[str, Callable[[str, float], IdempotencyStore]]] = {
     "rediss": _redis,
     "valkey": _redis,
     "valkeys": _redis,
+    "outworx": _outworx,
+    "outworxs": _outworx,
 }

@@ -1,68 +1,96 @@
-"""OTLP export requests → what the store keeps."""
+"""Exported spans, sorted: deliveries, deferred work, and context for the timelines of deliveries."""
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from google.protobuf.message import DecodeError
 
 from outworx_otel import semconv
-from outworx_otel.server.ingest.outcome import outcome_of
-from outworx_otel.server.model import Attributes, Batch, Delivery
+from outworx_otel.server.ingest.spans import delivery_of, problem_of, record_of
+from outworx_otel.server.ingest.values import column
+from outworx_otel.server.ingest.waiting import Waiting, WaitingRoom
+from outworx_otel.server.ingest.wire import Decoder, Span, TraceRequest
+from outworx_otel.server.model import Batch
+
+MAX_SPANS: Final = 50_000
+PROCESS: Final = "process"
+_WEBHOOK: Final = "webhook "
 
 
-def batch_of(request: ExportTraceServiceRequest) -> Batch:
-    """The deliveries among the spans."""
+class TooMany(Exception):
+    """More spans than one request may have."""
+
+
+def check_number(of_each_scope: Iterable[int]) -> None:
+    """Raises where a request has too many spans: an empty one has two bytes on the wire and 170 in memory."""
+    if sum(of_each_scope) > MAX_SPANS:
+        raise TooMany(f"a request may have {MAX_SPANS} spans: send smaller batches")
+
+
+class Sorted(NamedTuple):
+    """What a request held.
+
+    Args:
+        batch: what is to be written.
+        rejected: spans that cannot be kept, by the reason.
+        taken: what had waited for its deliveries and is in the batch now.
+    """
+
+    batch: Batch
+    rejected: Counter[str]
+    taken: dict[bytes, list[Waiting]]
+
+
+def sort(encoded: bytes, room: WaitingRoom) -> Sorted:
+    """Sorts an export request's spans. Every attribute may be of any type.
+
+    Args:
+        encoded: an ExportTraceServiceRequest.
+        room: where spans wait whose delivery has not come.
+
+    Raises:
+        google.protobuf.message.DecodeError: it is none.
+        TooMany: it has more spans than may be.
+    """
+    request = TraceRequest.FromString(encoded)
+    check_number(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    decoder = Decoder()
     batch = Batch()
+    rejected: Counter[str] = Counter()
+    others: list[tuple[Any, str, str]] = []
+    traces: set[bytes] = set()
     for resource_spans in request.resource_spans:
-        resource = _attributes(resource_spans.resource.attributes)
+        resource = decoder.attributes(resource_spans.resource.attributes)
+        service = column(resource.get("service.name")) or ""
         for scope_spans in resource_spans.scope_spans:
-            if scope_spans.scope.name == semconv.SCOPE:
-                batch.deliveries.extend(_delivery(span, resource) for span in scope_spans.spans)
-    return batch
-
-
-def _delivery(span: Span, resource: Attributes) -> Delivery:
-    attributes = _attributes(span.attributes)
-    trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
-    return Delivery(
-        id=trace_id[:16] + span_id,
-        time_ns=span.start_time_unix_nano,
-        duration_ns=max(span.end_time_unix_nano - span.start_time_unix_nano, 0),
-        provider=attributes.get(semconv.PROVIDER, "unknown"),
-        outcome=outcome_of(attributes),
-        trace_id=trace_id,
-        span_id=span_id,
-        service=resource.get("service.name", ""),
-        method=attributes.get(semconv.HTTP_METHOD, "POST"),
-        path=attributes.get(semconv.URL_PATH),
-        route=attributes.get(semconv.HTTP_ROUTE),
-        status=attributes.get(semconv.HTTP_STATUS),
-        event_type=attributes.get(semconv.EVENT_TYPE),
-        event_id=attributes.get(semconv.EVENT_ID),
-        signature_valid=attributes.get(semconv.SIGNATURE_VALID),
-        reason=attributes.get(semconv.SIGNATURE_REASON),
-        idempotency=attributes.get(semconv.IDEMPOTENCY_OUTCOME),
-        idempotency_key=attributes.get(semconv.IDEMPOTENCY_KEY),
-        processing=attributes.get(semconv.PROCESSING_STATUS),
-        cause=attributes.get(semconv.SILENT_DROP_CAUSE),
-        body_size=attributes.get(semconv.HTTP_BODY_SIZE),
-        parent_span_id=span.parent_span_id.hex(),
-        status_message=span.status.message,
-        attributes=attributes,
-        resource=resource,
-    )
-
-
-def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
-    return {pair.key: _value(pair.value) for pair in pairs}
-
-
-def _value(value: AnyValue) -> Any:
-    kind = value.WhichOneof("value")
-    if kind == "array_value":
-        return [_value(item) for item in value.array_value.values]
-    return None if kind is None else getattr(value, kind)
+            scope = column(scope_spans.scope.name) or ""
+            ours = scope == semconv.SCOPE
+            for one in scope_spans.spans:
+                try:
+                    span = Span.FromString(one)
+                    problem = problem_of(span)
+                    if problem is not None:
+                        rejected[problem] += 1
+                    elif ours and span.name.startswith(_WEBHOOK):
+                        batch.deliveries.append(delivery_of(span, decoder, service, resource))
+                        traces.add(span.trace_id)
+                    elif ours and span.name == PROCESS:
+                        batch.spans.append(record_of(span, decoder, service, scope))
+                    else:
+                        others.append((span, service, scope))
+                except DecodeError:
+                    rejected["it cannot be decoded"] += 1
+    taken = room.arrived(traces) if traces else {}
+    for waiting in (waiting for spans in taken.values() for waiting in spans):
+        with contextlib.suppress(DecodeError):
+            batch.spans.append(waiting.record())
+    for span, service, scope in others:
+        if room.admit(span, service, scope):
+            # Of these the attributes have not been looked at before.
+            with contextlib.suppress(DecodeError):
+                batch.spans.append(record_of(span, decoder, service, scope))
+    return Sorted(batch, rejected, taken)

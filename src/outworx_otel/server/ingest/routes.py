@@ -1,35 +1,193 @@
-"""The addresses that take telemetry."""
+"""The addresses that take telemetry, and the calls of the published SDK."""
 
 from __future__ import annotations
 
-import asyncio
-import gzip
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
 
+import msgspec
+from anyio import CapacityLimiter, to_thread
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from outworx_otel.server.ingest.otlp import batch_of
+from outworx_otel.server.ingest import idempotency, otlp_format
+from outworx_otel.server.ingest.events import Events, deliveries_of
+from outworx_otel.server.ingest.intake import Intake
+from outworx_otel.server.ingest.metrics import Counts, DeliveryCounter
+from outworx_otel.server.ingest.otlp import Sorted, TooMany, sort
+from outworx_otel.server.ingest.reading import Reader
+from outworx_otel.server.ingest.waiting import WaitingRoom
 from outworx_otel.server.live import Live
+from outworx_otel.server.model import Batch
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
+Handler = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T")
+
+_PREFIXES: Final = ("", "/api/ingest")
+# Decoding is Python at work: on the event loop where other requests do not feel it, else in a thread.
+_INLINE_BYTES: Final = 32 * 1024
+_WORKERS: Final = 2
+_MAX_JSON_BYTES: Final = 8 * 1024 * 1024
+
 
 def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
-    """OTLP at `/v1/...` and `/api/ingest/v1/...`, and the older SDK's calls."""
+    """OTLP at `/v1/...` and `/api/ingest/v1/...`, the JSON batch, and the SDK's calls."""
+    reader = Reader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
+    ingest = _Ingest(reader, Intake(store, live))
+    found: list[BaseRoute] = []
+    for prefix in _PREFIXES:
+        found.append(Route(f"{prefix}/v1/traces", ingest.traces, methods=["POST"]))
+        found.append(Route(f"{prefix}/v1/metrics", ingest.metrics, methods=["POST"]))
+        found.append(Route(f"{prefix}/v1/logs", _logs, methods=["POST"]))
+    found.append(Route("/api/ingest", ingest.events, methods=["POST"]))
+    found.append(Route("/api/sdk/verify", _verify, methods=["POST"]))
+    for name in idempotency.CALLS:
+        path = f"/api/sdk/idempotency/{name}"
+        found.append(Route(path, _idempotency_call(name, reader, store), methods=["POST"]))
+    return found
 
-    async def traces(request: Request) -> Response:
-        body = await request.body()
-        if request.headers.get("content-encoding") == "gzip":
-            body = gzip.decompress(body)
-        batch = batch_of(ExportTraceServiceRequest.FromString(body))
-        batch.size = len(body)
-        await asyncio.wrap_future(store.write(batch))
-        live.publish(batch.deliveries)
-        return Response(ExportTraceServiceResponse().SerializeToString(), media_type="application/x-protobuf")
 
-    return [Route(path, traces, methods=["POST"]) for path in ("/v1/traces", "/api/ingest/v1/traces")]
+class _Ingest:
+    def __init__(self, reader: Reader, intake: Intake) -> None:
+        self._reader = reader
+        self._intake = intake
+        self._room = WaitingRoom()
+        self._counter = DeliveryCounter()
+        self._workers = CapacityLimiter(_WORKERS)
+
+    async def traces(self, request: Request) -> Response:
+        format = otlp_format.format_of(request.headers.get("content-type", ""))
+
+        def work(body: bytes) -> tuple[Sorted, Future[None] | None]:
+            found = _sorted(body, format, self._room)
+            try:
+                return found, self._intake.submit(found.batch, len(body))
+            except BaseException:
+                self._room.put_back(found.taken)
+                raise
+
+        async with self._reader.body(request, _most(format)) as body:
+            found, written = await self._worked(work, body)
+            try:
+                await self._intake.kept(found.batch, written)
+            except BaseException:
+                self._room.put_back(found.taken)
+                raise
+        answer = ExportTraceServiceResponse()
+        if found.rejected:
+            answer.partial_success.rejected_spans = found.rejected.total()
+            answer.partial_success.error_message = _reasons(found.rejected)
+        return otlp_format.answer(answer, format)
+
+    async def metrics(self, request: Request) -> Response:
+        format = otlp_format.format_of(request.headers.get("content-type", ""))
+
+        def work(body: bytes) -> tuple[Counts, Batch, Future[None] | None]:
+            found = self._counter.read(otlp_format.decode(body, format, ExportMetricsServiceRequest()))
+            batch = Batch(counts=found.counts)
+            try:
+                return found, batch, self._intake.submit(batch, len(body))
+            except BaseException:
+                self._counter.undo(found)
+                raise
+
+        async with self._reader.body(request, _most(format)) as body:
+            found, batch, written = await self._worked(work, body)
+            try:
+                await self._intake.kept(batch, written)
+            except BaseException:
+                self._counter.undo(found)
+                raise
+        answer = ExportMetricsServiceResponse()
+        if found.rejected:
+            answer.partial_success.rejected_data_points = found.rejected.total()
+            answer.partial_success.error_message = _reasons(found.rejected)
+        return otlp_format.answer(answer, format)
+
+    async def events(self, request: Request) -> Response:
+        def work(body: bytes) -> tuple[Events, Batch, Future[None] | None]:
+            try:
+                found = deliveries_of(body)
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                raise HTTPException(
+                    400, f'the body must be {{"events": [...]}}: {str(error)[:300]}'
+                ) from None
+            batch = Batch(deliveries=found.deliveries)
+            return found, batch, self._intake.submit(batch, len(body))
+
+        async with self._reader.body(request) as body:
+            found, batch, written = await self._worked(work, body)
+            await self._intake.kept(batch, written)
+        answer: dict[str, Any] = {"success": not found.unusable, "accepted": len(found.deliveries)}
+        if found.unusable:
+            answer |= {"rejected": len(found.unusable), "errors": found.unusable[:100]}
+        return _json(answer)
+
+    async def _worked(self, work: Callable[[bytes], T], body: bytes) -> T:
+        if len(body) <= _INLINE_BYTES:
+            return work(body)
+        return await to_thread.run_sync(work, body, limiter=self._workers)
+
+
+def _sorted(body: bytes, format: str, room: WaitingRoom) -> Sorted:
+    try:
+        if format == otlp_format.JSON:
+            body = otlp_format.decode(body, format, ExportTraceServiceRequest()).SerializeToString()
+        return sort(body, room)
+    except DecodeError:
+        raise otlp_format.undecodable(ExportTraceServiceRequest, format) from None
+    except TooMany as error:
+        raise HTTPException(413, str(error)) from None
+
+
+def _most(format: str) -> int | None:
+    """JSON weighs many times as much in memory as on the wire: it may not be larger when it is decompressed."""
+    return _MAX_JSON_BYTES if format == otlp_format.JSON else None
+
+
+async def _verify(request: Request) -> Response:
+    """A key that is not taken never gets here."""
+    return _json({"success": True, "valid": True})
+
+
+async def _logs(request: Request) -> Response:
+    raise HTTPException(404, "logs are not taken here, only traces and metrics: set OTEL_LOGS_EXPORTER=none")
+
+
+def _idempotency_call(name: str, reader: Reader, store: Store) -> Handler:
+    asked_type, call = idempotency.CALLS[name]
+    decoder = msgspec.json.Decoder(asked_type)
+
+    async def handle(request: Request) -> Response:
+        async with reader.body(request, idempotency.MAX_REQUEST_BYTES) as body:
+            try:
+                asked = decoder.decode(body)
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise HTTPException(400, f"the body cannot be used: {str(error)[:300]}") from None
+            return _json(await run_in_threadpool(call, store.claims, asked))
+
+    return handle
+
+
+def _reasons(rejected: Counter[str]) -> str:
+    return "; ".join(f"{count} rejected: {reason}" for reason, count in rejected.most_common())
+
+
+def _json(document: Any) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")

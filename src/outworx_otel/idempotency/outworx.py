@@ -1,0 +1,253 @@
+"""`outworx://host:4318`: keys in `outworx serve`, by the calls of the published SDK and a few fields more."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import ssl
+import threading
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+from urllib.parse import unquote, urlsplit
+
+import certifi
+import msgspec
+import urllib3
+
+from outworx_otel.errors import ConfigurationError, StoreError
+from outworx_otel.idempotency.addresses import Address
+from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
+from outworx_otel.idempotency.record import StoredAnswer
+
+ENDPOINT: Final = "OUTWORX_HOOKS_ENDPOINT"
+KEYS: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
+_PORT: Final = 4318
+# Longer than a delivery's budget: it is made in the background all the same, and the next delivery has it.
+_CONNECT_SECONDS: Final = 2.0
+_LEASE_OF_OTHERS: Final = 30.0
+
+
+class _Checked(msgspec.Struct):
+    """From `lease_left` on only `outworx serve` says it."""
+
+    status: Literal["new", "in_progress", "duplicate"]
+    cached_status_code: int = 200
+    cached_body: str | None = None
+    lease_left: float = _LEASE_OF_OTHERS
+    headers: tuple[tuple[str, str], ...] = ()
+    body_base64: str | None = None
+    fingerprint: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+
+
+class _Held(msgspec.Struct):
+    ok: bool
+
+
+class OutworxBackend:
+    """Keys in a server that several machines share, one call for each operation, over a few kept connections.
+
+    Args:
+        address: `outworx://[key@]host[:port]`, `outworxs://` for HTTPS; without a host the origin of
+            OUTWORX_HOOKS_ENDPOINT. A key in the environment serves where the URL has none.
+        budget: seconds that one answer may take.
+        connections: at most.
+        tls: HTTPS, whatever the scheme says.
+        environ: environment variables; None is the process's own.
+
+    Raises:
+        ConfigurationError: no host anywhere, or a key that cannot stand in a header.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        budget: float,
+        connections: int,
+        tls: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        parts = urlsplit(address.url)
+        key = unquote(parts.username or "")
+        self._tls = tls or parts.scheme.lower() == "outworxs"
+        if parts.query:
+            raise ConfigurationError(
+                f"idempotency_store {address.shown}: takes tls and connections, and nothing else"
+            )
+        if not parts.hostname:
+            parts = _endpoint(environ)
+            self._tls = parts.scheme == "https"
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._tls else 80 if parts.scheme == "http" else _PORT)
+        self._path = parts.path.rstrip("/").removesuffix("/api/ingest") + "/api/sdk/"
+        self._key = _checked(key or next((environ[name] for name in KEYS if environ.get(name)), ""))
+        self._shown = f"outworx{'s' if self._tls else ''}://{self._host}:{self._port}"
+        self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=budget)
+        self._connections = connections
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """See `Backend.after_fork`."""
+        # Dropped without a word: closing a plain socket tells the server nothing while the parent has it.
+        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        return self._shown
+
+    def claim(self, key: str, token: str, lease: float) -> Claim:
+        """See `BlockingStore.claim`."""
+        said = _read(self._call("idempotency/check", {"key": key, "token": token, "lease": lease}), _Checked)
+        if said.status == "new":
+            return Claimed(token)
+        if said.status == "in_progress":
+            return InProgress(said.lease_left)
+        return Completed(
+            StoredAnswer(
+                said.cached_status_code,
+                said.headers,
+                _body(said),
+                said.fingerprint,
+                said.trace_id,
+                said.span_id,
+            )
+        )
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """See `BlockingStore.renew`."""
+        return self._ok("idempotency/renew", {"key": key, "token": token, "lease": lease})
+
+    def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        """See `BlockingStore.complete`."""
+        body = None if answer.body is None else base64.b64encode(answer.body).decode()
+        return self._ok(
+            "idempotency/complete",
+            {
+                "key": key,
+                "token": token,
+                "ttl": ttl,
+                "response_status_code": answer.status,
+                "headers": answer.headers,
+                "body_base64": body,
+                "fingerprint": answer.fingerprint,
+                "trace_id": answer.trace_id,
+                "span_id": answer.span_id,
+            },
+        )
+
+    def release(self, key: str, token: str) -> bool:
+        """See `BlockingStore.release`."""
+        return self._ok("idempotency/release", {"key": key, "token": token})
+
+    def check(self) -> None:
+        """See `Backend.check`."""
+        self._call("verify", {})
+
+    def tidy(self) -> bool:
+        """See `Backend.tidy`: the server does it."""
+        return False
+
+    def explain(self, error: BaseException) -> str:
+        """See `Backend.explain`."""
+        text = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+        return text.replace(self._key, "***") if self._key else text
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _ok(self, call: str, document: dict[str, Any]) -> bool:
+        held: _Held = _read(self._call(call, document), _Held)
+        return held.ok
+
+    def _call(self, call: str, document: dict[str, Any]) -> bytes:
+        body = msgspec.json.encode(document)
+        try:
+            response = self._post(call, body)
+        except urllib3.exceptions.NewConnectionError:
+            raise  # refused, or no such host: urllib3 counts it among the time-outs
+        except urllib3.exceptions.TimeoutError as error:
+            raise TimeoutError("no answer in time") from error
+        except urllib3.exceptions.ProtocolError:
+            # It was restarted since the last operation, and closed what was kept. Each call may be made twice.
+            response = self._post(call, body)
+        status = response.status
+        if status == 200:
+            data: bytes = response.data
+            return data
+        if status in (401, 403):
+            raise StoreError(
+                f"{self}: the API key is not taken ({status}): set OUTWORX_HOOKS_API_KEY to one of the server's"
+            )
+        if status == 404:
+            raise StoreError(
+                f"{self}: there is no /api/sdk/{call} (404): is it `outworx serve`, a recent one?"
+            )
+        if status in (408, 429) or status >= 500:
+            raise ConnectionError(f"answered {status}")
+        raise StoreError(f"{self}: /api/sdk/{call} was answered {status}")
+
+    def _post(self, call: str, body: bytes) -> urllib3.BaseHTTPResponse:
+        headers = {"content-type": "application/json"}
+        if self._key:
+            headers["authorization"] = f"Bearer {self._key}"
+        return self._connected().request(
+            "POST", self._path + call, body=body, headers=headers, redirect=False, retries=False
+        )
+
+    def _connected(self) -> urllib3.HTTPConnectionPool:
+        if self._pool is None:
+            with self._lock:
+                if self._pool is None:
+                    self._pool = self._make()
+        return self._pool
+
+    def _make(self) -> urllib3.HTTPConnectionPool:
+        options: dict[str, Any] = {"timeout": self._timeout, "maxsize": self._connections, "retries": False}
+        if not self._tls:
+            return urllib3.HTTPConnectionPool(self._host, self._port, **options)
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return urllib3.HTTPSConnectionPool(self._host, self._port, ssl_context=context, **options)
+
+
+def _endpoint(environ: Mapping[str, str]) -> Any:
+    url = environ.get(ENDPOINT, "")
+    parts = urlsplit(url if "://" in url else "")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(
+            f"idempotency_store: outworx:// without a host takes that of {ENDPOINT}, which is "
+            f"{'no URL' if url else 'not set'}: name the server, e.g. outworx://localhost:{_PORT}"
+        )
+    return parts
+
+
+def _checked(key: str) -> str:
+    key = key.strip().strip("\"'")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigurationError(
+            "idempotency_store: the API key has characters that cannot stand in a header: copy it again"
+        )
+    return key
+
+
+def _read(answer: bytes, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"the answer is none of `outworx serve`: {error}") from error
+
+
+def _body(said: _Checked) -> bytes | None:
+    if said.body_base64 is None:
+        return None if said.cached_body is None else said.cached_body.encode()
+    try:
+        return base64.b64decode(said.body_base64, validate=True)
+    except binascii.Error as error:
+        raise StoreError("the answer's body is no base64") from error

@@ -1,0 +1,107 @@
+"""What strangers put into attributes, as values that can be kept: text, booleans, numbers, lists and mappings."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from outworx_otel import semconv
+from outworx_otel.server.model import Attributes
+
+MAX_COLUMN_BYTES: Final = 1024
+"""Of what is indexed; the exact value stands in the attributes."""
+
+_MAX_INT32: Final = 2**31 - 1
+
+
+def attributes_of(pairs: Iterable[KeyValue]) -> Attributes:
+    """OTLP's attributes by name; of a name that occurs twice the last counts."""
+    return {pair.key: plain(pair.value) for pair in pairs}
+
+
+def plain(value: AnyValue) -> Any:
+    """One of OTLP's values. Bytes become base64, and what JSON has no number for its name."""
+    kind = value.WhichOneof("value")
+    if kind in _AS_THEY_ARE:
+        return getattr(value, kind)
+    return None if kind is None else _CONVERTED[kind](value)
+
+
+def finite(number: float) -> float | str:
+    """The number, or `NaN`, `Infinity` or `-Infinity` as OTLP's JSON spells them."""
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+_AS_THEY_ARE: Final = frozenset({"string_value", "int_value", "bool_value"})
+_CONVERTED: Final[dict[str, Callable[[AnyValue], Any]]] = {
+    "double_value": lambda value: finite(value.double_value),
+    "array_value": lambda value: [plain(item) for item in value.array_value.values],
+    "kvlist_value": lambda value: attributes_of(value.kvlist_value.values),
+    "bytes_value": lambda value: base64.b64encode(value.bytes_value).decode(),
+    # An index into a table that only profiles have.
+    "string_value_strindex": lambda value: None,
+}
+
+
+def column(value: object) -> str | None:
+    """Text for a column that is searched: of `MAX_COLUMN_BYTES` at most, and without NUL, which PostgreSQL lacks."""
+    if not isinstance(value, str):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        value = str(value)
+    if len(value) * 4 > MAX_COLUMN_BYTES:
+        value = value.encode("utf-8", "replace")[:MAX_COLUMN_BYTES].decode("utf-8", "ignore")
+    return value.replace("\0", "\ufffd") if "\0" in value else value
+
+
+def size_column(value: object) -> int | None:
+    """A size in bytes, or None; the largest that a column holds stands for all above."""
+    return min(value, _MAX_INT32) if type(value) is int and value >= 0 else None
+
+
+def _status(value: object) -> int | None:
+    return value if type(value) is int and 100 <= value <= 999 else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+_COLUMNS: Final[dict[str, Callable[[object], Any]]] = {
+    semconv.HTTP_STATUS: _status,
+    semconv.HTTP_BODY_SIZE: size_column,
+    semconv.SIGNATURE_VALID: _flag,
+    **dict.fromkeys(
+        (
+            semconv.PROVIDER,
+            semconv.HTTP_METHOD,
+            semconv.URL_PATH,
+            semconv.HTTP_ROUTE,
+            semconv.EVENT_TYPE,
+            semconv.EVENT_ID,
+            semconv.SIGNATURE_REASON,
+            semconv.IDEMPOTENCY_OUTCOME,
+            semconv.IDEMPOTENCY_KEY,
+            semconv.PROCESSING_STATUS,
+            semconv.SILENT_DROP_CAUSE,
+        ),
+        column,
+    ),
+}
+
+
+def is_column(name: str, value: object) -> bool:
+    """Whether an attribute can go into its column as it is; one without a column can."""
+    as_column = _COLUMNS.get(name)
+    return as_column is None or as_column(value) is value
+
+
+def columns(attributes: Attributes) -> Attributes:
+    """What attributes come to in their columns: None where the type is wrong."""
+    return {name: _COLUMNS[name](value) for name, value in attributes.items() if name in _COLUMNS}

@@ -1,0 +1,164 @@
+"""The outcome of a stored delivery is the one that its application counted, for every kind of delivery."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from integrations.calls import PATH, Call, Framework, Reply, Witness
+from integrations.conftest import Telemetry
+from integrations.deliveries import BODY, JSON, SECRET, WRONG, stripe
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+from outworx_otel import TrackOptions, semconv
+from outworx_otel.server.ingest.otlp import sort
+from outworx_otel.server.ingest.outcome import outcome_of
+from outworx_otel.server.ingest.waiting import WaitingRoom
+from outworx_otel.server.model import OUTCOMES
+
+Monitor = Callable[..., None]
+Does = Callable[[Call], Reply | None]
+
+
+def raises(call: Call) -> Reply:
+    raise RuntimeError("no")
+
+
+def fails(call: Call) -> None:
+    call.track.failed("no stock")  # type: ignore[union-attr]
+
+
+def fails_and_raises(call: Call) -> Reply:
+    fails(call)
+    return raises(call)
+
+
+def processes_and_raises(call: Call) -> Reply:
+    call.track.processed()  # type: ignore[union-attr]
+    return raises(call)
+
+
+def defers(call: Call) -> None:
+    call.track.defer()  # type: ignore[union-attr]
+
+
+def fails_with_500(call: Call) -> Reply:
+    fails(call)
+    return Reply(500)
+
+
+VERIFIED = {"signature_secret": SECRET}
+LETS_IN = {**VERIFIED, "reject_invalid_signatures": False}
+KEYED = {"idempotency_key": "body.id"}
+SIGNED, FORGED = stripe(), stripe(secret=WRONG)
+
+KINDS: dict[str, tuple[dict[str, Any], Does | None, dict[str, str], list[str]]] = {
+    "an answer": ({}, None, JSON, ["accepted"]),
+    "a redirection": ({}, lambda call: Reply(302), JSON, ["accepted"]),
+    "an ignored event": ({}, lambda call: call.track.ignored("no"), JSON, ["accepted"]),  # type: ignore[union-attr]
+    "a 400": ({}, lambda call: Reply(400), JSON, ["refused"]),
+    "a 503": ({}, lambda call: Reply(503), JSON, ["error"]),
+    "an exception": ({}, raises, JSON, ["error"]),
+    "an exception after a failed mark": ({}, fails_and_raises, JSON, ["error"]),
+    "an exception after a mark": ({}, processes_and_raises, JSON, ["error"]),
+    "a failed mark": ({}, fails, JSON, ["failed"]),
+    "a failed mark and a 500": ({}, fails_with_500, JSON, ["failed"]),
+    "a silent drop": ({"require_processing_mark": True}, None, JSON, ["silent_drop"]),
+    "deferred work": ({}, defers, JSON, ["deferred"]),
+    "a valid signature": (VERIFIED, None, SIGNED, ["accepted"]),
+    "a wrong signature": (VERIFIED, None, FORGED, ["rejected"]),
+    "no signature": (VERIFIED, None, JSON, ["rejected"]),
+    "a wrong signature that is let in": (LETS_IN, None, FORGED, ["accepted"]),
+    "a wrong signature that is let in, and a 401": (LETS_IN, lambda call: Reply(401), FORGED, ["refused"]),
+    "a wrong signature that is let in, and an exception": (LETS_IN, raises, FORGED, ["error"]),
+    "a wrong signature that is let in, and a failed mark": (LETS_IN, fails, FORGED, ["failed"]),
+    "a body that is too large to verify": ({**VERIFIED, "max_body_size": 10}, None, SIGNED, ["rejected"]),
+    "a provider without a verifier": (
+        {"provider": "nobody", **VERIFIED},
+        None,
+        SIGNED,
+        ["rejected"],
+    ),
+    "a retry of a finished delivery": (KEYED, None, JSON, ["accepted", "replayed"]),
+    "a retry of a failed one": (KEYED, fails, JSON, ["failed", "failed"]),
+    "another body with the same key": (
+        {**KEYED, "idempotency_key": lambda *_: "same", "idempotency_on_mismatch": "reject"},
+        None,
+        JSON,
+        ["accepted", "replayed"],
+    ),
+    "a key function that raises": ({"idempotency_key": lambda *_: 1 / 0}, None, JSON, ["accepted"]),
+}
+
+
+def judged(telemetry: Telemetry) -> Counter[str]:
+    """The outcomes of what the server keeps of the spans."""
+    found = sort(encode_spans(telemetry.exporter.get_finished_spans()).SerializeToString(), WaitingRoom())
+    assert not found.rejected
+    return Counter(delivery.outcome for delivery in found.batch.deliveries)
+
+
+def counted(telemetry: Telemetry) -> Counter[str]:
+    """The outcomes of what the application counted."""
+    counts: Counter[str] = Counter()
+    for attributes, value in telemetry.points("deliveries"):
+        counts[attributes[semconv.OUTCOME]] += value
+    return counts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stored_delivery_has_the_outcome_that_was_counted(
+    kind: str, each: Framework, monitor: Monitor, telemetry: Telemetry
+) -> None:
+    options, does, headers, expected = KINDS[kind]
+    monitor({PATH: TrackOptions(**{"provider": "stripe", **options})})
+    app = each.serve(Witness(does))
+    for number in range(len(expected)):
+        app.post(BODY + b" " * number, headers)
+    assert judged(telemetry) == counted(telemetry) == Counter(expected)
+
+
+def test_a_delivery_whose_key_is_in_use_has_the_outcome_that_was_counted(
+    each: Framework, monitor: Monitor, telemetry: Telemetry
+) -> None:
+    def calls_itself(call: Call) -> None:
+        retry = threading.Thread(target=lambda: app.post(BODY, JSON))
+        retry.start()
+        retry.join()
+
+    monitor({PATH: TrackOptions("stripe", **KEYED)})
+    app = each.serve(Witness(calls_itself))
+    app.post(BODY, JSON)
+    assert judged(telemetry) == counted(telemetry) == Counter(["in_flight", "accepted"])
+
+
+def test_a_delivery_turned_away_without_a_store_has_the_outcome_that_was_counted(
+    each: Framework, monitor: Monitor, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTWORX_IDEMPOTENCY_STORE", "redis://127.0.0.1:1")
+    monitor({PATH: TrackOptions("stripe", **KEYED, idempotency_on_store_error="reject")})
+    each.serve(Witness()).post(BODY, JSON)
+    assert judged(telemetry) == counted(telemetry) == Counter(["rejected"])
+
+
+def test_every_outcome_is_covered() -> None:
+    seen = {outcome for *_, expected in KINDS.values() for outcome in expected}
+    assert seen | {"in_flight"} == set(OUTCOMES)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, True, 1.5, b"x", ["replayed"], {"a": 1}, float("nan")])
+def test_attributes_of_any_type_have_some_outcome(wrong: Any) -> None:
+    names = (
+        semconv.IDEMPOTENCY_OUTCOME,
+        semconv.PROCESSING_STATUS,
+        semconv.ERROR_TYPE,
+        semconv.HTTP_STATUS,
+        semconv.SIGNATURE_VALID,
+        semconv.SIGNATURE_REASON,
+    )
+    assert outcome_of(dict.fromkeys(names, wrong)) in OUTCOMES
+    for name in names:
+        assert outcome_of({semconv.HTTP_STATUS: 200, name: wrong}) in OUTCOMES
