@@ -57,12 +57,12 @@ $(VENV)/.made:
 # pyproject.toml changes.
 $(VENV)/.demo: pyproject.toml | $(VENV)/.made
 	@echo "Installing what the demo needs into $(VENV) ..."
-	@$(PIP) install --group demo --editable '.[auto,fastapi,flask,django]'
+	@$(PIP) install --group demo --editable '.[auto,fastapi,flask,django,server]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing what development needs into $(VENV) ..."
-	@$(PIP) install --group dev --editable '.[auto,fastapi,flask,django,asymmetric,cli,redis,sql]'
+	@$(PIP) install --group dev --editable '.[auto,fastapi,flask,django,asymmetric,redis,sql,server]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 
 def main() -> None:
     """Runs `outworx`."""
-    try:
-        from outworx_otel.cli._app import app
-    except ModuleNotFoundError as error:
-        if error.name != "typer":
-            raise
-        sys.exit("outworx: the command line needs typer: pip install 'outworx-otel[cli]'")
+    from outworx_otel.cli._app import app
+
     app(prog_name="outworx")
