@@ -20,6 +20,7 @@ _ALONE = {
     "signatures": "Signatures alone",
     "idempotency": "What an idempotency key adds",
     "drops": "What the causes of silent drops cost",
+    "relay": "What the tunnel adds to a delivery",
 }
 _HOW = f"""\
 In-process calls, no client and no server; each variant in a process of its own, rounds interleaved in random order.

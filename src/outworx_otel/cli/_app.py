@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from outworx_otel.cli.doctor import doctor
 from outworx_otel.cli.endpoints import endpoints
+from outworx_otel.cli.forward import forward
+from outworx_otel.cli.replay import replay
+from outworx_otel.cli.serve import serve
+from outworx_otel.cli.trigger import trigger
+from outworx_otel.cli.verify import verify
 from outworx_otel.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
@@ -26,3 +32,9 @@ def outworx(
 
 
 app.command()(endpoints)
+app.command()(forward)
+app.command()(serve)
+app.command()(trigger)
+app.command()(replay)
+app.command()(verify)
+app.command()(doctor)
