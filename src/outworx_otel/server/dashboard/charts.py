@@ -1,0 +1,100 @@
+"""Deliveries over time as stacked bars: where each piece stands, in per cent of the drawing."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+from outworx_otel.server.model import OUTCOMES, Outcome, Overview
+
+MAX_BARS: Final = 60
+_GAP: Final = 0.22
+_LEAST: Final = 0.8
+
+
+class Piece(NamedTuple):
+    """One outcome of one bar."""
+
+    outcome: Outcome
+    deliveries: int
+    y: float
+    height: float
+
+
+class Column(NamedTuple):
+    """The deliveries of one slot of time; `since` and `until` are Unix nanoseconds."""
+
+    since: int
+    until: int
+    total: int
+    outcomes: dict[Outcome, int]
+    x: float
+    width: float
+    pieces: list[Piece]
+
+
+class Chart(NamedTuple):
+    """All of it. `ticks` are (count, y in per cent), the highest first."""
+
+    columns: list[Column]
+    outcomes: list[Outcome]
+    ticks: list[tuple[int, float]]
+    top: int
+
+
+def chart_of(overview: Overview, since: int, until: int) -> Chart:
+    """Merges slots until at most `MAX_BARS` are left; slots in which nothing came are there as well.
+
+    Args:
+        overview: what came.
+        since: where the chart begins, Unix nanoseconds, if the store has nothing that is older.
+        until: where it ends, if the store has nothing newer.
+    """
+    step = max(overview.step_ns, 1)
+    first = min(since, overview.since) // step * step
+    count = max(-(-(max(until, overview.until) - first) // step), 1)
+    merge = -(-count // MAX_BARS)
+    bars = -(-count // merge)
+    sums: list[dict[Outcome, int]] = [{} for _ in range(bars)]
+    for slot in overview.slots:
+        position = (slot.time_ns - first) // step // merge
+        if 0 <= position < bars:
+            into = sums[position]
+            for outcome, number in slot.outcomes.items():
+                into[outcome] = into.get(outcome, 0) + number
+    top = _round_up(max(sum(one.values()) for one in sums))
+    width = 100 / bars
+    columns = [
+        _column(one, first + position * step * merge, step * merge, position * width, width, top)
+        for position, one in enumerate(sums)
+    ]
+    seen = [outcome for outcome in OUTCOMES if overview.outcomes.get(outcome)]
+    return Chart(columns, seen, [(top, 0.0), (top // 2, 50.0)] if top > 1 else [(top, 0.0)], top)
+
+
+def _column(outcomes: dict[Outcome, int], since: int, step: int, x: float, width: float, top: int) -> Column:
+    pieces, y = [], 100.0
+    for outcome in OUTCOMES:
+        if count := outcomes.get(outcome, 0):
+            # One failure among thousands must still be seen.
+            height = max(count / top * 100, _LEAST)
+            y = max(y - height, 0.0)
+            pieces.append(Piece(outcome, count, round(y, 2), round(height, 2)))
+    gap = width * _GAP
+    return Column(
+        since,
+        since + step,
+        sum(outcomes.values()),
+        {outcome: outcomes[outcome] for outcome in OUTCOMES if outcomes.get(outcome)},
+        round(x + gap / 2, 3),
+        round(width - gap, 3),
+        pieces,
+    )
+
+
+def _round_up(count: int) -> int:
+    """The next of 1, 2, 4, 6, 8, 10, 20, 40 ...: half of it is a whole number, 1 excepted."""
+    if count <= 2:
+        return max(count, 1)
+    power: int = 10 ** int(math.log10(count))
+    return next(step * power for step in (1, 2, 4, 6, 8, 10, 20) if step * power >= count)

@@ -1,0 +1,28 @@
+"""Whether a delivery that has just come belongs on a page: the store's filter, in Python."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from outworx_otel.server.model import Filter, Summary
+
+MIN_PREFIX: Final = 4
+_EQUAL: Final = ("provider", "event_type", "route", "outcome", "reason", "cause", "idempotency", "service")
+
+
+def matches(wanted: Filter, delivery: Summary) -> bool:
+    """As `Store.deliveries` would have it."""
+    for name in _EQUAL:
+        value = getattr(wanted, name)
+        if value is not None and getattr(delivery, name) != value:
+            return False
+    if wanted.since is not None and delivery.time_ns < wanted.since:
+        return False
+    if wanted.until is not None and delivery.time_ns >= wanted.until:
+        return False
+    if wanted.search is None:
+        return True
+    exact = (delivery.event_id, delivery.trace_id, delivery.idempotency_key)
+    if wanted.search in exact or wanted.search == delivery.id:
+        return True
+    return len(wanted.search) >= MIN_PREFIX and delivery.id.startswith(wanted.search)

@@ -1,0 +1,92 @@
+"""Templates, made ready once, and what every page knows."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from outworx_otel.server.access import Access
+from outworx_otel.server.dashboard import addresses, legible, words
+from outworx_otel.server.dashboard.assets import version_of
+from outworx_otel.server.settings import Settings
+from outworx_otel.version import __version__
+
+THEME_COOKIE: Final = "outworx_theme"
+MAX_STACK: Final = 20_000
+_THEMES: Final = ("light", "dark")
+_HERE: Final = Path(__file__).parent
+
+
+class Pages:
+    """Renders templates.
+
+    Args:
+        settings: what the page's examples tell of this server.
+        access: gives forms their CSRF tokens.
+    """
+
+    def __init__(self, settings: Settings, access: Access) -> None:
+        self._settings = settings
+        self._access = access
+        self._environment = Environment(
+            loader=PackageLoader("outworx_otel.server.dashboard"),
+            autoescape=True,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+            finalize=legible.shown,
+        )
+        self._environment.filters.update(
+            ago=lambda time_ns: legible.ago(time_ns, time.time_ns()),
+            brief=legible.brief,
+            clock=legible.clock,
+            duration=legible.duration,
+            iso=legible.iso,
+            long=lambda text: escape(legible.visible(legible.short(text, MAX_STACK))),
+            number=legible.number,
+            percent=legible.percent,
+            plain=legible.plain,
+            short=legible.short,
+            size=legible.size,
+        )
+        self._environment.globals.update(
+            address=addresses.address,
+            advice=words.advice_for,
+            CAUSES=words.CAUSES,
+            IDEMPOTENCY=words.IDEMPOTENCY,
+            KINDS=words.KINDS,
+            REASONS=words.REASONS,
+            note_for=words.note_for,
+            span_of=legible.span,
+            ranges=addresses.RANGES,
+            static=f"/static/{version_of(_HERE / 'static')}",
+            version=__version__,
+        )
+
+    def render(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """A whole page; no cache keeps it."""
+        theme = request.cookies.get(THEME_COOKIE, "")
+        text = self._environment.get_template(template).render(
+            **context,
+            path=request.url.path,
+            theme=theme if theme in _THEMES else "",
+            needs_login=self._access.needs_login,
+            csrf_token=partial(self._access.csrf_token, request),
+        )
+        return HTMLResponse(text, status, {"cache-control": "no-store"})
+
+    def fragment(self, template: str, **context: Any) -> str:
+        """A part of a page."""
+        return self._environment.get_template(template).render(**context)
+
+    def own_address(self, request: Request) -> str:
+        """How applications reach this server, for the lines that can be copied."""
+        return (self._settings.public_url or str(request.base_url)).rstrip("/")

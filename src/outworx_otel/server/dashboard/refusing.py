@@ -1,0 +1,42 @@
+"""What cannot be shown, as a page: the database is away, a form is out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outworx_otel.server.dashboard.pages import Pages
+from outworx_otel.server.store import StoreBusy, StoreUnavailable
+
+View = Callable[[Request], Awaitable[Response]]
+
+_RETRY_SECONDS: Final = "5"
+_TITLES: Final = {
+    403: "That did not come from this page",
+    404: "There is no such page",
+    413: "That is too large",
+}
+
+
+def as_page(pages: Pages, view: View) -> View:
+    """`view`, with what it raises told to people instead of programs."""
+
+    async def shown(request: Request) -> Response:
+        try:
+            return await view(request)
+        except (StoreBusy, StoreUnavailable) as trouble:
+            title, text = "The database cannot be read now", str(trouble)
+            response = pages.render(request, "message.html", 503, title=title, text=text)
+            response.headers["retry-after"] = _RETRY_SECONDS
+            return response
+        except HTTPException as refused:
+            title = _TITLES.get(refused.status_code, "That did not work")
+            return pages.render(
+                request, "message.html", refused.status_code, title=title, text=refused.detail
+            )
+
+    return shown

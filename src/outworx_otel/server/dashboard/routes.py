@@ -1,0 +1,49 @@
+"""The dashboard's addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from outworx_otel.server.access import Access
+from outworx_otel.server.dashboard.assets import Assets
+from outworx_otel.server.dashboard.delivery import DeliveryPage
+from outworx_otel.server.dashboard.exports import Export
+from outworx_otel.server.dashboard.listing import ListPage
+from outworx_otel.server.dashboard.login import LoginPage
+from outworx_otel.server.dashboard.overview import OverviewPage
+from outworx_otel.server.dashboard.pages import Pages
+from outworx_otel.server.dashboard.refusing import View, as_page
+from outworx_otel.server.dashboard.stream import LiveStream
+from outworx_otel.server.live import Live
+from outworx_otel.server.settings import Settings
+from outworx_otel.server.store import Store
+
+_STATIC: Final = Path(__file__).parent / "static"
+
+
+def routes(settings: Settings, store: Store, live: Live, access: Access) -> list[BaseRoute]:
+    """Pages, exports, the live stream, and the files that pages need."""
+    pages = Pages(settings, access)
+    delivery = DeliveryPage(store, pages, access)
+    login = LoginPage(pages, access)
+
+    def page(path: str, view: View, *methods: str) -> Route:
+        return Route(path, as_page(pages, view), methods=methods or ("GET",))
+
+    return [
+        page("/", OverviewPage(store, pages).show),
+        page("/deliveries", ListPage(store, pages).show),
+        Route("/deliveries.json", Export(store, "json").send),
+        Route("/deliveries.csv", Export(store, "csv").send),
+        page("/deliveries/{id}", delivery.show),
+        page("/deliveries/{id}/replay", delivery.replay, "POST"),
+        page("/deliveries/{id}/{which}-body", delivery.body),
+        Route("/live", LiveStream(live, pages).open),
+        page("/login", login.show),
+        page("/login", login.log_in, "POST"),
+        page("/logout", login.log_out, "POST"),
+        Mount("/static/{version}", Assets(directory=_STATIC)),
+    ]

@@ -1,0 +1,213 @@
+"""What the page of one delivery shows, taken out of its span's attributes and events.
+
+Attributes come from outside: any of them may be missing, or of another type than it should be.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from outworx_otel import semconv
+from outworx_otel.redaction import REDACTED
+from outworx_otel.server.dashboard.bodies import Body, body_of
+from outworx_otel.server.dashboard.legible import plain
+from outworx_otel.server.model import Attributes, Delivery, SpanEvent, SpanRecord
+
+_OURS: Final = "outworx.webhook."
+_SHOWN_ELSEWHERE: Final = frozenset(
+    {
+        semconv.PROVIDER,
+        semconv.EVENT_TYPE,
+        semconv.EVENT_ID,
+        semconv.CLOUDEVENTS_TYPE,
+        semconv.CLOUDEVENTS_ID,
+        semconv.SIGNATURE_VALID,
+        semconv.SIGNATURE_REASON,
+        semconv.SIGNATURE_HINT,
+        semconv.SIGNATURE_KEY_INDEX,
+        semconv.SIGNATURE_AGE,
+        semconv.IDEMPOTENCY_OUTCOME,
+        semconv.IDEMPOTENCY_KEY,
+        semconv.IDEMPOTENCY_COMMITTED,
+        semconv.IDEMPOTENCY_BODY_OMITTED,
+        semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH,
+        semconv.PROCESSING_STATUS,
+        semconv.PROCESSING_REASON,
+        semconv.PROCESSING_MARKED_AT,
+        semconv.SILENT_DROP_CAUSE,
+        semconv.CODE_FILE,
+        semconv.CODE_LINE,
+        semconv.CODE_FUNCTION,
+        semconv.REQUEST_BODY,
+        semconv.RESPONSE_BODY,
+        semconv.HEADERS_OMITTED,
+        semconv.METADATA_OMITTED,
+        semconv.HTTP_METHOD,
+        semconv.HTTP_ROUTE,
+        semconv.URL_PATH,
+        semconv.HTTP_STATUS,
+        semconv.HTTP_BODY_SIZE,
+    }
+)
+
+
+class Header(NamedTuple):
+    """One header as it was captured."""
+
+    name: str
+    value: str
+    redacted: bool
+
+
+class Finding(NamedTuple):
+    """One cause of a silent drop, and the line of code that it points at."""
+
+    cause: str
+    place: str
+    function: str
+    exception: str
+    detail: str
+
+
+class Raised(NamedTuple):
+    """An exception that was recorded."""
+
+    type: str
+    message: str
+    stack: str
+
+
+class Sections(NamedTuple):
+    """All that is known beyond the summary."""
+
+    signature_hint: str | None
+    key_index: int | None
+    signature_age: float | None
+    committed: bool | None
+    body_omitted: bool
+    fingerprint_mismatch: bool
+    reason: str | None
+    findings: list[Finding]
+    exceptions: list[Raised]
+    headers: list[Header]
+    headers_omitted: int
+    metadata: list[tuple[str, str]]
+    metadata_omitted: int
+    request_body: Body | None
+    response_body: Body | None
+    others: list[tuple[str, str]]
+    resource: list[tuple[str, str]]
+
+
+def sections_of(delivery: Delivery) -> Sections:
+    """Reads them all."""
+    attributes = delivery.attributes
+    headers = headers_of(attributes)
+    content_type = next((one.value for one in headers if one.name == "content-type"), "")
+    return Sections(
+        text(attributes, semconv.SIGNATURE_HINT),
+        whole(attributes, semconv.SIGNATURE_KEY_INDEX),
+        seconds(attributes, semconv.SIGNATURE_AGE),
+        flag(attributes, semconv.IDEMPOTENCY_COMMITTED),
+        bool(flag(attributes, semconv.IDEMPOTENCY_BODY_OMITTED)),
+        bool(flag(attributes, semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH)),
+        text(attributes, semconv.PROCESSING_REASON),
+        findings_of(delivery),
+        [_raised(event) for event in delivery.events if event.name == "exception"],
+        headers,
+        whole(attributes, semconv.HEADERS_OMITTED) or 0,
+        _below(attributes, semconv.METADATA_PREFIX),
+        whole(attributes, semconv.METADATA_OMITTED) or 0,
+        _body(attributes, semconv.REQUEST_BODY, delivery.body_size, content_type),
+        _body(attributes, semconv.RESPONSE_BODY, None, ""),
+        _others(attributes),
+        [(name, plain(value)) for name, value in sorted(delivery.resource.items())],
+    )
+
+
+def failure_of(delivery: Delivery) -> str | None:
+    """Why it failed, in the application's words: an exception, or what was given to `track.failed`."""
+    raised = next((_raised(event) for event in delivery.events if event.name == "exception"), None)
+    if raised is not None:
+        dotted = raised.type.replace(".", "").replace("_", "").isalnum()
+        kind = raised.type.rpartition(".")[2] if dotted else raised.type
+        return f"{kind}: {raised.message}" if raised.message else kind
+    return text(delivery.attributes, semconv.PROCESSING_REASON) or text(
+        delivery.attributes, semconv.ERROR_TYPE
+    )
+
+
+def findings_of(record: Delivery | SpanRecord) -> list[Finding]:
+    """The causes of a silent drop, the most telling first."""
+    found = [_finding(record.attributes)] if semconv.SILENT_DROP_CAUSE in record.attributes else []
+    more = (_finding(event.attributes) for event in record.events if event.name == semconv.SILENT_DROP_EVENT)
+    return [*found, *more]
+
+
+def _finding(attributes: Attributes) -> Finding:
+    file, line = attributes.get(semconv.CODE_FILE), attributes.get(semconv.CODE_LINE)
+    place = "" if file is None else plain(file) if line is None else f"{plain(file)}:{plain(line)}"
+    return Finding(
+        plain(attributes.get(semconv.SILENT_DROP_CAUSE, "")),
+        place,
+        plain(attributes.get(semconv.CODE_FUNCTION, "")),
+        plain(attributes.get(semconv.EXCEPTION_TYPE, "")),
+        plain(attributes.get(semconv.PROCESSING_REASON, "")),
+    )
+
+
+def _raised(event: SpanEvent) -> Raised:
+    names = (semconv.EXCEPTION_TYPE, "exception.message", "exception.stacktrace")
+    return Raised(*(plain(event.attributes.get(name, "")) for name in names))
+
+
+def headers_of(attributes: Attributes) -> list[Header]:
+    """The captured headers, by name."""
+    found = ((name, plain(value)) for name, value in _below(attributes, semconv.HTTP_REQUEST_HEADER_PREFIX))
+    return [Header(name, value, value == REDACTED) for name, value in found]
+
+
+def _below(attributes: Attributes, prefix: str) -> list[tuple[str, str]]:
+    return sorted(
+        (name[len(prefix) :], plain(value)) for name, value in attributes.items() if name.startswith(prefix)
+    )
+
+
+def _body(attributes: Attributes, name: str, size: int | None, content_type: str) -> Body | None:
+    stored = text(attributes, name)
+    return None if stored is None else body_of(stored, size, content_type)
+
+
+def _others(attributes: Attributes) -> list[tuple[str, str]]:
+    prefixes = (semconv.METADATA_PREFIX, semconv.HTTP_REQUEST_HEADER_PREFIX)
+    return sorted(
+        (name.removeprefix(_OURS), plain(value))
+        for name, value in attributes.items()
+        if name not in _SHOWN_ELSEWHERE and not name.startswith(prefixes)
+    )
+
+
+def text(attributes: Attributes, name: str) -> str | None:
+    """An attribute that should be text."""
+    value = attributes.get(name)
+    return value if value is None or isinstance(value, str) else plain(value)
+
+
+def whole(attributes: Attributes, name: str) -> int | None:
+    """One that should be an integer; None where it is something else."""
+    value: Any = attributes.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def seconds(attributes: Attributes, name: str) -> float | None:
+    """One that should be a number of seconds."""
+    value: Any = attributes.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
+        return None
+    return float(value)
+
+
+def flag(attributes: Attributes, name: str) -> bool | None:
+    """One that should be true or false."""
+    value: Any = attributes.get(name)
+    return value if isinstance(value, bool) else None

@@ -1,0 +1,83 @@
+"""The way of a delivery: verify → claim → handler → mark, and how far it got."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from outworx_otel import semconv
+from outworx_otel.server.dashboard.legible import duration, plain
+from outworx_otel.server.dashboard.sections import flag, seconds
+from outworx_otel.server.dashboard.words import CAUSES, IDEMPOTENCY, REASONS, advice_for
+from outworx_otel.server.model import Delivery
+
+_UNHANDLED: Final = ("rejected", "replayed", "in_flight")
+
+State = Literal["good", "bad", "warn", "none"]
+
+
+class Stage(NamedTuple):
+    """One station; `none` was not reached, or is not configured."""
+
+    name: str
+    state: State
+    said: str
+
+
+def stages_of(delivery: Delivery) -> list[Stage]:
+    """The four stations in their order."""
+    return [_verify(delivery), _claim(delivery), _handler(delivery), _mark(delivery)]
+
+
+def _verify(delivery: Delivery) -> Stage:
+    if delivery.signature_valid is None:
+        return Stage("Verify", "none", "no signature was checked")
+    if delivery.signature_valid:
+        return Stage("Verify", "good", "the signature is valid")
+    reason = advice_for(REASONS, delivery.reason)
+    return Stage("Verify", "bad", "invalid" if reason is None else reason.title)
+
+
+def _claim(delivery: Delivery) -> Stage:
+    outcome = delivery.idempotency
+    if outcome is None:
+        went_no_further = delivery.outcome == "rejected"
+        return Stage("Claim", "none", "not reached" if went_no_further else "no idempotency key")
+    words = advice_for(IDEMPOTENCY, outcome)
+    said = outcome if words is None else words.title
+    if outcome == "executed":
+        committed = flag(delivery.attributes, semconv.IDEMPOTENCY_COMMITTED)
+        if committed is None:
+            return Stage("Claim", "good", "claimed")
+        how = "claimed, then committed" if committed else "claimed, not committed"
+        return Stage("Claim", "good" if committed else "warn", how)
+    return Stage("Claim", "warn" if outcome in ("fail_open", "rejected", "key_error") else "good", said)
+
+
+def _handler(delivery: Delivery) -> Stage:
+    if delivery.outcome in _UNHANDLED or delivery.idempotency == "rejected":
+        answered = "" if delivery.status is None else f"; answered {delivery.status}"
+        return Stage("Handler", "none", f"did not run{answered}")
+    took = duration(delivery.duration_ns)
+    if delivery.status is None:
+        return Stage("Handler", "bad", f"raised after {took}")
+    state: State = "bad" if delivery.status >= 500 else "warn" if delivery.status >= 400 else "good"
+    return Stage("Handler", state, f"answered {delivery.status} in {took}")
+
+
+def _mark(delivery: Delivery) -> Stage:
+    processing = delivery.processing
+    at = seconds(delivery.attributes, semconv.PROCESSING_MARKED_AT)
+    after = "" if at is None else f" after {duration(max(int(at * 1e9) - delivery.time_ns, 0))}"
+    match processing:
+        case None:
+            ran = delivery.outcome not in _UNHANDLED
+            return Stage("Mark", "none", "none was required" if ran else "not reached")
+        case "silent_drop":
+            cause = advice_for(CAUSES, delivery.cause)
+            return Stage("Mark", "bad", "never made" if cause is None else cause.title)
+        case "failed":
+            return Stage("Mark", "bad", f"failed{after}")
+        case "completed":
+            return Stage("Mark", "good", f"processed{after}")
+        case _:
+            return Stage("Mark", "good", f"{plain(processing)}{after}")

@@ -1,0 +1,91 @@
+// Small comforts: local and relative times, copy buttons, filters that apply themselves, the last replay target.
+const TARGET = "outworx-target";
+const PASTS = [[86400, "d"], [3600, "h"], [60, "min"]];
+
+export function startComforts() {
+  showTimes(document);
+  setInterval(() => showTimes(document), 10_000);
+  showCopyButtons();
+  applyFilters();
+  rememberTarget();
+  for (const menu of document.querySelectorAll("details.menu")) closeOutside(menu);
+}
+
+/** Times in the visitor's own zone; "4 min ago" kept true. The words are those of legible.py. */
+export function showTimes(within) {
+  const now = Date.now();
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const ago = time.querySelector("[data-ago]");
+    if (ago) ago.textContent = agoOf((now - at) / 1000);
+    if (time.dataset.local) continue;
+    time.dataset.local = "yes";
+    const clock = time.querySelector("[data-clock]") ?? ("axis" in time.dataset ? time : null);
+    if (clock) clock.textContent = clock === time ? clockOf(at).slice(0, -3) : clockOf(at);
+  }
+  const zone = document.querySelector("[data-zone]");
+  if (zone) zone.textContent = "";
+}
+
+function agoOf(seconds) {
+  if (seconds < -5) return "in the future";
+  if (seconds < 5) return "just now";
+  for (const [size, unit] of PASTS) if (seconds >= size) return `${Math.round(seconds / size)} ${unit} ago`;
+  return `${Math.round(seconds)} s ago`;
+}
+
+function clockOf(at) {
+  const day = at.toLocaleDateString("en", { month: "short", day: "numeric" });
+  return `${day}, ${at.toLocaleTimeString("en-GB")}`;
+}
+
+function showCopyButtons() {
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy).catch(() => {});
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), 1200);
+  });
+}
+
+function applyFilters() {
+  const form = document.querySelector("[data-filters]");
+  if (!form) return;
+  form.addEventListener("submit", () => {
+    for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+  });
+  // With the keyboard a select changes at every step: there the button is for applying.
+  let byPointer = false;
+  form.addEventListener("pointerdown", () => { byPointer = true; });
+  form.addEventListener("keydown", () => { byPointer = false; });
+  form.addEventListener("change", (event) => {
+    if (event.target.tagName === "SELECT" && byPointer) form.requestSubmit();
+  });
+  // Back from another page, the browser may have kept the fields disabled.
+  addEventListener("pageshow", () => { for (const field of form.elements) field.disabled = false; });
+}
+
+function rememberTarget() {
+  const field = document.querySelector("[data-target]");
+  if (!field) return;
+  try {
+    const kept = localStorage.getItem(TARGET);
+    if (kept && field.value === field.defaultValue && !document.querySelector(".answer")) field.value = kept;
+    field.form.addEventListener("submit", () => localStorage.setItem(TARGET, field.value));
+  } catch {
+    // Storage may be forbidden; then the field stands as it came.
+  }
+}
+
+function closeOutside(menu) {
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}

@@ -1,0 +1,180 @@
+"""The list: what it shows, its filters, its pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboard.kept import delivery
+from dashboard.serving import client_of, filled
+from outworx_otel.server.dashboard.addresses import MAX_TRAIL
+from outworx_otel.server.dashboard.legible import iso
+from outworx_otel.server.dashboard.matching import matches
+from outworx_otel.server.model import Batch, Delivery, Filter
+from outworx_otel.server.settings import Settings
+from outworx_otel.server.store import Store
+
+_ROW = re.compile(r'data-row="([^"]+)"')
+_HREF = re.compile(r'rel="(prev|next)" href="([^"]+)"')
+
+
+def rows(page: str) -> list[str]:
+    return _ROW.findall(page)
+
+
+def test_the_newest_stand_first_with_words_for_each_outcome(client: TestClient, kept: Batch) -> None:
+    page = client.get("/deliveries").text
+    newest = sorted(kept.deliveries, key=lambda one: one.time_ns, reverse=True)
+    assert rows(page) == [one.id for one in newest]
+    for words in (
+        "Accepted",
+        "Silent drop",
+        "In flight",
+        "Rejected",
+        "hmac_mismatch",
+        "early_return",
+        "charge.refunded",
+    ):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    ("query", "outcomes"),
+    [
+        ("outcome=silent_drop", {"silent_drop"}),
+        ("reason=parsed_body", {"rejected"}),
+        ("cause=early_return", {"silent_drop"}),
+        ("provider=github&outcome=deferred", {"deferred"}),
+        ("idempotency=in_flight", {"in_flight"}),
+    ],
+)
+def test_a_filter_leaves_what_fits(client: TestClient, kept: Batch, query: str, outcomes: set[str]) -> None:
+    by_id = {one.id: one for one in kept.deliveries}
+    found = [by_id[id] for id in rows(client.get(f"/deliveries?{query}").text)]
+    assert found
+    assert {one.outcome for one in found} == outcomes
+
+
+def test_a_time_is_from_its_beginning_to_before_its_end(
+    client: TestClient, by_outcome: dict[str, Delivery]
+) -> None:
+    since, until = (iso(by_outcome[outcome].time_ns) for outcome in ("error", "failed"))
+    assert rows(client.get("/deliveries", params={"since": since, "until": until}).text) == [
+        by_outcome["error"].id
+    ]
+
+
+def test_each_filter_that_is_on_can_be_taken_away(client: TestClient) -> None:
+    page = client.get("/deliveries?provider=stripe&outcome=failed").text
+    assert 'href="/deliveries?outcome=failed"' in page
+    assert 'href="/deliveries?provider=stripe"' in page
+    assert "Clear filters" in page
+
+
+def test_empty_fields_of_the_form_leave_the_address(client: TestClient) -> None:
+    answer = client.get("/deliveries?q=&outcome=failed&provider=", follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/deliveries?outcome=failed"
+
+
+@pytest.mark.parametrize(
+    "query", ["outcome=nonsense", "since=yesterday", "cursor=%00damaged", "q=" + "x" * 5000]
+)
+def test_what_makes_no_sense_is_said_on_the_page(client: TestClient, query: str) -> None:
+    answer = client.get(f"/deliveries?{query}")
+    assert answer.status_code == 400
+    assert 'role="alert"' in answer.text
+
+
+def test_no_match_offers_to_clear_the_filters(client: TestClient) -> None:
+    page = client.get("/deliveries?provider=nobody").text
+    assert "No delivery matches" in page
+    assert 'href="/deliveries">Clear filters' in page
+
+
+def test_pages_lead_to_older_ones_and_back(tmp_path: Path) -> None:
+    batch = Batch(deliveries=[delivery(ago=number) for number in range(1, 131)], size=1000)
+    with client_of(filled(tmp_path, batch)) as client:
+        pages, links = [], []
+        page = client.get("/deliveries").text
+        while True:
+            pages.append(rows(page))
+            links.append(dict(_HREF.findall(page)))
+            if "next" not in links[-1]:
+                break
+            page = client.get(links[-1]["next"].replace("&amp;", "&")).text
+        assert [id for page in pages for id in page] == [one.id for one in batch.deliveries]
+        assert [len(page) for page in pages] == [50, 50, 30]
+        assert "prev" not in links[0]
+        back = client.get(links[2]["prev"].replace("&amp;", "&")).text
+        assert rows(back) == pages[1]
+        again = client.get(dict(_HREF.findall(back))["prev"].replace("&amp;", "&")).text
+        assert rows(again) == pages[0]
+
+
+def test_the_way_back_does_not_grow_without_end(client: TestClient) -> None:
+    trail = "~".join("x" * 8 for _ in range(500))
+    page = client.get("/deliveries", params={"cursor": "x", "trail": trail}).text
+    assert page.count("x" * 8) <= 2 * MAX_TRAIL
+
+
+def test_a_page_of_old_ones_is_not_live(client: TestClient) -> None:
+    assert 'data-live="/live"' in client.get("/deliveries").text
+    assert 'data-live="/live?outcome=failed"' in client.get("/deliveries?outcome=failed").text
+    assert "data-live=" not in client.get("/deliveries?until=-1h").text
+
+
+def _filters(kept: Batch) -> list[Filter]:
+    first = kept.deliveries[0]
+    some = [
+        Filter(search=text)
+        for text in (
+            first.id,
+            first.id[:6],
+            first.id[:3],
+            first.event_id,
+            first.trace_id,
+            first.idempotency_key,
+            "no",
+        )
+    ]
+    some += [
+        Filter(since=first.time_ns),
+        Filter(until=first.time_ns),
+        Filter(since=first.time_ns, outcome="replayed"),
+    ]
+    for field in ("provider", "event_type", "route", "outcome", "reason", "cause", "idempotency", "service"):
+        values = {getattr(one, field) for one in kept.deliveries[:-1]} - {None}
+        some += [Filter(**{field: value}) for value in values]
+    return some
+
+
+def test_live_arrivals_are_filtered_as_the_store_filters(kept: Batch, settings: Settings) -> None:
+    store = Store(settings.database, max_queued_bytes=1024)
+    try:
+        for wanted in _filters(kept):
+            by_store = {one.id for one in store.deliveries(wanted, 100).deliveries}
+            assert by_store == {one.id for one in kept.deliveries if matches(wanted, one)}, wanted
+    finally:
+        store.close()
+
+
+def test_the_first_page_of_a_new_server_shows_how_to_begin(tmp_path: Path) -> None:
+    with client_of(filled(tmp_path)) as client:
+        for path in ("/", "/deliveries"):
+            page = client.get(path).text
+            assert "Waiting for the first delivery" in page
+            assert (
+                "OTEL_TRACES_EXPORTER=outworx OUTWORX_HOOKS_ENDPOINT=http://127.0.0.1:4318"
+                " opentelemetry-instrument uvicorn app:app" in page
+            )
+            assert "outworx trigger stripe charge.succeeded --to" in page
+
+
+def test_a_delivery_that_is_not_there_is_a_404_that_says_why(client: TestClient) -> None:
+    answer = client.get("/deliveries/0000000000000000ffffffffffffffff")
+    assert answer.status_code == 404
+    assert "removed by age or size" in answer.text

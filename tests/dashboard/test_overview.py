@@ -1,0 +1,115 @@
+"""The overview: its figures, its chart, and where they lead."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from dashboard.kept import SECOND, delivery, one_of_each
+from dashboard.serving import client_of, filled
+from outworx_otel.server.dashboard.charts import MAX_BARS, chart_of
+from outworx_otel.server.model import OUTCOMES, Batch, Count, Outcome, Overview, Slot
+
+
+def test_the_figures_are_there_and_lead_to_the_list(client: TestClient) -> None:
+    page = client.get("/").text
+    for href in (
+        "/deliveries?since=-24h",
+        "/deliveries?since=-24h&amp;outcome=silent_drop",
+        "/deliveries?since=-24h&amp;reason=parsed_body",
+        "/deliveries?since=-24h&amp;cause=early_return",
+        "/deliveries?since=-24h&amp;idempotency=replayed",
+        "/deliveries?since=-24h&amp;provider=stripe&amp;route=%2Fwebhooks%2Fstripe",
+    ):
+        assert f'href="{href}"' in page, href
+        assert client.get(href.replace("&amp;", "&")).text.count("data-row=") > 0, href
+    assert "Deliveries over time by outcome" in page
+
+
+def test_a_bar_leads_to_the_deliveries_in_it(client: TestClient, kept: Batch) -> None:
+    page = client.get("/?range=-1h").text
+    bars = re.findall(r'<a href="(/deliveries\?since=[^"]+Z)" tabindex="-1">', page)
+    found = [client.get(bar.replace("&amp;", "&")).text.count("data-row=") for bar in bars]
+    assert all(found)
+    assert sum(found) == len(kept.deliveries)
+
+
+def test_the_range_is_kept_in_every_link(client: TestClient) -> None:
+    page = client.get("/?range=-7d&provider=github").text
+    assert "since=-24h" not in page
+    assert "provider=github&amp;since=-7d&amp;outcome=rejected" in page.replace("%2F", "/")
+    assert 'href="/?range=-7d">Show all' in page
+    assert "/webhooks/stripe" not in page
+
+
+def test_an_unknown_range_is_a_day(client: TestClient) -> None:
+    assert "since=-24h" in client.get("/?range=-9000d").text
+
+
+def test_it_says_where_the_metrics_counted_more_than_there_are_spans(
+    tmp_path: Path, client: TestClient
+) -> None:
+    batch = one_of_each()
+    batch.counts.append(
+        Count(time_ns=time.time_ns() - 60 * SECOND, provider="stripe", outcome="rejected", value=5011)
+    )
+    with client_of(filled(tmp_path, batch)) as counted:
+        assert "5,000 more than have a span here" in counted.get("/").text
+    assert "more than have a span" not in client.get("/").text
+
+
+def test_nothing_in_this_time_is_said_and_leads_on(tmp_path: Path) -> None:
+    batch = Batch(deliveries=[delivery(ago=5 * 86_400)], size=100)
+    with client_of(filled(tmp_path, batch)) as client:
+        page = client.get("/?range=-1h").text
+        assert "No delivery in this time" in page
+        assert "Waiting for the first delivery" not in page
+
+
+_STEP = 300 * SECOND
+
+
+@given(
+    st.integers(0, 10**18),
+    st.integers(0, 9_000),
+    st.lists(st.tuples(st.integers(0, 9_000), st.sampled_from(OUTCOMES), st.integers(1, 10**9)), max_size=30),
+)
+def test_a_chart_of_anything_stays_inside_its_frame(
+    since: int, slots: int, counts: list[tuple[int, Outcome, int]]
+) -> None:
+    until = since + slots * _STEP
+    chart = chart_of(
+        Overview(
+            since=since,
+            until=until,
+            step_ns=_STEP,
+            slots=[Slot(since + at * _STEP, {outcome: count}) for at, outcome, count in counts if at < slots],
+            total=1,
+            outcomes={},
+            success_rate=None,
+            p50_ns=None,
+            p95_ns=None,
+            reasons={},
+            causes={},
+            duplicates={},
+            endpoints=[],
+            counted=0,
+        ),
+        since,
+        until,
+    )
+    assert 1 <= len(chart.columns) <= MAX_BARS
+    assert sum(column.total for column in chart.columns) == sum(
+        count for at, _, count in counts if at < slots
+    )
+    for column in chart.columns:
+        assert 0 <= column.x <= column.x + column.width <= 100.01
+        assert column.total <= chart.top
+        for piece in column.pieces:
+            assert 0 <= piece.y <= 100
+            assert piece.height > 0

@@ -1,0 +1,147 @@
+"""The replay button: to this machine alone, signed anew, and honest where it cannot."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboard.kept import BODY
+from dashboard.serving import csrf_of
+from outworx_otel.server.model import Delivery
+from outworx_otel.signatures import verify
+
+_SECRET = "whsec_0123456789abcdef0123456789abcdef"  # noqa: S105  # nobody's
+
+
+class Application(ThreadingHTTPServer):
+    """Keeps what it is sent, and answers with markup."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[tuple[str, dict[str, str], bytes]] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Application)
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.received.append((self.path, headers, body))
+        answer = b'{"done": "<script>alert(1)</script>"}'
+        self.send_response(202)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    with Application() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def _replay(client: TestClient, one: Delivery, to: str) -> tuple[int, str]:
+    page = client.get(f"/deliveries/{one.id}").text
+    form = {"csrf": csrf_of(page), "to": to}
+    answer = client.post(f"/deliveries/{one.id}/replay", data=form)
+    return answer.status_code, answer.text
+
+
+def test_the_stored_bytes_are_sent_signed_anew_and_the_answer_is_shown(
+    client: TestClient,
+    by_outcome: dict[str, Delivery],
+    application: Application,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OUTWORX_SECRET_STRIPE", _SECRET)
+    status, page = _replay(client, by_outcome["accepted"], application.address)
+    assert status == 200
+    assert "Answered 202" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert _SECRET not in page
+    (path, headers, body), *more = application.received
+    assert not more
+    assert path == "/webhooks/stripe"
+    assert body == BODY.encode()
+    assert verify("stripe", body, headers, _SECRET).valid
+
+
+def test_without_a_secret_it_says_that_the_signature_is_not_fresh(
+    client: TestClient, by_outcome: dict[str, Delivery], application: Application
+) -> None:
+    page = client.get(f"/deliveries/{by_outcome['accepted'].id}").text
+    assert "no secret is set here. OUTWORX_SECRET_STRIPE would be read." in page
+    status, page = _replay(client, by_outcome["accepted"], f"{application.address}/elsewhere?x=1")
+    assert status == 200
+    assert "no secret is known for stripe" in page
+    assert application.received[0][0] == "/elsewhere?x=1"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://192.0.2.1/x",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[2001:db8::1]/",
+        "http://0.0.0.0:1/",
+    ],
+)
+def test_another_machine_is_refused(client: TestClient, by_outcome: dict[str, Delivery], target: str) -> None:
+    status, page = _replay(client, by_outcome["accepted"], target)
+    assert status == 422
+    assert "only loopback addresses" in page
+
+
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "http://user:secret@localhost/", "ftp://localhost", "http://"]
+)
+def test_what_is_no_address_is_refused(
+    client: TestClient, by_outcome: dict[str, Delivery], target: str
+) -> None:
+    status, page = _replay(client, by_outcome["accepted"], target)
+    assert status == 422
+    assert 'class="problem"' in page
+
+
+def test_an_application_that_is_down_is_told_so(client: TestClient, by_outcome: dict[str, Delivery]) -> None:
+    status, page = _replay(client, by_outcome["accepted"], "http://127.0.0.1:9")
+    assert status == 422
+    assert "nothing listens at http://127.0.0.1:9" in page
+
+
+def test_a_delivery_whose_body_was_not_kept_says_how_to_keep_it(
+    client: TestClient, by_outcome: dict[str, Delivery]
+) -> None:
+    page = client.get(f"/deliveries/{by_outcome['rejected'].id}").text
+    assert "cannot be sent again: the body was not stored" in page
+    assert "capture_body" in page
+    assert "/replay#replay" not in page
+
+
+def test_a_form_of_another_page_is_refused(
+    client: TestClient, by_outcome: dict[str, Delivery], application: Application
+) -> None:
+    path = f"/deliveries/{by_outcome['accepted'].id}/replay"
+    assert client.post(path, data={"to": application.address}).status_code == 403
+    token = csrf_of(client.get(f"/deliveries/{by_outcome['accepted'].id}").text)
+    form = {"csrf": token, "to": application.address}
+    foreign = client.post(path, data=form, headers={"origin": "http://evil.example"})
+    assert foreign.status_code == 403
+    assert client.get(path).status_code == 405
+    assert not application.received
