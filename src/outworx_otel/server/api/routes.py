@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.options import unknown_name
 from outworx_otel.server.api.description import description
-from outworx_otel.server.api.documents import delivery_document, summary_document
+from outworx_otel.server.documents import delivery_document, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
 from outworx_otel.server.store import BadCursor, Store, StoreUnavailable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -16,39 +16,39 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from outworx_otel import semconv
 from outworx_otel.server.dashboard.addresses import wanted_of
-from outworx_otel.server.dashboard.legible import iso, number
+from outworx_otel.server.dashboard.legible import number
+from outworx_otel.server.documents import flat_document, summary_document
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.model import Delivery
 from outworx_otel.server.store import Store
 
 MAX_EXPORTED: Final = 100_000
 _PIECE: Final = 200
-_OURS: Final = "outworx.webhook."
 
-COLUMNS: Final[Sequence[tuple[str, Callable[[Delivery], Any]]]] = (
-    ("id", lambda one: one.id),
-    ("time", lambda one: iso(one.time_ns)),
-    ("duration", lambda one: one.duration_ns / 1e9),
-    ("outcome", lambda one: one.outcome),
-    ("provider", lambda one: one.provider),
-    ("event.type", lambda one: one.event_type),
-    ("event.id", lambda one: one.event_id),
-    (semconv.HTTP_METHOD, lambda one: one.method),
-    (semconv.HTTP_ROUTE, lambda one: one.route),
-    (semconv.URL_PATH, lambda one: one.path),
-    (semconv.HTTP_STATUS, lambda one: one.status),
-    ("signature.valid", lambda one: one.signature_valid),
-    ("signature.reason", lambda one: one.reason),
-    ("idempotency.outcome", lambda one: one.idempotency),
-    ("idempotency.key", lambda one: one.idempotency_key),
-    ("processing.status", lambda one: one.processing),
-    ("silent_drop.cause", lambda one: one.cause),
-    (semconv.HTTP_BODY_SIZE, lambda one: one.body_size),
-    ("service.name", lambda one: one.service),
-    ("trace_id", lambda one: one.trace_id),
-    ("span_id", lambda one: one.span_id),
+COLUMNS: Final = (
+    "id",
+    "time",
+    "duration",
+    "outcome",
+    "provider",
+    "event.type",
+    "event.id",
+    semconv.HTTP_METHOD,
+    semconv.HTTP_ROUTE,
+    semconv.URL_PATH,
+    semconv.HTTP_STATUS,
+    "signature.valid",
+    "signature.reason",
+    "idempotency.outcome",
+    "idempotency.key",
+    "processing.status",
+    "silent_drop.cause",
+    semconv.HTTP_BODY_SIZE,
+    "service.name",
+    "trace_id",
+    "span_id",
 )
-"""Names as `GET /api/deliveries` has them; the duration is in seconds."""
+"""Of a CSV file: names as `GET /api/deliveries` has them; the duration is in seconds."""
 
 TRUNCATED: Final = f"Only the newest {number(MAX_EXPORTED)} are here: narrow the filter to have the rest."
 # What a spreadsheet would take for a formula.
@@ -93,7 +93,7 @@ def _as_json(deliveries: Iterable[Delivery], limit: int) -> Iterator[bytes]:
     count, before = 0, b'{"deliveries": [\n'
     for piece in _pieces(deliveries):
         kept = piece[: max(limit - count, 0)]
-        lines = [msgspec.json.encode(document_of(delivery)) for delivery in kept]
+        lines = [msgspec.json.encode(flat_document(delivery)) for delivery in kept]
         if lines:
             yield before + b",\n".join(lines)
             before = b",\n"
@@ -103,22 +103,15 @@ def _as_json(deliveries: Iterable[Delivery], limit: int) -> Iterator[bytes]:
     yield opened + b'\n], "truncated": ' + truncated + b"}\n"
 
 
-def document_of(delivery: Delivery) -> dict[str, Any]:
-    """Everything of one; what is not known is left out."""
-    document = {name: value for name, of in COLUMNS if (value := of(delivery)) is not None}
-    for name, value in delivery.attributes.items():
-        document.setdefault(name.removeprefix(_OURS), value)
-    return document
-
-
 def _as_csv(deliveries: Iterable[Delivery], limit: int) -> Iterator[bytes]:
     written = io.StringIO()
     writer = csv.writer(written)
-    writer.writerow([name for name, _ in COLUMNS])
+    writer.writerow(COLUMNS)
     count = 0
     for piece in _pieces(deliveries):
         for delivery in piece[: max(limit - count, 0)]:
-            writer.writerow([cell(of(delivery)) for _, of in COLUMNS])
+            document = summary_document(delivery)
+            writer.writerow([cell(document.get(name)) for name in COLUMNS])
         count += len(piece)
         yield written.getvalue().encode("utf-8", "replace")
         written.seek(0)

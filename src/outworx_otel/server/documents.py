@@ -67,18 +67,23 @@ def delivery_document(
         deferred: of work that went on after the answer.
         same_event: other deliveries of the same event, and this one.
     """
-    document = {
-        **summary_document(delivery),
-        "source": delivery.source,
-        "parent_span_id": delivery.parent_span_id,
-        "status_message": delivery.status_message,
-        "resource": attributes_document(delivery.resource),
-        "events": [_event(event) for event in delivery.events],
-        "links": [_link(link) for link in delivery.links],
-        "spans": [_span(span) for span in spans],
-        "deferred": [_span(span) for span in deferred],
-        "same_event": [summary_document(other) for other in same_event],
-    }
+    return flat_document(
+        delivery,
+        source=delivery.source,
+        parent_span_id=delivery.parent_span_id,
+        status_message=delivery.status_message,
+        resource=attributes_document(delivery.resource),
+        events=[_event(event) for event in delivery.events],
+        links=[_link(link) for link in delivery.links],
+        spans=[_span(span) for span in spans],
+        deferred=[_span(span) for span in deferred],
+        same_event=[summary_document(other) for other in same_event],
+    )
+
+
+def flat_document(delivery: Delivery, **more: Any) -> dict[str, Any]:
+    """A delivery and its attributes, which do not replace what is ours."""
+    document = {**summary_document(delivery), **more}
     for name, value in delivery.attributes.items():
         document.setdefault(name.removeprefix(_PREFIX), jsonable(value))
     return document
