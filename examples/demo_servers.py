@@ -1,4 +1,4 @@
-"""The three applications of the demo, each a server process under `opentelemetry-instrument`."""
+"""The processes of the demo: `outworx serve`, and three applications under `opentelemetry-instrument`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 HERE: Final = Path(__file__).resolve().parent
@@ -31,7 +32,7 @@ class Application:
         framework: as the table calls it.
         service: its `service.name`.
         folder: below `examples/`; the working directory, where `outworx.toml` is found.
-        command: the server's command line, with `{port}`.
+        command: the command line, with `{port}`.
         environment: what it needs besides.
     """
 
@@ -42,14 +43,19 @@ class Application:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+_INSTRUMENT: Final = "opentelemetry-instrument"
 APPLICATIONS: Final = (
-    Application("FastAPI", "payments", "fastapi_app", ("uvicorn", "payments:app", "--port", "{port}")),
-    Application("Flask", "shop", "flask_app", ("gunicorn", "shop:app", "--bind", "127.0.0.1:{port}")),
+    Application(
+        "FastAPI", "payments", "fastapi_app", (_INSTRUMENT, "uvicorn", "payments:app", "--port", "{port}")
+    ),
+    Application(
+        "Flask", "shop", "flask_app", (_INSTRUMENT, "gunicorn", "shop:app", "--bind", "127.0.0.1:{port}")
+    ),
     Application(
         "Django",
         "accounts",
         "django_app",
-        ("uvicorn", "accounts.asgi:application", "--port", "{port}"),
+        (_INSTRUMENT, "uvicorn", "accounts.asgi:application", "--port", "{port}"),
         # For the official Django instrumentor, where it is installed: it reads the settings before asgi.py
         # has named them, and then leaves Django configured with nothing but defaults (seen in 0.66b1).
         {"DJANGO_SETTINGS_MODULE": "accounts.settings"},
@@ -62,27 +68,30 @@ class StartError(Exception):
 
 
 class Server:
-    """One application's process and its log.
+    """One process and its log.
 
     Args:
         application: what to start.
         environment: the process's environment, but for what the application itself adds.
         log: the file for all that the process writes.
+        port: where it listens; None takes a free one.
 
     Raises:
-        StartError: `opentelemetry-instrument` is not installed.
+        StartError: its program is not installed.
     """
 
-    def __init__(self, application: Application, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, application: Application, environment: Mapping[str, str], log: Path, port: int | None = None
+    ) -> None:
         self.application = application
-        self.port = _free_port()
+        self.port = port or _free_port()
         self.last_words = ""
         self._log = log
-        program = SCRIPTS / "opentelemetry-instrument"
-        arguments = [part.format(port=self.port) for part in application.command]
+        program = SCRIPTS / application.command[0]
+        arguments = [part.format(port=self.port) for part in application.command[1:]]
         self.command = " ".join((program.name, *arguments))
         if not program.is_file():
-            raise StartError(f"{program} is missing: install 'outworx-otel[auto]', or run `make demo`")
+            raise StartError(f"{program} is missing: install 'outworx-otel[auto,server]', or run `make demo`")
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603  # the commands above
                 [str(program), *arguments],
@@ -111,14 +120,13 @@ class Server:
             time.sleep(0.05)
         raise StartError(self._trouble(f"was not ready within {READY_SECONDS:.0f} s"))
 
-    def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """Sends one request and returns the answer's status."""
+    def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Sends one request and returns the answer's status and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
-            answer.read()
-            return answer.status
+            return answer.status, answer.read()
         finally:
             connection.close()
 
@@ -152,24 +160,28 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(endpoint: str, api_key: str, secrets: Mapping[str, str]) -> Iterator[dict[str, Server]]:
-    """The three servers by framework, ready for requests; they are stopped at the end, whatever happens.
+def running(
+    applications: Sequence[Application],
+    environment: Mapping[str, str],
+    ports: Mapping[str, int] = MappingProxyType({}),
+) -> Iterator[dict[str, Server]]:
+    """The servers by framework, ready for requests; they are stopped at the end, whatever happens.
 
     Args:
-        endpoint: where they send their telemetry.
-        api_key: the key they send with it.
-        secrets: the providers' signing secrets by environment variable.
+        applications: what to start.
+        environment: see `environment_of`.
+        ports: by framework, where one is to listen; the others take free ones.
 
     Raises:
         StartError: one of them did not come up.
     """
-    environment = environment_of(endpoint, api_key, secrets)
     servers: dict[str, Server] = {}
     with tempfile.TemporaryDirectory(prefix="outworx-demo-") as folder:
         try:
-            for application in APPLICATIONS:
+            for application in applications:
                 log = Path(folder) / f"{application.service}.log"
-                servers[application.framework] = Server(application, environment, log)
+                port = ports.get(application.framework)
+                servers[application.framework] = Server(application, environment, log, port)
             deadline = time.monotonic() + READY_SECONDS
             for server in servers.values():
                 server.wait_until_ready(deadline)
@@ -195,11 +207,22 @@ def environment_of(endpoint: str, api_key: str, secrets: Mapping[str, str]) -> d
         "OTEL_LOGS_EXPORTER": "none",
         "OUTWORX_HOOKS_ENDPOINT": endpoint,
         "OUTWORX_HOOKS_API_KEY": api_key,
-        # The default, 5 s, suits production; here somebody is waiting for the table.
+        # The defaults suit production; here somebody is waiting for the table.
         "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         # A proxy that is set for the outside world has no business with loopback addresses.
         "NO_PROXY": ",".join(filter(None, (inherited.get("NO_PROXY"), "127.0.0.1"))),
     }
+
+
+def port_if_free(wanted: int) -> int | None:
+    """The port, or None where somebody has it."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return None
+    return wanted
 
 
 def _free_port() -> int:

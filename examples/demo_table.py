@@ -1,16 +1,15 @@
-"""The demo's table: one line per delivery, made from its span, and what is wrong below it in plain words."""
+"""The demo's table: a line for each delivery, as the server knows it, and what is wrong below in plain words."""
 
 from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from demo_deliveries import Delivery, Verdict
-from otlp_receiver import ReceivedSpan
 
 WIDTH: Final = 100
 _INDENT: Final = " " * 13
@@ -37,26 +36,25 @@ _PROCESSING_COLOURS: Final = {
 
 @dataclass(frozen=True)
 class Result:
-    """A delivery, the status of its answer, and the spans that arrived for it (one, if all is well)."""
+    """A delivery, the status of its answer, and what the server has of it (one document, if all is well)."""
 
     delivery: Delivery
     status: int | None
-    spans: Sequence[ReceivedSpan]
+    documents: Sequence[Mapping[str, Any]]
 
     @property
     def verdict(self) -> Verdict | None:
         """What the span says."""
-        if len(self.spans) != 1:
+        if len(self.documents) != 1:
             return None
-        attributes = self.spans[0].attributes
-        prefix = "outworx.webhook."
-        signature = "valid" if attributes.get(prefix + "signature.valid") else "unchecked"
-        processing = attributes.get(prefix + "processing.status")
-        if processing is None and attributes.get(prefix + "idempotency.outcome") == "replayed":
+        document = self.documents[0]
+        signature = "valid" if document.get("signature.valid") else "unchecked"
+        processing = document.get("processing.status")
+        if processing is None and document.get("idempotency.outcome") == "replayed":
             processing = "replayed"
         return Verdict(
-            status=attributes.get("http.response.status_code", 0),
-            signature=attributes.get(prefix + "signature.reason", signature),
+            status=document.get("http.response.status_code", 0),
+            signature=document.get("signature.reason", signature),
             processing=processing,
         )
 
@@ -65,7 +63,7 @@ class Result:
         """What is not as it was to be, or None."""
         expected, verdict = self.delivery.expected, self.verdict
         if verdict is None:
-            return f"{len(self.spans) or 'No'} spans arrived for this delivery, instead of one."
+            return f"{len(self.documents) or 'No'} spans arrived for this delivery, instead of one."
         if self.status != verdict.status:
             return f"The answer was {self.status}, and the span says {verdict.status}."
         if verdict != expected:
@@ -123,21 +121,17 @@ def _row(framework: str, result: Result, colour: bool) -> str:
 
 def _explanation(result: Result) -> str | None:
     """Why the delivery failed, where it did."""
-    failed = [span for span in result.spans if span.is_error]
-    if not failed:
-        return None
-    span = failed[0]
-    attributes = span.attributes
-    hint = attributes.get("outworx.webhook.signature.hint")
+    document = result.documents[0] if result.documents else {}
+    hint = document.get("signature.hint")
     if hint is not None:
         return str(hint)
-    cause = attributes.get("outworx.webhook.silent_drop.cause")
+    cause = document.get("silent_drop.cause")
     if cause is None:
-        return span.status_message
-    file = PurePath(attributes.get("code.file.path", "?")).name
-    kind = attributes.get("exception.type")
-    where = f"{cause}{f' ({kind})' if kind else ''} at {file}:{attributes.get('code.line.number', '?')}"
-    return f"silent drop: {where}: {attributes.get('outworx.webhook.processing.reason', '')}"
+        return document.get("status_message") or None
+    file = PurePath(document.get("code.file.path", "?")).name
+    kind = document.get("exception.type")
+    where = f"{cause}{f' ({kind})' if kind else ''} at {file}:{document.get('code.line.number', '?')}"
+    return f"silent drop: {where}: {document.get('processing.reason', '')}"
 
 
 def _paint(text: str, code: str | None, colour: bool) -> str:
