@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from outworx_otel.server.documents import jsonable
 from outworx_otel.server.app import Application
+from outworx_otel.server.documents import jsonable
 from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanLink, SpanRecord
 from outworx_otel.server.store import StoreBusy, StoreUnavailable
 
