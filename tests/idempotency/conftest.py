@@ -51,12 +51,16 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def outworx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """`outworx serve`, which also forgets as fast as these tests want it to."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("outworx_otel.server.ingest.idempotency.MIN_TTL", 0.0)
-        server = Serving(tmp_path_factory.mktemp("outworx") / "keys.db")
-        yield server
-        server.stop()
+    """`outworx serve`."""
+    server = Serving(tmp_path_factory.mktemp("outworx") / "keys.db")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _forgets_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server too forgets as fast as these tests want it to."""
+    monkeypatch.setattr("outworx_otel.server.ingest.idempotency.MIN_TTL", 0.0)
 
 
 @pytest.fixture(scope="session")
