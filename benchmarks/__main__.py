@@ -21,6 +21,7 @@ _ALONE = {
     "idempotency": "What an idempotency key adds",
     "drops": "What the causes of silent drops cost",
     "relay": "What the tunnel adds to a delivery",
+    "pages": "How fast pages are read out of a million deliveries",
 }
 _HOW = f"""\
 In-process calls, no client and no server; each variant in a process of its own, rounds interleaved in random order.

@@ -1,40 +1,163 @@
-"""The tables."""
+"""The tables. A change needs a migration beside it (`migrations/versions`) and its number in `HEAD`."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+HEAD: Final = "0001"
+VERSION_TABLE: Final = "outworx_schema"
+
+LEVELS: Final = (300, 3600, 86_400)
+"""Seconds that a slot of the figures lasts, each a multiple of the one before."""
 
 metadata: Final = MetaData()
+
+# SQLite's row id is the integer primary key only where it is called INTEGER.
+_number: Final = BigInteger().with_variant(Integer, "sqlite")
+# In the order of bytes, as SQLite has it, whatever the language of PostgreSQL: a beginning is then a range.
+_text_by_bytes: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _where(condition: Any) -> dict[str, Any]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
 
 deliveries: Final = Table(
     "deliveries",
     metadata,
-    # The order of arrival.
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False, unique=True),
+    # The order of arrival; given by the writer, which is alone in its transaction.
+    Column("seq", _number, primary_key=True, autoincrement=False),
+    # Provider, route, service, outcome, reason, cause and idempotency.
+    Column("facet", Integer, nullable=False),
+    Column("id", _text_by_bytes, nullable=False),
     Column("time_ns", BigInteger, nullable=False),
     Column("duration_ns", BigInteger, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
     Column("trace_id", Text, nullable=False),
     Column("span_id", Text, nullable=False),
-    Column("service", Text, nullable=False),
     Column("method", Text, nullable=False),
     Column("path", Text),
-    Column("route", Text),
-    Column("status", Integer),
+    Column("status", BigInteger),
     Column("event_type", Text),
     Column("event_id", Text),
-    Column("signature_valid", Boolean),
-    Column("reason", Text),
-    Column("idempotency", Text),
+    # 48 bits of a hash: an index a third as large.
+    Column("event_hash", BigInteger),
+    Column("signature_valid", Boolean(create_constraint=False)),
     Column("idempotency_key", Text),
+    Column("key_hash", BigInteger),
     Column("processing", Text),
-    Column("cause", Text),
-    Column("body_size", Integer),
-    # The rest of `Delivery`, as msgpack.
+    Column("body_size", BigInteger),
+)
+Index("deliveries_id", deliveries.c.id, unique=True)
+# Each in the order of pages, so that a page is read off an index wherever it begins.
+Index("deliveries_newest", deliveries.c.time_ns, deliveries.c.seq)
+Index("deliveries_facet", deliveries.c.facet, deliveries.c.time_ns, deliveries.c.seq)
+Index(
+    "deliveries_event_type",
+    *(deliveries.c.event_type, deliveries.c.facet, deliveries.c.time_ns, deliveries.c.seq),
+    **_where(deliveries.c.event_type.is_not(None)),
+)
+Index(
+    "deliveries_event",
+    *(deliveries.c.event_hash, deliveries.c.time_ns, deliveries.c.seq),
+    **_where(deliveries.c.event_hash.is_not(None)),
+)
+Index(
+    "deliveries_key",
+    *(deliveries.c.key_hash, deliveries.c.time_ns, deliveries.c.seq),
+    **_where(deliveries.c.key_hash.is_not(None)),
+)
+
+# All of each delivery, packed: lists stay narrow without it.
+details: Final = Table(
+    "details",
+    metadata,
+    Column("seq", _number, primary_key=True, autoincrement=False),
     Column("detail", LargeBinary, nullable=False),
-    Index("deliveries_newest", "time_ns", "seq"),
+)
+
+# The combinations that occur: what filters ask for and figures are kept by. Empty is none.
+facets: Final = Table(
+    "facets",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    # The first facet of the same provider, route and service.
+    Column("endpoint", Integer, nullable=False),
+    # It stands for all that were too many.
+    Column("overflow", Boolean(create_constraint=False), nullable=False),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("provider", "route", "service", "outcome", "reason", "cause", "idempotency")
+    ),
+)
+
+# Figures, by 5 minutes, hours and days: `level` is the slot's length and `slot` its beginning, in seconds.
+rollups: Final = Table(
+    "rollups",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("facet", Integer, primary_key=True, autoincrement=False),
+    Column("deliveries", BigInteger, nullable=False),
+    Column("counted", Double, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How long deliveries took, by the logarithm of their durations.
+durations: Final = Table(
+    "durations",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("endpoint", Integer, primary_key=True, autoincrement=False),
+    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    Column("deliveries", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+event_types: Final = Table(
+    "event_types",
+    metadata,
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_type", Text, primary_key=True),
+    Column("deliveries", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The spans that are no deliveries.
+spans: Final = Table(
+    "spans",
+    metadata,
+    Column("seq", _number, primary_key=True, autoincrement=False),
+    Column("trace_id", Text, nullable=False),
+    Column("span_id", Text, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    # Trace and span id of the delivery that a `process` span belongs to.
+    Column("delivery", Text),
+    Column("detail", LargeBinary, nullable=False),
+)
+Index("spans_trace", spans.c.trace_id, spans.c.span_id, unique=True)
+Index("spans_delivery", spans.c.delivery, **_where(spans.c.delivery.is_not(None)))
+
+# Numbers that would be slow to count.
+tallies: Final = Table(
+    "tallies",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
 )

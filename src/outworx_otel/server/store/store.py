@@ -2,74 +2,218 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any
 
-import msgspec
-from sqlalchemy import RowMapping, create_engine, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
-from outworx_otel.server.model import Batch, Delivery, Filter, Page, Summary
-from outworx_otel.server.store import schema
+from outworx_otel.server.model import (
+    Batch,
+    Choices,
+    Delivery,
+    Filter,
+    Overview,
+    Page,
+    SpanRecord,
+    Summary,
+)
+from outworx_otel.server.store import choices, joined, listing, overview, schema
+from outworx_otel.server.store.claims import Claims
+from outworx_otel.server.store.database import open_database
+from outworx_otel.server.store.errors import BatchRefused, StoreUnavailable
+from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_facets
+from outworx_otel.server.store.faults import is_connection, is_fault, is_passing
+from outworx_otel.server.store.migrate import migrate
+from outworx_otel.server.store.packing import Packed, packed
+from outworx_otel.server.store.retention import Retention
+from outworx_otel.server.store.secrets import Secrets
+from outworx_otel.server.store.transaction import Duplicates, Transactions
 from outworx_otel.server.store.writer import Writer
 
-_SUMMARY = tuple(schema.deliveries.c[name] for name in Summary.__struct_fields__)
+_GIB = 1024**3
+_AT_ONCE = 200
+# A server may be ended and be back at once; for a lock both wait by themselves, `lock_seconds`.
+_TRIES = 3
+_TIDIES_AGAIN_AFTER = 30.0
+_logger = logging.getLogger("outworx_otel.server")
 
 
 class Store:
-    """Everything that is kept. Its methods block (pages call them in a thread), `write` excepted.
+    """Everything that is kept. Its methods block, `write` but little: call them in a thread.
 
     Args:
         url: `sqlite:///path` or `postgresql+psycopg://...`.
         max_queued_bytes: see `Settings`.
+        retention_days: older deliveries are removed.
+        max_bytes: the oldest deliveries go when the database grows beyond it.
+        lock_seconds: how long a write waits for another process's.
+        max_facets: combinations of provider, route, service and results that are told apart.
+        clock: Unix time in seconds.
+
+    Raises:
+        ConfigurationError: a URL that cannot be used, or a driver that is not installed.
+        StoreUnavailable: the database cannot be opened; the message says what to do.
     """
 
-    def __init__(self, url: str, *, max_queued_bytes: int) -> None:
-        self._engine = create_engine(url)
-        schema.metadata.create_all(self._engine)
-        self._writer = Writer(self._write, max_queued_bytes)
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_queued_bytes: int,
+        retention_days: float = 30.0,
+        max_bytes: int = 4 * _GIB,
+        lock_seconds: float = 5.0,
+        max_facets: int = MAX_FACETS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._database = database = open_database(url, lock_seconds)
+        try:
+            migrate(database)
+            with database.write() as connection:
+                remove_unused_facets(connection, max_facets)
+        except SQLAlchemyError as error:
+            database.close()
+            raise StoreUnavailable(database.explain(error)) from error
+        except StoreUnavailable:
+            database.close()
+            raise
+        self.claims = Claims(database.writing)
+        self.secrets = Secrets(database.writing)
+        self._transactions = Transactions(database.mark, Facets(max_facets))
+        self._retention = Retention(database, retention_days, max_bytes, clock)
+        self._writer = Writer(self._write, self._tidy, max_queued_bytes)
 
     def write(self, batch: Batch) -> Future[None]:
-        """Queues a batch; the future is done once it is durable.
+        """Queues a batch; the future is done once it is durable, all of it. About 20 µs for each delivery.
+
+        The future raises `StoreUnavailable`: nothing of it was written; it may be sent again, and is kept once.
 
         Raises:
             StoreBusy: too much is queued.
+            BatchRefused: it holds what can never be kept.
         """
-        return self._writer.submit(batch)
+        self._writer.make_sure_of_room(batch.size)
+        return self._writer.submit(packed(batch, int(self._clock() * 1e9)), batch.size)
 
     def deliveries(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
-        """One page, newest first."""
-        query = select(*_SUMMARY).order_by(schema.deliveries.c.time_ns.desc()).limit(limit)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).mappings().all()
-        return Page([_summary(row) for row in rows], None)
+        """One page, newest first.
+
+        Raises:
+            BadCursor: not of a page before.
+            QueryTooWide: a search that has too much to look through.
+            StoreUnavailable: as from every method here, where the database does not answer.
+        """
+        after = listing.place_of(cursor)
+        with self._database.read() as connection:
+            found = listing.places(connection, wanted, after, limit + 1)
+            shown = listing.summaries(connection, found[:limit])
+        return Page(shown, listing.cursor_of(found[limit - 1]) if len(found) > limit else None)
 
     def delivery(self, id: str) -> Delivery | None:
         """All of one."""
-        query = select(schema.deliveries.c.detail).where(schema.deliveries.c.id == id)
-        with self._engine.connect() as connection:
-            detail = connection.execute(query).scalar_one_or_none()
-        return None if detail is None else msgspec.msgpack.decode(detail, type=Delivery)
+        with self._database.read() as connection:
+            return joined.delivery_by_id(connection, id)
+
+    def spans(self, trace_id: str) -> list[SpanRecord]:
+        """The other spans of a trace, in the order in which they began; at most 200 of each trace are kept."""
+        with self._database.read() as connection:
+            return joined.spans_of_trace(connection, trace_id)
+
+    def deferred_of(self, delivery: Summary) -> list[SpanRecord]:
+        """The `process` spans that are linked to a delivery."""
+        with self._database.read() as connection:
+            return joined.deferred_of(connection, delivery)
+
+    def same_event(self, summary: Summary) -> list[Summary]:
+        """Deliveries of the same provider and event id, or the same key; this one too, oldest first, at most 100."""
+        with self._database.read() as connection:
+            return joined.same_event(connection, summary)
+
+    def overview(self, since: int, until: int, wanted: Filter) -> Overview:
+        """Figures of a time, by provider, route and service of the filter.
+
+        Args:
+            since: Unix nanoseconds, rounded down to 5 minutes, or an hour where that is more than 3 days ago.
+            until: not included; rounded up.
+        """
+        with self._database.read() as connection:
+            return overview.overview(connection, since, until, wanted, int(self._clock() * 1e9))
+
+    def choices(self) -> Choices:
+        """What filters can be set to."""
+        with self._database.read() as connection:
+            return choices.choices(connection)
+
+    def iterate(self, wanted: Filter, limit: int) -> Iterator[Delivery]:
+        """Whole deliveries, newest first, some at a time from the database."""
+        after = listing.FIRST
+        while limit > 0:
+            with self._database.read() as connection:
+                found = listing.places(connection, wanted, after, min(limit, _AT_ONCE))
+                some = listing.whole(connection, found)
+            if not found:
+                return
+            yield from some
+            after, limit = found[-1], limit - len(found)
+
+    def healthy(self) -> None:
+        """Returns where the database answers.
+
+        Raises:
+            StoreUnavailable: it does not.
+        """
+        with self._database.read() as connection:
+            connection.execute(select(schema.tallies).limit(1)).all()
 
     def close(self) -> None:
         """Writes what is queued and closes the database."""
         self._writer.close()
-        self._engine.dispose()
+        self.claims.close()
+        self._database.close()
 
-    def _write(self, batches: Sequence[Batch]) -> None:
-        rows = [_row(delivery) for batch in batches for delivery in batch.deliveries]
-        if not rows:
-            return
-        with self._engine.begin() as connection:
-            connection.execute(insert(schema.deliveries).on_conflict_do_nothing(), rows)
+    def _write(self, batches: Sequence[Packed]) -> Sequence[BaseException | None]:
+        """All together, or, where one is to blame, each alone."""
+        try:
+            self._commit(batches)
+        except SQLAlchemyError as error:
+            if is_fault(error):
+                return [StoreUnavailable(self._database.explain(error))] * len(batches)
+            if len(batches) == 1:
+                return [BatchRefused(self._database.explain(error))]
+            return [self._write([batch])[0] for batch in batches]
+        return [None] * len(batches)
 
+    def _tidy(self, written: int) -> float:
+        """Some housekeeping; the seconds until the next."""
+        try:
+            return self._retention.step(written)
+        except SQLAlchemyError as error:
+            _logger.warning("old deliveries cannot be removed now: %s", self._database.explain(error))
+            return _TIDIES_AGAIN_AFTER
 
-def _row(delivery: Delivery) -> dict[str, Any]:
-    row = {name: getattr(delivery, name) for name in Summary.__struct_fields__}
-    row["detail"] = msgspec.msgpack.encode(delivery)
-    return row
-
-
-def _summary(row: RowMapping) -> Summary:
-    return Summary(**row)
+    def _commit(self, batches: Sequence[Packed]) -> None:
+        careful = False
+        tries = 0
+        while True:
+            self._transactions.begin()
+            try:
+                with self._database.write() as connection:
+                    self._transactions.write(connection, batches, careful=careful)
+            except Duplicates:
+                if careful:
+                    raise
+                careful = True
+            except SQLAlchemyError as error:
+                tries += 1
+                lost = is_connection(error) and not self._database.counts_free_room
+                # After a lost connection nobody knows whether it was written; ids are kept once.
+                if tries >= _TRIES or not (lost or is_passing(error)):
+                    raise
+                careful = True
+            else:
+                self._transactions.commit()
+                return

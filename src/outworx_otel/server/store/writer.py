@@ -2,54 +2,78 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Final, NamedTuple
 
-from outworx_otel.server.model import Batch
+from outworx_otel.server.store.errors import StoreBusy, StoreUnavailable
+from outworx_otel.server.store.packing import Packed
+
+__all__ = ["StoreBusy", "StoreUnavailable", "Writer"]
+
+MAX_ROWS_AT_ONCE: Final = 2000
+_logger = logging.getLogger("outworx_otel.server")
 
 
-class StoreBusy(Exception):
-    """More waits to be written than may; come again after `retry_after` seconds."""
-
-    retry_after = 2
-
-
-class StoreUnavailable(Exception):
-    """The database cannot be written or read now; the message says why, without secrets."""
+class _Waiting(NamedTuple):
+    packed: Packed
+    size: int
+    future: Future[None]
 
 
 class Writer:
     """A queue bounded in bytes, and the thread that empties it.
 
     Args:
-        write: writes batches in one transaction; raises where nothing of them was written.
+        write: writes batches in one transaction, and returns what each came to: None, or why it was not written.
+        tidy: some housekeeping, given how many rows were just written; returns the seconds until it wants to be
+            called again.
         max_queued_bytes: see `Settings`.
     """
 
-    def __init__(self, write: Callable[[Sequence[Batch]], None], max_queued_bytes: int) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[Packed]], Sequence[BaseException | None]],
+        tidy: Callable[[int], float],
+        max_queued_bytes: int,
+    ) -> None:
         self._write = write
+        self._tidy = tidy
         self._max = max_queued_bytes
         self._queued = 0
-        self._waiting: deque[tuple[Batch, Future[None]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="outworx-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, batch: Batch) -> Future[None]:
+    def make_sure_of_room(self, size: int) -> None:
+        """Before a batch is packed for nothing.
+
+        Raises:
+            StoreBusy: the queue is full.
+        """
+        # A batch larger than the whole queue is taken where it is alone.
+        if self._closing or (self._queued and self._queued + size > self._max):
+            raise StoreBusy
+
+    def submit(self, packed: Packed, size: int) -> Future[None]:
         """Queues a batch; the future is done once it is durable.
 
         Raises:
             StoreBusy: the queue is full.
         """
         future: Future[None] = Future()
+        # Whoever gives up waiting must not make `set_result` fail.
+        future.set_running_or_notify_cancel()
         with self._changed:
-            if self._closing or self._queued + batch.size > self._max:
-                raise StoreBusy
-            self._queued += batch.size
-            self._waiting.append((batch, future))
+            self.make_sure_of_room(size)
+            self._queued += size
+            self._waiting.append(_Waiting(packed, size, future))
             self._changed.notify()
         return future
 
@@ -61,21 +85,45 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        tidies_at, written = 0.0, 0
         while True:
-            with self._changed:
-                while not self._waiting and not self._closing:
-                    self._changed.wait()
-                taken = list(self._waiting)
-                self._waiting.clear()
-                if not taken:
-                    return
-            try:
-                self._write([batch for batch, _ in taken])
-            except Exception as error:  # noqa: BLE001  # whoever waits is told
-                for _, future in taken:
-                    future.set_exception(error)
+            taken = self._take(tidies_at)
+            if taken:
+                self._write_all(taken)
+                written += sum(one.packed.length for one in taken)
+            elif self._closing:
+                return
+            if not self._closing and (written >= MAX_ROWS_AT_ONCE or time.monotonic() >= tidies_at):
+                tidies_at, written = time.monotonic() + self._tidied(written), 0
+
+    def _take(self, until: float) -> list[_Waiting]:
+        """As much as fits into one transaction, once there is something, or nothing at a time."""
+        taken: list[_Waiting] = []
+        with self._changed:
+            while not self._waiting and not self._closing and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
+            rows = 0
+            while self._waiting and (not taken or rows + self._waiting[0].packed.length <= MAX_ROWS_AT_ONCE):
+                taken.append(self._waiting.popleft())
+                rows += taken[-1].packed.length
+        return taken
+
+    def _write_all(self, taken: Sequence[_Waiting]) -> None:
+        try:
+            ends = self._write([one.packed for one in taken])
+        except Exception as error:  # noqa: BLE001  # whoever waits is told
+            ends = [error] * len(taken)
+        with self._changed:
+            self._queued -= sum(one.size for one in taken)
+        for one, end in zip(taken, ends, strict=True):
+            if end is None:
+                one.future.set_result(None)
             else:
-                for _, future in taken:
-                    future.set_result(None)
-            with self._changed:
-                self._queued -= sum(batch.size for batch, _ in taken)
+                one.future.set_exception(end)
+
+    def _tidied(self, rows: int) -> float:
+        try:
+            return self._tidy(rows)
+        except Exception:
+            _logger.exception("housekeeping of the database failed; it is tried again in a minute")
+            return 60.0

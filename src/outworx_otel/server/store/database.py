@@ -1,0 +1,245 @@
+"""A database by its URL: how it is opened, read, written and measured. What differs between the two is here."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.server.store.errors import QueryTooWide, StoreUnavailable
+from outworx_otel.server.store.faults import is_interrupted, said
+from outworx_otel.server.store.schema import metadata
+
+READ_SECONDS: Final = 5.0
+_KNOWN: Final = "sqlite:///path or postgresql+psycopg://user@host/name"
+# A page of a list never takes a hundred of these.
+_INSTRUCTIONS_BETWEEN_LOOKS: Final = 20_000
+_PAGES_AT_ONCE: Final = 250
+
+
+class Database(ABC):
+    """Two engines: `reading`, a pool, and `writing`, whose transactions exclude each other.
+
+    Args:
+        url: of SQLAlchemy, with a driver.
+        lock_seconds: how long a transaction waits for another process's.
+    """
+
+    mark: str
+    """A place for a value in a statement."""
+
+    counts_free_room = False
+    """Whether `size` leaves out what is free."""
+
+    def __init__(self, url: URL, lock_seconds: float) -> None:
+        self.shown = url.render_as_string(hide_password=True)
+        self.lock_seconds = lock_seconds
+        self.reading = self._engine(url, self._begin_reading, pool_size=8, max_overflow=32, pool_timeout=10)
+        self.writing = self._engine(url, self._begin_writing, pool_size=2, max_overflow=2, pool_timeout=10)
+
+    @contextlib.contextmanager
+    def read(self, seconds: float = READ_SECONDS) -> Iterator[Connection]:
+        """A connection that sees one moment of the database, and no statement of it longer than `seconds`.
+
+        Raises:
+            QueryTooWide: it would have taken longer.
+            StoreUnavailable: the database does not answer.
+        """
+        try:
+            with self.reading.connect() as connection, self._limited(connection, seconds):
+                yield connection
+        except SQLAlchemyError as error:
+            if is_interrupted(error):
+                raise QueryTooWide from None
+            raise StoreUnavailable(self.explain(error)) from error
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that no other `write` overlaps, whichever process it is in; raises what SQLAlchemy does."""
+        with self.writing.begin() as connection:
+            yield connection
+
+    def explain(self, error: BaseException) -> str:
+        """What is wrong and what to do, without what was asked or written."""
+        return f"database {self.shown}: {said(error)}"
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.reading.dispose()
+        self.writing.dispose()
+
+    @abstractmethod
+    def size(self, connection: Connection, *tables: Table) -> int:
+        """Bytes in use on the disk, by all or, where that is known, by some tables with their indices."""
+
+    def shrink(self, connection: Connection) -> bool:
+        """Gives some of what is free back to the disk; whether there is more."""
+        return False
+
+    @abstractmethod
+    def _limited(self, connection: Connection, seconds: float) -> contextlib.AbstractContextManager[None]: ...
+
+    @abstractmethod
+    def _begin_reading(self, connection: Connection) -> None: ...
+
+    @abstractmethod
+    def _begin_writing(self, connection: Connection) -> None: ...
+
+    def _engine(self, url: URL, begin: Callable[[Connection], None], **pool: Any) -> Engine:
+        engine = create_engine(url, **pool, **self._driver_options())
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "begin", begin)
+        return engine
+
+    def _driver_options(self) -> dict[str, Any]:
+        return {}
+
+    @abstractmethod
+    def _prepare(self, connection: Any, _record: Any) -> None: ...
+
+
+class SqliteDatabase(Database):
+    """One file in WAL mode: readers never wait; a commit is on the disk before it is acknowledged."""
+
+    mark = "?"
+    counts_free_room = True
+
+    def __init__(self, url: URL, lock_seconds: float) -> None:
+        super().__init__(url, lock_seconds)
+        # It will hold bodies of webhooks and the key that signs sessions; the files beside it get the same mode.
+        with contextlib.suppress(OSError):
+            os.close(os.open(url.database or "", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    def size(self, connection: Connection, *tables: Table) -> int:
+        """See `Database.size`."""
+        used = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+        return used * _pragma(connection, "page_size")
+
+    def shrink(self, connection: Connection) -> bool:
+        """See `Database.shrink`: some pages where a tenth of the file is free."""
+        pages, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
+        if free < 1000 or free * 10 < pages:
+            return False
+        # Of many it would free the first: Python's driver does not go on where there are no columns.
+        for _ in range(_PAGES_AT_ONCE):
+            connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
+        return True
+
+    @contextlib.contextmanager
+    def _limited(self, connection: Connection, seconds: float) -> Iterator[None]:
+        driver: Any = connection.connection.driver_connection
+        until = time.monotonic() + seconds
+        driver.set_progress_handler(lambda: time.monotonic() > until, _INSTRUCTIONS_BETWEEN_LOOKS)
+        try:
+            yield
+        finally:
+            driver.set_progress_handler(None, 0)
+
+    def _begin_reading(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    def _begin_writing(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _driver_options(self) -> dict[str, Any]:
+        return {"connect_args": {"check_same_thread": False, "timeout": self.lock_seconds}}
+
+    def _prepare(self, connection: Any, _record: Any) -> None:
+        # Transactions begin where they are told to, and not where the driver thinks.
+        connection.isolation_level = None
+        for pragma in (
+            # Before anything is in it; later it changes nothing.
+            "auto_vacuum=INCREMENTAL",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "cache_size=-16000",
+            "temp_store=MEMORY",
+            "wal_autocheckpoint=4000",
+            "journal_size_limit=67108864",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+class PostgresqlDatabase(Database):
+    """A server's database; several `outworx serve` may share it."""
+
+    mark = "%s"
+    _LOCK: Final = 0x6F7574776F7278  # "outworx"
+
+    def size(self, connection: Connection, *tables: Table) -> int:
+        """See `Database.size`: what deleted rows leave is in it until they are written over."""
+        names = [table.name for table in tables or metadata.sorted_tables]
+        query = (
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c"
+            " WHERE c.relname = ANY(%s) AND c.relnamespace = current_schema()::regnamespace"
+        )
+        return int(connection.exec_driver_sql(query, (names,)).scalar_one())
+
+    @contextlib.contextmanager
+    def _limited(self, connection: Connection, seconds: float) -> Iterator[None]:
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+        yield
+
+    def _begin_reading(self, connection: Connection) -> None:
+        pass
+
+    def _begin_writing(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(int(self.lock_seconds * 1000), 1)}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({self._LOCK})")
+
+    def _driver_options(self) -> dict[str, Any]:
+        return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+
+    def _prepare(self, connection: Any, _record: Any) -> None:
+        pass
+
+
+def open_database(url: str, lock_seconds: float) -> Database:
+    """The database that a URL names; nothing connects yet.
+
+    Raises:
+        ConfigurationError: a URL that cannot be used, or a driver that is not installed.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Not quoted: it may hold a password.
+        raise ConfigurationError(f"database: this is no URL of a database; use {_KNOWN}") from None
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return SqliteDatabase(_sqlite_url(parsed), lock_seconds)
+    # The shorter ones are what hosting platforms put into DATABASE_URL.
+    if parsed.drivername in ("postgresql+psycopg", "postgresql", "postgres"):
+        if importlib.util.find_spec("psycopg") is None:
+            raise ConfigurationError(
+                "database: PostgreSQL needs the package 'psycopg': pip install 'outworx-otel[server]'"
+            )
+        return PostgresqlDatabase(parsed.set(drivername="postgresql+psycopg"), lock_seconds)
+    raise ConfigurationError(f"database: {parsed.drivername[:40]}:// is not supported; use {_KNOWN}")
+
+
+def _sqlite_url(url: URL) -> URL:
+    if url.host or url.username:
+        raise ConfigurationError("database: sqlite:// takes a path after three slashes: sqlite:///outworx.db")
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError(
+            "database: sqlite:// needs a file that outlives the process: sqlite:///outworx.db"
+        )
+    folder = Path(url.database).absolute().parent
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"database: the folder {folder} does not exist: make it, or give another path"
+        )
+    return url
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())

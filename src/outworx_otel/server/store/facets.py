@@ -1,0 +1,115 @@
+"""Facets: each combination of provider, route, service, outcome, reason, cause and idempotency, with a number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from outworx_otel.server.store.packing import FacetKey
+from outworx_otel.server.store.schema import LEVELS, facets, rollups
+from outworx_otel.server.store.tallies import FACETS_REMOVED, add_to_tally, tally
+
+MAX_FACETS: Final = 4000
+"""Beyond it a combination is filed under `OTHER`: no sender's invention can make lists and figures slow."""
+
+OTHER: Final = "_OTHER"
+
+
+class Facet(NamedTuple):
+    """Numbers of a facet and of its endpoint."""
+
+    id: int
+    endpoint: int
+
+
+class Facets:
+    """The numbers that are known, for the writer.
+
+    Args:
+        limit: how many there may be; as many again stand for the others.
+    """
+
+    def __init__(self, limit: int = MAX_FACETS) -> None:
+        self._limit = limit
+        self._known: dict[FacetKey, Facet] = {}
+        self._new: dict[FacetKey, Facet] = {}
+        self._removed = 0
+
+    def begin(self) -> None:
+        """A transaction begins: what was found in one that failed is forgotten."""
+        self._new = {}
+
+    def commit(self) -> None:
+        """The transaction is durable: what was found in it is remembered."""
+        if len(self._known) < 2 * self._limit:
+            self._known.update(self._new)
+        self._new = {}
+
+    def numbers(self, connection: Connection, keys: Iterable[FacetKey]) -> dict[FacetKey, Facet]:
+        """The number of each; those that are new become rows."""
+        removed = tally(connection, FACETS_REMOVED)
+        if removed != self._removed:
+            # Another process did so when it started.
+            self._known, self._removed = {}, removed
+        found: dict[FacetKey, Facet] = {}
+        for key in dict.fromkeys(keys):
+            facet = self._known.get(key) or self._new.get(key) or self._look(connection, key)
+            found[key] = self._new[key] = facet
+        return found
+
+    def _look(self, connection: Connection, key: FacetKey) -> Facet:
+        facet = _stored(connection, key)
+        if facet is not None:
+            return facet
+        count, last = connection.execute(
+            select(func.count(), func.max(facets.c.id)).select_from(facets)
+        ).one()
+        if count < self._limit:
+            return _add(connection, key, (last or 0) + 1, overflow=False)
+        other: FacetKey = (OTHER, OTHER, OTHER, key[3], "", "", "")
+        return _stored(connection, other) or _add(connection, other, (last or 0) + 1, overflow=True)
+
+
+def remove_unused_facets(connection: Connection, limit: int) -> None:
+    """Makes room for others where half of it is used: of what has no figures there are no deliveries either."""
+    if connection.execute(select(func.count()).select_from(facets)).scalar_one() * 2 <= limit:
+        return
+    used = select(rollups.c.facet).where(rollups.c.level == LEVELS[-1])
+    if connection.execute(delete(facets).where(facets.c.id.not_in(used))).rowcount:
+        add_to_tally(connection, FACETS_REMOVED, 1)
+
+
+def _stored(connection: Connection, key: FacetKey) -> Facet | None:
+    row = connection.execute(
+        select(facets.c.id, facets.c.endpoint).where(facets.c.digest == _digest(key))
+    ).one_or_none()
+    return None if row is None else Facet(row.id, row.endpoint)
+
+
+def _add(connection: Connection, key: FacetKey, number: int, *, overflow: bool) -> Facet:
+    provider, route, service, outcome, reason, cause, idempotency = key
+    same = (facets.c.provider == provider) & (facets.c.route == route) & (facets.c.service == service)
+    endpoint = connection.execute(select(func.min(facets.c.endpoint)).where(same)).scalar_one() or number
+    row: dict[str, Any] = {
+        "id": number,
+        "digest": _digest(key),
+        "endpoint": endpoint,
+        "overflow": overflow,
+        "provider": provider,
+        "route": route,
+        "service": service,
+        "outcome": outcome,
+        "reason": reason,
+        "cause": cause,
+        "idempotency": idempotency,
+    }
+    connection.execute(insert(facets), row)
+    return Facet(number, endpoint)
+
+
+def _digest(key: FacetKey) -> bytes:
+    # No text that a column takes holds a NUL.
+    return hashlib.blake2b("\0".join(key).encode(), digest_size=16).digest()

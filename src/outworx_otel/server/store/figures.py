@@ -1,0 +1,106 @@
+"""Figures kept in the transaction of the rows that they count: by 5 minutes, hours and days."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from outworx_otel.server.store.facets import OTHER, Facet
+from outworx_otel.server.store.schema import LEVELS, durations, event_types, rollups
+from outworx_otel.server.store.statements import insert_rows
+
+FINE_SECONDS: Final = 3 * 86_400
+"""How long the finest level is kept; of older times there are hours."""
+
+BUCKETS_PER_DOUBLING: Final = 8
+"""A percentile is right within 5 %."""
+
+MAX_EVENT_TYPES: Final = 1000
+"""A day; what comes beyond is counted as `_OTHER`."""
+
+_MAX_BUCKET: Final = 63 * BUCKETS_PER_DOUBLING
+_ADD_ROLLUPS: Final = (
+    "(level, slot, facet) DO UPDATE SET deliveries = rollups.deliveries + excluded.deliveries,"
+    " counted = rollups.counted + excluded.counted, last_ns = CASE WHEN excluded.last_ns > rollups.last_ns"
+    " THEN excluded.last_ns ELSE rollups.last_ns END"
+)
+_ADD_DURATIONS: Final = (
+    "(level, slot, endpoint, bucket) DO UPDATE SET deliveries = durations.deliveries + excluded.deliveries"
+)
+_ADD_EVENT_TYPES: Final = (
+    "(slot, event_type) DO UPDATE SET deliveries = event_types.deliveries + excluded.deliveries"
+)
+
+
+class Figures:
+    """What one transaction adds."""
+
+    def __init__(self) -> None:
+        # deliveries, counted, last_ns
+        self._rollups: defaultdict[tuple[int, int], list[Any]] = defaultdict(lambda: [0, 0.0, 0])
+        self._durations: Counter[tuple[int, int, int]] = Counter()
+        self._event_types: Counter[tuple[int, str]] = Counter()
+
+    def add(self, facet: Facet, time_ns: int, duration_ns: int, event_type: str | None) -> None:
+        """A delivery that was not there before."""
+        slot = time_ns // 300_000_000_000 * 300
+        rollup = self._rollups[slot, facet.id]
+        rollup[0] += 1
+        if time_ns > rollup[2]:
+            rollup[2] = time_ns
+        self._durations[slot, facet.endpoint, bucket_of(duration_ns)] += 1
+        if event_type is not None:
+            self._event_types[slot // 86_400 * 86_400, event_type] += 1
+
+    def count(self, facet: Facet, time_ns: int, value: float) -> None:
+        """Deliveries that a metric counted."""
+        self._rollups[time_ns // 300_000_000_000 * 300, facet.id][1] += value
+
+    def write(self, connection: Connection, mark: str) -> None:
+        """Adds all of it to what is there."""
+        rolled: defaultdict[tuple[int, int, int], list[Any]] = defaultdict(lambda: [0, 0.0, 0])
+        for (slot, facet), (deliveries, counted, last_ns) in self._rollups.items():
+            for level in LEVELS:
+                total = rolled[level, slot // level * level, facet]
+                total[0] += deliveries
+                total[1] += counted
+                total[2] = max(total[2], last_ns)
+        timed: Counter[tuple[int, int, int, int]] = Counter()
+        for (slot, endpoint, bucket), deliveries in self._durations.items():
+            for level in LEVELS:
+                timed[level, slot // level * level, endpoint, bucket] += deliveries
+        insert_rows(
+            connection, mark, rollups, [(*key, *total) for key, total in rolled.items()], _ADD_ROLLUPS
+        )
+        insert_rows(connection, mark, durations, [(*key, n) for key, n in timed.items()], _ADD_DURATIONS)
+        types = self._bounded_types(connection)
+        insert_rows(connection, mark, event_types, [(*key, n) for key, n in types.items()], _ADD_EVENT_TYPES)
+
+    def _bounded_types(self, connection: Connection) -> Counter[tuple[int, str]]:
+        """The event types of each day, those that are too many under one name."""
+        kept: Counter[tuple[int, str]] = Counter()
+        for day in {day for day, _ in self._event_types}:
+            query = event_types.select().with_only_columns(event_types.c.event_type)
+            known = set(connection.execute(query.where(event_types.c.slot == day)).scalars())
+            for (slot, name), deliveries in self._event_types.items():
+                if slot == day:
+                    if name not in known and len(known) >= MAX_EVENT_TYPES:
+                        name = OTHER
+                    known.add(name)
+                    kept[day, name] += deliveries
+        return kept
+
+
+def bucket_of(duration_ns: int) -> int:
+    """The bucket that counts a duration."""
+    if duration_ns <= 1:
+        return 0
+    return min(int(math.log2(duration_ns) * BUCKETS_PER_DOUBLING), _MAX_BUCKET)
+
+
+def duration_of(bucket: int) -> int:
+    """The middle of a bucket, in nanoseconds."""
+    return round(math.pow(2.0, (bucket + 0.5) / BUCKETS_PER_DOUBLING))

@@ -1,0 +1,44 @@
+"""Many rows in one statement.
+
+The driver lets go of the interpreter's lock for each statement, and a busy event loop gives it back 5 ms later: a
+statement for each row would bring 200 rows a second. SQLAlchemy compiles such a statement anew each time (10 ms for a
+hundred rows), hence text.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+_AT_ONCE = 100
+
+
+def insert_rows(
+    connection: Connection, mark: str, table: Table, rows: Sequence[tuple[Any, ...]], conflict: str = ""
+) -> int:
+    """Inserts rows in the order of the table's columns.
+
+    Args:
+        mark: the driver's place for a value.
+        conflict: what follows `ON CONFLICT`.
+
+    Returns:
+        How many there are more, where the driver counts them.
+    """
+    inserted = 0
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        values = tuple([value for row in part for value in row])
+        inserted += connection.exec_driver_sql(_insert(table, len(part), mark, conflict), values).rowcount
+    return inserted
+
+
+@functools.lru_cache(maxsize=1024)
+def _insert(table: Table, rows: int, mark: str, conflict: str) -> str:
+    columns = [column.name for column in table.columns]
+    row = f"({', '.join([mark] * len(columns))})"
+    tail = f" ON CONFLICT {conflict}" if conflict else ""
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}{tail}"  # noqa: S608

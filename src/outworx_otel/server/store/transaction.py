@@ -1,0 +1,136 @@
+"""What is written together: rows, their details, the spans beside them and the figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select
+
+from outworx_otel.server.store.facets import Facets
+from outworx_otel.server.store.figures import Figures
+from outworx_otel.server.store.packing import Packed
+from outworx_otel.server.store.recent import RecentCounts
+from outworx_otel.server.store.schema import deliveries, details, spans
+from outworx_otel.server.store.statements import insert_rows
+from outworx_otel.server.store.tallies import DELIVERIES, SPAN_BYTES, SPAN_OVERHEAD, add_to_tally
+
+MAX_SPANS_PER_TRACE: Final = 200
+_AT_ONCE: Final = 500
+
+
+class Duplicates(Exception):
+    """Something was there already; nothing may stay of this transaction."""
+
+
+class Transactions:
+    """Writes batches, each delivery once however often it comes.
+
+    Args:
+        mark: a place for a value in a statement.
+        facets: the numbers that are known.
+    """
+
+    def __init__(self, mark: str, facets: Facets) -> None:
+        self._mark = mark
+        self._facets = facets
+        self._recent = RecentCounts()
+
+    def begin(self) -> None:
+        """Before each transaction."""
+        self._facets.begin()
+        self._recent.begin()
+
+    def commit(self) -> None:
+        """After each that is durable."""
+        self._facets.commit()
+        self._recent.commit()
+
+    def write(self, connection: Connection, batches: Sequence[Packed], *, careful: bool) -> None:
+        """All of it, in the transaction that is open.
+
+        Args:
+            careful: looks first what is there; else all is taken to be new, as it nearly always is.
+
+        Raises:
+            Duplicates: not all was new.
+        """
+        keys = [key for batch in batches for key in batch.keys]
+        counts = [count for batch in batches for count in batch.counts]
+        numbers = self._facets.numbers(connection, [*keys, *(key for key, _ in counts)])
+        figures = Figures()
+        self._deliveries(connection, batches, keys, numbers, figures, careful)
+        for key, count in counts:
+            if self._recent.is_new(key, count):
+                figures.count(numbers[key], count.time_ns, count.value)
+        figures.write(connection, self._mark)
+        self._spans(connection, [span for batch in batches for span in batch.spans])
+
+    def _deliveries(
+        self,
+        connection: Connection,
+        batches: Sequence[Packed],
+        keys: Sequence[Any],
+        numbers: Any,
+        figures: Figures,
+        careful: bool,
+    ) -> None:
+        rows = [row for batch in batches for row in batch.rows]
+        if not rows:
+            return
+        there = _there(connection, [row[0] for row in rows]) if careful else set()
+        seq = connection.execute(select(func.coalesce(func.max(deliveries.c.seq), 0))).scalar_one()
+        new: list[tuple[Any, ...]] = []
+        kept: list[tuple[int, bytes]] = []
+        packed = (detail for batch in batches for detail in batch.details)
+        for key, row, detail in zip(keys, rows, packed, strict=True):
+            if careful:
+                if row[0] in there:
+                    continue
+                there.add(row[0])
+            seq += 1
+            facet = numbers[key]
+            new.append((seq, facet.id, *row))
+            kept.append((seq, detail))
+            figures.add(facet, row[1], row[2], row[8])
+        if insert_rows(connection, self._mark, deliveries, new, "DO NOTHING") != len(new):
+            raise Duplicates
+        insert_rows(connection, self._mark, details, kept)
+        add_to_tally(connection, DELIVERIES, len(new))
+
+    def _spans(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """As many of each trace as there is room for."""
+        if not rows:
+            return
+        held = _held(connection, sorted({row[0] for row in rows}))
+        seq = connection.execute(select(func.coalesce(func.max(spans.c.seq), 0))).scalar_one()
+        kept: list[tuple[Any, ...]] = []
+        for row in rows:
+            # The outcome of deferred work is never left out.
+            if held[row[0]] < MAX_SPANS_PER_TRACE or row[3] is not None:
+                held[row[0]] += 1
+                seq += 1
+                kept.append((seq, *row))
+        added = insert_rows(connection, self._mark, spans, kept, "DO NOTHING")
+        if kept and added:
+            size = sum(len(row[-1]) + SPAN_OVERHEAD for row in kept)
+            add_to_tally(connection, SPAN_BYTES, size * added // len(kept))
+
+
+def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        found.update(connection.execute(select(deliveries.c.id).where(deliveries.c.id.in_(part))).scalars())
+    return found
+
+
+def _held(connection: Connection, traces: Sequence[str]) -> Counter[str]:
+    held: Counter[str] = Counter()
+    for start in range(0, len(traces), _AT_ONCE):
+        part = traces[start : start + _AT_ONCE]
+        query = select(spans.c.trace_id, func.count()).where(spans.c.trace_id.in_(part))
+        for trace, count in connection.execute(query.group_by(spans.c.trace_id)).all():
+            held[trace] = count
+    return held
