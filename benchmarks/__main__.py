@@ -21,6 +21,7 @@ _ALONE = {
     "idempotency": "What an idempotency key adds",
     "drops": "What the causes of silent drops cost",
     "relay": "What the tunnel adds to a delivery",
+    "ingest": "How fast outworx serve takes deliveries in",
     "pages": "How fast pages are read out of a million deliveries",
 }
 _HOW = f"""\
