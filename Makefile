@@ -22,10 +22,10 @@ demo: $(VENV)/.demo ## three applications, signed deliveries, their spans in a t
 	@$(BIN)/python examples/demo.py $(ARGS)
 
 test: $(VENV)/.dev newest ## the tests, scaled to minutes; ARGS go to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python tests/run.py $(ARGS)
 
 test-full: $(VENV)/.dev newest ## the tests at their full counts
-	@OUTWORX_TEST_FULL=1 $(BIN)/python -m pytest $(ARGS)
+	@OUTWORX_TEST_FULL=1 $(BIN)/python tests/run.py $(ARGS)
 
 lint: $(VENV)/.dev ## format and lint
 	@$(BIN)/ruff format --check .

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dashboard.program import NoChromium, chromium_program
 from drops.newest import NoNewestPython, newest_python
 from hypothesis import HealthCheck, settings
 
@@ -15,7 +18,13 @@ settings.register_profile("by_hand", deadline=None, max_examples=40, suppress_he
 settings.register_profile("ci", parent=settings.get_profile("by_hand"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "by_hand")
 
-_missing: list[str] = []
+# What this machine lacks, by the fixture that needs it. Where a test cannot run it is left out, and that is said,
+# loudly, at the end.
+_NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
+    "newest": (newest_python, NoNewestPython),
+    "browser": (chromium_program, NoChromium),
+}
+_lacking: dict[str, str] = {}
 
 
 @pytest.fixture(scope="session")
@@ -25,17 +34,29 @@ def newest() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where no Python has sys.monitoring, there is nothing to test it on: that is said, loudly, at the end."""
-    on_newest = [item for item in items if "newest" in getattr(item, "fixturenames", ())]
-    if on_newest:
-        try:
-            newest_python()
-        except NoNewestPython as none:
-            _missing.append(str(none))
-            items[:] = [item for item in items if item not in on_newest]
+    for fixture, (look, missing) in _NEEDED.items():
+        needing = [item for item in items if fixture in getattr(item, "fixturenames", ())]
+        if needing:
+            try:
+                look()
+            except missing as none:
+                _lacking[fixture] = str(none)
+                items[:] = [item for item in items if item not in needing]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["lacking"] = _lacking
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of xdist's processes is done."""
+    _lacking.update(getattr(node, "workeroutput", {}).get("lacking", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for message in _missing:
-        terminalreporter.section("NO PYTHON 3.12 OR NEWER", red=True, bold=True)
+    for message in _lacking.values():
+        terminalreporter.section("NOT TESTED", red=True, bold=True)
         terminalreporter.write_line(message)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from .program import chromium_program
 
 PICTURES = Path(__file__).parents[2] / ".screenshots"
 PHONE = {"width": 360, "height": 780}
@@ -31,13 +32,6 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 
-class NoChromium(Exception):
-    """There is no browser to test with."""
-
-    def __init__(self) -> None:
-        super().__init__("no Chromium was found: apt-get install chromium")
-
-
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """Chromium, headless.
@@ -45,9 +39,7 @@ def chromium() -> Iterator[Browser]:
     Raises:
         NoChromium: it is not installed.
     """
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        raise NoChromium
+    program = chromium_program()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         yield browser

@@ -1,0 +1,28 @@
+"""Which browser there is."""
+
+from __future__ import annotations
+
+import shutil
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+class NoChromium(Exception):
+    """There is no browser to test with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the dashboard is tested in Chromium, and NOTHING OF THAT WAS TESTED: apt-get install chromium"
+        )
+
+
+def chromium_program() -> str:
+    """Its path.
+
+    Raises:
+        NoChromium: it is not installed.
+    """
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        raise NoChromium
+    return found
