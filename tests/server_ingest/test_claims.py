@@ -60,5 +60,5 @@ def test_a_database_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"this is no database, and long enough to be taken for a damaged one" * 20)
     claims = Claims(create_engine(f"sqlite:///{broken}"))
-    with pytest.raises(StoreUnavailable, match="not a database"):
+    with pytest.raises(StoreUnavailable, match="no SQLite database: give another path"):
         claims.claim("key", "first", 30)

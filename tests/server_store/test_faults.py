@@ -47,7 +47,10 @@ def test_a_disk_without_room_is_said_and_all_is_well_once_there_is_some(
             refused.result(20)
         # What is there can still be read.
         assert [one.id for one in sqlite_store.deliveries(Filter(), 5).deliveries] == ["before"]
+        with pytest.raises(StoreUnavailable, match=r"outworx\.db: the disk (is full|cannot be)"):
+            sqlite_store.healthy()
     sqlite_store.write(batch(*deliveries(2000))).result(20)
+    sqlite_store.healthy()
     assert len(list(sqlite_store.iterate(Filter(), 5000))) == 2001
 
 
@@ -76,6 +79,24 @@ def test_a_lock_that_is_held_too_long_is_said_and_a_short_one_is_waited_for(
     other.close()
     store.write(batch(one(id="later"))).result(30)
     assert [one.id for one in store.deliveries(Filter(), 5).deliveries] == ["later"]
+
+
+def test_a_fault_that_nobody_has_met_for_a_minute_is_forgotten(
+    sqlite_url: str, open_store: OpenStore
+) -> None:
+    """Else a server that nobody sends to would be unwell for ever."""
+    now = [1_790_000_000.0]
+    store = open_store(sqlite_url, lock_seconds=0.2, clock=lambda: now[0])
+    other = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable):
+        store.write(batch(one(id="refused"))).result(30)
+    with pytest.raises(StoreUnavailable, match="another process holds it locked"):
+        store.healthy()
+    now[0] += 61
+    store.healthy()
+    other.rollback()
+    other.close()
 
 
 def test_a_lock_in_postgresql_is_said_too(postgresql_url: str, open_store: OpenStore) -> None:
@@ -148,3 +169,34 @@ def test_a_search_that_has_too_much_to_look_through_is_ended(
     with pytest.raises(QueryTooWide, match="narrow the time"), sqlite_store._database.read(0) as connection:
         connection.exec_driver_sql("SELECT count(*) FROM deliveries AS a, deliveries AS b").scalar_one()
     sqlite_store.healthy()
+
+
+def test_a_file_that_was_removed_is_said_and_nothing_is_acknowledged_that_went_with_it(
+    sqlite_store: Store, sqlite_url: str, tmp_path: Path
+) -> None:
+    sqlite_store.write(batch(one(id="before"))).result(20)
+    sqlite_store.claims.claim("key", "token", 30)
+    file, aside = file_of(sqlite_url), tmp_path / "aside.db"
+    file.rename(aside)
+    for said in (
+        lambda: sqlite_store.write(batch(one(id="refused"))).result(20),
+        lambda: sqlite_store.deliveries(Filter(), 5),
+        lambda: sqlite_store.claims.claim("another", "token", 30),
+        sqlite_store.healthy,
+    ):
+        with pytest.raises(StoreUnavailable, match="was removed or replaced while it was in use"):
+            said()
+    assert not file.exists()
+    aside.rename(file)
+    sqlite_store.write(batch(one(id="after"))).result(20)
+    assert {one.id for one in sqlite_store.deliveries(Filter(), 5).deliveries} == {"before", "after"}
+
+
+def test_a_page_is_read_while_another_process_writes(sqlite_url: str, open_store: OpenStore) -> None:
+    store = open_store(sqlite_url, lock_seconds=0.2)
+    store.write(batch(one(id="before"))).result(20)
+    store._database.reading.dispose()
+    with contextlib.closing(sqlite3.connect(file_of(sqlite_url), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        # On a connection that is new.
+        assert [one.id for one in store.deliveries(Filter(), 5).deliveries] == ["before"]

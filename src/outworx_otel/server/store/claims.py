@@ -19,6 +19,7 @@ from outworx_otel.idempotency.sql import bound, record_table
 from outworx_otel.idempotency.sqlite import SqliteBackend
 from outworx_otel.server.store import schema
 from outworx_otel.server.store.errors import StoreUnavailable
+from outworx_otel.server.store.faults import said
 
 T = TypeVar("T")
 
@@ -38,9 +39,12 @@ class Claims:
 
     Args:
         engine: of the store; its URL is what counts.
+        look: raises `StoreUnavailable` where nothing may be asked now.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, look: Callable[[], None] = lambda: None) -> None:
+        self._may_be_asked = look
+        self._shown = engine.url.render_as_string(hide_password=True)
         address = parse(engine.url.render_as_string(hide_password=False), frozenset())
         self._backend: SqliteBackend | PostgresqlBackend
         if engine.dialect.name == "sqlite":
@@ -97,7 +101,10 @@ class Claims:
             self._lock.release()
 
     def _guarded(self, work: Callable[[], T]) -> T:
+        self._may_be_asked()
         try:
             return work()
-        except (SQLAlchemyError, StoreError, OSError) as error:  # TimeoutError is an OSError
-            raise StoreUnavailable(self._backend.explain(error)) from error
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(f"database {self._shown}: {said(error)}") from error
+        except (StoreError, OSError) as error:  # TimeoutError is an OSError
+            raise StoreUnavailable(f"database {self._shown}: {self._backend.explain(error)}") from error

@@ -54,6 +54,7 @@ class Database(ABC):
             QueryTooWide: it would have taken longer.
             StoreUnavailable: the database does not answer.
         """
+        self.look()
         try:
             with self.reading.connect() as connection, self._limited(connection, seconds):
                 yield connection
@@ -64,9 +65,16 @@ class Database(ABC):
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that no other `write` overlaps, whichever process it is in; raises what SQLAlchemy does."""
+        """A transaction that no other `write` overlaps, whichever process it is in; raises what SQLAlchemy does.
+
+        Raises:
+            StoreUnavailable: the file is no longer where it was.
+        """
+        self.look()
         with self.writing.begin() as connection:
             yield connection
+        # It may have gone meanwhile: what is in it now is not kept, and may not be acknowledged.
+        self.look()
 
     def explain(self, error: BaseException) -> str:
         """What is wrong and what to do, without what was asked or written."""
@@ -84,6 +92,10 @@ class Database(ABC):
     def shrink(self, connection: Connection) -> bool:
         """Gives some of what is free back to the disk; whether there is more."""
         return False
+
+    def look(self) -> None:
+        """Raises `StoreUnavailable` where what was opened is no longer what the URL names."""
+        return
 
     @abstractmethod
     def _limited(self, connection: Connection, seconds: float) -> contextlib.AbstractContextManager[None]: ...
@@ -118,6 +130,8 @@ class SqliteDatabase(Database):
         # It will hold bodies of webhooks and the key that signs sessions; the files beside it get the same mode.
         with contextlib.suppress(OSError):
             os.close(os.open(url.database or "", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._path = Path(url.database or "").absolute()
+        self._file: tuple[int, int] | None = None
 
     def size(self, connection: Connection, *tables: Table) -> int:
         """See `Database.size`."""
@@ -133,6 +147,22 @@ class SqliteDatabase(Database):
         for _ in range(_PAGES_AT_ONCE):
             connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
         return True
+
+    def look(self) -> None:
+        """See `Database.look`."""
+        # SQLite goes on writing into a file that has been removed, and makes an empty one for the next connection.
+        if self._file is not None and self._identity() != self._file:
+            raise StoreUnavailable(
+                f"database {self.shown}: the file was removed or replaced while it was in use: put it back, or start"
+                " the server again"
+            )
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     @contextlib.contextmanager
     def _limited(self, connection: Connection, seconds: float) -> Iterator[None]:
@@ -156,9 +186,10 @@ class SqliteDatabase(Database):
     def _prepare(self, connection: Any, _record: Any) -> None:
         # Transactions begin where they are told to, and not where the driver thinks.
         connection.isolation_level = None
+        if not connection.execute("PRAGMA page_count").fetchone()[0]:
+            # Later it would change nothing, but wait for the lock of whoever writes.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL").fetchall()
         for pragma in (
-            # Before anything is in it; later it changes nothing.
-            "auto_vacuum=INCREMENTAL",
             "journal_mode=WAL",
             "synchronous=FULL",
             "cache_size=-16000",
@@ -167,6 +198,8 @@ class SqliteDatabase(Database):
             "journal_size_limit=67108864",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
+        # Not before: an overlay gives a file another identity when it is first opened for writing.
+        self._file = self._file or self._identity()
 
 
 class PostgresqlDatabase(Database):

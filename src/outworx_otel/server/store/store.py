@@ -38,6 +38,8 @@ _AT_ONCE = 200
 # A server may be ended and be back at once; for a lock both wait by themselves, `lock_seconds`.
 _TRIES = 3
 _TIDIES_AGAIN_AFTER = 30.0
+# Seconds that exporters keep what was refused: when nobody has tried for so long, nobody knows.
+_UNWELL_FOR = 60.0
 _logger = logging.getLogger("outworx_otel.server")
 
 
@@ -70,6 +72,7 @@ class Store:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
+        self._refused: tuple[float, str] | None = None
         self._database = database = open_database(url, lock_seconds)
         try:
             migrate(database)
@@ -81,7 +84,7 @@ class Store:
         except StoreUnavailable:
             database.close()
             raise
-        self.claims = Claims(database.writing)
+        self.claims = Claims(database.writing, database.look)
         self.secrets = Secrets(database.writing)
         self._transactions = Transactions(database.mark, Facets(max_facets))
         self._retention = Retention(database, retention_days, max_bytes, clock)
@@ -161,11 +164,14 @@ class Store:
             after, limit = found[-1], limit - len(found)
 
     def healthy(self) -> None:
-        """Returns where the database answers.
+        """Returns where the database answers, and took what was last written.
 
         Raises:
-            StoreUnavailable: it does not.
+            StoreUnavailable: it does not, or did not within the last minute: a full disk can still be read.
         """
+        refused = self._refused
+        if refused is not None and 0 <= self._clock() - refused[0] < _UNWELL_FOR:
+            raise StoreUnavailable(refused[1])
         with self._database.read() as connection:
             connection.execute(select(schema.tallies).limit(1)).all()
 
@@ -181,18 +187,22 @@ class Store:
             self._commit(batches)
         except SQLAlchemyError as error:
             if is_fault(error):
-                return [StoreUnavailable(self._database.explain(error))] * len(batches)
+                why = self._database.explain(error)
+                self._refused = self._clock(), why
+                return [StoreUnavailable(why)] * len(batches)
             if len(batches) == 1:
                 return [BatchRefused(self._database.explain(error))]
             return [self._write([batch])[0] for batch in batches]
+        self._refused = None
         return [None] * len(batches)
 
     def _tidy(self, written: int) -> float:
         """Some housekeeping; the seconds until the next."""
         try:
             return self._retention.step(written)
-        except SQLAlchemyError as error:
-            _logger.warning("old deliveries cannot be removed now: %s", self._database.explain(error))
+        except (SQLAlchemyError, StoreUnavailable) as error:
+            why = str(error) if isinstance(error, StoreUnavailable) else self._database.explain(error)
+            _logger.warning("old deliveries cannot be removed now: %s", why)
             return _TIDIES_AGAIN_AFTER
 
     def _commit(self, batches: Sequence[Packed]) -> None:
