@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import tracemalloc
 from html.parser import HTMLParser
 
 import pytest
@@ -99,6 +100,27 @@ def test_any_stored_text_is_shown_within_bounds(stored: str, size: int | None, c
         assert part is None or "<script" not in part
         # Escaping and pictures make characters longer, by a bounded factor.
         assert part is None or len(part) <= MAX_TEXT * 40
+
+
+@pytest.mark.parametrize("inside", ["[1,2],{}", '"a\\"],{",-1.5e3,null', '{"b:":[{},[]]}'])
+def test_json_is_laid_out_with_an_indent_of_two(inside: str) -> None:
+    text = f'{{"k": [{inside}], "empty": []}}'
+    laid_out = body_of(text, None).pretty
+    assert laid_out is not None
+    assert (
+        laid_out.striptags().split()
+        == json.dumps(json.loads(text), indent=2).replace("-1500.0", "-1.5e3").split()
+    )
+
+
+def test_deep_json_takes_no_more_memory_than_is_shown() -> None:
+    deep = "[" * 900 + "1," * 100_000 + "1" + "]" * 900
+    tracemalloc.start()
+    try:
+        assert len(body_of(deep, None).pretty or "") <= MAX_TEXT
+        assert tracemalloc.get_traced_memory()[1] < 20 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.binary(max_size=300))

@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
@@ -14,6 +15,7 @@ from dashboard.kept import SECOND, delivery, one_of_each
 from dashboard.serving import client_of, filled
 from outworx_otel.server.dashboard.charts import MAX_BARS, chart_of
 from outworx_otel.server.model import OUTCOMES, Batch, Count, Outcome, Overview, Slot
+from outworx_otel.server.store import QueryTooWide, Store
 
 
 def test_the_figures_are_there_and_lead_to_the_list(client: TestClient) -> None:
@@ -29,6 +31,19 @@ def test_the_figures_are_there_and_lead_to_the_list(client: TestClient) -> None:
         assert f'href="{href}"' in page, href
         assert client.get(href.replace("&amp;", "&")).text.count("data-row=") > 0, href
     assert "Deliveries over time by outcome" in page
+
+
+def test_what_is_too_much_to_look_through_is_not_said_to_pass(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_wide(*_: object) -> None:
+        raise QueryTooWide
+
+    monkeypatch.setattr(Store, "overview", too_wide)
+    answer = client.get("/")
+    assert answer.status_code == 400
+    assert "narrow the time" in answer.text
+    assert "retry-after" not in answer.headers
 
 
 def test_a_bar_leads_to_the_deliveries_in_it(client: TestClient, kept: Batch) -> None:

@@ -120,6 +120,7 @@ def test_what_acts_on_the_whole_origin_does_not_come_from_a_tunnel(tunnel, calle
     _, client, local = tunnel
     local.answer = (
         b"HTTP/1.1 302 Found\r\nSet-Cookie: outworx_session=forged\r\nSet-Cookie: a=1\r\nClear-Site-Data: *\r\n"
+        b'Accept-CH: Sec-CH-UA-Model\r\nUse-As-Dictionary: match="/*"\r\nSecure-Session-Registration: (ES256)\r\n'
         b"Strict-Transport-Security: max-age=1\r\nService-Worker-Allowed: /\r\nLocation: http://other.test/\r\n"
         b"Content-Security-Policy: default-src 'self'\r\nConnection: x-hop\r\nX-Hop: 1\r\nContent-Length: 0\r\n\r\n"
     )
@@ -131,9 +132,12 @@ def test_what_acts_on_the_whole_origin_does_not_come_from_a_tunnel(tunnel, calle
     assert policies == ["default-src 'self'", "sandbox"]
     for name in (
         "set-cookie",
+        "accept-ch",
         "clear-site-data",
+        "secure-session-registration",
         "strict-transport-security",
         "service-worker-allowed",
+        "use-as-dictionary",
         "x-hop",
     ):
         assert name not in answer.headers
@@ -145,7 +149,9 @@ def test_on_its_own_port_the_relay_lets_cookies_pass_but_the_dashboards(serve, c
     assert session["ingressUrl"] == f"https://tunnel.test/t/{session['slug']}"
     caller = callers.send(f"{client.url}/t/{session['slug']}")
     (event,) = client.poll()
-    cookies = [["Set-Cookie", "a=1"], ["Set-Cookie", "outworx_session=forged; Path=/"]]
+    # Browsers send the last one, which has no name, back as the first.
+    forged = ["outworx_session=forged; Path=/", "=outworx_session=forged"]
+    cookies = [["Set-Cookie", cookie] for cookie in ("a=1", *forged)]
     client.respond(event, headers=cookies)
     assert caller.result().headers.get_list("set-cookie") == ["a=1"]
     assert ["x-forwarded-proto", "https"] in event["headers"]

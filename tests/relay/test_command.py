@@ -13,6 +13,7 @@ import pytest
 from e2e.scale import rows
 from export.receiver import free_port
 
+from outworx_otel.cli.forward.lines import JsonOutput
 from outworx_otel.cli.forward.output import legible
 from outworx_otel.replay.saved import read_saved
 from outworx_otel.signatures import sign
@@ -248,3 +249,11 @@ def test_signed_deliveries_are_still_valid_on_the_other_side(tunnel, callers):
 def test_strangers_cannot_write_to_the_terminal():
     assert legible("\x1b]0;owned\x07\r\n\u202e") == "\\x1b]0;owned\\x07\\r\\n\\u202e"
     assert len(legible("a" * 10_000)) == 200
+
+
+def test_strangers_cannot_write_to_the_terminal_through_json_lines(capsys):
+    JsonOutput().noted("\x9b2J\u202e \x1b[2J")
+    written = capsys.readouterr().out
+    assert written.isascii()
+    assert written.rstrip("\n").isprintable()
+    assert json.loads(written)["message"] == "\x9b2J\u202e \x1b[2J"

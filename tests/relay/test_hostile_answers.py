@@ -34,6 +34,28 @@ def test_an_answers_headers_cannot_break_out_of_its_head(session, callers, heade
     assert "upgrade" not in answer.headers
 
 
+@pytest.mark.parametrize("length", ["\u0663", "9" * 5000, "-1", "1, 1"])
+def test_an_impossible_length_of_an_answer_to_head_is_left_out(session, callers, length):
+    _, client = session
+    caller = callers.send(client.public_url, "HEAD")
+    (event,) = client.poll()
+    client.respond(event, headers=[["Content-Length", length]])
+    assert caller.result().status_code == 200
+    assert "content-length" not in caller.result().headers
+
+
+@pytest.mark.parametrize("kind", ["script", "style", "worker", "iframe", "object"])
+def test_a_page_of_the_dashboard_gets_no_script_out_of_a_tunnel(session, callers, kind):
+    _, client = session
+    headers = {"sec-fetch-site": "same-origin", "sec-fetch-dest": kind}
+    assert callers.send(client.public_url, "GET", headers=headers).result().status_code == 403
+    # As the tunnelled pages ask, whose origin is their own.
+    caller = callers.send(client.public_url, "GET", headers={**headers, "sec-fetch-site": "cross-site"})
+    (event,) = client.poll()
+    client.respond(event)
+    assert caller.result().status_code == 200
+
+
 @pytest.mark.parametrize("status", [0, 99, 100, 101, 199, 600, 1000, -1])
 def test_an_answer_with_an_impossible_status_becomes_a_502(session, callers, status):
     _, client = session

@@ -62,12 +62,15 @@ def test_a_server_that_cannot_be_reached_is_exit_code_1(forward):
     ],
 )
 def test_a_server_that_refuses_is_exit_code_1_and_says_what_to_do(monkeypatch, started, status, key, hint):
-    receiver = Receiver(lambda call, index: Reply(status, body=b'{"error":"too many"}')).start()
+    receiver = Receiver(
+        lambda call, index: Reply(status, body=b'{"error":"too many\\u001b[2J\\u009b2J"}')
+    ).start()
     started.callback(receiver.stop)
     monkeypatch.setenv("OUTWORX_API_KEY", key)
     done = CliRunner().invoke(app, ["forward", "3000", "--new", "--endpoint", receiver.endpoint])
     assert done.exit_code == 1
     assert hint in done.stderr
+    assert done.stderr.rstrip("\n").isprintable()
     if key:
         assert receiver.calls[0].headers["authorization"] == f"Bearer {key}"
         assert key not in done.stderr

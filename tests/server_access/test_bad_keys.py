@@ -53,8 +53,35 @@ def test_the_table_is_bounded() -> None:
     assert len(bad._buckets) == attempts._MAX_ADDRESSES
 
 
-def test_wrong_keys_are_slowed_down_and_good_ones_never(app: Application) -> None:
+def test_the_table_of_addresses_with_a_good_key_is_bounded() -> None:
+    bad = BadKeys(Clock())
+    for number in range(attempts._MAX_ADDRESSES + 100):
+        assert bad.must_wait(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}") is None
+    assert len(bad._proven) == attempts._MAX_ADDRESSES
+
+
+def test_an_address_that_guesses_must_wait_with_a_good_key_too() -> None:
+    clock = Clock()
+    bad = BadKeys(clock)
+    for _ in range(BURST + 1):
+        bad.too_many("10.0.0.1")
+    assert bad.must_wait("10.0.0.1") == 6
+    assert bad.must_wait("10.0.0.2") is None
+    clock.now += SECONDS_EACH
+    assert bad.must_wait("10.0.0.1") is None
+
+
+def test_a_key_that_is_guessed_is_not_found_out_by_trying_on(app: Application) -> None:
+    guesser = client(app)
+    for _ in range(BURST):
+        guesser.get("/api/deliveries", headers=WRONG)
+    assert guesser.get("/api/deliveries", headers=WRONG).status_code == 429
+    assert guesser.get("/api/deliveries", headers=WITH_KEY).status_code == 429
+
+
+def test_wrong_keys_are_slowed_down_and_an_address_with_a_good_one_goes_on(app: Application) -> None:
     caller = client(app)
+    assert caller.get("/api/deliveries", headers=WITH_KEY).status_code == 200
     statuses = [caller.get("/api/deliveries", headers=WRONG).status_code for _ in range(BURST + 2)]
     assert statuses == [401] * BURST + [429] * 2
     refused = caller.post("/v1/traces", headers=WRONG)
@@ -72,5 +99,10 @@ def test_a_missing_key_is_no_attempt(app: Application) -> None:
 def test_the_login_page_counts_too(browser: TestClient) -> None:
     statuses = [log_in(browser, f"owx_wrong-{number}").status_code for number in range(BURST + 1)]
     assert statuses == [403] * BURST + [429]
+    assert log_in(browser).status_code == 429
+
+
+def test_whoever_mistypes_a_key_logs_in_with_the_next(browser: TestClient) -> None:
+    assert log_in(browser, "owx_wrong-one").status_code == 403
     assert log_in(browser).status_code == 303
     assert browser.get("/deliveries", headers=HTML).status_code == 200

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
+from starlette.types import Message
 
+from outworx_otel.server.access import guard
 from outworx_otel.server.access.origins import Origins
 from outworx_otel.server.app import Application
 from outworx_otel.server.settings import Settings
@@ -143,6 +146,34 @@ def test_no_tunnel_comes_in_here_where_the_relay_has_a_port_of_its_own(tmp_path:
         outside = TestClient(app.tunnels)
         assert outside.get(SLUG).headers["content-security-policy"] == "sandbox"
         assert outside.get("/healthz").status_code == 404
+
+
+def test_a_form_that_never_ends_does_not_hold_its_place(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_FORM_SECONDS", 0.05)
+    sent: list[Message] = []
+
+    async def drip() -> Message:
+        if not sent:
+            await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"k", "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/login",
+        "raw_path": b"/login",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded")],
+        "client": ("127.0.0.1", 1),
+        "scheme": "http",
+    }
+    asyncio.run(app(scope, drip, send))
+    assert sent[0]["status"] == 408
 
 
 def test_too_many_requests_at_once_are_told_so(tmp_path: Path) -> None:

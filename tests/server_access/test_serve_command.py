@@ -67,6 +67,8 @@ def test_a_port_in_use_is_said_and_the_database_left_alone(start: Start, tmp_pat
         (("--max-database-size", "many"), 2, "write 500MiB or 4GiB"),
         (("--retention-days", "0"), 2, "--retention-days"),
         (("--new-key",), 2, "--new-key"),
+        (("--trust-proxy", "proxy.internal"), 2, "write 127.0.0.1 or 10.0.0.0/8"),
+        (("--trust-proxy", "10.0.0.1/8"), 2, "write 127.0.0.1 or 10.0.0.0/8"),
         (("--database", "postgresql+psycopg://outworx:hunter2@127.0.0.1:1/outworx"), 1, "outworx:***@"),
     ],
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Sequence
 
 import pytest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 
 from outworx_otel import semconv
 from outworx_otel.server.ingest import metrics
-from outworx_otel.server.ingest.metrics import DeliveryCounter
+from outworx_otel.server.ingest.metrics import MAX_BYTES, MAX_POINTS, DeliveryCounter
 from outworx_otel.server.model import Batch, Count
 
 from .exports import PROTOBUF, counter
@@ -99,6 +101,17 @@ def test_what_is_no_count_is_rejected(counting: DeliveryCounter, value: float) -
 def test_other_metrics_are_accepted_and_dropped(counting: DeliveryCounter) -> None:
     found = counting.read(counter(1, name="http.server.request.duration"))
     assert (found.counts, found.rejected.total()) == ([], 0)
+
+
+@pytest.mark.parametrize("points", [MAX_POINTS + 1, MAX_BYTES // 2])
+def test_a_request_of_too_many_data_points_is_refused_whole(server: Serving, points: int) -> None:
+    request = counter(1)
+    (resource_metrics,) = request.resource_metrics
+    (scope_metrics,) = resource_metrics.scope_metrics
+    scope_metrics.metrics[0].sum.data_points.extend(NumberDataPoint() for _ in range(points))
+    zipped = {**PROTOBUF, "content-encoding": "gzip"}
+    answer = server.post("/v1/metrics", gzip.compress(request.SerializeToString()), zipped)
+    assert answer.status_code == 413
 
 
 def test_counts_are_stored(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from outworx_otel import semconv
+from outworx_otel.server.ingest.wire import MAX_PART_BYTES
 
 from .exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces, zipped
 from .serving import Serving
@@ -219,6 +220,15 @@ def test_a_span_of_too_many_parts_costs_itself_alone(server: Serving) -> None:
     for _ in range(10_001):
         crowded.events.add()
     answer = server.post("/v1/traces", traces([crowded, good]).SerializeToString(), PROTOBUF)
+    assert answered(answer.content, PROTOBUF).partial_success.rejected_spans == 1
+    assert [one["span_id"] for one in server.deliveries()] == [good.span_id.hex()]
+
+
+def test_a_span_that_would_be_gigabytes_in_memory_costs_itself_alone(server: Serving) -> None:
+    # An empty value has two bytes.
+    large, good = span(attributes={"list": [None] * (MAX_PART_BYTES // 2)}), span()
+    body = gzip.compress(traces([large, good]).SerializeToString(), 1)
+    answer = server.post("/v1/traces", body, PROTOBUF, {"content-encoding": "gzip"})
     assert answered(answer.content, PROTOBUF).partial_success.rejected_spans == 1
     assert [one["span_id"] for one in server.deliveries()] == [good.span_id.hex()]
 

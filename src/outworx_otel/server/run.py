@@ -18,10 +18,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.server.access.connections import PatientProtocol
 from outworx_otel.server.app import Application, create_app
 from outworx_otel.server.settings import Settings
 
 _BACKLOG: Final = 2048
+_FILES: Final = 16_384
 # An answer under way gets this long; what is held open (live pages, polls) is ended at once.
 _GRACE_SECONDS: Final = 2
 # Longer than the default of most clients' pools, so that it is they who close.
@@ -56,6 +58,7 @@ def serve(
         ports = [bound.getsockname()[1] for bound in sockets]
         relay_port = ports[1] if len(ports) > 1 else None
         settings = dataclasses.replace(settings, port=ports[0], relay_port=relay_port)
+        _allow_many_connections()
         app = create_app(settings)
         asyncio.run(_serve(app, settings, sockets, verbose, ready))
 
@@ -126,7 +129,7 @@ def _config(app: ASGIApp, settings: Settings, verbose: bool, lifespan: str) -> u
     return uvicorn.Config(
         app,
         # h11 alone bounds the size of headers, and is strict about everything else that requests are smuggled by.
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan="on" if lifespan == "on" else "off",
         log_config=None,
@@ -140,6 +143,18 @@ def _config(app: ASGIApp, settings: Settings, verbose: bool, lifespan: str) -> u
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=settings.max_header_bytes,
     )
+
+
+def _allow_many_connections() -> None:
+    """Each costs a file, and the usual limit is a fraction of what the system would allow this process."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _bound(host: str, port: int, option: str) -> socket.socket:

@@ -228,5 +228,8 @@ def _explained(error: Exception, endpoint: str, key: str | None) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.secho(f"outworx forward: {message}", fg="red", err=True)
+    from outworx_otel.cli.forward.output import legible
+
+    # A server's own words may be in it.
+    typer.secho(legible(f"outworx forward: {message}", 1000), fg="red", err=True)
     raise typer.Exit(code)

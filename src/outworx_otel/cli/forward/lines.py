@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import sys
 from typing import Any
-
-import msgspec
 
 from outworx_otel.cli.forward.counts import Counts
 from outworx_otel.cli.forward.exchange import Delivery, Described, LocalAnswer
@@ -90,8 +89,11 @@ class JsonOutput:
 
     def _write(self, event: str, **fields: Any) -> None:
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
-        line = msgspec.json.encode({"event": event, "time": now.replace("+00:00", "Z"), **fields})
-        sys.stdout.write(f"{line.decode()}\n")
+        # In ASCII: what a terminal would obey, or show elsewhere, may be in a stranger's text.
+        line = json.dumps(
+            {"event": event, "time": now.replace("+00:00", "Z"), **fields}, separators=(",", ":")
+        )
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
 

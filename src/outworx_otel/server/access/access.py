@@ -76,14 +76,13 @@ class Access:
             HTTPException: 429 after too many bad keys from this address.
         """
         digest = self.keys.find(key.strip())
-        if digest is not None:
-            return self._sessions.logged_in(digest)
-        wait = self._bad_keys.too_many(caller(request.scope))
+        judge = self._bad_keys.too_many if digest is None else self._bad_keys.must_wait
+        wait = judge(caller(request.scope))
         if wait is not None:
             raise HTTPException(
                 429, f"Too many wrong keys. Wait {wait} seconds and try again.", {"Retry-After": str(wait)}
             )
-        return None
+        return None if digest is None else self._sessions.logged_in(digest)
 
     def is_logged_in(self, request: Request) -> bool:
         """Whether this browser has logged in: there is something to log out of."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Final
 from urllib.parse import quote
 
@@ -25,6 +27,8 @@ VISIT: Final = "outworx.visit"
 
 # A form of ours; ingest and the relay have limits of their own.
 _MAX_PAGE_BYTES: Final = 64 * 1024
+# Whoever sends it slower holds one of the places that all requests share.
+_FORM_SECONDS: Final = 20.0
 _READING: Final = frozenset({"GET", "HEAD"})
 _OTHER_NAME: Final = (
     "This server does not answer to the name in the request's Host header (so that no web page can get at it by DNS"
@@ -37,6 +41,9 @@ _NO_KEY: Final = (
 _WRONG_KEY: Final = (
     "This API key is not taken. Check that it is one of this server's (--api-key, or the one that it printed when it"
     " first started) and that the header reads 'Authorization: Bearer <key>'."
+)
+_TOO_MANY: Final = (
+    "Too many requests with a wrong API key came from this address: find what sends them, and wait."
 )
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="outworx"'}
 
@@ -132,13 +139,12 @@ class Guard:
         if policy is Policy.PAGE and scope["method"] not in _READING:
             return False
         key = bearer(given[0]) if len(given) == 1 else None
-        if key is not None and self._keys.find(key) is not None:
-            return True
-        wait = self._bad_keys.too_many(caller(scope))
+        good = key is not None and self._keys.find(key) is not None
+        wait = (self._bad_keys.must_wait if good else self._bad_keys.too_many)(caller(scope))
         if wait is not None:
-            raise Refused(
-                429, "Too many requests with a wrong API key.", {"Retry-After": str(wait), **_CHALLENGE}
-            )
+            raise Refused(429, _TOO_MANY, {"Retry-After": str(wait), **_CHALLENGE})
+        if good:
+            return True
         raise Refused(401, _WRONG_KEY, _CHALLENGE)
 
     def _cookie(self, visit: Visit) -> bytes | None:
@@ -166,14 +172,24 @@ def caller(scope: Scope) -> str:
 
 
 def _limited(receive: Receive, headers: Headers) -> Receive:
-    """`receive` that gives no more than a form may be."""
+    """`receive` that gives no more than a form may be, and waits no longer for it than it may take."""
     if (announced_length(headers.get("content-length")) or 0) > _MAX_PAGE_BYTES:
         raise Refused(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")
-    received = 0
+    received, more = 0, True
+    until: float | None = None
 
     async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, more, until
+        if not more:
+            # All of it is there: whoever still listens waits for the end of the connection.
+            return await receive()
+        # From when somebody reads: a page may have been long at work before.
+        until = until or time.monotonic() + _FORM_SECONDS
+        try:
+            message = await asyncio.wait_for(receive(), until - time.monotonic())
+        except (asyncio.TimeoutError, TimeoutError):
+            raise HTTPException(408, "The form took too long to arrive.", {"Connection": "close"}) from None
+        more = message.get("more_body", False)
         received += len(message.get("body", b""))
         if received > _MAX_PAGE_BYTES:
             raise HTTPException(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")

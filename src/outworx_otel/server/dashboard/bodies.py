@@ -92,10 +92,37 @@ def _laid_out(text: str) -> Markup | None:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        pretty = visible(msgspec.json.format(text.encode(), indent=2).decode()[:MAX_TEXT])
+        # Whether it is JSON at all, and without its spaces; laid out, a few deep lists would be gigabytes.
+        compact = msgspec.json.format(text.encode(), indent=-1).decode()
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
         return None
+    pretty = visible(_indented(compact[:MAX_TEXT]))
     return _coloured(pretty) if len(pretty) <= MAX_COLOURED else escape(pretty)
+
+
+_PIECE: Final = re.compile(r"""\[\]|\{\}|[][{},:]|"[^"\\]*(?:\\.[^"\\]*)*"?|[^][{},:"]+""")
+
+
+def _indented(compact: str) -> str:
+    """JSON with lines and an indent of two, as far as `MAX_TEXT` goes."""
+    pieces, depth, length = [], 0, 0
+    for found in _PIECE.finditer(compact):
+        piece = found[0]
+        if piece in ("]", "}"):
+            depth -= 1
+            piece = f"\n{'  ' * depth}{piece}"
+        elif piece in ("[", "{"):
+            depth += 1
+            piece += f"\n{'  ' * depth}"
+        elif piece == ",":
+            piece += f"\n{'  ' * depth}"
+        elif piece == ":":
+            piece += " "
+        pieces.append(piece)
+        length += len(piece)
+        if length >= MAX_TEXT:
+            break
+    return "".join(pieces)[:MAX_TEXT]
 
 
 _TOKEN: Final = re.compile(

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outworx_otel.server.dashboard.pages import Pages
-from outworx_otel.server.store import StoreBusy, StoreUnavailable
+from outworx_otel.server.store import QueryTooWide, StoreBusy, StoreUnavailable
 
 View = Callable[[Request], Awaitable[Response]]
 
@@ -28,6 +28,10 @@ def as_page(pages: Pages, view: View) -> View:
     async def shown(request: Request) -> Response:
         try:
             return await view(request)
+        except QueryTooWide as wide:
+            return pages.render(
+                request, "message.html", 400, title="That is too much to look through", text=str(wide)
+            )
         except (StoreBusy, StoreUnavailable) as trouble:
             title, text = "The database cannot be read now", str(trouble)
             response = pages.render(request, "message.html", 503, title=title, text=text)
@@ -35,8 +39,10 @@ def as_page(pages: Pages, view: View) -> View:
             return response
         except HTTPException as refused:
             title = _TITLES.get(refused.status_code, "That did not work")
-            return pages.render(
+            response = pages.render(
                 request, "message.html", refused.status_code, title=title, text=refused.detail
             )
+            response.headers.update(refused.headers or {})
+            return response
 
     return shown

@@ -19,8 +19,16 @@ from outworx_otel.server.ingest.values import attributes_of, column
 from outworx_otel.server.model import Count
 
 MAX_SERIES: Final = 20_000
+MAX_POINTS: Final = 50_000
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Of one request, decompressed: an empty data point has two bytes on the wire and 70 in memory."""
 MAX_VALUE: Final = 1e12
 _MAX_NS: Final = 2**63 - 1
+
+
+class TooManyPoints(Exception):
+    """More data points than one request may have."""
+
 
 Series = bytes
 """A digest, so that a stranger's long attributes are not kept."""
@@ -63,9 +71,16 @@ class DeliveryCounter:
         self._readings: OrderedDict[Series, Reading] = OrderedDict()
 
     def read(self, request: ExportMetricsServiceRequest) -> Counts:
-        """The counts of an export request; unless they can be written, `undo` them."""
+        """The counts of an export request; unless they can be written, `undo` them.
+
+        Raises:
+            TooManyPoints: nothing was read.
+        """
         found = Counts([], Counter(), {})
-        for resource, total in _totals(request):
+        totals = list(_totals(request))
+        if sum(len(total.data_points) for _, total in totals) > MAX_POINTS:
+            raise TooManyPoints(f"a request may have {MAX_POINTS} data points: send smaller batches")
+        for resource, total in totals:
             service = column(attributes_of(resource.attributes).get("service.name")) or ""
             identity = resource.SerializeToString(deterministic=True)
             for point in total.data_points:

@@ -13,7 +13,7 @@ from outworx_otel import semconv
 from outworx_otel.server.ingest.spans import delivery_of, problem_of, record_of
 from outworx_otel.server.ingest.values import column
 from outworx_otel.server.ingest.waiting import Waiting, WaitingRoom
-from outworx_otel.server.ingest.wire import Decoder, Span, TraceRequest
+from outworx_otel.server.ingest.wire import MAX_PART_BYTES, Decoder, Span, TraceRequest
 from outworx_otel.server.model import Batch
 
 MAX_SPANS: Final = 50_000
@@ -70,6 +70,9 @@ def sort(encoded: bytes, room: WaitingRoom) -> Sorted:
             scope = column(scope_spans.scope.name) or ""
             ours = scope == semconv.SCOPE
             for one in scope_spans.spans:
+                if len(one) > MAX_PART_BYTES:
+                    rejected[f"it is larger than {MAX_PART_BYTES} bytes"] += 1
+                    continue
                 try:
                     span = Span.FromString(one)
                     problem = problem_of(span)

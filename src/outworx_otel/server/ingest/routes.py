@@ -27,7 +27,7 @@ from starlette.routing import BaseRoute, Route
 from outworx_otel.server.ingest import idempotency, otlp_format
 from outworx_otel.server.ingest.events import Events, deliveries_of
 from outworx_otel.server.ingest.intake import Intake
-from outworx_otel.server.ingest.metrics import Counts, DeliveryCounter
+from outworx_otel.server.ingest.metrics import MAX_BYTES, Counts, DeliveryCounter, TooManyPoints
 from outworx_otel.server.ingest.otlp import Sorted, TooMany, sort
 from outworx_otel.server.ingest.reading import Reader
 from outworx_otel.server.ingest.waiting import WaitingRoom
@@ -99,7 +99,11 @@ class _Ingest:
         format = otlp_format.format_of(request.headers.get("content-type", ""))
 
         def work(body: bytes) -> tuple[Counts, Batch, Future[None] | None]:
-            found = self._counter.read(otlp_format.decode(body, format, ExportMetricsServiceRequest()))
+            request = otlp_format.decode(body, format, ExportMetricsServiceRequest())
+            try:
+                found = self._counter.read(request)
+            except TooManyPoints as error:
+                raise HTTPException(413, str(error)) from None
             batch = Batch(counts=found.counts)
             try:
                 return found, batch, self._intake.submit(batch, len(body))
@@ -107,7 +111,7 @@ class _Ingest:
                 self._counter.undo(found)
                 raise
 
-        async with self._reader.body(request, _most(format)) as body:
+        async with self._reader.body(request, MAX_BYTES) as body:
             found, batch, written = await self._worked(work, body)
             try:
                 await self._intake.kept(batch, written)

@@ -14,6 +14,7 @@ EVENT: Final = "x-outworx-tunnel-event"
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,64}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 MAX_ANSWER_HEADERS: Final = 200
 MAX_ANSWER_HEADER_BYTES: Final = 65_536
@@ -25,19 +26,28 @@ _OVERWRITTEN: Final = re.compile(
 # They would act on the whole origin, which is the dashboard's.
 _OF_THE_ORIGIN: Final = frozenset(
     {
+        "accept-ch",
         "alt-svc",
         "clear-site-data",
+        "critical-ch",
+        "expect-ct",
         "nel",
+        "origin-agent-cluster",
         "public-key-pins",
         "report-to",
         "reporting-endpoints",
+        "sec-session-registration",
+        "secure-session-registration",
         "service-worker-allowed",
         "set-cookie",
         "set-cookie2",
         "set-login",
         "strict-transport-security",
+        "use-as-dictionary",
     }
 )
+# What a browser opens or fetches, and does not run in a page.
+_SHOWN_ALONE: Final = frozenset({b"document", b"empty", b"image", b"audio", b"video", b"track", b"font"})
 # The server that runs the relay writes these.
 _OF_THE_SERVER: Final = frozenset({"content-length", "date", "server"})
 
@@ -98,10 +108,25 @@ def for_the_caller(
     ]
     if bodiless:
         kept += [
-            (name, value) for name, value in pairs if name.lower() == "content-length" and value.isdecimal()
+            (name, value)
+            for name, value in pairs
+            if name.lower() == "content-length" and _LENGTH.fullmatch(value)
         ][:1]
     kept.append(("content-security-policy", "sandbox"))
     return [*kept, (TUNNEL, slug)] if slug else kept
+
+
+def is_part_of_a_page(raw: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a page of this very origin asks for something that acts in it: a script, a style, a frame.
+
+    A tunnelled answer has an origin of its own (`sandbox`), so that it is one of the dashboard's pages, whose policy
+    takes scripts of its own origin. None of them has any business with an answer of a stranger's.
+    """
+    asked = {name.lower(): value for name, value in raw}
+    return (
+        asked.get(b"sec-fetch-site") == b"same-origin"
+        and asked.get(b"sec-fetch-dest", b"document") not in _SHOWN_ALONE
+    )
 
 
 def too_large(pairs: Pairs) -> bool:
@@ -116,7 +141,8 @@ def _may_pass(name: str, value: str, own_origin: bool, cookie: str) -> bool:
     if name in _OF_THE_SERVER or name.startswith("x-outworx-tunnel"):
         return False
     if name == "set-cookie" and own_origin:
-        return not cookie or value.partition("=")[0].strip() != cookie
+        # "=name=value" is a cookie without a name, and browsers send it back as "name=value".
+        return not cookie or value.lstrip("= \t").partition("=")[0].strip() != cookie
     return name not in _OF_THE_ORIGIN
 
 

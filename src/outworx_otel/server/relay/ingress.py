@@ -63,6 +63,8 @@ class Ingress:
         host = _host(scope)
         if not headers.sound_host(host):
             raise Refused(400, "The Host header is not valid.")
+        if relay.own_port is None and headers.is_part_of_a_page(scope["headers"]):
+            raise Refused(403, "A page of this server may not take scripts and styles out of a tunnel.")
         if place.has_dots:
             raise Refused(400, "The path has a . or .. in it, which servers read differently.")
         if len(session.held) >= limits.max_held or relay.held >= limits.max_total_held:
