@@ -29,12 +29,17 @@ KEY = "ohk_the_doctors_own_key"
 
 
 class ClockServer:
-    """Takes every OTLP request, at a time of its own."""
+    """Takes every OTLP request, at a time of its own, and says how it is."""
 
-    def __init__(self, ahead: float) -> None:
+    def __init__(self, ahead: float, health: int = 200) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.send_response(health)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
@@ -59,11 +64,11 @@ class ClockServer:
 
 
 @pytest.fixture
-def clock() -> Iterator[Callable[[float], ClockServer]]:
+def clock() -> Iterator[Callable[..., ClockServer]]:
     started: list[ClockServer] = []
 
-    def start(ahead: float) -> ClockServer:
-        started.append(ClockServer(ahead))
+    def start(ahead: float, health: int = 200) -> ClockServer:
+        started.append(ClockServer(ahead, health))
         return started[-1]
 
     yield start
@@ -146,7 +151,7 @@ def test_lines_for_people_say_what_to_do(sound: Path, monkeypatch: pytest.Monkey
     problem = next(number for number, line in enumerate(done.lines) if line.startswith("problem"))
     assert "configuration: outworx.toml" in done.lines[problem]
     assert done.lines[problem + 1].strip().startswith("-> until then every delivery to /webhooks/stripe")
-    assert done.lines[-1].startswith("1 problems, ")
+    assert done.lines[-1].startswith("1 problem, ")
 
 
 def test_the_folder_may_be_elsewhere_and_must_be_there(
@@ -247,6 +252,21 @@ def test_what_the_server_answers_is_said_clearly(
     receiver.script = lambda call, index: Reply(code)
 
     assert said in _said(_doctor(), "exporter", status)
+
+
+@pytest.mark.parametrize(("health", "status"), [(200, "ok"), (404, "ok"), (503, "problem")])
+def test_a_server_that_takes_requests_and_cannot_store_is_a_problem(
+    health: int,
+    status: str,
+    sound: Path,
+    clock: Callable[..., ClockServer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", clock(0, health).url)
+
+    said = _said(_doctor(), "exporter", status)
+
+    assert ("cannot store what it is sent" in said) is (health == 503)
 
 
 def test_a_server_that_wants_a_key_where_there_is_none_says_so(

@@ -137,6 +137,19 @@ def test_exporters_and_samplers_must_exist(
     assert any(said in text for text in _of(exporters(), status))
 
 
+@pytest.mark.parametrize("sends", [False, True])
+def test_a_destination_that_no_exporter_heeds_is_warned_of_unless_the_code_sends(
+    sends: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", "http://127.0.0.1:4318")
+    (folder / "app.py").write_text("import outworx_otel\noutworx_otel.init()\n" if sends else "init()\n")
+
+    warned = _of(exporters(), "warning")
+
+    assert any("set OTEL_TRACES_EXPORTER=outworx" in text for text in warned) is not sends
+    assert all("does not heed OUTWORX_HOOKS_ENDPOINT" in text for text in warned)
+
+
 ENDPOINT = '[endpoints."/in"]\nprovider = "{}"\nsignature_secret_env = "IN_SECRET"\n'
 
 
@@ -229,6 +242,32 @@ def test_what_is_mounted_by_hand_is_found_with_its_line(folder: Path) -> None:
     found = list(doubles(Setup()))
     assert any("app.py:5, settings.py:1 mounts ours by hand" in text for text in _of(found, "ok"))
     assert any("app.py:6 uses FastAPIInstrumentor" in text for text in _of(found, "warning"))
+    assert not any("count alone" in text for text in _of(found, "warning"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        APPLICATION,
+        "import outworx_otel\n\n\n\n@outworx_otel.webhook('stripe')\ndef hook(): ...\n",
+        "from outworx_otel import webhook\n\n\n\n@webhook('stripe')\ndef hook(): ...\n",
+    ],
+)
+def test_options_in_code_beside_a_file_are_warned_of(source: str, folder: Path) -> None:
+    (folder / "app.py").write_text(source)
+    (folder / "outworx.toml").write_text('[endpoints."/in"]\nprovider = "stripe"\nidempotency_key = true\n')
+
+    assert any(
+        "app.py:5 gives options in code, and a file or the environment also configures /in: " in text
+        for text in _of(doubles(Setup()), "warning")
+    )
+
+
+def test_what_sends_by_itself_is_ours_alone(folder: Path) -> None:
+    (folder / "other.py").write_text("import other\nother.init()\ninit()\n")
+    (folder / "ours.py").write_text("from outworx_otel import init as begin, init\ninit()\n")
+
+    assert [str(place) for place in places(folder)] == ["ours.py:2"]
 
 
 def test_our_instrumentor_of_the_same_name_is_not_taken_for_contribs(folder: Path) -> None:

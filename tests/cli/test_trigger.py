@@ -227,6 +227,20 @@ def test_the_variable_that_the_configuration_names_is_the_one_to_set(fastapi: Si
     assert "GITHUB_SECRET (signature_secret_env) is not set" in done.err
 
 
+def test_through_the_tunnel_the_secret_is_that_of_the_endpoint_behind_it(
+    fastapi: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address that `outworx forward` prints is what people try first."""
+    monkeypatch.chdir(fastapi.folder)
+    monkeypatch.setenv("STRIPE_SECRET", SECRETS["STRIPE_SECRET"])
+    tunnel = f"{fastapi.url}/t/8b3a9f1c2d4e5067"
+    with_secret = invoked("trigger", "stripe", "charge.succeeded", "--to", f"{tunnel}/hooks/stripe", "--json")
+    without = invoked("trigger", "stripe", "charge.succeeded", "--to", f"{tunnel}/else", "--json")
+
+    assert with_secret.json()[0]["status"] == 404
+    assert (without.code, "the endpoint /else a signature_secret_env" in without.err) == (2, True)
+
+
 def test_the_lists_name_every_provider_and_every_event(folder: Path) -> None:
     everything = invoked("trigger")
     stripes = invoked("trigger", "stripe")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from outworx_otel.assembly import Assembly
+from outworx_otel.cli.console import FAILED, say, say_json
 from outworx_otel.config import read_configuration
 from outworx_otel.endpoints import Endpoint
 
 
-def endpoints() -> None:
+def endpoints(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for scripts.")] = False,
+) -> None:
     """List the webhook endpoints that are configured here, and what is wrong with them.
 
     Reads outworx.toml (or pyproject.toml, or the file OUTWORX_CONFIG_FILE names) and OUTWORX_ROUTES, as an
@@ -26,24 +31,41 @@ def endpoints() -> None:
         *assembly.problems,
         *(f"{pattern}: the provider has no verifier, so every delivery is rejected" for pattern in broken),
     ]
-    for pattern, endpoint in assembly.endpoints.items():
-        typer.echo(
-            f"{pattern}  provider={endpoint.options.provider}  {_signature(endpoint)}  "
-            f"idempotency={'on' if endpoint.options.idempotency_key else 'off'}  from {endpoint.source}"
-        )
-    if not assembly.endpoints:
-        typer.echo(
-            'No endpoints. Begin an outworx.toml with\n\n[endpoints."/webhooks/stripe"]\nprovider = "stripe"'
-        )
-    for warning in configuration.warnings:
-        typer.secho(f"warning: {warning}", fg="yellow", err=True)
-    for problem in problems:
-        typer.secho(f"error: {problem}", fg="red", err=True)
+    rows = [_row(pattern, endpoint) for pattern, endpoint in assembly.endpoints.items()]
+    if as_json:
+        say_json({"endpoints": rows, "warnings": configuration.warnings, "problems": problems})
+    else:
+        _print(rows, configuration.warnings, problems)
     if problems:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
+
+
+def _print(rows: list[dict[str, str]], warnings: Sequence[str], problems: list[str]) -> None:
+    for row in rows:
+        say(
+            f"{row['path']}  provider={row['provider']}  signature={row['signature']}  "
+            f"idempotency={row['idempotency']}  from {row['source']}"
+        )
+    # A file that cannot be read may be full of them: it needs mending, and not to be begun.
+    if not rows and not problems:
+        say('No endpoints. Begin an outworx.toml with\n\n[endpoints."/webhooks/stripe"]\nprovider = "stripe"')
+    for warning in warnings:
+        say(f"warning: {warning}", "yellow", err=True)
+    for problem in problems:
+        say(f"error: {problem}", "red", err=True)
+
+
+def _row(pattern: str, endpoint: Endpoint) -> dict[str, str]:
+    return {
+        "path": pattern,
+        "provider": endpoint.options.provider,
+        "signature": _signature(endpoint),
+        "idempotency": "on" if endpoint.options.idempotency_key else "off",
+        "source": endpoint.source,
+    }
 
 
 def _signature(endpoint: Endpoint) -> str:
     if endpoint.problem is not None or endpoint.unsupported:
-        return "signature=BROKEN"
-    return "signature=verified" if endpoint.verifies else "signature=not verified"
+        return "BROKEN"
+    return "verified" if endpoint.verifies else "not verified"

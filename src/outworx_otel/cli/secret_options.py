@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+from typing import Final
 
 from outworx_otel.cli.console import say
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.replay import Credentials, credentials_for, variable_for
 from outworx_otel.signatures import scheme_for
+
+# An address of the tunnel: the application has its endpoint at what comes behind it.
+_TUNNEL: Final = re.compile(r"/t/[0-9a-f]{16,64}(?=/|$)")
 
 
 def chosen_credentials(
@@ -52,7 +57,8 @@ def chosen_credentials(
 
 def _configured(provider: str, paths: list[str]) -> Credentials:
     """Of the first path that has secrets, else of the first that has anything to say."""
-    found = [credentials_for(provider, path) for path in paths] or [Credentials()]
+    behind = [_TUNNEL.sub("", path, count=1) or "/" for path in paths if _TUNNEL.match(path)]
+    found = [credentials_for(provider, path) for path in [*paths, *behind]] or [Credentials()]
     ranked = sorted(found, key=lambda one: (not one.secrets, one.problem is None))
     return ranked[0]
 
@@ -63,6 +69,7 @@ def no_secret(provider: str, path: str, credentials: Credentials) -> str:
         return f"{credentials.problem}; or name the variable that holds it with --secret-env"
     scheme = scheme_for(provider)
     what = "the private key that signs" if scheme is not None and scheme.asymmetric else "the signing secret"
+    path = _TUNNEL.sub("", path, count=1) if _TUNNEL.match(path) else path
     return (
         f"no secret for {provider}: set {variable_for(provider)} to {what}, or name another variable with "
         f"--secret-env, or give the endpoint {path.partition('?')[0]} a signature_secret_env in outworx.toml"

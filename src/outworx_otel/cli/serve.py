@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import logging
 import os
 import re
@@ -129,7 +130,7 @@ def serve(
             new_key=new_key,
             public_url=public_url,
             allowed_hosts=tuple(allowed_host or ()),
-            trusted_proxies=tuple(trust_proxy or ()),
+            trusted_proxies=_proxies(trust_proxy or []),
             relay_port=relay_port,
             relay_url=relay_url,
             retention_days=retention_days,
@@ -195,6 +196,19 @@ def _say_key(settings: Settings, app: Application, row: Callable[..., None]) -> 
     else:
         count = len(settings.api_keys)
         row("API key", "the one that was given" if count == 1 else f"one of the {count} that were given")
+
+
+def _proxies(addresses: list[str]) -> tuple[str, ...]:
+    for address in addresses:
+        try:
+            # As uvicorn reads them; what it cannot read it compares as text with the peer's address, in vain.
+            if address != "*":
+                ipaddress.ip_network(address)
+        except ValueError:
+            raise ConfigurationError(
+                f"--trust-proxy {address!r} is no address: write 127.0.0.1 or 10.0.0.0/8 (a name is not looked up)"
+            ) from None
+    return tuple(addresses)
 
 
 def _bytes(size: str) -> int:

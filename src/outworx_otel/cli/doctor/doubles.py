@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.finding import Finding, ok, warning
 from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
-from outworx_otel.cli.doctor.sources import BY_HAND, Place, places
+from outworx_otel.cli.doctor.sources import BY_HAND, MARKING, OFFICIAL, Place, places
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configuration import Setup
@@ -28,7 +28,8 @@ def doubles(setup: Setup) -> Iterator[Finding]:
     names = loaded()
     used = places(Path.cwd())
     yield from _by_hand(names, [place for place in used if place.name in BY_HAND])
-    yield from _official(names, [place for place in used if place.name not in BY_HAND])
+    yield from _configured_twice(setup, [place for place in used if place.name in BY_HAND | MARKING])
+    yield from _official(names, [place for place in used if place.name in OFFICIAL])
     yield from _fastapi(names)
     yield from _exported_twice()
     yield from _trace_context(setup, names)
@@ -40,7 +41,18 @@ def _by_hand(names: list[str], found: list[Place]) -> Iterator[Finding]:
         yield ok(
             CHECK,
             f"{_listed(found)} mounts ours by hand, and opentelemetry-instrument also loads {', '.join(ours)}: a "
-            "delivery is opened once all the same, and options in code come before outworx.toml",
+            "delivery is opened once all the same",
+        )
+
+
+def _configured_twice(setup: Setup, found: list[Place]) -> Iterator[Finding]:
+    if found and setup.endpoints:
+        yield warning(
+            CHECK,
+            f"{_listed(found)} gives options in code, and a file or the environment also configures "
+            f"{', '.join(sorted(setup.endpoints))}: for a path in both, those in code count alone; without a "
+            "signature_secret there, nothing is verified",
+            "give each path all its options in one place, or see that the code's are complete",
         )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Final
 
 from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
+from outworx_otel.cli.doctor.sources import SENDING, places
 from outworx_otel.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -17,6 +19,7 @@ _SIGNALS: Final = {
 }
 _PROTOCOLS: Final = {"": "otlp_proto_grpc", "grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 _PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+_OURS: Final = ("OUTWORX_HOOKS_ENDPOINT", "OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
 _SAMPLER: Final = "OTEL_TRACES_SAMPLER"
 _OUR_SAMPLER: Final = "outworx_webhook"
 _LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio")
@@ -33,11 +36,7 @@ def exporters() -> Iterator[Finding]:
 def _protocol() -> Iterator[Finding]:
     chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
     named = [os.environ.get(name) for name in _PROTOCOL_VARIABLES]
-    ours = any(
-        os.environ.get(name)
-        for name in ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY", "OUTWORX_HOOKS_ENDPOINT")
-    )
-    if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not ours:
+    if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not _named_destination():
         yield warning(
             CHECK,
             "under opentelemetry-instrument, opentelemetry-distro sends OTLP by gRPC (port 4317), while "
@@ -50,7 +49,7 @@ def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
     chosen = os.environ.get(variable, "").strip()
     known = sorted({entry.name for entry in entry_points(group=group)})
     if not chosen:
-        yield ok(CHECK, f"{variable} is not set: opentelemetry-distro takes otlp")
+        yield _left_to_the_distribution(variable)
         return
     if chosen.lower() == "none":
         yield ok(
@@ -77,6 +76,23 @@ def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
         yield warning(CHECK, f"{variable}={chosen} names one twice: everything is sent twice", "name it once")
     if all(_real_name(name) in known for name in names):
         yield ok(CHECK, f"{variable}={chosen}")
+
+
+def _left_to_the_distribution(variable: str) -> Finding:
+    named = _named_destination()
+    if named is None or any(place.name in SENDING for place in places(Path.cwd())):
+        return ok(CHECK, f"{variable} is not set: opentelemetry-distro takes otlp")
+    return warning(
+        CHECK,
+        f"{variable} is not set: opentelemetry-distro takes otlp, by gRPC to localhost:4317 unless "
+        f"OTEL_EXPORTER_OTLP_* say otherwise; it does not heed {named}",
+        f"set {variable}=outworx",
+    )
+
+
+def _named_destination() -> str | None:
+    """The variable of ours that says where to send."""
+    return next((name for name in _OURS if os.environ.get(name, "").strip()), None)
 
 
 def _real_name(name: str) -> str | None:

@@ -61,7 +61,7 @@ def run(directory: Path | None, as_json: bool) -> None:
         say_json({**_counted(counts), "findings": [dataclasses.asdict(finding) for finding in report]})
     else:
         say("")
-        say(", ".join(f"{count} {what}" for what, count in _counted(counts).items()), dim=True)
+        say(", ".join(map(_amount, _counted(counts).items())), dim=True)
     if counts["problem"]:
         raise typer.Exit(FAILED)
 
@@ -82,6 +82,11 @@ def _findings() -> Iterator[Finding]:
 
 def _counted(counts: Counter[Status]) -> dict[str, int]:
     return {"problems": counts["problem"], "warnings": counts["warning"], "ok": counts["ok"]}
+
+
+def _amount(counted: tuple[str, int]) -> str:
+    what, count = counted
+    return f"{count} {what.removesuffix('s') if count == 1 else what}"
 
 
 def _print(finding: Finding) -> None:

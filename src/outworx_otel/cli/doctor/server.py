@@ -68,8 +68,30 @@ def _asked(destination: Destination, tolerance: float) -> Iterator[Finding]:
         yield _no_answer(destination, error)
         return
     middle = (began + time.time()) / 2
-    yield _verdict(destination, answer.status_code)
+    # Nobody else is asked: /healthz is a call of ours.
+    unwell = _unwell(url) if answer.is_success and not destination.standard else None
+    yield _verdict(destination, answer.status_code) if unwell is None else unwell
     yield from _clock(answer.headers.get("date"), middle, tolerance, urlsplit(url).netloc)
+
+
+def _unwell(url: str) -> Finding | None:
+    """What an empty request cannot show: `outworx serve` takes one although its database cannot be used."""
+    import httpx
+
+    parts = urlsplit(url)
+    health = f"{parts.scheme}://{parts.netloc}/healthz"
+    try:
+        status = httpx.get(health, timeout=_PATIENCE, follow_redirects=False).status_code
+    except (httpx.HTTPError, OSError, ValueError):
+        # Only a server that says so itself is unwell: another one need not have this call at all.
+        return None
+    if status != httpx.codes.SERVICE_UNAVAILABLE:
+        return None
+    return problem(
+        CHECK,
+        f"{parts.netloc} is there, and cannot store what it is sent ({health} answers 503)",
+        "see that server's log: its disk may be full, or its database locked or gone; spans are kept for up to 60 s",
+    )
 
 
 def _credentials(destination: Destination) -> dict[str, str]:

@@ -25,6 +25,13 @@ OFFICIAL: Final = frozenset(
     }
 )
 
+# What sends by itself, whatever OTEL_TRACES_EXPORTER says.
+SENDING: Final = frozenset({"init", "OutworxSpanProcessor"})
+# The decorator: a handler's own options.
+MARKING: Final = frozenset({"webhook"})
+# Too common to be ours without a look at where they come from.
+_COMMON: Final = SENDING | MARKING
+
 
 @dataclass(frozen=True)
 class Place:
@@ -75,8 +82,16 @@ def _uses(path: Path, shown: str) -> Iterator[Place]:
     }
     for node in ast.walk(tree):
         name = _name(node)
-        if name in BY_HAND or (name in OFFICIAL and name not in ours):
+        if name in BY_HAND or (name in OFFICIAL and name not in ours) or _is_ours(node, name, ours):
             yield Place(name, shown, getattr(node, "lineno", 0))
+
+
+def _is_ours(node: ast.AST, name: str, ours: set[str]) -> bool:
+    if name not in _COMMON:
+        return False
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Name) and node.value.id == "outworx_otel"
+    return name in ours
 
 
 def _name(node: ast.AST) -> str:

@@ -36,8 +36,8 @@ def store(setup: Setup) -> Iterator[Finding]:
             yield warning(
                 CHECK,
                 f"{text}: two workers do not know of each other's, and a restart forgets them",
-                "with more than one worker set OUTWORX_IDEMPOTENCY_STORE to redis://, postgresql+psycopg:// or "
-                "sqlite:///",
+                "with more than one worker set OUTWORX_IDEMPOTENCY_STORE to redis://, postgresql+psycopg://, "
+                "outworx:// or sqlite:///",
             )
         else:
             yield ok(CHECK, f"{text}; no endpoint uses them")

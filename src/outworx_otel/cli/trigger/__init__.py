@@ -60,7 +60,7 @@ def trigger(
 
     Every send is a new event, with its own id and the time of now. The secret
     is that of the endpoint in outworx.toml, else OUTWORX_SECRET_<PROVIDER>.
-    Exits with 0 if every answer was 2xx (with --bad-signature: 401), else
+    Exits with 0 if every answer was 2xx (with --bad-signature: 401 or 413), else
     with 1.
 
     Examples:
