@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from outworx_otel.config import Configuration, ConfiguredEndpoint
-from outworx_otel.endpoints import Endpoint
+from outworx_otel.endpoints import Endpoint, undone_verification
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.idempotency import IdempotencyStore, open_store
 from outworx_otel.options import TrackOptions, unknown_name
@@ -17,7 +17,7 @@ _stores: dict[str, IdempotencyStore] = {}
 
 
 class Assembly:
-    """Everything that is configured, put together. `problems` is what somebody has to put right.
+    """Everything that is configured, put together. `problems` have to be put right, `warnings` to be known.
 
     Args:
         configuration: what the file and the environment say.
@@ -37,6 +37,7 @@ class Assembly:
         known_secrets: Callable[[], Iterable[KnownSecret]],
     ) -> None:
         self.problems = list(configuration.problems)
+        self.warnings = list(configuration.warnings)
         self.endpoints: dict[str, Endpoint] = {}
         self._known_secrets = known_secrets
         for name, row in configuration.providers.items():
@@ -45,7 +46,9 @@ class Assembly:
             self.endpoints[found.pattern] = self._endpoint(found)
         # Last, because of two spellings of a path (with a slash at its end and without) the later one counts.
         for pattern, endpoint in from_code.items():
-            self.endpoints.pop(pattern, None)
+            said = undone_verification(pattern, endpoint, self.endpoints.pop(pattern, None))
+            if said is not None:
+                self.warnings.append(said)
             self.endpoints[pattern] = endpoint
         self.store = self._store(configuration.store_url) if store_url is None else _opened(store_url)
 

@@ -192,7 +192,7 @@ def _rebuild(configuration: Configuration, strict: bool) -> None:
         raise ConfigurationError("; ".join(assembly.problems))
     for problem in assembly.problems:
         _say_once(logging.ERROR, problem)
-    for warning in configuration.warnings:
+    for warning in assembly.warnings:
         _say_once(logging.WARNING, warning)
     replace(
         Runtime(

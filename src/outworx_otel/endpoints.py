@@ -183,6 +183,17 @@ def _signature_headers(scheme: signatures.SignatureScheme | None) -> list[str]:
     return [name.replace("{n}", "*") for name in names]
 
 
+def undone_verification(path: str, chosen: Endpoint, replaced: Endpoint | None) -> str | None:
+    """What to say where options in code, which replace all others and are not merged, verify nothing as others do."""
+    if replaced is None or not replaced.verifies or chosen.verifies:
+        return None
+    return (
+        f"{path!r} is NOT VERIFIED: its options in code (provider={chosen.options.provider}) replace those of "
+        f"{replaced.source}, which verify signatures; give signature_secret in code too, or leave the endpoint to "
+        f"{replaced.source}"
+    )
+
+
 def stricter(called: Endpoint | None, served: Endpoint | None) -> Endpoint | None:
     """Of what is configured for a path as it was called, and for the same as it is served below a prefix, one.
 

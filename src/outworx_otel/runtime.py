@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from outworx_otel import signatures
 from outworx_otel.config import PathMap
-from outworx_otel.endpoints import Endpoint, logger, stricter
+from outworx_otel.endpoints import Endpoint, logger, stricter, undone_verification
 from outworx_otel.errors import InstrumentationError, OutworxError, described
 from outworx_otel.headers import from_environ
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore
@@ -63,6 +63,7 @@ class Runtime:
         self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
         self._said: set[str] = set()
+        self._replaced: set[int] = set()
 
     def find(
         self, path: str, template: Callable[..., str | None], *where: Any, within: str | None = None
@@ -83,6 +84,20 @@ class Runtime:
             route = template(*where)
             endpoint = None if route is None else self._by_path.find(route)
         return endpoint
+
+    def warn_of_replaced(
+        self, endpoint: Endpoint, path: str, template: Callable[..., str | None], *where: Any, within: str
+    ) -> None:
+        """Says, once for each configured endpoint, that options in code undo its verification.
+
+        Args:
+            endpoint: what the code says of this path; the rest as for `find`.
+        """
+        replaced = self.find(path, template, *where, within=within)
+        said = undone_verification(path, endpoint, replaced)
+        if said is not None and id(replaced) not in self._replaced:
+            self._replaced.add(id(replaced))
+            logger.warning("%s", said)
 
     def detect_provider(self, method: str, headers: Any) -> Endpoint | None:
         """The endpoint of an unconfigured route whose headers are unmistakably one provider's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -259,3 +260,25 @@ def test_a_django_view_class_with_a_dispatch_of_its_own_is_checked(monitor: Moni
     client = UnderDjangoClient([url("marked", Marked.as_view()), url("configured", Plain.as_view())])
     for path in ("/marked", "/configured"):
         only_the_signed_one_is_served(lambda headers, path=path: client.post(BODY, headers, path))
+
+
+@pytest.mark.parametrize("where", ["decorator", "endpoints"])
+def test_options_in_code_that_undo_a_files_verification_are_said_once(
+    where: str, monitor: Monitor, telemetry: Telemetry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "outworx.toml").write_text(
+        f'[endpoints."/hook"]\nprovider = "stripe"\nsignature_secret = "{SECRET}"\n'
+    )
+    unverified = TrackOptions("stripe")
+    decorated = webhook(unverified)(served) if where == "decorator" else served
+    monitor({"/hook": unverified} if where == "endpoints" else None)
+    app = UnderTestClient(Starlette(routes=[Route("/hook", decorated, methods=["POST"])]))
+
+    for _ in range(2):
+        assert app.post(BODY, JSON, "/hook").status == 200
+
+    said = [record.getMessage() for record in caplog.records if "NOT VERIFIED" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("'/hook' is NOT VERIFIED")
+    assert "outworx.toml" in said[0]
+    assert SECRET not in said[0]

@@ -59,7 +59,11 @@ def select(
         template: gives the route's template, from `where`.
         mounted: a hand-mounted adapter's endpoint, already found to concern this path.
     """
-    endpoint = marked(handler, method) or mounted or runtime.find(path, template, *where, within=within)
+    endpoint = marked(handler, method) or mounted
+    if endpoint is None:
+        endpoint = runtime.find(path, template, *where, within=within)
+    elif runtime.endpoints and not endpoint.verifies:
+        runtime.warn_of_replaced(endpoint, path, template, *where, within=within)
     if endpoint is None:
         endpoint = runtime.detect_provider(method, headers)
         if endpoint is None:
