@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-ALONE = ("deferred", "e2e", "e2e_idempotency", "export", "idempotency")
+ALONE = ("e2e", "e2e_idempotency", "idempotency")
 NOTHING_COLLECTED = 5
 
 
