@@ -39,7 +39,8 @@ _HOW: Final = f"""\
 A real `outworx serve` on loopback, SQLite, one process; {SENDERS} connections send exports of {BATCH} webhook spans,
 each with 22 attributes, as the SDK's exporter encodes them, gzip. By hand: the same rows, ready in memory, with the
 sqlite3 module's executemany into the same tables and indexes, with the same PRAGMAs, a transaction for each {BATCH};
-nothing is decoded, compressed or summed up there. Both by the wall clock, in turns; the senders share the machine's processors with the server."""
+nothing is decoded, compressed or summed up there. Both by the wall clock, in turns; the senders share the machine's
+processors with the server."""
 
 
 def main() -> int:

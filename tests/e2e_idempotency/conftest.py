@@ -13,7 +13,7 @@ from e2e.conftest import serving_from
 from e2e.deployment import Deployment, gunicorn, uvicorn
 from e2e.process import Server
 from export.receiver import Receiver
-from idempotency.servers import PostgresServer, RedisServer
+from idempotency.conftest import postgres_server, redis_server  # noqa: F401  # fixtures, here too
 
 from .scale import PROCESSES
 
@@ -90,24 +90,6 @@ def sites_in(directory: Path) -> Iterator[StartSite]:
 def start_site(tmp_path: Path) -> Iterator[StartSite]:
     with sites_in(tmp_path) as start:
         yield start
-
-
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
-    server = RedisServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="session")
