@@ -112,6 +112,7 @@ def test_a_server_started_anew_gives_the_same_url_to_whoever_has_the_secret(serv
 @pytest.mark.parametrize(
     "secret",
     ["", "x", "1." + "0" * 64, f"{10**11}.{'0' * 64}", f"{int(time.time()) + 86_400 * 3}.{'0' * 64}"],
+    ids=["empty", "short", "long over", "far ahead", "three days"],
 )
 def test_a_secret_that_was_not_given_out_or_asks_for_too_long_is_refused(serve, connect, secret):
     answer = connect(serve()).call("POST", "/api/forward/sessions", json={"resume": secret})

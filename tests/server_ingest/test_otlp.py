@@ -242,6 +242,7 @@ def test_a_span_that_would_be_gigabytes_in_memory_costs_itself_alone(server: Ser
         (b"", "br", 415),
         (b"", "gzip, gzip", 415),
     ],
+    ids=["no gzip", "cut short", "trailing bytes", "brotli", "twice"],
 )
 def test_what_cannot_be_decompressed_is_told(
     shared: Serving, body: bytes, encoding: str, status: int
