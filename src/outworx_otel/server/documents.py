@@ -101,9 +101,7 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int):
         return value if _MIN_INT <= value <= _MAX_INT else str(value)
     if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return finite(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     if depth >= _MAX_DEPTH:
@@ -113,6 +111,13 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [jsonable(item, depth + 1) for item in value]
     return str(value)
+
+
+def finite(number: float) -> float | str:
+    """The number, or `NaN`, `Infinity` or `-Infinity` as OTLP's JSON spells them."""
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
 def iso_time(time_ns: int) -> str:

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from outworx_otel import semconv
+from outworx_otel.server.documents import finite
 from outworx_otel.server.ingest.outcome import outcome_of
-from outworx_otel.server.ingest.values import column, finite, size_column
+from outworx_otel.server.ingest.values import column, size_column
 from outworx_otel.server.model import Attributes, Delivery, Outcome
 
 MAX_EVENTS: Final = 10_000

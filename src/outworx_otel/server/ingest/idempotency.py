@@ -16,6 +16,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, hashed_key
+from outworx_otel.options import MAX_TTL, MIN_TTL
 from outworx_otel.server.store.claims import Claims
 
 MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
@@ -23,8 +24,6 @@ MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
 MAX_BODY_BYTES: Final = 256 * 1024
 LEASE: Final = 30.0
 MAX_LEASE: Final = 3600.0
-MIN_TTL: Final = 60.0
-MAX_TTL: Final = 604_800.0
 _DEFAULT_TTL: Final = 86_400.0
 _MAX_HEADERS_BYTES: Final = 16 * 1024
 _SCOPE: Final = "outworx serve"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from outworx_otel import semconv
+from outworx_otel.server.documents import finite
 from outworx_otel.server.model import Attributes
 
 MAX_COLUMN_BYTES: Final = 1024
@@ -29,13 +29,6 @@ def plain(value: AnyValue) -> Any:
     if kind in _AS_THEY_ARE:
         return getattr(value, kind)
     return None if kind is None else _CONVERTED[kind](value)
-
-
-def finite(number: float) -> float | str:
-    """The number, or `NaN`, `Infinity` or `-Infinity` as OTLP's JSON spells them."""
-    if math.isfinite(number):
-        return number
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
 _AS_THEY_ARE: Final = frozenset({"string_value", "int_value", "bool_value"})
