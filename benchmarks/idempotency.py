@@ -31,10 +31,10 @@ from benchmarks.providers import provide
 from benchmarks.report import Verdict
 from benchmarks.variants import Variant
 from outworx_otel import TrackOptions
-from outworx_otel.endpoints import Endpoint
 from outworx_otel.idempotency import IdempotencyStore, StoredAnswer, hashed_key, open_store
 from outworx_otel.integrations.fastapi import FastAPIInstrumentor
-from outworx_otel.runtime import Runtime, replace
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.runtime import Runtime, replace
 from outworx_otel.signatures import sign
 
 ROUNDS: Final = 60

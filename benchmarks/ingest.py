@@ -26,7 +26,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
 from benchmarks.report import Verdict
-from outworx_otel import semconv
+from outworx_otel.telemetry import semconv
 
 DELIVERIES: Final = 102_400
 BATCH: Final = 512

@@ -14,7 +14,7 @@ import timeit
 from collections.abc import Callable
 from functools import partial
 
-from outworx_otel.headers import Headers
+from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import Verifier, sign, verify
 from outworx_otel.signatures.diagnosis.investigation import rate_limit
 

@@ -39,8 +39,8 @@ def switch_on(variant: Variant, framework: str) -> None:
     if variant not in (Variant.OURS, Variant.MARKED):
         return
     # Named one by one: `instrument()` would also import the frameworks that are not being measured.
-    from outworx_otel.bootstrap import prepare
-    from outworx_otel.options import TrackOptions
+    from outworx_otel.setup.bootstrap import prepare
+    from outworx_otel.setup.options import TrackOptions
 
     options = TrackOptions(
         "stripe", signature_secret=SECRET, require_processing_mark=variant is Variant.MARKED

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from outworx_otel.bootstrap import init
 from outworx_otel.delivery import resume
+from outworx_otel.delivery.track import TrackContext, current_track
 from outworx_otel.errors import (
     ConfigurationError,
     ExportError,
@@ -15,8 +15,9 @@ from outworx_otel.errors import (
     VerifierError,
 )
 from outworx_otel.integrations import instrument, uninstrument
-from outworx_otel.marking import webhook
-from outworx_otel.options import TrackOptions
+from outworx_otel.setup.bootstrap import init
+from outworx_otel.setup.marking import webhook
+from outworx_otel.setup.options import TrackOptions
 from outworx_otel.signatures import (
     SignatureResult,
     SignatureScheme,
@@ -25,7 +26,7 @@ from outworx_otel.signatures import (
     sign,
     verify,
 )
-from outworx_otel.track import ProcessingStatus, TrackContext, current_track
+from outworx_otel.telemetry import ProcessingStatus
 from outworx_otel.version import __version__
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.redaction import MAX_BODY_BYTES, Redactor
-from outworx_otel.replay import completeness
-from outworx_otel.samples import find, render
+from outworx_otel.cli.trigger.samples import find, render
+from outworx_otel.server.replay import completeness
+from outworx_otel.telemetry.redaction import MAX_BODY_BYTES, Redactor
 
 
 def _delivery(body: bytes, *, content_type: str = "application/json", **more: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from e2e.arrivals import webhooks
 from e2e.process import wait_until
 from export.receiver import free_port
 
-from outworx_otel.replay import SavedDelivery, write_saved
-from outworx_otel.samples import find, render
+from outworx_otel.cli.trigger.samples import find, render
+from outworx_otel.server.replay import SavedDelivery, write_saved
 from outworx_otel.signatures import sign_request
 
 from .commands import Outcome, invoked

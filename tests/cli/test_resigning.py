@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from signatures.deliveries import secrets_of
 
-from outworx_otel.replay import StoredRequest, resigned
-from outworx_otel.samples import listed, render
+from outworx_otel.cli.trigger.samples import listed, render
+from outworx_otel.server.replay import StoredRequest, resigned
 from outworx_otel.signatures import providers, sign_request, verify
 
 THEN, NOW = 1_790_000_000.0, 1_795_000_000.0

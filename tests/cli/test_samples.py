@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signatures.deliveries import URL, secrets_of
 
-from outworx_otel.body import FieldPicker
-from outworx_otel.errors import ConfigurationError
-from outworx_otel.samples import (
+from outworx_otel.cli.trigger.samples import (
     Sample,
     UnknownSample,
     changed,
@@ -24,6 +22,8 @@ from outworx_otel.samples import (
     providers_with_samples,
     render,
 )
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.http.body import FieldPicker
 from outworx_otel.signatures import detect, providers, scheme_for, sign_request, verify
 
 SAMPLES = [sample for provider in providers_with_samples() for sample in listed(provider)]

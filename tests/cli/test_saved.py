@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.replay import (
+from outworx_otel.server.replay import (
     ReplayError,
     SavedDelivery,
     SavedResponse,

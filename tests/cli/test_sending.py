@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from export.receiver import free_port
 
-from outworx_otel.replay import Outgoing, ReplayError, send, target_url
-from outworx_otel.replay.sending import MAX_ANSWER
+from outworx_otel.server.replay import Outgoing, ReplayError, send, target_url
+from outworx_otel.server.replay.sending import MAX_ANSWER
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -6,10 +6,10 @@ import pytest
 from signatures.deliveries import secrets_of
 
 from outworx_otel.cli.trigger.delivery import Workshop
+from outworx_otel.cli.trigger.samples import listed
 from outworx_otel.cli.trigger.spoiling import SPOILED
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import Credentials
-from outworx_otel.samples import listed
+from outworx_otel.server.replay import Credentials
 from outworx_otel.signatures import REASONS, providers, verify
 
 URL = "http://127.0.0.1:8000/hooks"

@@ -15,7 +15,7 @@ import pytest
 from e2e.arrivals import Span, webhooks
 from e2e.process import wait_until
 
-from outworx_otel.replay import variable_for
+from outworx_otel.server.replay import variable_for
 
 from .commands import Outcome, invoked, outworx, quiet_environment
 from .site import SECRETS, Site

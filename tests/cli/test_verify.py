@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from outworx_otel.cli.verify.reading import from_http
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import SavedDelivery, write_saved
+from outworx_otel.server.replay import SavedDelivery, write_saved
 from outworx_otel.signatures import sign, sign_request
 
 from .commands import invoked, outworx

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.kept import delivery
-from outworx_otel import semconv
 from outworx_otel.server.model import Delivery, SpanEvent, SpanLink
+from outworx_otel.telemetry import semconv
 
 HOSTILE_TEXT = (
     '<script>document.title="owned"</script>"><img src=x onerror=alert(1)>\'; DROP TABLE deliveries; --'

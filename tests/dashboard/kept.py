@@ -6,8 +6,8 @@ import itertools
 import time
 from typing import Any
 
-from outworx_otel import semconv
 from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanLink, SpanRecord, Summary
+from outworx_otel.telemetry import semconv
 
 MS = 1_000_000
 SECOND = 1_000 * MS

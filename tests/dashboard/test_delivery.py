@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 
 from dashboard.kept import BODY, delivery, dropped, processed, rejected
 from dashboard.serving import client_of, filled
-from outworx_otel import semconv
 from outworx_otel.drops.finding import Cause
 from outworx_otel.server.dashboard.waterfall import MAX_BARS, waterfall_of
 from outworx_otel.server.dashboard.words import CAUSES, KINDS, REASONS
 from outworx_otel.server.model import OUTCOMES, Batch, Delivery, SpanRecord
 from outworx_otel.signatures.result import REASONS as REASON_CODES
+from outworx_otel.telemetry import semconv
 
 
 def page_of(client: TestClient, one: Delivery) -> str:

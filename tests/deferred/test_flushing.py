@@ -9,7 +9,7 @@ import pytest
 
 from outworx_otel import resume
 from outworx_otel.delivery import _deferred
-from outworx_otel.runtime import current
+from outworx_otel.setup.runtime import current
 
 
 @pytest.fixture

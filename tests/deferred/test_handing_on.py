@@ -8,7 +8,8 @@ import time
 import pytest
 from integrations.conftest import Telemetry
 
-from outworx_otel import TrackContext, current_track, deadlines, resume
+from outworx_otel import TrackContext, current_track, resume
+from outworx_otel.process import timer
 
 from .delivering import FLASK, Monitor, deliver, handed_on, is_error, processes, said
 
@@ -82,8 +83,8 @@ def test_outside_of_a_delivery_there_is_nothing_to_hand_on_and_nothing_to_resume
 def test_nothing_waits_in_this_process_for_what_another_has_the_token_of(
     secret: str, monitor: Monitor, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "_deadlines", None)
+    monkeypatch.setattr(timer, "_deadlines", None)
     handed_on(monitor, timeout=0.01)
-    assert deadlines._deadlines is None
+    assert timer._deadlines is None
     deliver(FLASK, lambda track: None)
     assert "process" not in [span.name for span in telemetry.spans()]

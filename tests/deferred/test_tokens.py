@@ -13,8 +13,9 @@ from integrations.deliveries import JSON
 from opentelemetry import trace
 
 import outworx_otel
-from outworx_otel import ConfigurationError, OutworxError, TokenError, TrackOptions, bootstrap, current_track
-from outworx_otel.deferral import MAX_TOKEN
+from outworx_otel import ConfigurationError, OutworxError, TokenError, TrackOptions, current_track
+from outworx_otel.delivery.tokens import MAX_TOKEN
+from outworx_otel.setup import bootstrap
 
 from .conftest import SECRET
 from .delivering import FLASK, MARKED, Monitor, deliver, handed_on, is_error, process, processes, said
@@ -187,7 +188,7 @@ def test_a_token_holds_nothing_of_the_body_and_no_header(
 def test_a_worker_that_was_never_set_up_is_told_what_to_do(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from outworx_otel import runtime as runtimes
+    from outworx_otel.setup import runtime as runtimes
 
     runtimes.replace(runtimes.Runtime())
     monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from outworx_otel.delivery.track import TrackContext
 from outworx_otel.drops import Finding, watch
-from outworx_otel.track import TrackContext
 
 
 def deliver(handler: Any, *args: Any, call: Callable[..., Any] | None = None) -> tuple[Finding, ...]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from outworx_otel.deferral import MAX_TOKEN, Deferral, TokenError, decode_token, encode_token
+from outworx_otel.delivery.tokens import MAX_TOKEN, TokenError, decode_token, encode_token
 from outworx_otel.errors import ConfigurationError, OutworxError
+from outworx_otel.telemetry import Deferral
 
 SECRET = "ohk_a_key_of_ours"  # noqa: S105  # made up
 NOW = 1_800_000_000.0
@@ -57,7 +58,7 @@ def test_another_process_resumes_it() -> None:
     now = time.time()
     token = encode_token(deferral(deferred_at=now, deadline=now + 60), SECRET)
     source = (
-        "import os; from outworx_otel.deferral import decode_token; "
+        "import os; from outworx_otel.delivery.tokens import decode_token; "
         "print(decode_token(os.environ['TOKEN'], os.environ['SECRET']).event_id)"
     )
     run = subprocess.run(  # noqa: S603  # our own tests, our own Python
@@ -129,7 +130,7 @@ def test_what_is_no_token_is_an_error_of_ours_and_no_crash(odd: object) -> None:
 
 
 def test_a_well_signed_payload_of_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from outworx_otel import deferral as module
+    from outworx_otel.delivery import tokens as module
 
     for payload in (b"[]", b"{}", b"[1, 2, 3, 4, 5, 6, 7]", b"\xff", b"[" * 500):
         text = module._to_text(payload)

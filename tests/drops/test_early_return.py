@@ -8,8 +8,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from outworx_otel.delivery.track import TrackContext
 from outworx_otel.drops import Finding
-from outworx_otel.track import TrackContext
 
 from .delivering import deliver, line_of
 

@@ -12,7 +12,7 @@ import warnings
 import pytest
 
 from outworx_otel import drops
-from outworx_otel.track import TrackContext
+from outworx_otel.delivery.track import TrackContext
 
 ORIGINAL = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]  # private
 

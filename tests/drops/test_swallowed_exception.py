@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from outworx_otel.delivery.track import TrackContext
 from outworx_otel.drops import Finding, watch
-from outworx_otel.track import TrackContext
 
 from .delivering import deliver, line_of
 

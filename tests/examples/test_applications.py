@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from demo_servers import APPLICATIONS
 
-from outworx_otel.config import read_configuration
+from outworx_otel.setup.configuration import read_configuration
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SOURCES = [path for application in APPLICATIONS for path in (EXAMPLES / application.folder).rglob("*.py")]

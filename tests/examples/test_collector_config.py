@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from outworx_otel.semconv import SCOPE
+from outworx_otel.telemetry.semconv import SCOPE
 
 CONFIG = Path(__file__).resolve().parents[2] / "collector-config" / "agent.yaml"
 KINDS = ("receivers", "processors", "exporters")

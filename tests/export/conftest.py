@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import Tracer
 
 from outworx_otel.export import report
-from outworx_otel.semconv import SCOPE
+from outworx_otel.telemetry.semconv import SCOPE
 
 from .receiver import Receiver, Script, accept
 

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.trace import Tracer
 
 from outworx_otel.export.patience import Patience
-from outworx_otel.semconv import HTTP_METHOD, HTTP_STATUS, PROVIDER
+from outworx_otel.telemetry.semconv import HTTP_METHOD, HTTP_STATUS, PROVIDER
 
 SOURCE = Path(__file__).parents[2] / "src"
 # The real policy, only quicker.

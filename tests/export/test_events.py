@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import Status, StatusCode, Tracer
 
-from outworx_otel import semconv
 from outworx_otel.export import OutworxSpanProcessor, event_of
+from outworx_otel.telemetry import semconv
 
 from .receiver import Call, Receiver, Reply
 from .scene import QUICK, deliver

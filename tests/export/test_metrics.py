@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from outworx_otel.export import OutworxMetricExporter
-from outworx_otel.semconv import METRIC_DELIVERIES, SCOPE
+from outworx_otel.telemetry.semconv import METRIC_DELIVERIES, SCOPE
 
 from .receiver import Receiver, Reply, free_port
 from .scene import QUICK

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from outworx_otel.export import OutworxSpanProcessor, outworx_webhook_sampler
-from outworx_otel.semconv import DETECTED, PROVIDER, SCOPE
+from outworx_otel.telemetry.semconv import DETECTED, PROVIDER, SCOPE
 
 from .receiver import Receiver
 

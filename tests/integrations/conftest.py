@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import outworx_otel
-from outworx_otel import assembly, bootstrap
-from outworx_otel import runtime as runtimes
 from outworx_otel.integrations import _gate
+from outworx_otel.setup import assembly, bootstrap
+from outworx_otel.setup import runtime as runtimes
 from outworx_otel.signatures.diagnosis import budget, investigation
 
 from .asgi_apps import FastAPIKind, StarletteKind

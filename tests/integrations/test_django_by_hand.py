@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 import outworx_otel
 from outworx_otel import ConfigurationError, TrackOptions
-from outworx_otel import runtime as runtimes
+from outworx_otel.setup import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
 from . import deliveries

@@ -55,8 +55,8 @@ def test_a_redaction_that_raises_never_reaches_the_caller(
     def broken(*arguments: Any) -> Any:
         raise RuntimeError("redaction")
 
-    monkeypatch.setattr("outworx_otel.redaction.Redactor.add_headers", broken)
-    monkeypatch.setattr("outworx_otel.redaction.Redactor.body", broken)
+    monkeypatch.setattr("outworx_otel.telemetry.redaction.Redactor.add_headers", broken)
+    monkeypatch.setattr("outworx_otel.telemetry.redaction.Redactor.body", broken)
     monitor({PATH: TrackOptions("stripe", signature_secret=SECRET, capture_body=True)})
     app = framework.serve(Witness(), raises=True)
     assert app.post(BODY, deliveries.stripe()).status == 200

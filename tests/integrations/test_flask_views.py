@@ -177,7 +177,7 @@ def mounted_by_hand() -> UnderFlaskClient:
 
 
 def test_mounted_by_hand_it_needs_no_instrumentor(telemetry: Telemetry, monkeypatch: Any) -> None:
-    from outworx_otel import runtime as runtimes
+    from outworx_otel.setup import runtime as runtimes
     from outworx_otel.telemetry import Telemetry as Instruments
 
     runtimes.replace(runtimes.Runtime(telemetry=Instruments(telemetry.tracer_provider)))

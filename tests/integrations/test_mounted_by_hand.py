@@ -12,10 +12,10 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from outworx_otel import ConfigurationError, TrackOptions, webhook
-from outworx_otel import runtime as runtimes
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as BareMiddleware
 from outworx_otel.integrations.asgi import instrument_app
 from outworx_otel.integrations.fastapi import OutworxHooksMiddleware
+from outworx_otel.setup import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
 from . import deliveries

@@ -117,7 +117,7 @@ def test_uninstrumenting_in_any_order_leaves_every_method_as_it_was(order: tuple
 
 def test_a_mark_is_found_where_the_rest_framework_keeps_it() -> None:
     """View sets know their class as `cls` and map methods to actions; `@api_view` keeps the function to itself."""
-    from outworx_otel.marking import marked
+    from outworx_otel.setup.marking import marked
 
     class ViewSet:
         @webhook("github")

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from outworx_otel import bootstrap
-from outworx_otel import runtime as runtimes
+from outworx_otel.setup import bootstrap
+from outworx_otel.setup import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
 from . import deliveries

@@ -236,10 +236,10 @@ def test_the_verdict_may_be_given(
 def test_an_endpoint_whose_secret_is_missing_turns_deliveries_away(
     framework: Framework, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from outworx_otel.bootstrap import prepare
     from outworx_otel.integrations.django import DjangoInstrumentor
     from outworx_otel.integrations.fastapi import FastAPIInstrumentor
     from outworx_otel.integrations.flask import FlaskInstrumentor
+    from outworx_otel.setup.bootstrap import prepare
 
     monkeypatch.setenv("OUTWORX_ROUTES", f"{PATH}=stripe")
     monkeypatch.setenv("OUTWORX_SECRET_STRIPE", "")

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.headers import HOP_BY_HOP, end_to_end
+from outworx_otel.http.headers import HOP_BY_HOP, end_to_end
 from outworx_otel.server.relay import headers, slugs, wire
 from outworx_otel.server.relay.paths import place_of
 

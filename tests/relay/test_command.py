@@ -15,7 +15,7 @@ from export.receiver import free_port
 
 from outworx_otel.cli.forward.lines import JsonOutput
 from outworx_otel.cli.forward.output import legible
-from outworx_otel.replay.saved import read_saved
+from outworx_otel.server.replay.saved import read_saved
 from outworx_otel.signatures import sign
 
 from .waiting import wait_for

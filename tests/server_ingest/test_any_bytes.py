@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outworx_otel import semconv
+from outworx_otel.telemetry import semconv
 
 from .exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces
 from .serving import Serving

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from outworx_otel import semconv
 from outworx_otel.server.ingest.otlp import sort
 from outworx_otel.server.ingest.waiting import WaitingRoom
 from outworx_otel.server.model import Delivery
+from outworx_otel.telemetry import semconv
 
 from .exports import PROTOBUF, WEBHOOK, span, traces
 from .serving import Serving

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 
-from outworx_otel import semconv
 from outworx_otel.server.ingest import metrics
 from outworx_otel.server.ingest.metrics import MAX_BYTES, MAX_POINTS, DeliveryCounter
 from outworx_otel.server.model import Batch, Count
+from outworx_otel.telemetry import semconv
 
 from .exports import PROTOBUF, counter
 from .serving import Serving

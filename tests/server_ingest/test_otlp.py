@@ -15,8 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from outworx_otel import semconv
 from outworx_otel.server.ingest.wire import MAX_PART_BYTES
+from outworx_otel.telemetry import semconv
 
 from .exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces, zipped
 from .serving import Serving

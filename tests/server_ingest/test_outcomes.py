@@ -13,11 +13,12 @@ from integrations.conftest import Telemetry
 from integrations.deliveries import BODY, JSON, SECRET, WRONG, stripe
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-from outworx_otel import TrackOptions, semconv
+from outworx_otel import TrackOptions
 from outworx_otel.server.ingest.otlp import sort
 from outworx_otel.server.ingest.outcome import outcome_of
 from outworx_otel.server.ingest.waiting import WaitingRoom
 from outworx_otel.server.model import OUTCOMES
+from outworx_otel.telemetry import semconv
 
 Monitor = Callable[..., None]
 Does = Callable[[Call], Reply | None]

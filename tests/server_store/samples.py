@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from outworx_otel import semconv
 from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanLink, SpanRecord
+from outworx_otel.telemetry import semconv
 
 SECOND: Final = 10**9
 DAY: Final = 86_400 * SECOND

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outworx_otel.headers import Headers
+from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import Verifier, providers, scheme_for, sign_request, verify
 
 from .deliveries import NOW, PROVIDERS, URL, WHSEC, Delivery, delivery_of, secrets_of

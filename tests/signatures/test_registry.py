@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.headers import Headers
+from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import (
     DETECTION_HEADERS,
     SignatureScheme,

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.headers import Headers
+from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import Verifier, sign, verify
 
 from .deliveries import BODY, ED25519_PUBLIC, NOW, WHSEC, delivery_of

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from outworx_otel import runtime as runtimes
 from outworx_otel import webhook
+from outworx_otel.setup import runtime as runtimes
 from outworx_otel.telemetry import Telemetry
 from outworx_otel.testing import Webhooks, capture, post_webhook
 

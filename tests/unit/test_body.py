@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.body import Body, FieldPicker, RawBody, parse_json
+from outworx_otel.http.body import Body, FieldPicker, RawBody, parse_json
 
 DOCUMENT = {"id": "evt_1", "type": "paid", "data": {"object": {"id": 7, "list": [{"a": 1}]}, "none": None}}
 RAW = json.dumps(DOCUMENT).encode()

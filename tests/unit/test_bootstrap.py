@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from outworx_otel import ConfigurationError, TrackOptions, bootstrap, init
-from outworx_otel import runtime as runtimes
-from outworx_otel.bootstrap import prepare
-from outworx_otel.runtime import current
+from outworx_otel import ConfigurationError, TrackOptions, init
+from outworx_otel.setup import bootstrap
+from outworx_otel.setup import runtime as runtimes
+from outworx_otel.setup.bootstrap import prepare
+from outworx_otel.setup.runtime import current
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from outworx_otel.config import Configuration, PathMap, read_configuration
+from outworx_otel.http.paths import PathMap
+from outworx_otel.setup.configuration import Configuration, read_configuration
 
 
 def read(directory: Path, **environ: str) -> Configuration:

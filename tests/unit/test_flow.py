@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from outworx_otel.flow import Call, Flow, Pause, run_async, run_sync
+from outworx_otel.delivery.flow import Call, Flow, Pause, run_async, run_sync
 
 
 async def doubled(number: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.headers import Headers, announced_length, from_environ
+from outworx_otel.http.headers import Headers, announced_length, from_environ
 
 
 @pytest.mark.parametrize("name", ["X-My-Signature", "x-my-signature", "X-MY-SIGNATURE"])

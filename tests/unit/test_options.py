@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from outworx_otel import ConfigurationError, OutworxError, TrackOptions, webhook
-from outworx_otel.options import OPTION_NAMES
+from outworx_otel.setup.options import OPTION_NAMES
 
 WRONG: list[tuple[str, Any]] = [
     ("provider", ""),

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import outworx_otel
-from outworx_otel import ConfigurationError, bootstrap
-from outworx_otel import runtime as runtimes
+from outworx_otel import ConfigurationError
+from outworx_otel.setup import bootstrap
+from outworx_otel.setup import runtime as runtimes
 from outworx_otel.signatures import verify
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.headers import Headers
-from outworx_otel.redaction import MAX_BODY_BYTES, REDACTED, Redactor, scrub
+from outworx_otel.http.headers import Headers
+from outworx_otel.telemetry.redaction import MAX_BODY_BYTES, REDACTED, Redactor, scrub
 
 
 @pytest.mark.parametrize(

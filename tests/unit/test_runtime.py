@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from outworx_otel import ConfigurationError, StoreError, TrackOptions, VerifierError, webhook
-from outworx_otel.endpoints import Endpoint
-from outworx_otel.marking import marked
-from outworx_otel.runtime import Runtime
-from outworx_otel.track import TrackContext, current_track, set_current
+from outworx_otel.delivery.track import TrackContext, current_track, set_current
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.marking import marked
+from outworx_otel.setup.runtime import Runtime
 
 
 def endpoint(provider: str = "stripe", **options: Any) -> Endpoint:
@@ -50,7 +50,7 @@ def test_a_failure_of_ours_carries_its_cause() -> None:
 
 def test_rejected_deliveries_are_reported_ten_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("outworx_otel.endpoints.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("outworx_otel.setup.endpoints.time.monotonic", lambda: now[0])
     rejecting, other = endpoint(), endpoint()
     assert sum(rejecting.may_report_rejection() for _ in range(1000)) == 10
     assert other.may_report_rejection()

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from outworx_otel.assembly import Assembly
 from outworx_otel.cli.console import FAILED, say, say_json
-from outworx_otel.config import read_configuration
-from outworx_otel.endpoints import Endpoint
+from outworx_otel.setup.assembly import Assembly
+from outworx_otel.setup.configuration import read_configuration
+from outworx_otel.setup.endpoints import Endpoint
 
 
 def endpoints(

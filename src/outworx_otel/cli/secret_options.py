@@ -9,7 +9,7 @@ from typing import Final
 
 from outworx_otel.cli.console import say
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import Credentials, credentials_for, variable_for
+from outworx_otel.server.replay import Credentials, credentials_for, variable_for
 from outworx_otel.signatures import scheme_for
 
 # An address of the tunnel: the application has its endpoint at what comes behind it.

@@ -10,11 +10,10 @@ import time
 import uuid
 from typing import Any, Final
 
-from outworx_otel.body import Body
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Respond, respond
-from outworx_otel.endpoints import Endpoint
+from outworx_otel.delivery.flow import Call, Flow, Pause
 from outworx_otel.errors import KeyFunctionError, StoreError, described
-from outworx_otel.flow import Call, Flow, Pause
+from outworx_otel.http.body import Body
 from outworx_otel.idempotency import (
     Claim,
     Claimed,
@@ -26,9 +25,10 @@ from outworx_otel.idempotency import (
     hashed_key,
     lease_keeper,
 )
-from outworx_otel.redaction import scrub
-from outworx_otel.runtime import Runtime
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.runtime import Runtime
 from outworx_otel.telemetry import Record, span_identity
+from outworx_otel.telemetry.redaction import scrub
 
 LEASE: Final = 30.0
 MAX_STORED_BODY: Final = 256 * 1024

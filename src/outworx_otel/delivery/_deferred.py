@@ -11,13 +11,13 @@ from functools import partial
 from typing import Final
 
 from outworx_otel import drops
-from outworx_otel.deadlines import call_in
-from outworx_otel.deferral import Deferral, decode_token, encode_token
-from outworx_otel.endpoints import logger
+from outworx_otel.delivery.tokens import decode_token, encode_token
+from outworx_otel.delivery.track import TrackContext, set_current
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.runtime import Runtime, current
-from outworx_otel.telemetry import Record, span_identity
-from outworx_otel.track import Mark, TrackContext, set_current
+from outworx_otel.process.timer import call_in
+from outworx_otel.setup.endpoints import logger
+from outworx_otel.setup.runtime import Runtime, current
+from outworx_otel.telemetry import Deferral, Mark, Record, span_identity
 
 _YOUNG_SECONDS: Final = 60.0
 _FLUSH_SECONDS: Final = 2.0

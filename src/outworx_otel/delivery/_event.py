@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from outworx_otel.body import Body
-from outworx_otel.endpoints import Endpoint
+from outworx_otel.http.body import Body
+from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.telemetry import Record
 
 _MAX_EVENT_TEXT: Final = 256

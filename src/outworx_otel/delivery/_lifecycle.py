@@ -7,19 +7,19 @@ from functools import partial
 from typing import Final
 
 from outworx_otel import drops
-from outworx_otel.body import Body
-from outworx_otel.deadlines import Deadline, call_in
 from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
 from outworx_otel.delivery._event import read_event
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Proceed, Respond, respond
 from outworx_otel.delivery._verification import verdict
-from outworx_otel.endpoints import Endpoint, logger
-from outworx_otel.flow import Flow, run_sync
-from outworx_otel.runtime import Runtime
+from outworx_otel.delivery.flow import Flow, run_sync
+from outworx_otel.delivery.track import TrackContext
+from outworx_otel.http.body import Body
+from outworx_otel.process.timer import Deadline, call_in
+from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureResult
 from outworx_otel.telemetry import Record
-from outworx_otel.track import TrackContext
 
 _BACKGROUND_SECONDS: Final = 30.0
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from outworx_otel.headers import Headers
-from outworx_otel.track import TrackContext
+from outworx_otel.delivery.track import TrackContext
+from outworx_otel.http.headers import Headers
 
 BodyProblem = Literal["too_large", "incomplete", "unreadable"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from outworx_otel.body import RawBody
 from outworx_otel.delivery._messages import InboundRequest
-from outworx_otel.endpoints import Endpoint
+from outworx_otel.delivery.flow import Flow
 from outworx_otel.errors import VerifierError, described
-from outworx_otel.flow import Flow
-from outworx_otel.redaction import scrub
-from outworx_otel.runtime import Runtime
+from outworx_otel.http.body import RawBody
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureReason, SignatureResult
+from outworx_otel.telemetry.redaction import scrub
 
 _VALID = SignatureResult(True, None, None, None, None)
 

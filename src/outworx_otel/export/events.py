@@ -10,7 +10,7 @@ import msgspec
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from outworx_otel import semconv
+from outworx_otel.telemetry import semconv
 
 _OPTIONAL: Final = (
     ("event_type", semconv.EVENT_TYPE),

@@ -28,7 +28,7 @@ from outworx_otel.export.outbox import Limits, Outbox
 from outworx_otel.export.patience import Patience
 from outworx_otel.export.registry import serve, stop_serving
 from outworx_otel.export.report import OnError, Report
-from outworx_otel.semconv import SCOPE
+from outworx_otel.telemetry.semconv import SCOPE
 
 # Several workers report the same series: deltas add up, cumulative values overwrite each other.
 TEMPORALITY: Final[dict[type, AggregationTemporality]] = {

@@ -12,7 +12,7 @@ from opentelemetry.trace import Link, SpanKind, get_current_span
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import Attributes
 
-from outworx_otel.semconv import DETECTED, PROVIDER
+from outworx_otel.telemetry.semconv import DETECTED, PROVIDER
 
 _logger = logging.getLogger("outworx_otel")
 

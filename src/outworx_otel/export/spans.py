@@ -19,7 +19,7 @@ from outworx_otel.export.outbox import Limits, Outbox
 from outworx_otel.export.patience import Patience
 from outworx_otel.export.registry import serve, stop_serving
 from outworx_otel.export.report import OnError, Report
-from outworx_otel.semconv import SCOPE
+from outworx_otel.telemetry.semconv import SCOPE
 
 _MIB: Final = 1024 * 1024
 # What a span costs besides its attributes' values: ids, times, name, and a key per attribute.

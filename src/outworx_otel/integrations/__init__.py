@@ -11,7 +11,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from outworx_otel import drops
-from outworx_otel.bootstrap import Endpoints, prepare, reset
+from outworx_otel.setup.bootstrap import Endpoints, prepare, reset
 
 # FastAPI's routes are Starlette's and more: both are switched on where both are there.
 _INSTRUMENTORS: Final = {

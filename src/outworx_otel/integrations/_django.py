@@ -15,11 +15,11 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
-from outworx_otel.endpoints import Endpoint
-from outworx_otel.flow import Flow, run_async, run_sync
-from outworx_otel.headers import Headers, announced_length, from_environ
-from outworx_otel.runtime import current
-from outworx_otel.track import set_current
+from outworx_otel.delivery.flow import Flow, run_async, run_sync
+from outworx_otel.delivery.track import set_current
+from outworx_otel.http.headers import Headers, announced_length, from_environ
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.runtime import current
 
 UNDER_WAY: Final = "_outworx_delivery"
 _TOO_BIG_FOR_DJANGO: Final = (

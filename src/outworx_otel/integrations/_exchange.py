@@ -10,7 +10,6 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from outworx_otel.deadlines import Deadline
 from outworx_otel.delivery import (
     MAX_STORED_BODY,
     BodyProblem,
@@ -20,13 +19,14 @@ from outworx_otel.delivery import (
     Proceed,
     Respond,
 )
-from outworx_otel.endpoints import Endpoint
-from outworx_otel.flow import run_async, run_sync
-from outworx_otel.headers import Headers, announced_length
+from outworx_otel.delivery.flow import run_async, run_sync
+from outworx_otel.delivery.track import set_current
+from outworx_otel.http.headers import Headers, announced_length
 from outworx_otel.integrations._intake import Intake, Message, Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, expose, native_request, status_of, url_of
-from outworx_otel.runtime import Runtime, current
-from outworx_otel.track import set_current
+from outworx_otel.process.timer import Deadline
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.runtime import Runtime, current
 
 UNDER_WAY: Final = "outworx_otel.delivery"
 

@@ -15,11 +15,11 @@ from opentelemetry import trace
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
-from outworx_otel.endpoints import Endpoint
-from outworx_otel.flow import run_sync
-from outworx_otel.headers import Headers, from_environ
-from outworx_otel.runtime import current
-from outworx_otel.track import set_current
+from outworx_otel.delivery.flow import run_sync
+from outworx_otel.delivery.track import set_current
+from outworx_otel.http.headers import Headers, from_environ
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.runtime import current
 
 UNDER_WAY: Final = "outworx_otel.delivery"
 _HINTS: Final = {

@@ -11,9 +11,9 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.util.http import ExcludeList, get_excluded_urls
 
 from outworx_otel.delivery import Delivery
-from outworx_otel.endpoints import Endpoint, logger
-from outworx_otel.marking import marked
-from outworx_otel.runtime import Runtime
+from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.marking import marked
+from outworx_otel.setup.runtime import Runtime
 
 _OWN_VARIABLE: Final = "OTEL_PYTHON_OUTWORX_EXCLUDED_URLS"
 _excluded: ExcludeList | None = None

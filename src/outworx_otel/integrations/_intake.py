@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from outworx_otel.delivery import BodyProblem
-from outworx_otel.headers import Headers, announced_length
+from outworx_otel.http.headers import Headers, announced_length
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from outworx_otel.headers import Headers
+from outworx_otel.delivery.track import TrackContext
+from outworx_otel.http.headers import Headers
 from outworx_otel.integrations._intake import Intake, Message, Receive
-from outworx_otel.track import TrackContext
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from outworx_otel.bootstrap import unflushed
-from outworx_otel.endpoints import Endpoint, passes
 from outworx_otel.integrations._exchange import UNDER_WAY, Exchange
 from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._intake import Message, Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
-from outworx_otel.options import TrackOptions
-from outworx_otel.runtime import current
+from outworx_otel.setup.bootstrap import unflushed
+from outworx_otel.setup.endpoints import Endpoint, passes
+from outworx_otel.setup.options import TrackOptions
+from outworx_otel.setup.runtime import current
 
 
 def flushing_at_shutdown(send: Send) -> Send:

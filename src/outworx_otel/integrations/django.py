@@ -20,11 +20,9 @@ from django.core.signals import got_request_exception
 from django.http import HttpResponse
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from outworx_otel.bootstrap import prepare
-from outworx_otel.config import PathMap
 from outworx_otel.delivery import Delivery, Proceed, Respond
-from outworx_otel.endpoints import Endpoint, passes, stricter
-from outworx_otel.flow import Flow, run_async, run_sync
+from outworx_otel.delivery.flow import Flow, run_async, run_sync
+from outworx_otel.http.paths import PathMap
 from outworx_otel.integrations._django import (
     UNDER_WAY,
     answer,
@@ -38,9 +36,11 @@ from outworx_otel.integrations._django import (
 )
 from outworx_otel.integrations._gate import select
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.marking import marked
-from outworx_otel.options import TrackOptions
-from outworx_otel.runtime import current
+from outworx_otel.setup.bootstrap import prepare
+from outworx_otel.setup.endpoints import Endpoint, passes, stricter
+from outworx_otel.setup.marking import marked
+from outworx_otel.setup.options import TrackOptions
+from outworx_otel.setup.runtime import current
 
 
 class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped

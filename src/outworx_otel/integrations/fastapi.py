@@ -12,9 +12,9 @@ import fastapi.routing
 from fastapi import FastAPI
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from outworx_otel.bootstrap import prepare
 from outworx_otel.integrations._patch import Patch
 from outworx_otel.integrations.starlette import LIFESPAN, PATCHES, REACH, ROUTE, OutworxHooksMiddleware, gate
+from outworx_otel.setup.bootstrap import prepare
 
 __all__ = ["FastAPIInstrumentor", "OutworxHooksMiddleware"]
 

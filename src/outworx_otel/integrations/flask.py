@@ -13,14 +13,14 @@ import flask
 from flask import current_app, has_request_context, request
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from outworx_otel.bootstrap import prepare
-from outworx_otel.endpoints import Endpoint, passes
 from outworx_otel.integrations._flask import UNDER_WAY, called_path, deliver, template
 from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.marking import mark
-from outworx_otel.options import TrackOptions
-from outworx_otel.runtime import current
+from outworx_otel.setup.bootstrap import prepare
+from outworx_otel.setup.endpoints import Endpoint, passes
+from outworx_otel.setup.marking import mark
+from outworx_otel.setup.options import TrackOptions
+from outworx_otel.setup.runtime import current
 
 View = TypeVar("View", bound=Callable[..., Any])
 

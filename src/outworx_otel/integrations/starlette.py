@@ -16,8 +16,6 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 
-from outworx_otel.bootstrap import prepare
-from outworx_otel.endpoints import LISTENED, passes
 from outworx_otel.integrations._exchange import UNDER_WAY, Exchange, Raised
 from outworx_otel.integrations._gate import has_own_say, select
 from outworx_otel.integrations._intake import Receive
@@ -25,7 +23,9 @@ from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 from outworx_otel.integrations.asgi import flushing_at_shutdown
-from outworx_otel.runtime import current
+from outworx_otel.setup.bootstrap import prepare
+from outworx_otel.setup.endpoints import LISTENED, passes
+from outworx_otel.setup.runtime import current
 
 # Starlette 1.10 and newer limit bodies by route.
 _BodyLimit: Any = None

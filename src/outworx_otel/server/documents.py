@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final
 
-from outworx_otel import semconv
 from outworx_otel.server.model import Delivery, SpanEvent, SpanLink, SpanRecord, Summary
+from outworx_otel.telemetry import semconv
 
 _PREFIX: Final = "outworx.webhook."
 _NAMES: Final = {

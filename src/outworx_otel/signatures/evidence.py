@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from outworx_otel.headers import Headers
+from outworx_otel.http.headers import Headers
 from outworx_otel.signatures.encoding import DECODERS, header_bytes
 from outworx_otel.signatures.parsing import parser_for
 from outworx_otel.signatures.procedure import Check, Evidence, Message, Request

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.headers import Headers
+from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import timestamps
 from outworx_otel.signatures.evidence import as_bytes, as_headers, extractor_for
 from outworx_otel.signatures.express import express_for

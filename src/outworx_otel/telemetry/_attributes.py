@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
 
-from outworx_otel import semconv
 from outworx_otel.drops import Finding
-from outworx_otel.redaction import scrub
+from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry._mark import Mark
 from outworx_otel.telemetry._record import Record
-from outworx_otel.track import Mark
+from outworx_otel.telemetry.redaction import scrub
 
 MAX_METADATA: Final = 32
 MAX_TEXT: Final = 1024

@@ -14,8 +14,8 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
-from outworx_otel import semconv
-from outworx_otel.deadlines import call_in
+from outworx_otel.process.timer import call_in
+from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry._record import Record
 from outworx_otel.version import __version__
 

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 from opentelemetry.util.types import AttributeValue
 
-from outworx_otel import semconv
+from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry._attributes import (
     add_mark,
     exception_attributes,
@@ -21,9 +21,9 @@ from outworx_otel.telemetry._attributes import (
 )
 
 if TYPE_CHECKING:
-    from outworx_otel.deferral import Deferral
     from outworx_otel.drops import Finding
-    from outworx_otel.track import Mark
+    from outworx_otel.telemetry._deferral import Deferral
+    from outworx_otel.telemetry._mark import Mark
 
 _NEVER_MARKED: Final = "silent drop: deferred work that was not marked as processed"
 

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from opentelemetry.trace import Span
 
 if TYPE_CHECKING:
     from outworx_otel.drops import Finding
-    from outworx_otel.headers import Headers
+    from outworx_otel.http.headers import Headers
     from outworx_otel.idempotency import StoredAnswer
-    from outworx_otel.options import TrackOptions
-    from outworx_otel.redaction import Redactor
     from outworx_otel.signatures import SignatureResult
-    from outworx_otel.track import Mark, ProcessingStatus
+    from outworx_otel.telemetry._mark import Mark, ProcessingStatus
+    from outworx_otel.telemetry.redaction import Redactor
+
+
+class ReportedOptions(Protocol):
+    """What telemetry reads of an endpoint's options."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def metadata(self) -> Mapping[str, Any] | None: ...
+    @property
+    def capture_headers(self) -> bool: ...
+    @property
+    def trace_context(self) -> str: ...
 
 
 class Record(msgspec.Struct):
     """What is known of one delivery; the lifecycle writes it, telemetry reads it."""
 
-    options: TrackOptions
+    options: ReportedOptions
     redactor: Redactor
     method: str
     path: str

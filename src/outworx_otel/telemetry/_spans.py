@@ -9,7 +9,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from outworx_otel import semconv
+from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry._attributes import (
     end_attributes,
     exception_attributes,
@@ -23,9 +23,9 @@ from outworx_otel.telemetry._record import Record
 from outworx_otel.version import __version__
 
 if TYPE_CHECKING:
-    from outworx_otel.deferral import Deferral
-    from outworx_otel.headers import Headers
+    from outworx_otel.http.headers import Headers
     from outworx_otel.idempotency import StoredAnswer
+    from outworx_otel.telemetry._deferral import Deferral
 
 
 class Telemetry:

@@ -18,8 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, StatusCode, Tracer
 
-from outworx_otel import semconv
-from outworx_otel.telemetry import Telemetry
+from outworx_otel.telemetry import Telemetry, semconv
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from outworx_otel import TrackOptions, bootstrap, init, instrument
+from outworx_otel import TrackOptions, init, instrument
 from outworx_otel.delivery import _claim
 from outworx_otel.idempotency import open_store
-from outworx_otel.runtime import current
+from outworx_otel.setup import bootstrap
+from outworx_otel.setup.runtime import current
 
 CAP = _claim.MAX_STORED_BODY
 WITNESS = Path(os.environ["SITE_WITNESS"])

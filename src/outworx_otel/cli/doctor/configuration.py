@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
-    from outworx_otel.assembly import Assembly
-    from outworx_otel.config import Configuration
-    from outworx_otel.endpoints import Endpoint
+    from outworx_otel.setup.assembly import Assembly
+    from outworx_otel.setup.configuration import Configuration
+    from outworx_otel.setup.endpoints import Endpoint
 
 CHECK: Final = "configuration"
 _DESTINATION: Final = (
@@ -27,8 +27,8 @@ class Setup:
     """The configuration of this directory, put together as an application started here would have it."""
 
     def __init__(self) -> None:
-        from outworx_otel.assembly import Assembly
-        from outworx_otel.config import read_configuration
+        from outworx_otel.setup.assembly import Assembly
+        from outworx_otel.setup.configuration import read_configuration
 
         # What it would log is in the findings.
         logging.getLogger("outworx_otel").addHandler(logging.NullHandler())

@@ -10,7 +10,7 @@ from typing import Final
 
 from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
 from outworx_otel.cli.doctor.sources import SENDING, places
-from outworx_otel.options import unknown_name
+from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
 _SIGNALS: Final = {

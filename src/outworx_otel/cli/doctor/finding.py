@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from outworx_otel.errors import described
-from outworx_otel.redaction import scrub
+from outworx_otel.telemetry.redaction import scrub
 
 Status = Literal["ok", "warning", "problem"]
 

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from typing import Final
 
 from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
-from outworx_otel.options import unknown_name
+from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "instrumentors"
 CONFIGURATOR: Final = "configurator"

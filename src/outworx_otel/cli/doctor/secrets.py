@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
-from outworx_otel.options import unknown_name
+from outworx_otel.setup.options import unknown_name
 from outworx_otel.signatures import providers, scheme_for
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _may_begin_so(provider: str, secret: str) -> bool:
 
 
 def _unused(setup: Setup) -> Iterator[Finding]:
-    from outworx_otel.replay import variable_for
+    from outworx_otel.server.replay import variable_for
 
     configured = {variable_for(endpoint.options.provider) for endpoint in setup.endpoints.values()}
     known = {variable_for(row.provider): row.provider for row in providers()}

@@ -6,8 +6,8 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from outworx_otel.body import Body, FieldPicker
-from outworx_otel.headers import Headers
+from outworx_otel.http.body import Body, FieldPicker
+from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import detect, scheme_for
 
 Pairs = tuple[tuple[str, str], ...]

@@ -8,7 +8,7 @@ from typing import Final
 
 from outworx_otel.cli.forward.exchange import Delivery, describe
 from outworx_otel.cli.forward.targets import UsageError
-from outworx_otel.options import unknown_name
+from outworx_otel.setup.options import unknown_name
 
 _FIELDS: Final = ("type", "path", "provider", "method")
 

@@ -13,7 +13,7 @@ import httpx
 
 from outworx_otel.cli.forward.exchange import Delivery, LocalAnswer, Pairs
 from outworx_otel.cli.forward.targets import Target, Targets
-from outworx_otel.headers import end_to_end
+from outworx_otel.http.headers import end_to_end
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 _CONNECT_TIMEOUT: Final = 5.0

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from outworx_otel.cli.forward.exchange import Delivery, Described, LocalAnswer
-from outworx_otel.replay.saved import SavedDelivery, SavedResponse, curl_line, write_saved
+from outworx_otel.server.replay.saved import SavedDelivery, SavedResponse, curl_line, write_saved
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

@@ -12,7 +12,7 @@ from outworx_otel.cli.console import FAILED, failed, headers_of, printable, say,
 from outworx_otel.cli.replay.stored_at import fetched
 from outworx_otel.cli.secret_options import chosen_credentials
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import (
+from outworx_otel.server.replay import (
     Answer,
     Completeness,
     Credentials,

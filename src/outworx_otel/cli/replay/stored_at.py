@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import Completeness, ReplayError, completeness, target_url
+from outworx_otel.server.replay import Completeness, ReplayError, completeness, target_url
 
 # A body of 10 MiB in base64, and the rest.
 _MAX_ANSWER: Final = 32 * 1024 * 1024

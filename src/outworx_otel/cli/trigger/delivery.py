@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from outworx_otel.cli.trigger import spoiling
+from outworx_otel.cli.trigger.samples import Change, Sample, render
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import Credentials, Outgoing, signed_url
-from outworx_otel.samples import Change, Sample, render
+from outworx_otel.server.replay import Credentials, Outgoing, signed_url
 from outworx_otel.signatures import SignatureScheme, scheme_for, sign_request
 from outworx_otel.signatures.verifier import row_for_secret
 

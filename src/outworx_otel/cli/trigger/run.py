@@ -12,9 +12,9 @@ from outworx_otel.cli.console import FAILED, headers_of, printable, say, say_jso
 from outworx_otel.cli.secret_options import chosen_credentials, no_secret
 from outworx_otel.cli.trigger import spoiling
 from outworx_otel.cli.trigger.delivery import Prepared, Workshop
+from outworx_otel.cli.trigger.samples import Sample, find, listed, parse_change, providers_with_samples
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import Answer, ReplayError, Sender, target_url
-from outworx_otel.samples import Sample, find, listed, parse_change, providers_with_samples
+from outworx_otel.server.replay import Answer, ReplayError, Sender, target_url
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,9 @@ import secrets as random
 from collections.abc import Callable
 from typing import Any, Final
 
-from outworx_otel.options import DEFAULT_MAX_BODY
-from outworx_otel.replay import Credentials
-from outworx_otel.samples import Sample
+from outworx_otel.cli.trigger.samples import Sample
+from outworx_otel.server.replay import Credentials
+from outworx_otel.setup.options import DEFAULT_MAX_BODY
 from outworx_otel.signatures import REASONS, SignatureScheme
 
 # Causes that no sender has in hand.

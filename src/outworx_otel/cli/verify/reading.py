@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay import read_saved
+from outworx_otel.server.replay import read_saved
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")

@@ -14,8 +14,8 @@ from outworx_otel.cli.console import FAILED, headers_of, say, say_json, usage
 from outworx_otel.cli.secret_options import chosen_credentials, no_secret
 from outworx_otel.cli.verify.reading import Evidence, from_http, from_saved, read_bytes
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.options import unknown_name
-from outworx_otel.replay import Credentials, ReplayError, known_secrets, provider_at, signed_url
+from outworx_otel.server.replay import Credentials, ReplayError, known_secrets, provider_at, signed_url
+from outworx_otel.setup.options import unknown_name
 from outworx_otel.signatures import (
     SignatureResult,
     SignatureScheme,

@@ -13,7 +13,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from outworx_otel.headers import announced_length
+from outworx_otel.http.headers import announced_length
 from outworx_otel.server.access.attempts import BadKeys
 from outworx_otel.server.access.keys import Keys, bearer
 from outworx_otel.server.access.origins import Origins

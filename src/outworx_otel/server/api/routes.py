@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from outworx_otel.options import unknown_name
 from outworx_otel.server.api.description import description
 from outworx_otel.server.documents import delivery_document, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
 from outworx_otel.server.store import BadCursor, Store, StoreUnavailable
+from outworx_otel.setup.options import unknown_name
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 500

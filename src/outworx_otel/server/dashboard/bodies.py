@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 import msgspec
 from markupsafe import Markup, escape
 
-from outworx_otel.redaction import REDACTED
 from outworx_otel.server.dashboard.legible import number, size, visible
+from outworx_otel.telemetry.redaction import REDACTED
 
 MAX_TEXT: Final = 64 * 1024
 MAX_COLOURED: Final = 32 * 1024

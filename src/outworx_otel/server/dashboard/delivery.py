@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from outworx_otel import semconv
 from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard.bodies import bytes_of
 from outworx_otel.server.dashboard.pages import Pages
@@ -19,6 +18,7 @@ from outworx_otel.server.dashboard.waterfall import waterfall_of
 from outworx_otel.server.dashboard.words import headline
 from outworx_otel.server.model import Delivery, SpanRecord, Summary
 from outworx_otel.server.store import Store
+from outworx_otel.telemetry import semconv
 
 _BODIES = {"request": semconv.REQUEST_BODY, "response": semconv.RESPONSE_BODY}
 

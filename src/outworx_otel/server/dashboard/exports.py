@@ -14,13 +14,13 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from outworx_otel import semconv
 from outworx_otel.server.dashboard.addresses import wanted_of
 from outworx_otel.server.dashboard.legible import number
 from outworx_otel.server.documents import flat_document, summary_document
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.model import Delivery
 from outworx_otel.server.store import Store
+from outworx_otel.telemetry import semconv
 
 MAX_EXPORTED: Final = 100_000
 _PIECE: Final = 200

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from outworx_otel import semconv
 from outworx_otel.errors import OutworxError
-from outworx_otel.replay import (
+from outworx_otel.server.dashboard.bodies import Body, body_of
+from outworx_otel.server.dashboard.legible import duration
+from outworx_otel.server.model import Delivery
+from outworx_otel.server.replay import (
     Answer,
     Completeness,
     completeness,
@@ -15,9 +17,7 @@ from outworx_otel.replay import (
     send,
     target_url,
 )
-from outworx_otel.server.dashboard.bodies import Body, body_of
-from outworx_otel.server.dashboard.legible import duration
-from outworx_otel.server.model import Delivery
+from outworx_otel.telemetry import semconv
 
 TIMEOUT_SECONDS: Final = 15.0
 MAX_TARGET: Final = 2_000

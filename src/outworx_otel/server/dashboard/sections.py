@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from outworx_otel import semconv
-from outworx_otel.redaction import REDACTED
 from outworx_otel.server.dashboard.bodies import Body, body_of
 from outworx_otel.server.dashboard.legible import plain
 from outworx_otel.server.model import Attributes, Delivery, SpanEvent, SpanRecord
+from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.redaction import REDACTED
 
 _OURS: Final = "outworx.webhook."
 _SHOWN_ELSEWHERE: Final = frozenset(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from outworx_otel import semconv
 from outworx_otel.server.dashboard.legible import duration, plain
 from outworx_otel.server.dashboard.sections import flag, seconds
 from outworx_otel.server.dashboard.words import CAUSES, IDEMPOTENCY, REASONS, advice_for
 from outworx_otel.server.model import Delivery
+from outworx_otel.telemetry import semconv
 
 _UNHANDLED: Final = ("rejected", "replayed", "in_flight")
 

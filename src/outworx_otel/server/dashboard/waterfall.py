@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final, NamedTuple
 
-from outworx_otel import semconv
 from outworx_otel.server.dashboard.legible import duration
 from outworx_otel.server.dashboard.sections import text
 from outworx_otel.server.model import Delivery, SpanRecord
+from outworx_otel.telemetry import semconv
 
 MAX_BARS: Final = 80
 _NARROWEST: Final = 0.4

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from outworx_otel import semconv
 from outworx_otel.server.documents import finite
 from outworx_otel.server.ingest.outcome import outcome_of
 from outworx_otel.server.ingest.values import column, size_column
 from outworx_otel.server.model import Attributes, Delivery, Outcome
+from outworx_otel.telemetry import semconv
 
 MAX_EVENTS: Final = 10_000
 _MAX_DURATION_MS: Final = 7 * 86_400_000.0

@@ -16,8 +16,8 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, hashed_key
-from outworx_otel.options import MAX_TTL, MIN_TTL
 from outworx_otel.server.store.claims import Claims
+from outworx_otel.setup.options import MAX_TTL, MIN_TTL
 
 MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
 """An answer of `MAX_BODY_BYTES` whose every byte JSON escapes."""

@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, NumberDataPoint, Sum
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from outworx_otel import semconv
 from outworx_otel.server.ingest.values import attributes_of, column
 from outworx_otel.server.model import Count
+from outworx_otel.telemetry import semconv
 
 MAX_SERIES: Final = 20_000
 MAX_POINTS: Final = 50_000

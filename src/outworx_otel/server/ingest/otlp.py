@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from outworx_otel import semconv
 from outworx_otel.server.ingest.spans import delivery_of, problem_of, record_of
 from outworx_otel.server.ingest.values import column
 from outworx_otel.server.ingest.waiting import Waiting, WaitingRoom
 from outworx_otel.server.ingest.wire import MAX_PART_BYTES, Decoder, Span, TraceRequest
 from outworx_otel.server.model import Batch
+from outworx_otel.telemetry import semconv
 
 MAX_SPANS: Final = 50_000
 PROCESS: Final = "process"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from outworx_otel import semconv
 from outworx_otel.server.model import Attributes, Outcome
+from outworx_otel.telemetry import semconv
 
 _BY_KEY: Final[dict[str, Outcome]] = {
     "replayed": "replayed",

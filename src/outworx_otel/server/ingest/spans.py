@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from outworx_otel import semconv
 from outworx_otel.server.ingest.outcome import outcome_of
 from outworx_otel.server.ingest.values import attributes_of, column, columns
 from outworx_otel.server.ingest.wire import Decoder
 from outworx_otel.server.model import Attributes, Delivery, SpanEvent, SpanLink, SpanRecord
+from outworx_otel.telemetry import semconv
 
 MAX_PARTS: Final = 10_000
 _NO_TRACE: Final = bytes(16)

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from outworx_otel import semconv
 from outworx_otel.server.documents import finite
 from outworx_otel.server.model import Attributes
+from outworx_otel.telemetry import semconv
 
 MAX_COLUMN_BYTES: Final = 1024
 """Of what is indexed; the exact value stands in the attributes."""

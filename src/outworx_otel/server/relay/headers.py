@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from outworx_otel.headers import end_to_end
+from outworx_otel.http.headers import end_to_end
 from outworx_otel.server.relay.exchange import Pairs
 
 TUNNEL: Final = "x-outworx-tunnel"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.types import Message, Receive, Scope, Send
 
-from outworx_otel.headers import announced_length
+from outworx_otel.http.headers import announced_length
 from outworx_otel.server.relay import headers, slugs
 from outworx_otel.server.relay.budget import Budget
 from outworx_otel.server.relay.exchange import Answer, Arrival, Held

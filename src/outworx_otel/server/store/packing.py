@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from outworx_otel import semconv
 from outworx_otel.server.model import OUTCOMES, Batch, Count, Delivery, SpanRecord
 from outworx_otel.server.store.dictionary import DICTIONARY
 from outworx_otel.server.store.errors import BatchRefused
+from outworx_otel.telemetry import semconv
 
 MAX_SPAN_BYTES: Final = 64 * 1024
 _MAX_FACET_TEXT: Final = 200

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.replay.stored import StoredRequest
+from outworx_otel.server.replay.stored import StoredRequest
 
 _PORT: Final = re.compile(r":?[0-9]{1,5}(?=$|[/?])")
 _EXAMPLES: Final = (

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
 
-from outworx_otel.assembly import Assembly, checked_store
-from outworx_otel.config import Configuration, read_configuration
-from outworx_otel.endpoints import Endpoint, logger
 from outworx_otel.errors import ConfigurationError, OutworxError
-from outworx_otel.options import TrackOptions
-from outworx_otel.pipeline import provide
-from outworx_otel.runtime import Runtime, current, replace
+from outworx_otel.setup.assembly import Assembly, checked_store
+from outworx_otel.setup.configuration import Configuration, read_configuration
+from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.options import TrackOptions
+from outworx_otel.setup.pipeline import provide
+from outworx_otel.setup.runtime import Runtime, current, replace
 from outworx_otel.telemetry import Telemetry
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from outworx_otel.replay.stored import ReplayError, StoredRequest
+from outworx_otel.server.replay.stored import ReplayError, StoredRequest
 from outworx_otel.signatures import detect
 from outworx_otel.signatures.encoding import header_bytes
 

@@ -8,14 +8,14 @@ from operator import itemgetter
 from typing import Any, Final
 
 from outworx_otel import signatures
-from outworx_otel.config import PathMap
-from outworx_otel.endpoints import Endpoint, logger, stricter, undone_verification
 from outworx_otel.errors import InstrumentationError, OutworxError, described
-from outworx_otel.headers import from_environ
+from outworx_otel.http.headers import from_environ
+from outworx_otel.http.paths import PathMap
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore
-from outworx_otel.options import DEFAULT_METHODS, TrackOptions
-from outworx_otel.redaction import scrub
+from outworx_otel.setup.endpoints import Endpoint, logger, stricter, undone_verification
+from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.telemetry import Telemetry
+from outworx_otel.telemetry.redaction import scrub
 
 # A view of the table: providers that are registered later are in it.
 _DETECTION_NAMES: Final = signatures.DETECTION_HEADERS.keys()

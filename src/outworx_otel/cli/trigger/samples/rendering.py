@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from outworx_otel.samples.catalogue import Sample
-from outworx_otel.samples.changes import Change, changed
+from outworx_otel.cli.trigger.samples.catalogue import Sample
+from outworx_otel.cli.trigger.samples.changes import Change, changed
 
 # ${kind} or ${kind:name}; the same kind and name give the same value throughout one delivery.
 _PLACEHOLDER: Final = re.compile(r"\$\{([a-z_]+[0-9]*)(?::([a-z0-9]+))?\}")

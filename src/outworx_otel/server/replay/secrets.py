@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from outworx_otel.config import SECRET_PREFIX, PathMap, read_configuration
-from outworx_otel.options import TrackOptions
+from outworx_otel.http.paths import PathMap
+from outworx_otel.setup.configuration import SECRET_PREFIX, read_configuration
+from outworx_otel.setup.options import TrackOptions
 from outworx_otel.signatures import KnownSecret, providers, scheme_for
 
 _NOT_OF_A_NAME: Final = re.compile(r"[^A-Z0-9]")

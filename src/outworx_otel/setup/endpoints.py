@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from outworx_otel import signatures
-from outworx_otel.body import FieldPicker
-from outworx_otel.config import PathMap
-from outworx_otel.options import DEFAULT_METHODS, TrackOptions
-from outworx_otel.redaction import Redactor
+from outworx_otel.http.body import FieldPicker
+from outworx_otel.http.paths import PathMap
+from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
+from outworx_otel.telemetry.redaction import Redactor
 
 logger = logging.getLogger("outworx_otel")
 

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from outworx_otel.config import Configuration, ConfiguredEndpoint
-from outworx_otel.endpoints import Endpoint, undone_verification
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.idempotency import IdempotencyStore, open_store
-from outworx_otel.options import TrackOptions, unknown_name
+from outworx_otel.setup.configuration import Configuration, ConfiguredEndpoint
+from outworx_otel.setup.endpoints import Endpoint, undone_verification
+from outworx_otel.setup.options import TrackOptions, unknown_name
 from outworx_otel.signatures import KnownSecret, SignatureScheme, register_provider
 
 _stores: dict[str, IdempotencyStore] = {}

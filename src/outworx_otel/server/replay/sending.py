@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from outworx_otel.replay.resigning import Outgoing
-from outworx_otel.replay.stored import Pairs, ReplayError
+from outworx_otel.server.replay.resigning import Outgoing
+from outworx_otel.server.replay.stored import Pairs, ReplayError
 from outworx_otel.signatures.encoding import header_bytes
 
 if TYPE_CHECKING:

@@ -7,24 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-ProcessingStatus = Literal["completed", "failed", "ignored", "silent_drop", "deferred"]
+from outworx_otel.telemetry import Mark, ProcessingStatus
 
 DEFAULT_TIMEOUT: Final = 3600.0
 
 _current: ContextVar[TrackContext | None] = ContextVar("outworx_track", default=None)
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a handler said, once."""
-
-    status: ProcessingStatus
-    reason: str | None
-    metadata: Mapping[str, Any] | None
-    at_ns: int
 
 
 class TrackContext:

@@ -9,10 +9,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.headers import end_to_end
-from outworx_otel.redaction import REDACTED
-from outworx_otel.replay.stored import Pairs, StoredRequest
+from outworx_otel.http.headers import end_to_end
+from outworx_otel.server.replay.stored import Pairs, StoredRequest
 from outworx_otel.signatures import SignatureScheme, scheme_for, sign_request, verify
+from outworx_otel.telemetry.redaction import REDACTED
 
 # What belongs to the way that the request came by.
 _OF_THE_WAY: Final = frozenset(

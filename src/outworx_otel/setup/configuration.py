@@ -8,17 +8,15 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.options import TrackOptions, unknown_name
+from outworx_otel.setup.options import TrackOptions, unknown_name
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # installed there alone
-
-T = TypeVar("T")
 
 CONFIG_FILE: Final = "OUTWORX_CONFIG_FILE"
 ROUTES: Final = "OUTWORX_ROUTES"
@@ -26,48 +24,6 @@ SECRET_PREFIX: Final = "OUTWORX_SECRET_"  # noqa: S105  # a variable's name, no 
 DETECT: Final = "OUTWORX_DETECT"
 STORE: Final = "OUTWORX_IDEMPOTENCY_STORE"
 _KNOWN_KEYS: Final = ("endpoints", "providers", "detect", "idempotency_store")
-
-
-class PathMap(Generic[T]):
-    """Values by path: exact ones by one look-up, `*` patterns by the longest that fits.
-
-    A trailing slash makes no difference, so that `/hooks/github` also covers Django's `/hooks/github/`. Nor does a
-    newline: the `$` that ends Starlette's routes matches before one, so that `/hooks/github%0A` is served too.
-    """
-
-    def __init__(self, entries: Mapping[str, T]) -> None:
-        self._exact = {_plain(path): value for path, value in entries.items() if "*" not in path}
-        patterns = sorted((path for path in entries if "*" in path), key=len, reverse=True)
-        self._patterns = [(_pattern(path), entries[path]) for path in patterns]
-
-    def find(self, path: str) -> T | None:
-        """The value for `path`, or None."""
-        value = self._exact.get(path)
-        if value is not None:
-            return value
-        if len(path) > 1 and path[-1] in _NO_MATTER:
-            value = self._exact.get(_plain(path))
-            if value is not None:
-                return value
-        for pattern, candidate in self._patterns:
-            if pattern.fullmatch(path):
-                return candidate
-        return None
-
-    def __bool__(self) -> bool:
-        return bool(self._exact or self._patterns)
-
-
-_NO_MATTER: Final = "/\n"
-
-
-def _plain(path: str) -> str:
-    return path.rstrip(_NO_MATTER) or "/"
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = _plain(path).split("*")
-    return re.compile(f"{'.*'.join(map(re.escape, parts))}[{_NO_MATTER}]*", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)

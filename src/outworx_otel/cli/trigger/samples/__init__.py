@@ -4,9 +4,15 @@
 directory in the path of an event is a slash in its name (`shopify/orders/create.json`).
 """
 
-from outworx_otel.samples.catalogue import Sample, UnknownSample, find, listed, providers_with_samples
-from outworx_otel.samples.changes import Change, changed, parse_change
-from outworx_otel.samples.rendering import Rendered, render
+from outworx_otel.cli.trigger.samples.catalogue import (
+    Sample,
+    UnknownSample,
+    find,
+    listed,
+    providers_with_samples,
+)
+from outworx_otel.cli.trigger.samples.changes import Change, changed, parse_change
+from outworx_otel.cli.trigger.samples.rendering import Rendered, render
 
 __all__ = [
     "Change",

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Final, TypeVar
 
-from outworx_otel.endpoints import Endpoint
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.options import OPTION_NAMES, TrackOptions, unknown_name
-from outworx_otel.runtime import current
+from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.options import OPTION_NAMES, TrackOptions, unknown_name
+from outworx_otel.setup.runtime import current
 
 Handler = TypeVar("Handler")
 

@@ -7,10 +7,10 @@ from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from outworx_otel import semconv
-from outworx_otel.redaction import MAX_HEADER_CHARS, REDACTED
-from outworx_otel.replay.stored import StoredRequest
+from outworx_otel.server.replay.stored import StoredRequest
 from outworx_otel.signatures import detect, scheme_for
+from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.redaction import MAX_HEADER_CHARS, REDACTED
 
 _OURS: Final = "outworx.webhook."
 

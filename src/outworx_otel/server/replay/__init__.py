@@ -1,9 +1,9 @@
 """Sending a delivery once more: what was stored, signed anew, to an application that is being developed."""
 
-from outworx_otel.replay.completeness import Completeness, completeness
-from outworx_otel.replay.resigning import Outgoing, resigned, signed_url
-from outworx_otel.replay.saved import SavedDelivery, SavedResponse, curl_line, read_saved, write_saved
-from outworx_otel.replay.secrets import (
+from outworx_otel.server.replay.completeness import Completeness, completeness
+from outworx_otel.server.replay.resigning import Outgoing, resigned, signed_url
+from outworx_otel.server.replay.saved import SavedDelivery, SavedResponse, curl_line, read_saved, write_saved
+from outworx_otel.server.replay.secrets import (
     Credentials,
     credentials_for,
     known_secrets,
@@ -11,9 +11,9 @@ from outworx_otel.replay.secrets import (
     secret_for,
     variable_for,
 )
-from outworx_otel.replay.sending import Answer, Sender, send
-from outworx_otel.replay.stored import ReplayError, StoredRequest
-from outworx_otel.replay.targets import target_url
+from outworx_otel.server.replay.sending import Answer, Sender, send
+from outworx_otel.server.replay.stored import ReplayError, StoredRequest
+from outworx_otel.server.replay.targets import target_url
 
 __all__ = [
     "Answer",

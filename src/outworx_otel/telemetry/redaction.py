@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from outworx_otel.semconv import HTTP_REQUEST_HEADER_PREFIX
+from outworx_otel.telemetry.semconv import HTTP_REQUEST_HEADER_PREFIX
 
 REDACTED: Final = "[redacted]"
 MAX_HEADERS: Final = 32

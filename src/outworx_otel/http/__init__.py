@@ -1,0 +1,1 @@
+"""The parts of an HTTP request: headers, body, paths."""

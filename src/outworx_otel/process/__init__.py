@@ -1,0 +1,1 @@
+"""What there is once per process: the timer."""

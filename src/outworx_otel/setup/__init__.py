@@ -1,0 +1,1 @@
+"""What code, files and the environment say of endpoints, and what is made of it."""
