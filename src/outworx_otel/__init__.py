@@ -12,6 +12,7 @@ from outworx_otel.errors import (
     OutworxError,
     StoreError,
     TokenError,
+    UnverifiedDelivery,
     VerifierError,
 )
 from outworx_otel.integrations import instrument, uninstrument
@@ -46,6 +47,7 @@ __all__ = [
     "TokenError",
     "TrackContext",
     "TrackOptions",
+    "UnverifiedDelivery",
     "VerifierError",
     "__version__",
     "current_track",

@@ -17,6 +17,10 @@ class VerifierError(OutworxError):
     """A user's `signature_verifier` raised."""
 
 
+class UnverifiedDelivery(OutworxError):
+    """A handler that is marked with `@webhook(..., signature_secret=...)` was called outside a verified delivery."""
+
+
 class KeyFunctionError(OutworxError):
     """A user's `idempotency_key` raised."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from outworx_otel import ConfigurationError, StoreError, TrackOptions, VerifierError, webhook
-from outworx_otel.delivery.track import TrackContext, current_track, set_current
+from outworx_otel.delivery.track import TrackContext, current_track
+from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.marking import marked
 from outworx_otel.setup.runtime import Runtime
@@ -163,8 +165,8 @@ def test_a_handle_takes_the_first_mark_and_hands_on_later_ones() -> None:
 
 def test_the_current_handle_is_put_back() -> None:
     outer, inner = TrackContext(), TrackContext()
-    leave_outer = set_current(outer)
-    leave_inner = set_current(inner)
+    leave_outer = set_under_way(SimpleNamespace(track=outer, covers=bool))
+    leave_inner = set_under_way(SimpleNamespace(track=inner, covers=bool))
     assert current_track() is inner
     leave_inner()
     assert current_track() is outer

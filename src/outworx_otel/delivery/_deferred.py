@@ -12,10 +12,11 @@ from typing import Final
 
 from outworx_otel import drops
 from outworx_otel.delivery.tokens import decode_token, encode_token
-from outworx_otel.delivery.track import TrackContext, set_current
+from outworx_otel.delivery.track import TrackContext
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process.timer import call_in
-from outworx_otel.setup.endpoints import logger
+from outworx_otel.setup.admission import set_under_way
+from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.runtime import Runtime, current
 from outworx_otel.telemetry import Deferral, Mark, Record, span_identity
 
@@ -97,6 +98,18 @@ def _report(runtime: Runtime, deferral: Deferral, mark: Mark | None) -> None:
         runtime.failed("reporting deferred work", error)
 
 
+class _Resumed:
+    """Work in a worker process: verified by the process that made the token."""
+
+    __slots__ = ("track",)
+
+    def __init__(self, track: TrackContext) -> None:
+        self.track = track
+
+    def covers(self, endpoint: Endpoint) -> bool:
+        return True
+
+
 @contextlib.contextmanager
 def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator[TrackContext]:
     """Goes on with a delivery's work in another process, as a `process` span linked to the delivery's.
@@ -123,7 +136,7 @@ def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator
     flushes = _ends_soon()
     process = runtime.telemetry.process(deferral)
     track = TrackContext(lambda timeout: _issued_again(deferral, secrets, timeout))
-    forget = set_current(track)
+    forget = set_under_way(_Resumed(track))
     leave = process.enter()
     watch = drops.watch(None)
     error: BaseException | None = None

@@ -107,6 +107,10 @@ class Delivery:
             self._watch = drops.watch(self.request.handler)
         return Proceed(self.track)
 
+    def covers(self, endpoint: Endpoint) -> bool:
+        """Whether the handler that is marked with `endpoint` may run inside this delivery."""
+        return endpoint is self.endpoint
+
     def _rejection(self, result: SignatureResult) -> Respond:
         status, message = 401, "Invalid webhook signature"
         if result.reason == "body_unavailable":

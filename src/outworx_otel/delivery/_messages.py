@@ -28,6 +28,8 @@ class InboundRequest(msgspec.Struct):
         url: gives the full URL; asked only by schemes that sign it.
         native: gives the framework's own request, for users' functions.
         json_answers: whether our own answers are JSON (Flask, Django) or text.
+        own_path: the path that idempotency keys are unique within: decoded, without a prefix that a server or a
+            header adds, with one that the application sets itself; "" is `path`.
         handler: the view as the framework holds it, for the diagnosis of silent drops; None where it is unknown.
     """
 
@@ -42,6 +44,7 @@ class InboundRequest(msgspec.Struct):
     body_problem: BodyProblem | None = None
     problem_hint: str | None = None
     json_answers: bool = False
+    own_path: str = ""
     handler: Any = None
 
     def let_go(self) -> None:

@@ -6,14 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from typing import Any, Final
 
+from outworx_otel.setup.admission import under_way
 from outworx_otel.telemetry import Mark, ProcessingStatus
 
 DEFAULT_TIMEOUT: Final = 3600.0
-
-_current: ContextVar[TrackContext | None] = ContextVar("outworx_track", default=None)
 
 
 class TrackContext:
@@ -120,12 +118,5 @@ def current_track() -> TrackContext:
     Outside of a delivery (a unit test that calls the handler, an application that runs uninstrumented) it is
     one that belongs to nothing, so that code which marks its work runs everywhere.
     """
-    return _current.get() or TrackContext()
-
-
-def set_current(track: TrackContext) -> Callable[[], object]:
-    """Makes `track` the current one; the returned function puts the earlier one back."""
-    before = _current.get()
-    _current.set(track)
-    # Not by token: between Django's sync and async middleware the way back leads through another Context.
-    return lambda: _current.set(before)
+    work = under_way()
+    return TrackContext() if work is None else work.track

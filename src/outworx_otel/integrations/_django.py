@@ -16,8 +16,8 @@ from opentelemetry import trace
 
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
 from outworx_otel.delivery.flow import Flow, run_async, run_sync
-from outworx_otel.delivery.track import set_current
 from outworx_otel.http.headers import Headers, announced_length, from_environ
+from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.runtime import current
 
@@ -139,13 +139,13 @@ async def deliver_async(endpoint: Endpoint, request: Any, view: Callable[[], Awa
 def enter(delivery: Delivery, request: Any) -> Callable[[], None]:
     """Makes the delivery's handle and span current; the returned function undoes it."""
     request.outworx_track = delivery.track
-    forget = set_current(delivery.track)
+    forget = set_under_way(delivery)
     before = otel_context.get_current()
     if delivery.record.span is not None:
         otel_context.attach(trace.set_span_in_context(delivery.record.span))
 
     def leave() -> None:
-        # Not by token: see `set_current`.
+        # Not by token: see `set_under_way`.
         otel_context.attach(before)
         forget()
 

@@ -20,11 +20,11 @@ from outworx_otel.delivery import (
     Respond,
 )
 from outworx_otel.delivery.flow import run_async, run_sync
-from outworx_otel.delivery.track import set_current
 from outworx_otel.http.headers import Headers, announced_length
 from outworx_otel.integrations._intake import Intake, Message, Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, expose, native_request, status_of, url_of
 from outworx_otel.process.timer import Deadline
+from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.runtime import Runtime, current
 
@@ -141,7 +141,7 @@ class Exchange:
             return
         self.scope[UNDER_WAY] = delivery
         expose(self.scope, delivery.track)
-        forget = set_current(delivery.track)
+        forget = set_under_way(delivery)
         span = delivery.record.span
         token = None if span is None else otel_context.attach(trace.set_span_in_context(span))
         try:

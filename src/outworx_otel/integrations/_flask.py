@@ -16,8 +16,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from outworx_otel.delivery import BodyProblem, Delivery, InboundRequest, OutboundResponse, Respond
 from outworx_otel.delivery.flow import run_sync
-from outworx_otel.delivery.track import set_current
 from outworx_otel.http.headers import Headers, from_environ
+from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.runtime import current
 
@@ -79,7 +79,7 @@ def deliver(endpoint: Endpoint, view: Callable[[], Any], native: flask.Request, 
         delivery.finish()
         return _answer(app, decision)
     g.outworx_track = delivery.track
-    forget = set_current(delivery.track)
+    forget = set_under_way(delivery)
     span = delivery.record.span
     token = otel_context.attach(trace.set_span_in_context(span)) if span is not None else None
     try:

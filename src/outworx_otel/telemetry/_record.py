@@ -63,6 +63,12 @@ class Record(msgspec.Struct):
     rejected_for: str | None = None
     end_ns: int | None = None
     span: Span | None = None
+    nearest_route: str | None = None
+    causes: tuple[BaseException, ...] = ()
+
+    def note(self, cause: BaseException) -> None:
+        """Keeps an exception that decided something (a verifier's, a key function's, a store's)."""
+        self.causes = (*self.causes, cause)
 
     @property
     def signature_age(self) -> float | None:
