@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import outworx_otel
-from outworx_otel.integrations import _gate
+from outworx_otel.integrations import _door
 from outworx_otel.setup import assembly, bootstrap
 from outworx_otel.setup import runtime as runtimes
 from outworx_otel.signatures.diagnosis import budget, investigation
@@ -111,7 +111,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
     monkeypatch.setattr(assembly, "_stores", {})
     monkeypatch.setattr(bootstrap, "_said", set())
-    monkeypatch.setattr(_gate, "_excluded", None)
+    monkeypatch.setattr(_door, "_excluded", None)
     # A diagnosis may take as long as a busy test machine needs, and each test may have one.
     monkeypatch.setattr(budget, "SECONDS", 5.0)
     investigation.rate_limit.reset()

@@ -12,6 +12,7 @@ from outworx_otel.http.body import RawBody
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureReason, SignatureResult
+from outworx_otel.telemetry import Record
 from outworx_otel.telemetry.redaction import scrub
 
 _VALID = SignatureResult(True, None, None, None, None)
@@ -51,13 +52,38 @@ def verdict(
         )
     assert endpoint.verifier is not None
     try:
-        url = _public_url(options.public_url, request.url()) if endpoint.verifier.scheme.signs_url else None
+        url = None
+        if endpoint.verifier.scheme.signs_url:
+            given = request.url()
+            url = _public_url(options.public_url, given if isinstance(given, str) else given[0])
         return endpoint.verifier.verify(
             request.body, request.headers, now=now, url=url, method=request.method
         )
     except Exception as error:  # noqa: BLE001  # a fault of ours in a check must not let the delivery in
         runtime.failed("verifying a signature", error)
         return _no("verifier_threw", f"{type(error).__name__} in the verifier.")
+
+
+def covered(marked: Endpoint, chosen: Endpoint, request: InboundRequest, record: Record) -> bool:
+    """Whether a delivery that was verified for one endpoint is genuine for another, that of a marked handler.
+
+    So it is where both have the same secret, or the signature fits the other's as well.
+
+    Args:
+        marked: of the handler.
+        chosen: that the delivery was verified for.
+        request: with its body.
+        record: of the delivery.
+    """
+    signature = record.signature
+    ours, theirs = marked.options, chosen.options
+    if signature is not None and signature.valid and marked.verifier is not None:
+        if ours.provider == theirs.provider and ours.signature_secret == theirs.signature_secret:
+            return True
+        if request.body is not None and not marked.verifier.scheme.signs_url:
+            now = record.start_ns / 1e9
+            return marked.verifier.verify(request.body, request.headers, now=now, diagnose=False).valid
+    return False
 
 
 def _no(reason: SignatureReason, hint: str | None) -> SignatureResult:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from outworx_otel import signatures
 from outworx_otel.http.body import FieldPicker
@@ -16,8 +17,6 @@ from outworx_otel.telemetry.redaction import Redactor
 
 logger = logging.getLogger("outworx_otel")
 
-# The methods of all endpoints made so far: a request with another one is nobody's delivery.
-LISTENED: Final = set(DEFAULT_METHODS)
 REJECTED_SPANS_PER_SECOND: Final = 10
 
 
@@ -39,6 +38,7 @@ class Endpoint:
         "_rejections",
         "admits_by_body",
         "asks_functions",
+        "asks_request",
         "detected",
         "enforces",
         "id_header",
@@ -72,18 +72,19 @@ class Endpoint:
         self.problem = problem
         self.detected = detected
         self.methods = frozenset(options.methods)
-        LISTENED.update(self.methods)
         self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
         self._rejections = (0, 0)
         # Whether there is a verdict to give, and whether the body must be read before the handler may run.
         self.verifies = problem is not None or options.verifies or options.signature_valid is not None
-        # Whoever names methods has thought of the others; whoever does not has perhaps not.
+        # Default `methods`: enforce on every request with a body.
         self.enforces = (
             self.verifies and options.reject_invalid_signatures and tuple(options.methods) == DEFAULT_METHODS
         )
         self.admits_by_body = (
             options.verifies or callable(options.signature_valid) or bool(options.idempotency_key)
         )
+        # Whether the verdict is a function of the framework's request.
+        self.asks_request = callable(options.signature_valid) or callable(options.signature_secret)
         # Whether a function of the user's may have to be awaited.
         self.asks_functions = (
             callable(options.signature_valid)
@@ -127,6 +128,11 @@ class Endpoint:
         fields = tuple(field for field in (type_field, id_field) if field is not None)
         self.picker = FieldPicker(fields) if fields else None
 
+    @property
+    def rejects(self) -> bool:
+        """Whether a delivery whose signature is invalid is turned away."""
+        return self.options.reject_invalid_signatures
+
     def concerns(self, path: str, within: str) -> bool:
         """Whether an app-wide adapter with these options has business with a path; paths as for `Runtime.find`."""
         paths = self.paths
@@ -136,14 +142,17 @@ class Endpoint:
             or (within != path and paths.find(within) is not None)
         )
 
-    def listens_to(self, method: str, headers: Any) -> bool:
-        """Whether a request with this method is a delivery.
+    def may_listen_to(self, method: str) -> bool:
+        """Whether a request with this method may be a delivery.
 
-        With another one than those of `methods` it passes untouched. But where signatures are enforced and nobody
-        has said which methods, a body is a delivery by any of them: a view that does not look at the method
-        (Django's functions) would take it for one, unverified.
+        Default `methods`: every request with a body is one where signatures are enforced, whatever its method.
+        Whether it has a body is known once its stream was read. HEAD runs what GET runs.
         """
-        return method in self.methods or (self.enforces and carries_body(headers))
+        return method in self.methods or self.enforces or (method == "HEAD" and "GET" in self.methods)
+
+    def listens_to(self, method: str) -> bool:
+        """Whether a request with this method is a delivery, with a body or without."""
+        return method in self.methods or (method == "HEAD" and "GET" in self.methods)
 
     def may_report_rejection(self) -> bool:
         """False once a second has seen ten rejected deliveries: a flood costs its sender, not our back-end."""
@@ -151,22 +160,6 @@ class Endpoint:
         now, count = self._rejections
         self._rejections = (second, count + 1 if now == second else 1)
         return now != second or count < REJECTED_SPANS_PER_SECOND
-
-
-def carries_body(headers: Any) -> bool:
-    """Whether a request announces a body, by its ASGI header pairs or its WSGI environ."""
-    if isinstance(headers, dict):
-        length = headers.get("CONTENT_LENGTH") or "0"
-        return length.strip("0 ") != "" or "HTTP_TRANSFER_ENCODING" in headers
-    for name, value in headers:
-        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
-            return True
-    return False
-
-
-def passes(method: str, headers: Any) -> bool:
-    """Whether a request is nobody's delivery, whatever its path: asked first, of every request."""
-    return method not in LISTENED and not carries_body(headers)
 
 
 def _nearest(provider: str) -> str:
@@ -184,14 +177,42 @@ def _signature_headers(scheme: signatures.SignatureScheme | None) -> list[str]:
 
 
 def undone_verification(path: str, chosen: Endpoint, replaced: Endpoint | None) -> str | None:
-    """What to say where options in code, which replace all others and are not merged, verify nothing as others do."""
+    """What to say where options that come first verify nothing, and those they replace do."""
     if replaced is None or not replaced.verifies or chosen.verifies:
         return None
     return (
-        f"{path!r} is NOT VERIFIED: its options in code (provider={chosen.options.provider}) replace those of "
-        f"{replaced.source}, which verify signatures; give signature_secret in code too, or leave the endpoint to "
-        f"{replaced.source}"
+        f"outworx: {path!r}: its options ({chosen.source}, provider={chosen.options.provider}) have no secret, and "
+        f"those of {replaced.source} have: its verification stands. Give signature_secret there too, or leave the "
+        f"endpoint to {replaced.source}"
     )
+
+
+def standing(chosen: Endpoint, replaced: Endpoint | None) -> Endpoint:
+    """An endpoint whose options come before those of another: it never opens what the other verifies.
+
+    Where only the other verifies, its verification stands beside the rest of the chosen options.
+    """
+    if replaced is None or not replaced.verifies or chosen.verifies:
+        return chosen
+    theirs = replaced.options
+    options = dataclasses.replace(
+        chosen.options,
+        **{name: getattr(theirs, name) for name in _VERIFYING_OPTIONS if hasattr(theirs, name)},
+    )
+    known = None if replaced.verifier is None else replaced.verifier.known_secrets
+    return Endpoint(options, chosen.source, known_secrets=known, problem=replaced.problem)
+
+
+_VERIFYING_OPTIONS: Final = (
+    "signature_secret",
+    "signature_secret_env",
+    "signature_secret_file",
+    "signature_verifier",
+    "signature_valid",
+    "signature_tolerance",
+    "reject_invalid_signatures",
+    "public_url",
+)
 
 
 def stricter(called: Endpoint | None, served: Endpoint | None) -> Endpoint | None:

@@ -87,3 +87,11 @@ def webhook(provider: str | TrackOptions, **options: Any) -> Callable[[Handler],
         chosen = TrackOptions.from_mapping({"provider": provider, **options}, "@webhook")
     endpoint = Endpoint(chosen, "decorator", known_secrets=lambda: current().known_secrets())
     return lambda handler: mark(handler, endpoint)
+
+
+def any_guarded() -> bool:
+    """Whether any handler of this process refuses to run outside a delivery."""
+    return _guarded
+
+
+_guarded = False

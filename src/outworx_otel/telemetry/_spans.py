@@ -80,6 +80,11 @@ class Telemetry:
                 span.end(end_ns)
             self._instruments.measure(record, (end_ns - record.start_ns) / 1e9)
 
+    def report(self, record: Record) -> None:
+        """Reports a request that never became a delivery."""
+        self.start(record)
+        self.finish(record)
+
     def process(self, deferral: Deferral, start_ns: int | None = None) -> Process:
         """Starts the span of work that goes on after its delivery's answer."""
         return Process(self._tracer, deferral, start_ns)
