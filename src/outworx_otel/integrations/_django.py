@@ -205,6 +205,8 @@ def _read_body(request: Any, limit: int) -> Reading:
         return Reading(None, "too_large", _TOO_BIG_FOR_DJANGO)
     except RawPostDataException:
         return Reading(None, "unreadable", _READ_BEFORE)
+    except ValueError:  # Django takes the length for a number
+        return Reading(None, "unreadable", "Content-Length is no number.")
     except UnreadablePostError:
         return Reading(None, "incomplete", HINTS["incomplete"])
     if len(body) > limit:
