@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit, urlunsplit
 
@@ -36,6 +36,7 @@ DISPUTED = "@+:,'=&$;!*()~"
 # JavaScript's encodeURIComponent leaves these.
 _LEFT_BY_JAVASCRIPT = frozenset("!*'()~")
 _URL = re.compile(r"([^:/?#]+://[^/?#]*)([^?#]*)(.*)", re.DOTALL)
+_UNDISPUTED = re.compile(r"[A-Za-z0-9/._-]*")
 _ESCAPED_SLASH = re.compile(b"%2[Ff]")
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 
@@ -111,6 +112,17 @@ def spellings(url: str) -> tuple[str, ...]:
 
 
 def _path_spellings(path: str) -> Iterator[str]:
+    literal = path
+    if not _UNDISPUTED.fullmatch(path):
+        literal = yield from _escapings(path)
+    # A slash that was sent escaped cannot be told from one between segments any more; the last is the likeliest.
+    for place in range(len(literal) - 1, 0, -1):
+        if literal[place] == "/":
+            yield f"{literal[:place]}%2F{literal[place + 1 :]}"
+
+
+def _escapings(path: str) -> Generator[str, None, str]:
+    """The path with these or those characters escaped. First, and returned, is the one with the fewest escapes."""
     # A slash that is still escaped is not the same as one between segments.
     segments = _ESCAPED_SLASH.split(path.encode("utf-8", "surrogatepass"))
     literal = "%2F".join([quote(unquote_to_bytes(text), safe="/" + DISPUTED) for text in segments])
@@ -125,10 +137,7 @@ def _path_spellings(path: str) -> Iterator[str]:
         yield escaped(literal, [character for character in disputed if character != kept])
     yield escaped(literal, disputed)
     yield _ESCAPE.sub(lambda escape: escape[0].lower(), literal)
-    # A slash that was sent escaped cannot be told from one between segments any more; the last is the likeliest.
-    for place in range(len(literal) - 1, 0, -1):
-        if literal[place] == "/":
-            yield f"{literal[:place]}%2F{literal[place + 1 :]}"
+    return literal
 
 
 def escaped(text: str, characters: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ RESERIALISED_BYTES = 64 * 1024
 TRIALS_OF_WHAT_WAS_PROVED = 6
 WASTED_SECONDS = 0.020
 
+NOT_LOOKED_FOR = f"Its cause was not looked for: diagnosis is limited to {DIAGNOSES_PER_SECOND} a second."
+
 
 class BudgetSpent(Exception):
     """There is no time, or there are no trials, left for another hypothesis; its text says so in a hint."""
@@ -32,13 +34,16 @@ class RateLimit:
         self._recent: deque[float] = deque(maxlen=per_second)
         self._clock = clock
 
+    def exhausted(self) -> bool:
+        """Whether no other diagnosis may begin now."""
+        recent = self._recent
+        return len(recent) == recent.maxlen and self._clock() - recent[0] < 1.0
+
     def allows(self) -> bool:
         """Whether another diagnosis may begin now; if so it counts."""
-        now = self._clock()
-        recent = self._recent
-        if len(recent) == recent.maxlen and now - recent[0] < 1.0:
+        if self.exhausted():
             return False
-        recent.append(now)
+        self._recent.append(self._clock())
         return True
 
     def reset(self) -> None:
@@ -109,9 +114,7 @@ class Budget:
         """
         if self._limit is not None:
             if not self._limit.allows():
-                raise BudgetSpent(
-                    f"Its cause was not looked for: diagnosis is limited to {DIAGNOSES_PER_SECOND} a second."
-                )
+                raise BudgetSpent(NOT_LOOKED_FOR)
             self._limit = None
         self._trials -= 1
         self._bytes -= hashed

@@ -110,6 +110,10 @@ class Diagnosis:
         return None
 
     def _searched(self, case: Case, hypotheses: tuple[Hypothesis, ...]) -> Explanation | None:
+        if case.result.reason == "hmac_mismatch" and rate_limit.exhausted():
+            # Some trial there always is, so none needs to be prepared: this is what a flood costs.
+            case.skip(budget.NOT_LOOKED_FOR)
+            return None
         try:
             for hypothesis in hypotheses:
                 for trial in hypothesis(case):
