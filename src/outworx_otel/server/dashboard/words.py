@@ -85,6 +85,16 @@ REASONS: Final[dict[str, Advice]] = {
         "The body is too large, incomplete, or was read by somebody else first.",
         "See the hint: max_body_size, a client that hung up, or a middleware that reads the body.",
     ),
+    "credentials_mismatch": Advice(
+        "the credentials are wrong",
+        "The token, user or password that came with the request is not the configured one.",
+        "Compare the endpoint's secret with the token that is set in the provider's dashboard.",
+    ),
+    "key_unavailable": Advice(
+        "the provider's key cannot be had",
+        "The key that the provider publishes could not be fetched, so nothing could be verified.",
+        "Look for what keeps the application from the provider's key server; the provider will send again.",
+    ),
 }
 
 CAUSES: Final[dict[str, Advice]] = {
