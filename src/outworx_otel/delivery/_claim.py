@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import re
 import secrets
 import time
 from typing import Any, Final
@@ -52,6 +53,7 @@ _SAFE_HEADERS: Final = frozenset(
 _SAFE_WITHOUT_BODY: Final = _SAFE_HEADERS - {"content-encoding"}
 
 
+_USER_AND_PASSWORD: Final = re.compile(r"://[^\s/@]*@")
 # Endpoints whose missing keys were said. Held, so that no other endpoint comes to the same identity.
 _keyless: Final[set[Endpoint]] = set()
 _MAX_KEYLESS: Final = 1000
@@ -274,6 +276,7 @@ class KeyClaim:
 def _store_error(cause: Exception) -> StoreError:
     if isinstance(cause, StoreError):
         return cause
-    error = StoreError(f"the idempotency store raised {scrub(described(cause))}")
+    said = _USER_AND_PASSWORD.sub("://***@", described(cause))
+    error = StoreError(f"the idempotency store raised {scrub(said)}")
     error.__cause__ = cause
     return error

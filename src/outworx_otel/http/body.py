@@ -198,10 +198,12 @@ class Body:
 
     def _read(self) -> Any:
         is_form = self.content_type.startswith(_FORM)
-        if not is_form or _CONTAINER.match(self.raw):
+        is_container = _CONTAINER.match(self.raw) is not None
+        fields = None if is_container else multipart_fields(self.raw)
+        if fields is not None:
+            return fields
+        if is_container or not is_form:
             value = parse_json(self.raw)
             if value is not None:
                 return value
-        if is_form or looks_urlencoded(self.raw):
-            return urlencoded_fields(self.raw)
-        return multipart_fields(self.raw)
+        return urlencoded_fields(self.raw) if is_form or looks_urlencoded(self.raw) else None

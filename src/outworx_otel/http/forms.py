@@ -12,10 +12,10 @@ _MAX_FIELDS: Final = 1000
 # A first field with a plain name. The end rules out base64, whose padding looks like an empty field.
 _URLENCODED: Final = re.compile(rb"(?!--)[\w.\-\[\]%+*$~!:@,;()']{1,1024}=(?!=?\Z)")
 _MULTIPART: Final = re.compile(rb"--[\x21-\x7e][\x20-\x7e]{0,199}(?=\r?\n)")
-_PART: Final = re.compile(
-    rb'\r?\n(?:[^\r\n]+\r?\n)*?content-disposition:[ \t]*form-data;[ \t]*name="([^"\r\n]*)"([^\r\n]*)\r?\n'
-    rb"(?:[^\r\n]+\r?\n)*\r?\n",
-    re.IGNORECASE,
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+_MAX_PART_HEAD: Final = 4096
+_FIELD: Final = re.compile(
+    rb'^content-disposition:[ \t]*form-data;[ \t]*name="([^"\r\n]*)"([^\r\n]*)', re.IGNORECASE | re.MULTILINE
 )
 
 
@@ -44,10 +44,11 @@ def multipart_fields(raw: bytes) -> dict[str, Any] | None:
         return None
     fields = []
     for part in parts[:-1]:
-        head = _PART.match(part)
-        if head is not None and b"filename" not in head.group(2).lower():
-            value = part[head.end() :].removesuffix(b"\r")
-            fields.append((head.group(1).decode("utf-8", "replace"), value.decode("utf-8", "replace")))
+        blank = _BLANK_LINE.search(part, 0, _MAX_PART_HEAD)
+        field = None if blank is None else _FIELD.search(part, 0, blank.start())
+        if blank is not None and field is not None and b"filename" not in field.group(2).lower():
+            value = part[blank.end() :].removesuffix(b"\r")
+            fields.append((field.group(1).decode("utf-8", "replace"), value.decode("utf-8", "replace")))
     return _by_name(fields)
 
 
