@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +13,7 @@ from outworx_otel import drops
 from outworx_otel.delivery.tokens import decode_token, encode_token
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.process.forks import after_fork_in_child
 from outworx_otel.process.timer import call_in
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint, logger
@@ -204,5 +204,4 @@ def _note_fork() -> None:
     _began_at, _forked = time.monotonic(), True
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
+after_fork_in_child(_note_fork)

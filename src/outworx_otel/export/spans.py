@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -19,6 +18,7 @@ from outworx_otel.export.outbox import Limits, Outbox
 from outworx_otel.export.patience import Patience
 from outworx_otel.export.registry import serve, stop_serving
 from outworx_otel.export.report import OnError, Report
+from outworx_otel.process import environment
 from outworx_otel.telemetry.semconv import SCOPE
 
 _MIB: Final = 1024 * 1024
@@ -189,11 +189,9 @@ def _attributes_size(attributes: Mapping[str, Any] | None) -> int:
 
 def _positive(name: str, value: int | None, variable: str | None, default: int) -> int:
     if value is None:
-        text = os.environ.get(variable, "").strip() if variable else ""
-        if not text:
+        if variable is None:
             return default
-        name = variable or name
-        value = int(text) if text.isdecimal() else 0
+        return environment.number(variable, default=default, least=1)
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         raise ConfigurationError(f"{name} must be a positive whole number, not {value!r}")
     return value
