@@ -7,6 +7,7 @@ from typing import Any, Final
 from outworx_otel.http.body import Body
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.telemetry import Record
+from outworx_otel.telemetry.cloudevents import event_in_body
 
 _MAX_EVENT_TEXT: Final = 256
 
@@ -23,6 +24,8 @@ def read_event(endpoint: Endpoint, record: Record, body: Body | None) -> None:
             record.event_id = _text(values.pop())
         if endpoint.picks_type:
             record.event_type = _text(values.pop())
+    if body is not None:
+        record.cloud_event = event_in_body(body)
 
 
 def _text(value: Any) -> str | None:

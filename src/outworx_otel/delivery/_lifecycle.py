@@ -19,7 +19,7 @@ from outworx_otel.process.timer import Deadline, call_in
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureResult
-from outworx_otel.telemetry import Record
+from outworx_otel.telemetry import Record, outcome_of
 
 _BACKGROUND_SECONDS: Final = 30.0
 
@@ -55,13 +55,16 @@ class Delivery:
         self.request = request
         self.runtime = runtime
         self.record = Record(
-            options=endpoint.options,
+            provider=endpoint.options.provider,
             redactor=endpoint.redactor,
             method=request.method,
             path=request.path,
             route=request.route,
             headers=request.headers,
             start_ns=start_ns,
+            metadata=endpoint.options.metadata,
+            capture_headers=endpoint.options.capture_headers,
+            trace_context=endpoint.options.trace_context,
             detected=endpoint.detected,
             body_size=request.body_size,
         )
@@ -126,7 +129,7 @@ class Delivery:
         record = self.record
         logger.warning(
             "webhook rejected: provider=%s path=%r reason=%s hint=%s trace_id=%s",
-            record.options.provider,
+            record.provider,
             record.path,
             record.rejected_for,
             None if record.signature is None else record.signature.hint,
@@ -189,7 +192,7 @@ class Delivery:
             record.processing = "silent_drop"
             if self._watch is not None:
                 record.findings = self._watch.findings()
-        record.outcome = _outcome(record)
+        record.outcome = outcome_of(record)
         if self._claim is not None:
             did_its_work = record.processing not in ("failed", "silent_drop")
             commits = answer is not None and 200 <= answer.status < 300 and did_its_work
@@ -236,7 +239,7 @@ class Delivery:
         record.status = answer.status
         record.mark = self.track.close(partial(marked_after, self.runtime, self.record))
         record.processing = "deferred" if record.mark is None else record.mark.status
-        record.outcome = _outcome(record)
+        record.outcome = outcome_of(record)
         if self._claim is not None:
             yield from self._claim.end(answer, 200 <= answer.status < 300 and record.processing != "failed")
 
@@ -276,7 +279,7 @@ class Delivery:
         record, signature = self.record, self.record.signature
         logger.info(
             "webhook provider=%s path=%r event=%r status=%s outcome=%s signature=%s processing=%s %.1fms",
-            record.options.provider,
+            record.provider,
             record.path,
             record.event_type or "-",
             record.status,
@@ -285,16 +288,3 @@ class Delivery:
             record.processing or "-",
             ((record.end_ns or record.start_ns) - record.start_ns) / 1e6,
         )
-
-
-def _outcome(record: Record) -> str:
-    if record.error is not None:
-        return "error"
-    if record.rejected_for is not None:
-        return "rejected"
-    if record.processing in ("failed", "silent_drop", "deferred"):
-        return record.processing
-    status = record.status
-    if status is None or status >= 500:
-        return "error"
-    return "refused" if status >= 400 else "accepted"
