@@ -1,6 +1,7 @@
 """A delivery as telemetry: one span and three metrics."""
 
 from outworx_otel.telemetry._deferral import Deferral
+from outworx_otel.telemetry._exceptions import error_message
 from outworx_otel.telemetry._mark import Mark, ProcessingStatus
 from outworx_otel.telemetry._process import Process
 from outworx_otel.telemetry._record import Record, span_identity
@@ -16,6 +17,7 @@ __all__ = [
     "ProcessingStatus",
     "Record",
     "Telemetry",
+    "error_message",
     "outcome_of",
     "span_identity",
 ]

@@ -63,6 +63,7 @@ def error_message(description: str | None, exceptions: Iterable[tuple[str, str]]
     """
     parts = [description] if description else []
     for kind, text in exceptions:
-        if not any(text in part for part in parts):
-            parts.append(f"{kind.rpartition('.')[2]}: {text}")
+        name = kind.rpartition(".")[2]
+        if not any((text or name) in part for part in parts):
+            parts.append(f"{name}: {text}" if text else name)
     return "; ".join(parts) or None
