@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Iterable
 from typing import Any, Final
@@ -13,6 +14,7 @@ from outworx_otel.telemetry.redaction import cut, scrub
 
 MAX_TEXT: Final = 1024
 _MAX_TRACE: Final = 16_384
+_MAX_TOLD: Final = 8
 
 
 def shown(value: Any) -> str:
@@ -59,10 +61,10 @@ def error_message(description: str | None, exceptions: Iterable[tuple[str, str]]
 
     Args:
         description: of the span's status.
-        exceptions: type and text of each that was recorded.
+        exceptions: type and text of each that was recorded; the first eight are told.
     """
     parts = [description] if description else []
-    for kind, text in exceptions:
+    for kind, text in itertools.islice(exceptions, _MAX_TOLD):
         name = kind.rpartition(".")[2]
         if not any((text or name) in part for part in parts):
             parts.append(f"{name}: {text}" if text else name)
