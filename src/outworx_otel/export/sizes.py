@@ -14,6 +14,7 @@ _EVENT_OVERHEAD: Final = 24
 _LINK_OVERHEAD: Final = 48
 # The tags and lengths round a name and its value.
 _ATTRIBUTE_OVERHEAD: Final = 12
+_ITEM_OVERHEAD: Final = 4
 _NUMBER: Final = 8
 
 
@@ -64,8 +65,8 @@ def _value(value: object) -> int:
     if isinstance(value, Mapping):
         return sum(_ATTRIBUTE_OVERHEAD + _text(str(key)) + _value(item) for key, item in value.items())
     if isinstance(value, Sequence):
-        return sum(_ATTRIBUTE_OVERHEAD + _value(item) for item in value)
-    return _NUMBER
+        return sum(_ITEM_OVERHEAD + _value(item) for item in value)
+    return 1 if isinstance(value, bool) else _NUMBER
 
 
 def _text(text: str) -> int:
