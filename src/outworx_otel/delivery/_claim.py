@@ -30,7 +30,7 @@ from outworx_otel.idempotency import (
 )
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.runtime import Runtime
-from outworx_otel.telemetry import Record, span_identity
+from outworx_otel.telemetry import Outcome, Record, span_identity
 from outworx_otel.telemetry.redaction import scrub
 
 LEASE: Final = 30.0
@@ -245,7 +245,7 @@ class KeyClaim:
             'set idempotency_key to a field that every delivery has, such as "body.id", or to "body"',
         )
 
-    def _answer(self, status: int, outcome: str, message: str, *headers: tuple[str, str]) -> Respond:
+    def _answer(self, status: int, outcome: Outcome, message: str, *headers: tuple[str, str]) -> Respond:
         self._record.status = status
         self._record.outcome = outcome
         return respond(self._request, status, message, *headers)

@@ -45,8 +45,7 @@ def issue_token(runtime: Runtime, record: Record, timeout: float) -> str:
 def deferral_of(record: Record, deadline: float) -> Deferral:
     """What deferred work must know of its delivery."""
     trace_id, span_id = span_identity(record)
-    options = record.options
-    return Deferral(trace_id, span_id, options.provider, record.route, record.event_id, time.time(), deadline)
+    return Deferral(trace_id, span_id, record.provider, record.route, record.event_id, time.time(), deadline)
 
 
 def marked_after(runtime: Runtime, record: Record, mark: Mark) -> None:
@@ -54,7 +53,7 @@ def marked_after(runtime: Runtime, record: Record, mark: Mark) -> None:
     if record.processing != "deferred":
         logger.warning(
             "webhook %s %r was marked %s after its delivery was over; the mark is a span of its own",
-            record.options.provider,
+            record.provider,
             record.path,
             mark.status,
         )

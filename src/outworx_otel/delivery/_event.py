@@ -8,6 +8,7 @@ from outworx_otel.http.body import Body
 from outworx_otel.http.headers import Headers
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.telemetry import Record
+from outworx_otel.telemetry.cloudevents import event_in_body
 
 _MAX_EVENT_TEXT: Final = 256
 
@@ -25,6 +26,8 @@ def read_event(endpoint: Endpoint, record: Record, body: Body | None) -> None:
             record.event_id = _text(values[-1])
         if endpoint.picks_type:
             record.event_type = _text(values[0])
+    if body is not None:
+        record.cloud_event = event_in_body(body)
 
 
 def event_id(endpoint: Endpoint, headers: Headers, body: Body | None) -> Any:

@@ -28,7 +28,7 @@ from outworx_otel.process.timer import Deadline, call_in
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureResult
-from outworx_otel.telemetry import Record
+from outworx_otel.telemetry import Outcome, Record, outcome_of
 
 _BACKGROUND_SECONDS: Final = 30.0
 _LOGGED_OUTCOMES: Final = frozenset({"error", "failed", "silent_drop"})
@@ -78,13 +78,16 @@ class Delivery:
         self.runtime = runtime
         self.silent = silent
         self.record = Record(
-            options=endpoint.options,
+            provider=endpoint.options.provider,
             redactor=endpoint.redactor,
             method=request.method,
             path=request.path,
             route=request.route,
             headers=request.headers,
             start_ns=start_ns,
+            metadata=endpoint.options.metadata,
+            capture_headers=endpoint.options.capture_headers,
+            trace_context=endpoint.options.trace_context,
             detected=endpoint.detected,
             body_size=request.body_size,
         )
@@ -206,7 +209,7 @@ class Delivery:
         record = self.record
         logger.warning(
             "webhook rejected: provider=%s path=%r reason=%s hint=%s trace_id=%s",
-            record.options.provider,
+            record.provider,
             record.path,
             record.rejected_for,
             None if record.signature is None else record.signature.hint,
@@ -274,7 +277,7 @@ class Delivery:
             record.processing = "silent_drop"
             if self._watch is not None:
                 record.findings = self._watch.findings()
-        record.outcome = _outcome(record)
+        record.outcome = outcome_of(record)
         if self._claim is not None:
             did_its_work = record.error is None and record.processing not in ("failed", "silent_drop")
             commits = answer is not None and 200 <= answer.status < 300 and did_its_work
@@ -332,7 +335,7 @@ class Delivery:
         record.status = answer.status
         record.mark = self.track.close(partial(marked_after, self.runtime, self.record))
         record.processing = "deferred" if record.mark is None else record.mark.status
-        record.outcome = _outcome(record)
+        record.outcome = outcome_of(record)
         if self._claim is not None:
             yield from self._claim.end(answer, 200 <= answer.status < 300 and record.processing != "failed")
 
@@ -375,7 +378,7 @@ class Delivery:
             return
         (logger.warning if trouble else logger.info)(
             "webhook provider=%s path=%r event=%r status=%s outcome=%s signature=%s processing=%s %.1fms trace_id=%s",
-            record.options.provider,
+            record.provider,
             record.path,
             record.event_type or "-",
             record.status,
@@ -414,22 +417,7 @@ class Delivery:
             self.runtime.failed("reporting a request", failure)
 
 
-def _outcome(record: Record) -> str:
-    if record.error is not None:
-        return "error"
-    if record.rejected_for is not None:
-        return "rejected"
-    if record.processing in ("failed", "silent_drop", "deferred"):
-        return record.processing
-    status = record.status
-    if status is None or status >= 500:
-        return "error"
-    if status >= 400:
-        return "refused"
-    return "unprotected" if record.idempotency_outcome == "fail_open" else "accepted"
-
-
-def _outcome_of_unhandled(status: int | None, error: BaseException | None) -> str:
+def _outcome_of_unhandled(status: int | None, error: BaseException | None) -> Outcome:
     if error is not None or status is None or status >= 500:
         return "error"
     if status in (404, 405):

@@ -43,6 +43,7 @@ class Endpoint:
         "enforces",
         "id_header",
         "keeps_answer",
+        "known_secrets",
         "methods",
         "options",
         "paths",
@@ -71,6 +72,7 @@ class Endpoint:
         self.source = source
         self.problem = problem
         self.detected = detected
+        self.known_secrets = known_secrets
         self.methods = frozenset(options.methods)
         self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
         self._rejections = (0, 0)
@@ -199,8 +201,7 @@ def standing(chosen: Endpoint, replaced: Endpoint | None) -> Endpoint:
         chosen.options,
         **{name: getattr(theirs, name) for name in _VERIFYING_OPTIONS if hasattr(theirs, name)},
     )
-    known = None if replaced.verifier is None else replaced.verifier.known_secrets
-    return Endpoint(options, chosen.source, known_secrets=known, problem=replaced.problem)
+    return Endpoint(options, chosen.source, known_secrets=replaced.known_secrets, problem=replaced.problem)
 
 
 _VERIFYING_OPTIONS: Final = (
