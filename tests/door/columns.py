@@ -1,0 +1,163 @@
+"""What must hold on every way round: the columns of the table. A test module gives the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import pytest
+from integrations import deliveries
+from integrations.calls import Answer
+from integrations.deliveries import BODY, JSON, WRONG
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
+
+from outworx_otel import ConfigurationError, testing
+
+from .site import Row, Send, Site
+
+Open = Callable[..., Site]
+
+
+def forgeries(row: Row) -> dict[str, Mapping[str, str]]:
+    """Headers of deliveries that nobody genuine sent."""
+    return {
+        "without a signature": JSON,
+        "signed with another secret": row.sign(BODY, WRONG),
+        "signed for the empty body": row.sign(b""),
+    }
+
+
+class EveryWay:
+    """Subclassed with `ROWS` by each test module."""
+
+    ROWS: ClassVar[Iterable[Row]]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        rows = list(self.ROWS)
+        if metafunc.function.__name__ in _ONLY_WHERE:
+            rows = [row for row in rows if _ONLY_WHERE[metafunc.function.__name__](row)]
+        metafunc.parametrize("row", rows, ids=str)
+
+    def test_the_application_serves_without_us(self, row: Row, open_site: Open) -> None:
+        site = open_site(guarded=False)
+        answer = row.build(site)(BODY, row.sign(BODY))
+        assert answer.status == 200, answer.body
+        assert site.bodies == [BODY]
+
+    def test_what_is_not_genuine_runs_nothing(self, row: Row, open_site: Open) -> None:
+        site = open_site()
+        send = built(row, site)
+        if send is None:
+            return
+        answers = {how: send(BODY, headers) for how, headers in forgeries(row).items()}
+        assert site.bodies == []
+        statuses = {how: answer.status for how, answer in answers.items()}
+        assert set(statuses.values()) <= row.refusals, statuses
+        assert no_secret_in(answers.values())
+
+    def test_what_is_genuine_runs_once(self, row: Row, open_site: Open) -> None:
+        site = open_site()
+        send = built(row, site)
+        if send is None:
+            return
+        first = send(BODY, row.sign(BODY))
+        assert (first.status, site.bodies) == (200, [BODY]), first.body
+        # Refusals before and after change nothing.
+        send(BODY, JSON)
+        other = BODY + b" "
+        again = send(other, row.sign(other))
+        assert (again.status, site.bodies) == (200, [BODY, other]), again.body
+
+    def test_a_delivery_is_one_span(self, row: Row, open_site: Open) -> None:
+        site = open_site()
+        send = built(row, site)
+        if send is None:
+            return
+        with testing.capture() as captured:
+            send(BODY, row.sign(BODY))
+        (delivery,) = site.deliveries()
+        assert said(delivery, "signature.valid") is True
+        assert (delivery.attributes or {}).get("http.response.status_code") == 200
+        assert [one.span.context for one in captured.deliveries] == [delivery.context]
+
+    def test_a_refusal_is_one_span(self, row: Row, open_site: Open) -> None:
+        site = open_site()
+        send = built(row, site)
+        if send is None:
+            return
+        with testing.capture() as captured:
+            answer = send(BODY, row.sign(BODY, WRONG))
+        (delivery,) = site.deliveries()
+        assert said(delivery, "signature.valid") is False
+        assert (delivery.attributes or {}).get("http.response.status_code") == answer.status
+        assert [one.span.context for one in captured.deliveries] == [delivery.context]
+
+    def test_it_hangs_below_the_server_and_the_handler_below_it(self, row: Row, open_site: Open) -> None:
+        site = open_site()
+        send = built(row, site)
+        if send is None:
+            return
+        tracer = site.tracer_provider.get_tracer("server")
+        with tracer.start_as_current_span("POST", kind=trace.SpanKind.SERVER) as server:
+            send(BODY, row.sign(BODY))
+            assert trace.get_current_span() is server
+        (delivery,) = site.deliveries()
+        (handled,) = site.spans_in_handler
+        finished = site.finished()
+        parent = parent_of(delivery, finished)
+        # FastAPI makes a SERVER span of its own.
+        assert parent.kind is trace.SpanKind.SERVER
+        assert parent.context == server.get_span_context() or parent.instrumentation_scope.name == "fastapi"
+        assert ended(parent) >= ended(delivery)
+        # And an INTERNAL one round the handler.
+        assert delivery.context.span_id in ancestors(handled, finished)
+
+
+_ONLY_WHERE: dict[str, Callable[[Row], bool]] = {
+    EveryWay.test_what_is_genuine_runs_once.__name__: lambda row: row.genuine_runs,
+    EveryWay.test_a_delivery_is_one_span.__name__: lambda row: row.genuine_runs,
+    # Where no seam of ours stands, nobody can report.
+    EveryWay.test_a_refusal_is_one_span.__name__: lambda row: 500 not in row.refusals,
+    EveryWay.test_it_hangs_below_the_server_and_the_handler_below_it.__name__: lambda row: (
+        row.genuine_runs and row.server_span
+    ),
+}
+
+
+def built(row: Row, site: Site) -> Send | None:
+    """The row's application; None where it refused to start, and may."""
+    try:
+        return row.build(site)
+    except ConfigurationError:
+        if row.may_refuse_to_start:
+            return None
+        raise
+
+
+def said(span: ReadableSpan, name: str) -> Any:
+    """What a span says under `outworx.webhook.{name}`."""
+    return (span.attributes or {}).get(f"outworx.webhook.{name}")
+
+
+def parent_of(span: ReadableSpan, finished: Iterable[ReadableSpan]) -> Any:
+    assert span.parent is not None, "it has no parent"
+    return next(one for one in finished if one.context.span_id == span.parent.span_id)
+
+
+def ended(span: ReadableSpan) -> int:
+    assert span.end_time is not None
+    return span.end_time
+
+
+def ancestors(span: trace.Span, finished: Iterable[ReadableSpan]) -> list[int]:
+    """The ids of a span, of its parent, of that one's parent, and so on."""
+    parents = {one.context.span_id: one.parent for one in finished}
+    found = [span.get_span_context().span_id]
+    while (parent := parents.get(found[-1])) is not None:
+        found.append(parent.span_id)
+    return found
+
+
+def no_secret_in(answers: Iterable[Answer]) -> bool:
+    return not any(deliveries.SECRET.encode() in answer.body for answer in answers)
