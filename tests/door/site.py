@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +91,11 @@ class Site:
         ]
 
 
+def event() -> bytes:
+    """The body of an event that nobody sent before."""
+    return json.dumps({"id": f"evt_{uuid.uuid4().hex}", "type": "charge.succeeded"}, indent=1).encode()
+
+
 @dataclass(frozen=True)
 class Row:
     """One way round: an application, and how a request reaches it.
@@ -96,21 +103,26 @@ class Row:
     Args:
         name: framework, server or bridge, trick.
         build: makes the application of a site; gives what sends one request to it.
-        sign: headers of a genuine delivery.
+        sign: headers of a genuine delivery, by body and secret.
+        body: makes a body.
         genuine_runs: False where nothing can verify, so that nothing may run.
         refusals: what an unsigned delivery is answered; 500 is in it only where no seam of ours stands.
         may_refuse_to_start: a `ConfigurationError` while the application is built is as good as a refusal.
-        server_span: False where the request does not run in the context of the test's SERVER span.
-        answers_body: False where the answer to the method has none.
+        reported: False where spans are switched off.
+        in_context: False where the request does not run in the context of the test's SERVER span.
+        handler_in_context: False where a thread of the bridge runs the handler in a context of its own.
     """
 
     name: str
     build: Callable[[Site], Send]
     sign: Sign = deliveries.stripe
+    body: Callable[[], bytes] = event
     genuine_runs: bool = True
     refusals: frozenset[int] = frozenset({401})
     may_refuse_to_start: bool = False
-    server_span: bool = True
+    reported: bool = True
+    in_context: bool = True
+    handler_in_context: bool = True
 
     def __str__(self) -> str:
         return self.name
