@@ -21,7 +21,7 @@ from outworx_otel.integrations.starlette import OutworxHooksMiddleware
 from .handlers import django_view, flask_view, starlette_handler
 from .rows_plain import DJANGO_BY_HAND, ONE
 from .sending import django_asgi, django_wsgi, over_asgi, over_wsgi
-from .site import SIGNED, Rows, Send, Site
+from .site import AS_IF_NOT_THERE, SIGNED, Rows, Send, Site
 
 ROWS = Rows()
 Change = Callable[[MutableMapping[str, Any]], None]
@@ -192,11 +192,13 @@ def _django(trick: str, send: Any, by_hand: bool) -> Any:
 
 
 for _trick in TRICKS:
-    ROWS.add(f"starlette, adapter by hand, inside it a middleware {_trick}")(
+    ROWS.add(f"starlette, adapter by hand, inside it a middleware {_trick}", refusals=AS_IF_NOT_THERE)(
         _by_hand(OutworxHooksMiddleware, _trick)
     )
     ROWS.add(f"starlette, instrumented, a middleware {_trick}")(_instrumented(_trick))
-    ROWS.add(f"fastapi, adapter by hand, inside it a middleware {_trick}")(_fastapi_by_hand(_trick))
+    ROWS.add(f"fastapi, adapter by hand, inside it a middleware {_trick}", refusals=AS_IF_NOT_THERE)(
+        _fastapi_by_hand(_trick)
+    )
     ROWS.add(f"starlette, plain ASGI adapter by hand, inside it a middleware {_trick}")(
         _by_hand(AnyASGIMiddleware, _trick)
     )
@@ -206,7 +208,10 @@ for _trick in TRICKS:
         _django(_trick, django_asgi, True)
     )
 for _trick in ("strips a slash", "lower-cases the path", "overrides GET"):
-    ROWS.add(f"starlette, adapter by hand, in a mounted application a middleware {_trick}")(_mounted(_trick))
+    ROWS.add(
+        f"starlette, adapter by hand, in a mounted application a middleware {_trick}",
+        refusals=AS_IF_NOT_THERE,
+    )(_mounted(_trick))
 
 
 class TenantRoute(Route):
@@ -248,9 +253,9 @@ def _tenant(route: type[Route], by_hand: bool) -> Any:
 ROWS.add("starlette, adapter by hand, a route's matches() raises without an inner middleware")(
     _tenant(TenantRoute, True)
 )
-ROWS.add("starlette, adapter by hand, a route matches after an inner middleware only")(
-    _tenant(LenientTenantRoute, True)
-)
+ROWS.add(
+    "starlette, adapter by hand, a route matches after an inner middleware only", refusals=AS_IF_NOT_THERE
+)(_tenant(LenientTenantRoute, True))
 ROWS.add("starlette, instrumented, a route's matches() raises without an inner middleware")(
     _tenant(TenantRoute, False)
 )

@@ -43,7 +43,7 @@ def over_asgi(
     """
 
     def send(body: bytes, headers: Mapping[str, str]) -> Answer:
-        given = dict(headers)
+        given = {"host": "testserver", **headers}
         if length:
             given["content-length"] = str(len(body))
         whole = {
@@ -62,7 +62,6 @@ def over_asgi(
             "state": {},
             **scope,
         }
-        whole["headers"].append((b"host", b"testserver"))
         return asyncio.run(_converse(app, whole, body, step))
 
     return send

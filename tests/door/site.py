@@ -22,6 +22,8 @@ import outworx_otel
 from outworx_otel import TrackOptions, webhook
 
 SIGNED = TrackOptions("stripe", signature_secret=SECRET)
+# An adapter for all paths leaves the framework's own 404 and 405 as they are, so it may answer as they would.
+AS_IF_NOT_THERE = frozenset({401, 404, 405})
 Send = Callable[[bytes, Mapping[str, str]], Answer]
 Sign = Callable[..., Mapping[str, str]]
 
@@ -105,7 +107,7 @@ class Row:
         build: makes the application of a site; gives what sends one request to it.
         sign: headers of a genuine delivery, by body and secret.
         body: makes a body.
-        genuine_runs: False where nothing can verify, so that nothing may run.
+        genuine_runs: False where nothing can verify, so that nothing may run; None where it may be found out.
         refusals: what an unsigned delivery is answered; 500 is in it only where no seam of ours stands.
         may_refuse_to_start: a `ConfigurationError` while the application is built is as good as a refusal.
         reported: False where spans are switched off.
@@ -117,7 +119,7 @@ class Row:
     build: Callable[[Site], Send]
     sign: Sign = deliveries.stripe
     body: Callable[[], bytes] = event
-    genuine_runs: bool = True
+    genuine_runs: bool | None = True
     refusals: frozenset[int] = frozenset({401})
     may_refuse_to_start: bool = False
     reported: bool = True
