@@ -205,5 +205,5 @@ def django_asgi(urlpatterns: Any, method: str = "POST", path: str = PATH, **othe
 
 
 _SETTINGS = frozenset(
-    {"MIDDLEWARE", "OUTWORX_ROUTES", "OUTWORX_HOOKS_OPTIONS", "INSTALLED_APPS", "LANGUAGES", "USE_I18N"}
+    {"MIDDLEWARE", "OUTWORX_ROUTES", "OUTWORX_HOOKS_OPTIONS", "LANGUAGES", "USE_I18N", "REST_FRAMEWORK"}
 )

@@ -41,6 +41,7 @@ class Site:
         self.guarded = guarded
         self.folder = folder
         self.bodies: list[bytes] = []
+        self.expected = b""
         self.spans_in_handler: list[trace.Span] = []
         self._exporter = InMemorySpanExporter()
         self._monkeypatch = monkeypatch
