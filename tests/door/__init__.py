@@ -1,0 +1,1 @@
+"""Every known way round the front door, tried on each application shape."""
