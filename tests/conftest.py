@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ import pytest
 from dashboard.program import NoChromium, chromium_program
 from drops.newest import NoNewestPython, newest_python
 from hypothesis import HealthCheck, settings
+
+from outworx_otel.signatures import registry
+
+pytest_plugins = ("random_order",)
 
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.differing_executors]
 
@@ -25,6 +29,24 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "browser": (chromium_program, NoChromium),
 }
 _lacking: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _providers_as_before() -> Iterator[None]:
+    """What a test registers, or a file that it configures, is no other test's provider."""
+    tables: tuple[dict[Any, Any], ...] = (
+        registry._SCHEMES,
+        registry._ALIASES,
+        registry.DETECTION_HEADERS,
+    )
+    before = [dict(table) for table in tables]
+    yield
+    if list(tables) != before:
+        for table, rows in zip(tables, before, strict=True):
+            table.clear()
+            table.update(rows)
+        for changed in registry._listeners:
+            changed()
 
 
 @pytest.fixture(scope="session")

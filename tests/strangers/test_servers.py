@@ -1,0 +1,122 @@
+"""Whatever server speaks: a body whose length nobody announced is verified, and nothing stays in a connection."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from door.site import event
+from integrations import deliveries
+from integrations.deliveries import JSON, WRONG
+
+from .serving import KINDS, Running, running
+
+METHODS = ("GET", "DELETE", "REPORT", "POST", "PUT")
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=str)
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(request.param, tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture
+def served(shared: Running) -> Running:
+    shared.forget()
+    return shared
+
+
+def seen(look: Callable[[], list[Any]], count: int) -> list[Any]:
+    """What is there when so many are; a span ends when its answer has gone."""
+    until = time.monotonic() + 10
+    while len(look()) < count and time.monotonic() < until:
+        time.sleep(0.01)
+    return look()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_server_hands_the_body_on(method: str, served: Running) -> None:
+    body = event()
+    assert served.send(method, "/open", body, JSON) == 200
+    assert served.ran() == [body]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_forged_body_of_unknown_length_runs_nothing(method: str, served: Running) -> None:
+    body = event()
+    forged = (JSON, deliveries.stripe(body, WRONG), deliveries.stripe(b""))
+    assert [served.send(method, "/hook", body, headers) for headers in forged] == [401] * 3
+    assert served.ran() == []
+    # At most ten spans a second tell of refusals: not each of these need have one.
+    assert {(span["valid"], span["status"]) for span in served.deliveries()} <= {(False, 401)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_genuine_body_of_unknown_length_runs_once(method: str, served: Running) -> None:
+    body = event()
+    assert served.send(method, "/hook", body, deliveries.stripe(body)) == 200
+    assert served.ran() == [body]
+    assert [(span["valid"], span["status"], span["parent"]) for span in seen(served.deliveries, 1)] == [
+        (True, 200, None)
+    ]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_path_of_a_mounted_application_is_closed(method: str, served: Running) -> None:
+    if "starlette" not in served.kind.name:
+        # The other applications have no such path: nobody serves it, verified or not.
+        assert served.send(method, "/mounted", b"", JSON) in (401, 404)
+        return
+    body = event()
+    assert served.send(method, "/mounted/", body, JSON) in (401, 404)
+    assert served.send(method, "/mounted/", body, deliveries.stripe(b"")) == 401
+    assert served.ran() == []
+
+
+@pytest.mark.parametrize("size", [10, 70_000, 300_000])
+def test_a_connections_next_request_is_below_no_delivery_that_is_over(size: int, served: Running) -> None:
+    """uvicorn's event loop runs later requests of a connection in the context of one whose body was over 64 KiB."""
+    large = json.dumps({"id": "evt", "type": "t", "pad": "x" * size}).encode()
+    small = event()
+    if served.kind.http2:
+        answers = over_one_http2_connection(served, large, small)
+    else:
+        answers = over_one_connection(served, large, small)
+    assert [status for status, _ in answers] == [200, 200, 200, 200]
+    assert served.ran() == [large, small]
+    contexts = [json.loads(answer) for status, answer in answers[1::2]]
+    assert [context["delivery"] for context in contexts] == [False, False]
+    spans = seen(served.deliveries, 2)
+    assert [span["parent"] for span in spans] == [None, None]
+
+
+def over_one_connection(served: Running, large: bytes, small: bytes) -> list[tuple[int, bytes]]:
+    """A delivery, a question, a delivery, a question, on one socket."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.server.port, timeout=20)
+    answers = []
+    try:
+        for body in (large, small):
+            connection.request("POST", "/hook", body, dict(deliveries.stripe(body)))
+            response = connection.getresponse()
+            answers.append((response.status, response.read()))
+            connection.request("GET", "/context")
+            response = connection.getresponse()
+            answers.append((response.status, response.read()))
+    finally:
+        connection.close()
+    return answers
+
+
+def over_one_http2_connection(served: Running, large: bytes, small: bytes) -> list[tuple[int, bytes]]:
+    answers = []
+    with served.client() as client:
+        for body in (large, small):
+            response = client.post("/hook", content=body, headers=dict(deliveries.stripe(body)))
+            answers.append((response.status_code, response.content))
+            response = client.get("/context")
+            answers.append((response.status_code, response.content))
+    return answers
