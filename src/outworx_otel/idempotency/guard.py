@@ -76,13 +76,13 @@ class GuardedStore:
         self._workers = workers
         self._pool = PerProcess(lambda: WorkerPool(workers, "outworx-store"))
         self._breaker = PerProcess(lambda: Breaker())
-        # Spread over time, so that processes do not all remove expired records at once.
-        self._tidies_at = time.monotonic() + _TIDY_EVERY * random.random()  # noqa: S311
+        self._tidies_at = _first_tidying()
         after_fork_in_child(self.after_fork)
 
     def after_fork(self) -> None:
         """Called in a forked child: connections, threads and counts are the parent's."""
         self._backend.after_fork()
+        self._tidies_at = _first_tidying()
 
     def __repr__(self) -> str:
         return f"<GuardedStore {self._backend}>"
@@ -282,3 +282,8 @@ class GuardedStore:
             self._pool().submit(job)
         except StoreError as error:
             logger.debug("idempotency store %s: %s", self._backend, error)
+
+
+def _first_tidying() -> float:
+    # Spread over time, so that processes do not all remove expired records at once.
+    return time.monotonic() + _TIDY_EVERY * random.random()  # noqa: S311
