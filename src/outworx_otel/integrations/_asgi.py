@@ -269,14 +269,18 @@ class Door(ASGIAdapter):
             raise
         finally:
             forget()
-            if not visit.taken and (self.reports_unrouted or self._concerns_us()):
-                report(self, visit, self.runtime, self.status, error)
+            self.report_unrouted(error)
             visit.delivery.visit = None
+
+    def report_unrouted(self, error: BaseException | None = None) -> None:
+        """Reports what nobody took for a delivery, unless it is the framework's own business."""
+        if not self.visit.taken and (self.reports_unrouted or self._concerns_us()):
+            report(self, self.visit, self.runtime, self.status, error)
 
     def _concerns_us(self) -> bool:
         unrouted = self.status in (404, 405)
         pairs = self.scope.get("headers") or ()
-        return not unrouted or self.runtime.detect_pairs(self.visit.delivery.record.method, pairs) is not None
+        return not unrouted or self.runtime.detect_pairs("POST", pairs) is not None
 
     async def send(self, message: Message) -> None:
         """Passes the answer on, unless it is a success that nobody verified the request for."""

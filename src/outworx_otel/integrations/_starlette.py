@@ -19,7 +19,7 @@ from outworx_otel.integrations._door import concerned
 from outworx_otel.integrations._inside import layers
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
-from outworx_otel.integrations._selection import alias, choose, has_own_say
+from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import VISIT, Visit
 from outworx_otel.integrations.asgi import MOUNTED
 from outworx_otel.setup.endpoints import Endpoint
@@ -117,23 +117,31 @@ def _choose(
         if isinstance(chosen, Endpoint) and not chosen.may_listen_to(method):
             return LetBy(chosen)
         return chosen
-    chosen = choose(
-        runtime, visit, handler, method, path, within, template, scope, route, context, mounted=by_hand
+    app = scope.get("app")
+    routes = getattr(app, "routes", None)
+
+    def elsewhere() -> Endpoint | None:
+        return other_urls(runtime).find(
+            app,
+            handler,
+            scope.get("path_params", {}),
+            lambda path: find(routes, {"type": "http", "method": "POST", "path": path, "headers": ()}),
+        )
+
+    return choose(
+        runtime,
+        visit,
+        handler,
+        method,
+        path,
+        within,
+        template,
+        scope,
+        route,
+        context,
+        mounted=by_hand,
+        elsewhere=elsewhere if runtime.endpoints and routes is not None else None,
     )
-    if chosen is None and runtime.endpoints and visit is None:
-        app = scope.get("app")
-        routes = getattr(app, "routes", None)
-        if routes is not None:
-            chosen = alias(
-                runtime,
-                app,
-                handler,
-                scope.get("path_params", {}),
-                lambda path: find(routes, {"type": "http", "method": "POST", "path": path, "headers": []}),
-            )
-            if isinstance(chosen, Endpoint) and not chosen.may_listen_to(method):
-                chosen = None
-    return chosen
 
 
 def _own(visit: Visit, handler: Any, method: str) -> Endpoint:

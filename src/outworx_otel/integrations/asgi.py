@@ -104,7 +104,8 @@ class OutworxHooksMiddleware:
         if refusal is not None:
             await door.refused(refusal)
         elif door.nowhere:
-            await self.framework_answers(scope, door.intake.receive, send)
+            await self.framework_answers(scope, door.intake.receive, door.send)
+            door.report_unrouted()
         elif visit.dismissed:
             await self.app(scope, door.intake.receive, send)
         elif self._meets_seam():

@@ -42,12 +42,11 @@ from outworx_otel.integrations._django import (
 )
 from outworx_otel.integrations._door import concerned, examine, is_opened, is_silent, report
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.integrations._selection import alias, choose
+from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
 from outworx_otel.integrations._visit import Visit
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.bootstrap import prepare
 from outworx_otel.setup.endpoints import Endpoint, stricter
-from outworx_otel.setup.marking import marked
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
 
@@ -80,16 +79,17 @@ class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is
 
 def _concern(request: Any, runtime: Runtime) -> tuple[Endpoint, bool] | None:
     method = request.method or ""
-    provider = runtime.detect_environ(method, request.META)
-    if provider is None and not runtime.endpoints:
-        return None
-    if visit_at(request) is not None:
-        return None
-    concern = concerned(runtime, method, request.path, request.path_info, provider)
-    if concern is None and runtime.endpoints and settings.USE_I18N:
-        path = _without_language(request.path_info)
-        concern = None if path is None else concerned(runtime, method, path, path, None)
-    return concern
+    concern = None
+    if runtime.endpoints:
+        concern = concerned(runtime, method, request.path, request.path_info, None)
+        if concern is None and settings.USE_I18N:
+            path = _without_language(request.path_info)
+            concern = None if path is None else concerned(runtime, method, path, path, None)
+    if concern is None:
+        provider = runtime.detect_environ(method, request.META)
+        if provider is not None:
+            concern = concerned(runtime, method, request.path, request.path_info, provider)
+    return None if concern is None or visit_at(request) is not None else concern
 
 
 def _without_language(path: str) -> str | None:
@@ -191,7 +191,7 @@ class _MiddlewareAdapter(DjangoAdapter):
     def reports_unrouted(self, runtime: Runtime) -> bool:
         """Whether a 404 or 405 is a lost delivery."""
         request = self._request
-        return not self.app_wide or runtime.detect_environ(request.method, request.META) is not None
+        return not self.app_wide or runtime.detect_environ("POST", request.META) is not None
 
 
 # -- the seam at the view ----------------------------------------------------------------------------------
@@ -251,20 +251,25 @@ def _choose(request: Any, view: Any) -> Endpoint | LetBy | None:
         return None
     runtime, visit = current(), visit_at(request)
     mounted = None if by_hand is None else by_hand.endpoint_at(request)
-    if by_hand is not None and not REACH.covers(None) and mounted is None:
-        # Nothing is instrumented: the middleware's own options, and the view's mark, are all there is.
-        own = marked(view, method)
-        if own is None:
-            return None
-        return own if own.may_listen_to(method) else LetBy(own)
-    path, within = request.path, request.path_info
-    chosen = choose(runtime, visit, view, method, path, within, route, request, mounted=mounted)
-    if chosen is None and visit is None and runtime.endpoints:
-        match = request.resolver_match
-        parameters = {} if match is None else match.kwargs
-        chosen = alias(runtime, BaseHandler, view, parameters, lambda path: routing(request, path))
-        if isinstance(chosen, Endpoint) and not chosen.may_listen_to(method):
-            return None
+    match = request.resolver_match
+    parameters = {} if match is None else match.kwargs
+
+    def elsewhere() -> Endpoint | None:
+        known = other_urls(runtime) if by_hand is None else by_hand.other_urls
+        return known.find(BaseHandler, view, parameters, lambda path: routing(request, path))
+
+    chosen = choose(
+        runtime,
+        visit,
+        view,
+        method,
+        request.path,
+        request.path_info,
+        route,
+        request,
+        mounted=mounted,
+        elsewhere=elsewhere if by_hand is not None or runtime.endpoints else None,
+    )
     if visit is not None and visit.taken and isinstance(chosen, Endpoint):
         # One request, one delivery.
         request.outworx_track = visit.delivery.track
@@ -329,7 +334,9 @@ class OutworxHooksMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
-        self._endpoints = _endpoints_from_settings()
+        endpoints = _endpoints_from_settings()
+        self._endpoints = PathMap(endpoints)
+        self.other_urls = OtherURLs(endpoints)
         apply()
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
@@ -357,6 +364,9 @@ class OutworxHooksMiddleware:
         mounted = self._endpoints.find(path)
         if within != path:
             mounted = stricter(mounted, self._endpoints.find(within))
+        if mounted is None and settings.USE_I18N:
+            bare = _without_language(within)
+            mounted = None if bare is None else self._endpoints.find(bare)
         if mounted is None or not mounted.concerns(path, within):
             return None
         if not mounted.may_listen_to(request.method) or is_opened(path, mounted):
@@ -365,7 +375,7 @@ class OutworxHooksMiddleware:
         return runtime.standing(mounted, runtime.at_path(path, within), path)
 
 
-def _endpoints_from_settings() -> PathMap[Endpoint]:
+def _endpoints_from_settings() -> dict[str, Endpoint]:
     routes = getattr(settings, "OUTWORX_ROUTES", None)
     one = getattr(settings, "OUTWORX_HOOKS_OPTIONS", None)
     entries: dict[str, Any] = dict(routes) if routes else {}
@@ -376,7 +386,7 @@ def _endpoints_from_settings() -> PathMap[Endpoint]:
         where = f'OUTWORX_ROUTES["{path}"]' if routes and path in routes else _ONE
         options = given if isinstance(given, TrackOptions) else TrackOptions.from_mapping(given, where)
         endpoints[path] = Endpoint(options, where, known_secrets=lambda: current().known_secrets())
-    return PathMap(endpoints)
+    return endpoints
 
 
 REACH: Final = Reach()

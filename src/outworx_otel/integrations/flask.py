@@ -21,7 +21,7 @@ from outworx_otel.integrations._door import concerned, is_opened, is_silent
 from outworx_otel.integrations._flask import FlaskAdapter, routing, template
 from outworx_otel.integrations._inside import application_in
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.integrations._selection import alias, choose, has_own_say
+from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import VISIT, Visit
 from outworx_otel.integrations._wsgi import Door, Environ, StartResponse, called_path, path_of, visit_of
 from outworx_otel.setup.admission import set_under_way, under_way
@@ -205,14 +205,22 @@ def _choose(
     runtime: Runtime, visit: Visit | None, app: flask.Flask, handler: Any, native: flask.Request
 ) -> Endpoint | LetBy | None:
     environ = native.environ
-    chosen = choose(
-        runtime, visit, handler, native.method, called_path(environ), native.path, template, native
+
+    def elsewhere() -> Endpoint | None:
+        parameters = native.view_args or {}
+        return other_urls(runtime).find(app, handler, parameters, lambda path: routing(app, native, path))
+
+    return choose(
+        runtime,
+        visit,
+        handler,
+        native.method,
+        called_path(environ),
+        native.path,
+        template,
+        native,
+        elsewhere=elsewhere if runtime.endpoints else None,
     )
-    if chosen is None and visit is None and runtime.endpoints:
-        chosen = alias(runtime, app, handler, native.view_args or {}, lambda path: routing(app, native, path))
-        if isinstance(chosen, Endpoint) and not chosen.may_listen_to(native.method):
-            return None
-    return chosen
 
 
 def _run(

@@ -122,7 +122,12 @@ class OutworxHooksMiddleware(_AnyASGIMiddleware):
     def routing(self, scope: Scope) -> Callable[[], Found | None] | None:
         """Asks the application's routes, as its router will."""
         routes = getattr(scope.get("app"), "routes", None)
-        return None if routes is None else lambda: seams.find(routes, dict(scope))
+        if routes is None:
+            return None
+        path = scope["path"]
+        # The router may redirect to the same path with a slash at its end, or without.
+        other = path[:-1] if path.endswith("/") else f"{path}/"
+        return lambda: seams.find(routes, dict(scope)) or seams.find(routes, {**scope, "path": other})
 
     def only_routes_serve(self, scope: Scope) -> bool:
         """Whether nothing but routes serves requests, so that the router may be asked for its 404 and 405."""

@@ -70,9 +70,6 @@ class Runtime:
             if endpoint.verifies:
                 provider = endpoint.options.provider
                 self._verifying[provider] = (*self._verifying.get(provider, ()), endpoint)
-        # Handlers that serve a configured path, for those of its other URLs; and the applications that were asked.
-        self.handlers: dict[Any, list[tuple[dict[str, Any], Endpoint]]] = {}
-        self.asked: set[int] = set()
 
     def find(
         self, path: str, template: Callable[..., str | None], *where: Any, within: str | None = None
