@@ -262,16 +262,14 @@ def test_a_django_view_class_with_a_dispatch_of_its_own_is_checked(monitor: Moni
         only_the_signed_one_is_served(lambda headers, path=path: client.post(BODY, headers, path))
 
 
-@pytest.mark.parametrize("where", ["decorator", "endpoints"])
 def test_options_in_code_that_undo_a_files_verification_are_said_once(
-    where: str, monitor: Monitor, telemetry: Telemetry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    monitor: Monitor, telemetry: Telemetry, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "outworx.toml").write_text(
         f'[endpoints."/hook"]\nprovider = "stripe"\nsignature_secret = "{SECRET}"\n'
     )
-    unverified = TrackOptions("stripe")
-    decorated = webhook(unverified)(served) if where == "decorator" else served
-    monitor({"/hook": unverified} if where == "endpoints" else None)
+    monitor()
+    decorated = webhook(TrackOptions("stripe"))(served)
     app = UnderTestClient(Starlette(routes=[Route("/hook", decorated, methods=["POST"])]))
 
     for _ in range(2):

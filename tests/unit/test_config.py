@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from outworx_otel.http.paths import PathMap
+from outworx_otel.setup.assembly import Assembly
 from outworx_otel.setup.configuration import Configuration, read_configuration
 
 
@@ -37,7 +38,7 @@ def test_a_file_configures_endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = read(tmp_path)
     (endpoint,) = found.endpoints
     assert (endpoint.pattern, endpoint.source, endpoint.problem) == ("/a", "outworx.toml", None)
-    assert endpoint.options.signature_secret == SECRET
+    assert endpoint.options.secrets() == (SECRET,)
     assert (found.detect, found.store_url, found.problems, found.warnings) == (False, "memory://", (), ())
 
 
@@ -124,10 +125,11 @@ def test_a_named_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
 )
 def test_an_endpoint_that_was_to_verify_and_cannot_lets_nothing_in(line: str, tmp_path: Path) -> None:
     write(tmp_path, STRIPE + line)
-    (endpoint,) = read(tmp_path).endpoints
-    assert endpoint.problem
-    assert endpoint.options.signature_valid is False
-    assert endpoint.options.reject_invalid_signatures is True
+    configuration = read(tmp_path)
+    (endpoint,) = Assembly(configuration, {}, None, tuple).endpoints.values()
+    assert endpoint.problem in configuration.problems
+    assert endpoint.verifies
+    assert endpoint.rejects
 
 
 def test_a_wrong_option_that_has_nothing_to_do_with_signatures_lets_deliveries_in(tmp_path: Path) -> None:
@@ -169,7 +171,10 @@ def test_an_empty_secret_in_the_environment_lets_nothing_in(tmp_path: Path) -> N
 
 
 def test_the_file_outranks_the_environment(tmp_path: Path) -> None:
-    write(tmp_path, 'detect = true\nidempotency_store = "memory://toml"\n' + STRIPE)
+    write(
+        tmp_path,
+        'detect = true\nidempotency_store = "memory://toml"\n' + STRIPE + 'signature_secret_env = "SHOP"\n',
+    )
     found = read(
         tmp_path,
         OUTWORX_ROUTES="/a=github,/b=slack",
@@ -177,6 +182,7 @@ def test_the_file_outranks_the_environment(tmp_path: Path) -> None:
         OUTWORX_IDEMPOTENCY_STORE="memory://env",
     )
     assert {e.pattern: e.options.provider for e in found.endpoints} == {"/a": "stripe", "/b": "slack"}
+    assert found.endpoints[0].source == "outworx.toml"
     # The two switches are one setting each, and a deployment's environment decides.
     assert (found.detect, found.store_url) == (False, "memory://env")
 

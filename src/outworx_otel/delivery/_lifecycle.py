@@ -84,9 +84,9 @@ class Delivery:
         record, endpoint = self.record, self.endpoint
         answer: Respond | None = None
         if endpoint.verifies:
-            result = yield from verdict(endpoint, self.request, self.runtime, record.start_ns / 1e9)
+            result = yield from verdict(endpoint, self.request, self.runtime, record)
             record.signature = result
-            if not result.valid and endpoint.options.reject_invalid_signatures:
+            if endpoint.refuses(result):
                 answer = self._rejection(result)
         try:
             read_event(self.endpoint, self.record, self._body)
@@ -109,7 +109,7 @@ class Delivery:
 
     def covers(self, endpoint: Endpoint) -> bool:
         """Whether the handler that is marked with `endpoint` may run inside this delivery."""
-        return endpoint is self.endpoint
+        return endpoint is self.endpoint or endpoint.options == self.endpoint.options
 
     def _rejection(self, result: SignatureResult) -> Respond:
         status, message = 401, "Invalid webhook signature"

@@ -49,6 +49,9 @@ class Runtime:
         debug: bool = False,
         token_secrets: tuple[str | bytes, ...] = (),
         flush: Callable[[float], Any] | None = None,
+        request_hook: Callable[..., Any] | None = None,
+        response_hook: Callable[..., Any] | None = None,
+        excluded_urls: Any = None,
     ) -> None:
         self.endpoints = dict(endpoints or {})
         self.telemetry = telemetry or Telemetry()
@@ -59,6 +62,10 @@ class Runtime:
         # What deferral tokens are signed with, and sends what is queued within some seconds.
         self.token_secrets = token_secrets
         self.flush = flush
+        # For the integrations to call and to ask: `(span, request)`, `(span, request, response)`, an ExcludeList.
+        self.request_hook = request_hook
+        self.response_hook = response_hook
+        self.excluded_urls = excluded_urls
         self._by_path = PathMap(self.endpoints)
         self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
@@ -127,10 +134,8 @@ class Runtime:
     def known_secrets(self) -> Iterable[signatures.KnownSecret]:
         """Every configured secret with a label that may be shown."""
         for pattern, endpoint in self.endpoints.items():
-            secret = endpoint.options.signature_secret
-            if secret is not None:
-                for one in [secret] if isinstance(secret, str | bytes) else secret:
-                    yield signatures.KnownSecret(pattern, endpoint.options.provider, one)
+            for secret in endpoint.secrets:
+                yield signatures.KnownSecret(pattern, endpoint.options.provider, secret)
 
     def may_wait(self, endpoint: Endpoint) -> bool:
         """Whether a delivery may have to wait for a function of the user's or for the store."""

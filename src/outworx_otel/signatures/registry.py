@@ -50,6 +50,21 @@ def register_provider(scheme: SignatureScheme) -> None:
         changed()
 
 
+def unregister_provider(name: str) -> None:
+    """Take a row out that was registered; a row of our own that it replaced comes back. Unknown names do nothing."""
+    scheme = _SCHEMES.pop(name, None)
+    if scheme is None:
+        return
+    if _ALIASES.get(_fold(name)) == name:
+        del _ALIASES[_fold(name)]
+    for header in [header for header, owner in DETECTION_HEADERS.items() if owner == name]:
+        del DETECTION_HEADERS[header]
+    if name in _OWN:
+        _add(_OWN[name])
+    for changed in _listeners:
+        changed()
+
+
 def on_change(listener: Callable[[], object]) -> None:
     """Call `listener` whenever a row is added, so that what was made from old rows can be dropped."""
     _listeners.append(listener)
@@ -90,3 +105,4 @@ def detect(headers: Iterable[tuple[bytes, bytes]] | Mapping[str, str]) -> str | 
 
 for _row in (*rows_symmetric.ROWS, *rows_symmetric_more.ROWS, *rows_standard.ROWS, *rows_special.ROWS):
     _add(_row)
+_OWN = dict(_SCHEMES)
