@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, KeysView, Mapping
 from operator import itemgetter
 from typing import Any, Final
@@ -19,6 +20,8 @@ from outworx_otel.telemetry.redaction import scrub
 
 # A view of the table: providers that are registered later are in it.
 _DETECTION_NAMES: Final = signatures.DETECTION_HEADERS.keys()
+_TELL_AGAIN: Final = 60.0
+_MAX_TOLD: Final = 256
 _first: Final = itemgetter(0)
 _in_environ: dict[str, str] = {}
 
@@ -70,6 +73,7 @@ class Runtime:
         self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
         self._said: set[str] = set()
+        self._told: dict[tuple[str, str], float] = {}
         self._replaced: set[int] = set()
 
     def find(
@@ -142,22 +146,45 @@ class Runtime:
         return endpoint.asks_functions or (bool(endpoint.options.idempotency_key) and not self.store.instant)
 
     def report(self, error: OutworxError) -> None:
-        """Hands one of our errors to `on_error`, and logs the first of its kind."""
+        """Logs the first error of a kind and place, and hands it to `on_error` once a minute.
+
+        What a stranger can bring about at will, such as a bad Host, is one error and not as many as requests.
+        """
         kind = f"{type(error).__name__}: {type(error.__cause__).__name__}"
         level = logging.DEBUG if kind in self._said else logging.ERROR
         self._said.add(kind)
         logger.log(level, "%s", error, exc_info=error.__cause__ if self.debug else None)
-        if self.on_error is not None:
+        if self.on_error is not None and self._is_due(kind, error):
             try:
                 self.on_error(error)
             except Exception:  # noqa: BLE001  # the application's callback; nothing it does may reach a request
                 logger.exception("on_error raised; the error it was given: %s", error)
+
+    def _is_due(self, kind: str, error: OutworxError) -> bool:
+        place, now = _place_of(error), time.monotonic()
+        told = self._told.get((kind, place))
+        if told is not None and now - told < _TELL_AGAIN:
+            return False
+        if len(self._told) >= _MAX_TOLD:
+            self._told.clear()
+        self._told[kind, place] = now
+        return True
 
     def failed(self, doing: str, cause: BaseException) -> None:
         """Reports a failure of ours that was caught before it could touch a request."""
         error = InstrumentationError(f"{doing} failed: {scrub(described(cause))}")
         error.__cause__ = cause
         self.report(error)
+
+
+def _place_of(error: OutworxError) -> str:
+    """Where the cause was raised; of an error without one, its text."""
+    trace = None if error.__cause__ is None else error.__cause__.__traceback__
+    if trace is None:
+        return str(error)
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 _current: Runtime | None = None
