@@ -92,7 +92,7 @@ class NamesUs(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Lets every record through."""
-        if not logger.hasHandlers() and isinstance(record.msg, str) and "outworx" not in record.msg:
+        if not logger.hasHandlers() and isinstance(record.msg, str) and "outworx" not in record.getMessage():
             record.msg = f"outworx: {record.msg}"
         return True
 

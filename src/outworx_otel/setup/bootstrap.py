@@ -349,7 +349,8 @@ def _check_guards(what: str) -> None:
     endpoints = Assembly(configuration, _given.endpoints, _given.store, _known_secrets).endpoints
     said = nobody_guards(_verifying(endpoints))
     if said is not None:
-        amiss(f"outworx: {said} (said by {what})")
+        logger.debug("%s is loaded, and asks for the instrumentors", what)
+        amiss(said)
 
 
 loading.on_loaded(_check_guards)
