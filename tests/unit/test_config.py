@@ -227,3 +227,96 @@ def test_paths_are_found_exactly_or_by_the_longest_pattern(path: str, expected: 
 def test_an_empty_map_is_false() -> None:
     assert not PathMap({})
     assert PathMap({"*": 1})
+
+
+SALVAGED = {
+    "a missing bracket": (
+        '[endpoints."/a"\nprovider = "stripe"\nsignature_secret_env = "X"',
+        {"/a": "stripe"},
+    ),
+    "a value cut short": (
+        '[endpoints."/a"]\nprovider = "stripe"\nsignature_secret_env = "X',
+        {"/a": "stripe"},
+    ),
+    "no equals sign": ('[endpoints."/a"]\nprovider = "stripe"\nsignature_secret_env "X"', {"/a": "stripe"}),
+    "a bare path": ('[endpoints./a/b]\nprovider = "stripe"\nsignature_secret_env = "X"', {"/a/b": "stripe"}),
+    "single quotes": (
+        "[tool.outworx.endpoints.'/a']\nprovider = 'stripe'\nsecret = 'x'\n]",
+        {"/a": "stripe"},
+    ),
+    "an inline table": ('[endpoints]\n"/a" = { provider = "git", signature_verifier = \n', {"/a": "git"}),
+    "a dotted key": ('[endpoints]\n"/a".signature_secret_file = "/s"\n"/a".provider = "x"\n[', {"/a": "x"}),
+    "one of two": (
+        '[endpoints."/a"]\nprovider="x"\n[endpoints."/b"]\nsignature_secret="y"\n[',
+        {"/b": "unknown"},
+    ),
+    "a comment": ('[endpoints."/a"]\nprovider = "x" # no signature yet\n[', {}),
+    "another table": ('[endpoints."/a"]\nprovider = "x"\n[providers.x]\nsignature_header = "y"\n[', {}),
+    "nothing": ("[endpoints", {}),
+}
+
+
+@pytest.mark.parametrize("broken", SALVAGED)
+def test_what_a_file_that_is_no_toml_was_to_verify_stays_closed(broken: str, tmp_path: Path) -> None:
+    text, closed = SALVAGED[broken]
+    write(tmp_path, text)
+    found = read(tmp_path)
+    assert {e.pattern: e.options.provider for e in found.endpoints} == closed
+    assert all(e.options.signature_valid is False for e in found.endpoints)
+    (problem,) = found.problems
+    assert "not valid TOML" in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[endpoints.a]\nprovider = "stripe"\nsignature_secret_env = "X"',
+        '[endpoint."/a"]\nprovider = "stripe"\nsignature_secret_env = "X"',
+        '[endpoints."/a"]\nprovder = "stripe"\nsignatur_secret_env = "X"',
+    ],
+)
+def test_a_misspelt_name_closes_what_was_to_be_verified(text: str, tmp_path: Path) -> None:
+    write(tmp_path, text)
+    found = read(tmp_path)
+    assert [(e.pattern, e.options.signature_valid) for e in found.endpoints] == [("/a", False)]
+    assert len(found.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("routes", "closed"), [("a=stripe", "/a"), ("/a=", "/a"), ("/a=stripe", "/a"), ("/*=x", "/*")]
+)
+def test_a_path_in_the_environment_is_closed_until_it_has_its_secret(
+    routes: str, closed: str, tmp_path: Path
+) -> None:
+    found = read(tmp_path, OUTWORX_ROUTES=routes)
+    assert [(e.pattern, e.options.signature_valid) for e in found.endpoints] == [(closed, False)]
+    assert len(found.problems) == 1
+
+
+@pytest.mark.parametrize("name", ["outworx.toml", "pyproject.toml"])
+def test_the_nearest_file_upwards_that_speaks_of_us_counts(name: str, tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    prefix = "" if name == "outworx.toml" else "tool.outworx."
+    write(tmp_path, f'[{prefix}endpoints."/far"]\nprovider = "x"\n', name)
+    write(tmp_path / "a", "[tool.other]\nx = 1\n", "pyproject.toml")
+    found = read(below)
+    assert [e.pattern for e in found.endpoints] == ["/far"]
+    assert found.file == str(tmp_path / name)
+    assert str(tmp_path) in found.endpoints[0].source
+    write(tmp_path / "a", f'[{prefix}endpoints."/near"]\nprovider = "x"\n', name)
+    assert [e.pattern for e in read(below).endpoints] == ["/near"]
+
+
+def test_a_broken_pyproject_that_speaks_of_us_is_our_business(tmp_path: Path) -> None:
+    write(tmp_path, '[tool.outworx.endpoints."/a"]\nsignature_secret_env = "X"\n[', "pyproject.toml")
+    found = read(tmp_path)
+    assert [e.pattern for e in found.endpoints] == ["/a"]
+    assert len(found.problems) == 1
+
+
+def test_a_file_without_a_secret_does_not_open_what_the_environment_verifies(tmp_path: Path) -> None:
+    write(tmp_path, STRIPE)
+    found = read(tmp_path, OUTWORX_ROUTES="/a=stripe", OUTWORX_SECRET_STRIPE=SECRET)
+    assert [e.options.signature_secret for e in found.endpoints] == [SECRET]
+    assert "/a names no secret" in found.warnings[0]

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from opentelemetry import trace
 
@@ -131,17 +130,14 @@ def _destination(destination: Destination | None, provider: Any) -> str:
         except ConfigurationError:
             return "nobody, for the exporter cannot be used"
     if destination is not None and not destination.standard:
-        return _without_credentials(destination.endpoint)
+        return destination.endpoint
+    if os.environ.get("OTEL_CONFIG_FILE"):
+        return "where OTEL_CONFIG_FILE says"
     if names:
         return f"the exporters {', '.join(names)}" if names != ["none"] else "no exporter"
     if isinstance(provider, trace.ProxyTracerProvider):
         return "nobody, for no OpenTelemetry SDK is configured"
     return "the exporters of the application's tracer provider"
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _is_shown(level: int) -> bool:
