@@ -269,9 +269,8 @@ def test_options_in_code_without_a_secret_leave_a_files_verification_standing(
     (tmp_path / "outworx.toml").write_text(
         f'[endpoints."/hook"]\nprovider = "stripe"\nsignature_secret = "{SECRET}"\n'
     )
-    unverified = TrackOptions("stripe")
-    decorated = webhook(unverified)(served) if where == "decorator" else served
-    monitor({"/hook": unverified} if where == "endpoints" else None)
+    monitor()
+    decorated = webhook(TrackOptions("stripe"))(served)
     app = UnderTestClient(Starlette(routes=[Route("/hook", decorated, methods=["POST"])]))
 
     for _ in range(2):

@@ -172,3 +172,32 @@ def test_the_current_handle_is_put_back() -> None:
     assert current_track() is outer
     leave_outer()
     assert current_track() is not outer
+
+
+@pytest.mark.parametrize("kind", [VerifierError, StoreError])
+def test_one_fault_in_one_place_is_told_once_a_minute_whatever_its_text(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("outworx_otel.setup.runtime.time.monotonic", lambda: now[0])
+    heard: list[Exception] = []
+    runtime = Runtime(on_error=heard.append)
+
+    def bad_host(host: str) -> None:
+        try:
+            raise ValueError(f"Invalid HTTP_HOST header: {host}")
+        except ValueError as cause:
+            runtime.failed("reading a request", cause)
+            error = kind(f"failed for {host}")
+            error.__cause__ = cause
+            runtime.report(error)
+
+    for n in range(500):
+        bad_host(f"host-{n}")
+    assert len(heard) == 2
+    now[0] += 61
+    bad_host("another")
+    assert len(heard) == 4
+    for n in range(2000):
+        runtime.report(kind(f"text {n}"))
+    assert len(runtime._told) <= 256

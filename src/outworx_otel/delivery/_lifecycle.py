@@ -139,8 +139,8 @@ class Delivery:
     def verify(self) -> Flow[SignatureResult | None]:
         """Checks the signature, where the endpoint says how; a second call checks anew."""
         if self.endpoint.verifies:
-            now = self.record.start_ns / 1e9
-            self.record.signature = yield from verdict(self.endpoint, self.request, self.runtime, now)
+            record = self.record
+            record.signature = yield from verdict(self.endpoint, self.request, self.runtime, record)
         return self.record.signature
 
     @property
@@ -169,7 +169,7 @@ class Delivery:
         answer: Respond | None = None
         if endpoint.verifies and record.signature is None:
             yield from self.verify()
-        if self.is_turned_away and record.signature is not None:
+        if record.signature is not None and endpoint.refuses(record.signature):
             answer = self._rejection(record.signature)
         try:
             read_event(endpoint, record, self._body)

@@ -23,7 +23,8 @@ from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import VISIT, Visit
 from outworx_otel.integrations.asgi import MOUNTED
 from outworx_otel.setup.endpoints import Endpoint
-from outworx_otel.setup.marking import any_guarded, marked
+from outworx_otel.setup.guarding import any_guarded
+from outworx_otel.setup.marking import marked
 from outworx_otel.setup.runtime import Runtime, current
 
 # Starlette 1.10 and newer limit bodies by route.
@@ -381,13 +382,20 @@ def find(routes: Any, scope: Scope, mounted: str = "") -> Found | None:
         parameters = child.get("path_params", {})
         if isinstance(route, starlette.routing.Mount):
             mounted += route.path
-            if route.routes:
-                return find(route.routes, {**scope, **child}, mounted)
-            return Found(mounted, child.get("endpoint"), parameters)
-        if isinstance(route, starlette.routing.Host) and route.routes:
-            return find(route.routes, {**scope, **child}, mounted)
+        if isinstance(route, starlette.routing.Mount | starlette.routing.Host):
+            found = find(route.routes, {**scope, **child}, mounted) if route.routes else None
+            if found is None and not (route.routes and _adds_nothing(route)):
+                # What is mounted may rewrite the request, or serve it without routes.
+                return Found(mounted, child.get("endpoint"), parameters)
+            return found
         return Found(mounted + (getattr(route, "path_format", None) or ""), child.get("endpoint"), parameters)
     return None
+
+
+def _adds_nothing(route: Any) -> bool:
+    """Whether nothing stands between a Mount or Host and the routes inside it."""
+    inner = getattr(route, "_base_app", route.app)
+    return inner is route.app and not getattr(inner, "user_middleware", ())
 
 
 def templates(routes: Any, mounted: str = "") -> Iterator[str]:

@@ -15,7 +15,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from outworx_otel.integrations._inside import application_in
 from outworx_otel.integrations._patch import Patch
 from outworx_otel.integrations._scope import ASGIApp
-from outworx_otel.integrations._starlette import route_gate, router_gate
+from outworx_otel.integrations._starlette import route_gate
 from outworx_otel.integrations.starlette import PATCHES, REACH, OutworxHooksMiddleware, apply, remove
 from outworx_otel.setup.bootstrap import prepare
 
@@ -63,10 +63,6 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
         REACH.remove(application_in(app, FastAPI, "FastAPIInstrumentor.uninstrument_app"))
 
 
-# Older FastAPI has no `handle` of its own, and its router no `app`.
-for _owner, _name, _gate in (
-    (fastapi.routing.APIRoute, "handle", route_gate),
-    (fastapi.routing.APIRouter, "app", router_gate),
-):
-    if _name in vars(_owner):
-        PATCHES.append(Patch(_owner, _name, _gate))
+# Older FastAPI has no `handle` of its own.
+if "handle" in vars(fastapi.routing.APIRoute):
+    PATCHES.append(Patch(fastapi.routing.APIRoute, "handle", route_gate))

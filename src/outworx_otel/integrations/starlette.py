@@ -3,7 +3,7 @@
 Both are class-level methods that are looked up at every request: import order, app-creation order and other
 instrumentors do not matter, and the framework's own SERVER span, where there is one, is already current at the seam.
 What a router serves in another way (a mounted application, its default, a route class of the application's own) has
-seams at `Mount.handle`, `Host.handle` and `Router.app`.
+seams at `Mount.handle`, `Host.handle` and `Router.__call__`.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ DOOR: Final = Patch(Starlette, "__call__", _door)
 ROUTE: Final = Patch(starlette.routing.Route, "handle", seams.route_gate)
 MOUNT: Final = Patch(starlette.routing.Mount, "handle", seams.mount_gate)
 HOST: Final = Patch(starlette.routing.Host, "handle", seams.mount_gate)
-ROUTER: Final = Patch(starlette.routing.Router, "app", seams.router_gate)
+ROUTER: Final = Patch(starlette.routing.Router, "__call__", seams.router_gate)
 LIFESPAN: Final = Patch(starlette.routing.Router, "lifespan", _lifespan)
 # FastAPI's are among them once that is imported: whichever instrumentor goes last takes all out.
 PATCHES: Final = [DOOR, ROUTE, MOUNT, HOST, ROUTER, LIFESPAN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, KeysView, Mapping
 from operator import itemgetter
 from typing import Any, Final
@@ -12,7 +13,7 @@ from outworx_otel.errors import InstrumentationError, OutworxError, described
 from outworx_otel.http.headers import from_environ
 from outworx_otel.http.paths import PathMap
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore
-from outworx_otel.setup.endpoints import Endpoint, logger, standing, stricter, undone_verification
+from outworx_otel.setup.endpoints import Endpoint, logger, stricter, with_standing_verification
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.telemetry import Telemetry
 from outworx_otel.telemetry.redaction import scrub
@@ -20,6 +21,8 @@ from outworx_otel.telemetry.redaction import scrub
 # A view of the table: providers that are registered later are in it.
 _DETECTION_NAMES: Final = signatures.DETECTION_HEADERS.keys()
 _MAX_SAID: Final = 1024
+_TELL_AGAIN: Final = 60.0
+_MAX_TOLD: Final = 256
 _first: Final = itemgetter(0)
 _in_environ: dict[str, str] = {}
 
@@ -50,6 +53,9 @@ class Runtime:
         debug: bool = False,
         token_secrets: tuple[str | bytes, ...] = (),
         flush: Callable[[float], Any] | None = None,
+        request_hook: Callable[..., Any] | None = None,
+        response_hook: Callable[..., Any] | None = None,
+        excluded_urls: Any = None,
     ) -> None:
         self.endpoints = dict(endpoints or {})
         self.telemetry = telemetry or Telemetry()
@@ -60,6 +66,10 @@ class Runtime:
         # What deferral tokens are signed with, and sends what is queued within some seconds.
         self.token_secrets = token_secrets
         self.flush = flush
+        # For the integrations to call and to ask: `(span, request)`, `(span, request, response)`, an ExcludeList.
+        self.request_hook = request_hook
+        self.response_hook = response_hook
+        self.excluded_urls = excluded_urls
         self._by_path = PathMap(self.endpoints)
         self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
@@ -70,6 +80,7 @@ class Runtime:
             if endpoint.verifies:
                 provider = endpoint.options.provider
                 self._verifying[provider] = (*self._verifying.get(provider, ()), endpoint)
+        self._told: dict[tuple[str, str], float] = {}
 
     def find(
         self, path: str, template: Callable[..., str | None], *where: Any, within: str | None = None
@@ -111,8 +122,9 @@ class Runtime:
         key = (id(chosen), id(replaced))
         merged = self._standing.get(key)
         if merged is None:
-            logger.warning("%s", undone_verification(path, chosen, replaced))
-            merged = self._standing[key] = standing(chosen, replaced)
+            merged, said = with_standing_verification(path, chosen, replaced)
+            self._standing[key] = merged
+            logger.warning("outworx: %s", said)
         return merged
 
     def detect_pairs(self, method: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -148,10 +160,8 @@ class Runtime:
     def known_secrets(self) -> Iterable[signatures.KnownSecret]:
         """Every configured secret with a label that may be shown."""
         for pattern, endpoint in self.endpoints.items():
-            secret = endpoint.options.signature_secret
-            if secret is not None:
-                for one in [secret] if isinstance(secret, str | bytes) else secret:
-                    yield signatures.KnownSecret(pattern, endpoint.options.provider, one)
+            for secret in endpoint.secrets:
+                yield signatures.KnownSecret(pattern, endpoint.options.provider, secret)
 
     def may_wait(self, endpoint: Endpoint) -> bool:
         """Whether a delivery may have to wait for a function of the user's or for the store."""
@@ -175,22 +185,45 @@ class Runtime:
             )
 
     def report(self, error: OutworxError) -> None:
-        """Hands one of our errors to `on_error`, and logs the first of its kind."""
+        """Logs the first error of a kind and place, and hands it to `on_error` once a minute.
+
+        What a stranger can bring about at will, such as a bad Host, is one error and not as many as requests.
+        """
         kind = f"{type(error).__name__}: {type(error.__cause__).__name__}"
         level = logging.DEBUG if kind in self._said else logging.ERROR
         self._said.add(kind)
         logger.log(level, "%s", error, exc_info=error.__cause__ if self.debug else None)
-        if self.on_error is not None:
+        if self.on_error is not None and self._is_due(kind, error):
             try:
                 self.on_error(error)
             except Exception:  # noqa: BLE001  # the application's callback; nothing it does may reach a request
                 logger.exception("on_error raised; the error it was given: %s", error)
+
+    def _is_due(self, kind: str, error: OutworxError) -> bool:
+        place, now = _place_of(error), time.monotonic()
+        told = self._told.get((kind, place))
+        if told is not None and now - told < _TELL_AGAIN:
+            return False
+        if len(self._told) >= _MAX_TOLD:
+            self._told.clear()
+        self._told[kind, place] = now
+        return True
 
     def failed(self, doing: str, cause: BaseException) -> None:
         """Reports a failure of ours that was caught before it could touch a request."""
         error = InstrumentationError(f"{doing} failed: {scrub(described(cause))}")
         error.__cause__ = cause
         self.report(error)
+
+
+def _place_of(error: OutworxError) -> str:
+    """Where the cause was raised; of an error without one, its text."""
+    trace = None if error.__cause__ is None else error.__cause__.__traceback__
+    if trace is None:
+        return str(error)
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 _current: Runtime | None = None
