@@ -108,7 +108,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
         if name.startswith(("OTEL_", "OUTWORX_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
+    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given(ready=True))
     monkeypatch.setattr(assembly, "_stores", {})
     monkeypatch.setattr(bootstrap, "_said", set())
     monkeypatch.setattr(_door, "_excluded", None)

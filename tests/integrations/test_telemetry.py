@@ -40,6 +40,7 @@ def test_a_deliverys_span_says_what_the_contract_names(
         "outworx.webhook.event.type": "charge.succeeded",
         "outworx.webhook.event.id": "evt_1",
         "outworx.webhook.signature.valid": True,
+        "outworx.webhook.signature.kind": "verified",
         "outworx.webhook.signature.key_index": 0,
         "outworx.webhook.metadata.team": "pay",
         "outworx.webhook.outcome": "accepted",

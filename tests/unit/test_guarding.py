@@ -48,6 +48,9 @@ class Verified:
     def covers(self, endpoint: Endpoint) -> bool:
         return endpoint in self._endpoints
 
+    def refuse(self) -> None:
+        """Nothing is made of it here."""
+
 
 def inside(work: Any, call: Callable[[], Any]) -> Any:
     forget = set_under_way(work)

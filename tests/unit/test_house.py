@@ -15,7 +15,6 @@ PACKAGE = "outworx_otel"
 
 KNOWN_EDGES = {
     ("outworx_otel.drops.watching", "outworx_otel.drops.verdict"),
-    ("outworx_otel.signatures.verifier", "outworx_otel.signatures.diagnosis"),
 }
 """Late imports that close a circle and are still to be mended: who, whom. The list only ever gets shorter."""
 

@@ -71,7 +71,7 @@ def test_a_provider_described_in_the_file_is_verified_like_any_other(monkeypatch
     assert not verify("hearsay", body + b" ", headers, "their secret")
     endpoint = runtimes.current().endpoints["/hooks/hearsay"]
     assert endpoint.verifier is not None
-    assert runtimes.current().detect_provider("POST", [(b"x-hearsay-kind", b"made")]) is not None
+    assert runtimes.current().detect_pairs("POST", [(b"x-hearsay-kind", b"made")]) is not None
 
 
 @pytest.mark.parametrize(

@@ -91,12 +91,16 @@ def test_a_template_is_asked_for_only_where_one_is_configured() -> None:
     ],
 )
 def test_a_provider_is_detected_by_its_headers(headers: Any, provider: str | None) -> None:
-    runtime = Runtime()
-    found = runtime.detect_provider("POST", headers)
-    assert (found.options.provider if found else None) == provider
-    assert runtime.detect_provider("POST", headers) is found
-    assert runtime.detect_provider("GET", headers) is None
-    assert Runtime(detect=False).detect_provider("POST", headers) is None
+    def detected(runtime: Runtime, method: str) -> str | None:
+        detect = runtime.detect_environ if isinstance(headers, dict) else runtime.detect_pairs
+        return detect(method, headers)
+
+    assert detected(Runtime(), "POST") == provider
+    assert detected(Runtime(), "GET") is None
+    assert detected(Runtime(detect=False), "POST") is None
+    if provider is not None:
+        runtime = Runtime()
+        assert runtime.endpoint_of_detected(provider) is runtime.endpoint_of_detected(provider)
 
 
 def test_known_secrets_are_every_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:

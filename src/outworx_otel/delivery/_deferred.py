@@ -108,6 +108,9 @@ class _Resumed:
     def covers(self, endpoint: Endpoint) -> bool:
         return True
 
+    def refuse(self) -> None:
+        """Does not happen here."""
+
 
 @contextlib.contextmanager
 def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator[TrackContext]:

@@ -56,6 +56,7 @@ class Delivery:
         "_watch",
         "endpoint",
         "record",
+        "refused",
         "request",
         "runtime",
         "silent",
@@ -99,6 +100,8 @@ class Delivery:
         self._watch: drops.Watch | None = None
         self._lingers = False
         self.state = State.ARRIVED
+        # Whether a marked handler inside has refused to run.
+        self.refused = False
         # The request's way through our layers; theirs to use.
         self.visit: object = None
 
@@ -162,6 +165,11 @@ class Delivery:
         return self.is_verified and (
             endpoint is self.endpoint or covered(endpoint, self.endpoint, self.request, self.record)
         )
+
+    def refuse(self) -> None:
+        """A marked handler inside has refused to run: this delivery was not verified for it."""
+        self.refused = True
+        self.record.rejected_for = "unverified_delivery"
 
     def admit(self) -> Flow[Proceed | Respond]:
         """Verifies, unless that was done, then claims the key; starts the span."""

@@ -107,6 +107,10 @@ class Adapter:
         """The handler's answer, where it is complete when it is returned."""
         raise NotImplementedError
 
+    def answered(self, response: Any) -> Any:
+        """What `response_hook` is given: the framework's own answer, where it has one."""
+        return response
+
     def failed(self, delivery: Delivery, error: Exception) -> Flow[None]:
         """Settles a delivery whose handler raised."""
         yield from conclude(delivery, error, self.status_of(error))
@@ -143,9 +147,18 @@ def drive(adapter: Adapter, delivery: Delivery, call: Callable[[], Any]) -> Flow
             delivery.finish()
     adapter.delivery = delivery
     adapter.expose(decision.track)
+    span, hook = delivery.record.span, delivery.runtime.request_hook
+    if hook is not None and span is not None and span.is_recording():
+        delivery.runtime.call_hook("request_hook", hook, span, adapter.native())
     leave = enter(delivery)
     try:
         response = yield Call(call, call)
+    except UnverifiedDelivery as error:
+        yield from delivery.settle(error, status_of_error=401)
+        try:
+            return (yield from adapter.answer(unverified(delivery.request)))
+        finally:
+            delivery.finish()
     except Exception as error:
         _see_body(adapter, delivery)
         yield from adapter.failed(delivery, error)
@@ -158,6 +171,9 @@ def drive(adapter: Adapter, delivery: Delivery, call: Callable[[], Any]) -> Flow
     finally:
         leave()
     _see_body(adapter, delivery)
+    hook = delivery.runtime.response_hook
+    if hook is not None and span is not None and span.is_recording():
+        delivery.runtime.call_hook("response_hook", hook, span, adapter.native(), adapter.answered(response))
     yield from adapter.ended(delivery, response)
     return response
 
@@ -241,6 +257,9 @@ class LetBy:
     def covers(self, endpoint: Endpoint) -> bool:
         """The handler's own endpoint, and no other's."""
         return endpoint is self.endpoint
+
+    def refuse(self) -> None:
+        """A handler that is marked otherwise: its exception goes its way."""
 
 
 def refusal_of(error: UnverifiedDelivery, adapter: Adapter, runtime: Runtime, start_ns: int) -> Respond:

@@ -207,7 +207,7 @@ class Door(ASGIAdapter):
         templates: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         super().__init__(endpoint, scope, receive, send, runtime, lookup)
-        silent = is_silent(scope.get("path", ""))
+        silent = is_silent(scope.get("path", ""), runtime)
         self.visit = Visit(
             Delivery(endpoint, self.request(), runtime, self.start_ns, silent=silent), configured
         )
@@ -290,6 +290,10 @@ class Door(ASGIAdapter):
             self.status = message["status"]
             visit = self.visit
             if visit.pending and not visit.taken and self.status < 300:
+                self.runtime.say_unguarded(self.endpoint, visit.delivery.request.path)
+                await self._refuse()
+                return
+            if visit.delivery.refused and self.status >= 500:
                 await self._refuse()
                 return
         await self._send(message)
@@ -299,7 +303,6 @@ class Door(ASGIAdapter):
         self._closed = True
         self.status = 401
         request = self.visit.delivery.request
-        self.runtime.say_unguarded(self.endpoint, request.path)
         await send_answer(self._send, unverified(request))
 
 
@@ -350,7 +353,7 @@ class Seam(ASGIAdapter):
                 return nothing()
             return app(self.scope, self.intake.receive, self.send)
 
-        silent = self.visit is None and is_silent(self.scope.get("path", ""))
+        silent = self.visit is None and is_silent(self.scope.get("path", ""), self.runtime)
         flow = serve(
             self, self.visit, self.endpoint, self.runtime, self.start_ns, self.found, call, silent=silent
         )
@@ -423,6 +426,10 @@ class Seam(ASGIAdapter):
             return self._outbound()
         delivery.record.status = self.status
         return self.raised.error
+
+    def answered(self, response: Any) -> OutboundResponse:
+        """Over ASGI there is no object that is the answer."""
+        return self._outbound()
 
     def ended(self, delivery: Delivery, response: Any) -> Flow[None]:
         """The application has returned: settles what its last byte did not, and reports."""

@@ -23,7 +23,7 @@ from outworx_otel.integrations._adapter import HINTS, Adapter, Found, Reading, c
 from outworx_otel.integrations._scope import served_path
 from outworx_otel.integrations._scope import urls_of as urls_of_scope
 from outworx_otel.integrations._visit import VISIT, Visit
-from outworx_otel.integrations._wsgi import is_finite, own_path, read_stream, urls_of, visit_of
+from outworx_otel.integrations._wsgi import is_finite, length_of, own_path, read_stream, urls_of, visit_of
 
 UNDER_WAY: Final = "_outworx_delivery"
 _ATTRIBUTE: Final = "_outworx_visit"
@@ -194,10 +194,10 @@ def response_of(answer: Respond) -> HttpResponse:
 
 def _read_body(request: Any, limit: int) -> Reading:
     length = request.META.get("CONTENT_LENGTH")
-    announced = (announced_length(str(length)) if length not in (None, "") else None) or 0
+    announced = 0 if length in (None, "") else length_of(length)
     if announced > limit:
         return Reading(None, "too_large", HINTS["too_large"])
-    if isinstance(request, WSGIRequest) and not announced and "_body" not in request.__dict__:
+    if isinstance(request, WSGIRequest) and length in (None, "") and "_body" not in request.__dict__:
         _open_stream(request, limit)
     try:
         body: bytes = request.body

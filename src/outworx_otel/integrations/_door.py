@@ -52,20 +52,25 @@ def read_excluded_urls() -> None:
         _excluded = ExcludeList([])
 
 
-def is_opened(path: str, endpoint: Endpoint) -> bool:
-    """Whether an excluded URL lets this request by: our own variable any, the general one what does not verify."""
+def is_opened(path: str, endpoint: Endpoint, runtime: Runtime) -> bool:
+    """Whether an excluded URL lets this request by: our own variable any, the others what does not verify."""
     if _excluded is None:
         read_excluded_urls()
-    return bool(_excluded and _excluded.url_disabled(path) and (_own or not endpoint.verifies))
+    if _excluded and _excluded.url_disabled(path) and (_own or not endpoint.verifies):
+        return True
+    given = runtime.excluded_urls
+    return given is not None and not endpoint.verifies and given.url_disabled(path)
 
 
-def is_silent(path: str) -> bool:
+def is_silent(path: str, runtime: Runtime) -> bool:
     """Whether a request is verified and not reported: suppressed instrumentation, URLs excluded from traces."""
     if not is_instrumentation_enabled():
         return True
     if _excluded is None:
         read_excluded_urls()
-    return bool(_excluded and _excluded.url_disabled(path))
+    if _excluded and _excluded.url_disabled(path):
+        return True
+    return runtime.excluded_urls is not None and runtime.excluded_urls.url_disabled(path)
 
 
 def concerned(
@@ -88,7 +93,7 @@ def concerned(
         endpoint = runtime.endpoint_of_detected(provider)
     elif not endpoint.may_listen_to(method):
         return None
-    return None if is_opened(path, endpoint) else (endpoint, configured)
+    return None if is_opened(path, endpoint, runtime) else (endpoint, configured)
 
 
 def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | None]:

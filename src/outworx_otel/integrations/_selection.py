@@ -59,7 +59,7 @@ def choose(
             return None if visit is None else visit.delivery.endpoint
     elif below is not None:
         endpoint = runtime.standing(endpoint, below, path)
-    if not endpoint.may_listen_to(method) or is_opened(path, endpoint):
+    if not endpoint.may_listen_to(method) or is_opened(path, endpoint, runtime):
         return None if own is None else LetBy(own)
     return endpoint
 

@@ -132,8 +132,15 @@ def _announced(environ: Environ) -> int | None:
     length = environ.get("CONTENT_LENGTH")
     if "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated"):
         return None  # it overrides a Content-Length (RFC 9112, section 6.3)
-    # What is no number counts as none at all, as it does for frameworks.
-    return None if length in (None, "") else announced_length(str(length).strip()) or 0
+    return None if length in (None, "") else length_of(length)
+
+
+def length_of(value: Any) -> int:
+    """A Content-Length as frameworks read it: whatever `int` takes; what is no number counts as 0."""
+    try:
+        return max(int(str(value)[:20]), 0)
+    except ValueError:
+        return 0
 
 
 def is_finite(environ: Environ, stream: Any) -> bool:
@@ -225,7 +232,7 @@ class Door(WSGIAdapter):
         self._start = start
         self._closed: bytes | None = None
         path = called_path(environ)
-        delivery = Delivery(endpoint, self.request(), runtime, self.start_ns, silent=is_silent(path))
+        delivery = Delivery(endpoint, self.request(), runtime, self.start_ns, silent=is_silent(path, runtime))
         self.visit = Visit(delivery, configured)
 
     def run(self, app: Callable[[Environ, StartResponse], Iterable[bytes]]) -> Iterable[bytes]:
@@ -248,7 +255,7 @@ class Door(WSGIAdapter):
             raise
         finally:
             forget()
-        if self.status is None or visit.pending:
+        if self.status is None or visit.pending or self.replaced is not None:
             return _Later(answer, self)
         self._report(None)
         return answer
@@ -257,9 +264,11 @@ class Door(WSGIAdapter):
         """Passes the answer's head on, unless it is a success that nobody verified the request for."""
         visit = self.visit
         self.status = int(status[:3]) if status[:3].isdecimal() else 500
-        if visit.pending and not visit.taken and self.status < 300:
-            request = visit.delivery.request
+        request = visit.delivery.request
+        unguarded = visit.pending and not visit.taken and self.status < 300
+        if unguarded:
             self.runtime.say_unguarded(visit.delivery.endpoint, request.path)
+        if unguarded or (visit.delivery.refused and self.status >= 500):
             self._closed = self._respond(unverified(request))
             return lambda data: None
         return self._start(status, headers, *rest)

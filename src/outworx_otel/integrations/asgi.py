@@ -13,7 +13,7 @@ from outworx_otel.integrations._intake import Message, Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations._selection import has_own_say
 from outworx_otel.integrations._visit import VISIT
-from outworx_otel.setup.bootstrap import unflushed
+from outworx_otel.setup.bootstrap import ensure_ready, unflushed
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
@@ -60,6 +60,7 @@ class OutworxHooksMiddleware:
     """
 
     def __init__(self, app: ASGIApp, options: TrackOptions) -> None:
+        ensure_ready()
         self.app = app
         self.endpoint = Endpoint(options, "code", known_secrets=lambda: current().known_secrets())
         self._has_seam: bool | None = None
@@ -75,17 +76,17 @@ class OutworxHooksMiddleware:
             return await self.app(scope, receive, send)
         outer = scope.get(MOUNTED)
         scope[MOUNTED] = self if outer is None else _Both(self, outer)
-        endpoint, path = self.endpoint, scope["path"]
+        endpoint, path, runtime = self.endpoint, scope["path"], current()
         if (
             not endpoint.concerns(path, served_path(scope))
             or not endpoint.may_listen_to(scope["method"].upper())
-            or is_opened(path, endpoint)
+            or is_opened(path, endpoint, runtime)
         ):
             return await self.app(scope, receive, send)
         visit = scope.get(VISIT)
         if visit is not None and visit.taken and not has_own_say(endpoint, visit):
             return await self.app(scope, receive, send)
-        return await self._deliver(scope, receive, send, current())
+        return await self._deliver(scope, receive, send, runtime)
 
     async def _deliver(self, scope: Scope, receive: Receive, send: Send, runtime: Runtime) -> None:
         outer = scope.get(VISIT)

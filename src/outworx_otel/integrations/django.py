@@ -45,7 +45,7 @@ from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
 from outworx_otel.integrations._visit import Visit
 from outworx_otel.setup.admission import set_under_way
-from outworx_otel.setup.bootstrap import prepare
+from outworx_otel.setup.bootstrap import ensure_ready, prepare
 from outworx_otel.setup.endpoints import Endpoint, stricter
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
@@ -63,7 +63,7 @@ class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is
         return ("django >= 4.2",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        prepare(**kwargs)
+        prepare(where="DjangoInstrumentor().instrument()", **kwargs)
         REACH.open("django")
         apply()
 
@@ -138,7 +138,8 @@ def _through(
     endpoint, configured = concern
     inbound = adapter.request()
     visit = Visit(
-        Delivery(endpoint, inbound, runtime, adapter.start_ns, silent=is_silent(request.path)), configured
+        Delivery(endpoint, inbound, runtime, adapter.start_ns, silent=is_silent(request.path, runtime)),
+        configured,
     )
     refusal = yield from examine(adapter, visit, runtime)
     if outer is not None:
@@ -159,6 +160,9 @@ def _through(
         status = getattr(response, "status_code", None)
         if visit.pending and not visit.taken and status is not None and status < 300:
             runtime.say_unguarded(endpoint, request.path)
+            status = 401
+            response = response_of(unverified(inbound))
+        elif visit.delivery.refused and status is not None and status >= 500:
             status = 401
             response = response_of(unverified(inbound))
         return response
@@ -288,8 +292,9 @@ def _run(chosen: Endpoint | LetBy, request: Any, view: Any, call: Callable[[], A
     found = Found(
         route(request), view if match is None else match.func, {} if match is None else match.kwargs
     )
-    silent = visit is None and is_silent(request.path)
-    return (yield from serve(adapter, visit, chosen, current(), adapter.start_ns, found, call, silent=silent))
+    runtime = current()
+    silent = visit is None and is_silent(request.path, runtime)
+    return (yield from serve(adapter, visit, chosen, runtime, adapter.start_ns, found, call, silent=silent))
 
 
 def _rendering_failed(sender: Any, request: Any = None, **kwargs: Any) -> None:
@@ -334,6 +339,7 @@ class OutworxHooksMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
+        ensure_ready()
         endpoints = _endpoints_from_settings()
         self._endpoints = PathMap(endpoints)
         self.other_urls = OtherURLs(endpoints)
@@ -369,9 +375,9 @@ class OutworxHooksMiddleware:
             mounted = None if bare is None else self._endpoints.find(bare)
         if mounted is None or not mounted.concerns(path, within):
             return None
-        if not mounted.may_listen_to(request.method) or is_opened(path, mounted):
-            return None
         runtime = current()
+        if not mounted.may_listen_to(request.method) or is_opened(path, mounted, runtime):
+            return None
         return runtime.standing(mounted, runtime.at_path(path, within), path)
 
 

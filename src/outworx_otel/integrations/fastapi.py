@@ -34,7 +34,7 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
         return ("fastapi >= 0.110",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        prepare(**kwargs)
+        prepare(where="FastAPIInstrumentor().instrument()", **kwargs)
         REACH.open("fastapi")
         apply()
 
@@ -52,8 +52,8 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base i
         Raises:
             ConfigurationError: no FastAPI application is found in `app`.
         """
+        prepare(strict=True, where="FastAPIInstrumentor.instrument_app()", **kwargs)
         inside = application_in(app, FastAPI, "FastAPIInstrumentor.instrument_app")
-        prepare(strict=True, **kwargs)
         REACH.add(inside)
         apply()
 

@@ -25,7 +25,7 @@ from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import VISIT, Visit
 from outworx_otel.integrations._wsgi import Door, Environ, StartResponse, called_path, path_of, visit_of
 from outworx_otel.setup.admission import set_under_way, under_way
-from outworx_otel.setup.bootstrap import prepare
+from outworx_otel.setup.bootstrap import ensure_ready, prepare
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.marking import mark
 from outworx_otel.setup.options import TrackOptions
@@ -46,7 +46,7 @@ class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is 
         return ("flask >= 2.3",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        prepare(**kwargs)
+        prepare(where="FlaskInstrumentor().instrument()", **kwargs)
         REACH.open("flask")
         _apply()
 
@@ -65,8 +65,8 @@ class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is 
         Raises:
             ConfigurationError: no Flask application is found in `app`.
         """
+        prepare(strict=True, where="FlaskInstrumentor.instrument_app()", **kwargs)
         inside = application_in(app, flask.Flask, "FlaskInstrumentor.instrument_app")
-        prepare(strict=True, **kwargs)
         REACH.add(inside)
         _apply()
 
@@ -127,6 +127,7 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
     Raises:
         ConfigurationError: the options cannot be used.
     """
+    ensure_ready()
     endpoint = Endpoint(options, "decorator", known_secrets=lambda: current().known_secrets())
 
     def decorate(view: View) -> View:
@@ -154,7 +155,11 @@ def _by_hand(endpoint: Endpoint, native: flask.Request, called: Callable[[], Any
     below = runtime.at_path(path, within)
     if below is not None and below is not endpoint:
         endpoint = runtime.standing(endpoint, below, path)
-    if not endpoint.concerns(path, within) or not endpoint.may_listen_to(method) or is_opened(path, endpoint):
+    if (
+        not endpoint.concerns(path, within)
+        or not endpoint.may_listen_to(method)
+        or is_opened(path, endpoint, runtime)
+    ):
         return run_sync(let_by(endpoint, called))
     if (
         visit is not None
@@ -237,7 +242,7 @@ def _run(
     def call() -> flask.Response:
         return app.make_response(called())
 
-    silent = visit is None and is_silent(called_path(native.environ))
+    silent = visit is None and is_silent(called_path(native.environ), runtime)
     flow = serve(adapter, visit, endpoint, runtime, adapter.start_ns, found, call, silent=silent)
     return run_sync(flow)
 

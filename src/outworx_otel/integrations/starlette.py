@@ -42,7 +42,7 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
         return ("starlette >= 0.36",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        prepare(**kwargs)
+        prepare(where="StarletteInstrumentor().instrument()", **kwargs)
         REACH.open("starlette")
         apply()
 
@@ -60,8 +60,8 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
         Raises:
             ConfigurationError: no Starlette application is found in `app`.
         """
+        prepare(strict=True, where="StarletteInstrumentor.instrument_app()", **kwargs)
         inside = application_in(app, Starlette, "StarletteInstrumentor.instrument_app")
-        prepare(strict=True, **kwargs)
         REACH.add(inside)
         apply()
 

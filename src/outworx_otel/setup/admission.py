@@ -20,6 +20,9 @@ class UnderWay(Protocol):
     def covers(self, endpoint: Endpoint) -> bool:
         """Whether the handler that is marked with `endpoint` may run: this request was verified for it."""
 
+    def refuse(self) -> None:
+        """A marked handler has refused to run: whatever is made of that, the answer is 401."""
+
 
 _under_way: ContextVar[UnderWay | None] = ContextVar("outworx_under_way", default=None)
 _trusted: ContextVar[bool] = ContextVar("outworx_trusted", default=False)

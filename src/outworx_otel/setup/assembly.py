@@ -40,6 +40,8 @@ class Assembly:
         known_secrets: Callable[[], Iterable[KnownSecret]],
     ) -> None:
         self.problems = list(configuration.problems)
+        # Endpoints whose secret is not set in this environment: said at start, and closed.
+        self.closed = list(configuration.closed)
         self.warnings = list(configuration.warnings)
         self.endpoints: dict[str, Endpoint] = {}
         self._known_secrets = known_secrets
@@ -55,7 +57,7 @@ class Assembly:
                 if said is not None:
                     self.warnings.append(said)
             if endpoint.problem is not None:
-                self.problems.append(endpoint.problem)
+                self.closed.append(endpoint.problem)
             self.endpoints[pattern] = standing
         if isinstance(store, str):
             self.store = _opened(store)

@@ -298,7 +298,7 @@ def _rebuild(configuration: Configuration, strict: bool, wrong: Sequence[str] = 
     assembly, runtime = _runtime(configuration)
     replace(runtime)
     _given.ready = True
-    problems = list(dict.fromkeys([*wrong, *assembly.problems]))
+    problems = list(dict.fromkeys([*wrong, *assembly.problems, *assembly.closed]))
     unguarded = None if _given.in_code else nobody_guards(_verifying(assembly.endpoints))
     if unguarded is not None:
         problems.append(unguarded)

@@ -33,12 +33,14 @@ class ConfiguredEndpoint:
         source: where it stands, for people.
         problem: why it cannot be used as it was meant. Where it was to verify signatures, its deliveries are
             turned away until this is put right, rather than let in unverified.
+        unset: whether all that is wrong is a secret that is not set in this environment.
     """
 
     pattern: str
     options: TrackOptions
     source: str
     problem: str | None = None
+    unset: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Configuration:
     warnings: tuple[str, ...] = ()
     providers: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     file: str | None = None
+    closed: tuple[str, ...] = ()
 
 
 def read_configuration(
@@ -84,8 +87,9 @@ def read_configuration(
             )
         else:
             found[endpoint.pattern] = endpoint
-    told = {endpoint.problem: None for endpoint in found.values() if endpoint.problem is not None}
-    problems.extend(problem for problem in told if problem not in problems)
+    told = {one.problem: one.unset for one in found.values() if one.problem is not None}
+    problems.extend(problem for problem, unset in told.items() if not unset and problem not in problems)
+    closed = tuple(problem for problem, unset in told.items() if unset)
     detect, store_url = table.get("detect", True), table.get("idempotency_store")
     if not isinstance(detect, bool):
         problems.append(f"{where}: detect must be true or false, not {detect!r}")
@@ -109,6 +113,7 @@ def read_configuration(
         tuple(warnings),
         providers,
         None if file.path is None else str(file.path.absolute()),
+        closed,
     )
 
 
@@ -207,13 +212,11 @@ def _from_routes(environ: Mapping[str, str], problems: list[str]) -> Iterator[Co
             yield ConfiguredEndpoint(pattern, TrackOptions(provider, signature_secret=secret), ROUTES)
             continue
         state = "not set" if secret is None else "set but empty"
-        yield _closed(
-            pattern,
-            provider,
-            ROUTES,
+        problem = (
             f"{ROUTES}: {variable} is {state}, so nothing can verify {pattern} and every delivery there is answered "
-            "401; set it to the signing secret, or configure the path in outworx.toml to run without verification",
+            "401; set it to the signing secret, or configure the path in outworx.toml to run without verification"
         )
+        yield dataclasses.replace(_closed(pattern, provider, ROUTES, problem), unset=True)
 
 
 def _path_problem(pattern: str) -> str | None:

@@ -121,6 +121,8 @@ class Guard:
         if not self._refused:
             self._refused = True
             logger.error("outworx: %s: %s", said, _DO)
+        if work is not None:
+            work.refuse()
         refusal = UnverifiedDelivery(f"{said}: {_DO}")
         refusal.endpoint = self.endpoint
         raise refusal

@@ -79,7 +79,11 @@ def _marked_method(handler: Any, owner: Any, method: str) -> Any:
     actions = getattr(handler, "actions", None)
     if isinstance(actions, Mapping):
         method = actions.get(method, method)
-    for name in (method, "dispatch", "dispatch_request"):
+    names: tuple[str, ...] = (method, "dispatch", "dispatch_request")
+    if method == "head" and not hasattr(owner, "head"):
+        # Django and Starlette run `get` for HEAD.
+        names = ("get", *names)
+    for name in names:
         endpoint = getattr(getattr(owner, name, None), MARK, None)
         if endpoint is not None:
             return endpoint

@@ -167,6 +167,13 @@ class Runtime:
         """Whether a delivery may have to wait for a function of the user's or for the store."""
         return endpoint.asks_functions or (bool(endpoint.options.idempotency_key) and not self.store.instant)
 
+    def call_hook(self, name: str, hook: Callable[..., Any], *arguments: Any) -> None:
+        """Calls a hook of the application's; what it raises is reported and goes no further."""
+        try:
+            hook(*arguments)
+        except Exception as error:  # noqa: BLE001  # the application's
+            self.failed(f"calling {name}", error)
+
     def says_once(self, what: str) -> bool:
         """True the first time that `what` is to be said."""
         if what in self._said or len(self._said) >= _MAX_SAID:
