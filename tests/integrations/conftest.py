@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +119,8 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     yield
     outworx_otel.uninstrument()
     runtimes.replace(runtimes.Runtime())
+    # A test that debugs lets INFO through, and the next one would see what is said at start.
+    logging.getLogger("outworx_otel").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

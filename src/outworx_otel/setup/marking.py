@@ -40,25 +40,31 @@ def marked(handler: Any, method: str) -> Endpoint | None:
 
     Asked at every request, of the same few handlers: what was found is remembered.
     """
+    try:
+        reference, found = _known[id(handler)]
+        if reference() is handler:
+            return found[method]
+    except KeyError:
+        pass
+    endpoint = _look_up(handler, method)
+    _remember(handler, method, endpoint)
+    return endpoint
+
+
+def _remember(handler: Any, method: str, endpoint: Endpoint | None) -> None:
     key = id(handler)
     known = _known.get(key)
     if known is not None and known[0]() is handler:
-        found = known[1]
-        if method in found:
-            return found[method]
-    else:
-        try:
-            reference = weakref.ref(handler, lambda _: _known.pop(key, None))
-        except TypeError:  # of its kind there are no weak references
-            return _look_up(handler, method)
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
-        found = {}
-        _known[key] = reference, found
-    endpoint = _look_up(handler, method)
-    if len(found) < _MAX_METHODS:  # a stranger makes up methods
-        found[method] = endpoint
-    return endpoint
+        if len(known[1]) < _MAX_METHODS:  # a stranger makes up methods
+            known[1][method] = endpoint
+        return
+    try:
+        reference = weakref.ref(handler, lambda _: _known.pop(key, None))
+    except TypeError:  # of its kind there are no weak references
+        return
+    if len(_known) >= _MAX_KNOWN:
+        _known.clear()
+    _known[key] = reference, {method: endpoint}
 
 
 def _look_up(handler: Any, method: str) -> Endpoint | None:
