@@ -277,7 +277,9 @@ def test_options_in_code_without_a_secret_leave_a_files_verification_standing(
         assert app.post(BODY, JSON, "/hook").status == 401
         assert app.post(BODY, deliveries.stripe(), "/hook").status == 200
 
-    said = [record.getMessage() for record in caplog.records if "goes on to be verified" in record.getMessage()]
+    said = [
+        record.getMessage() for record in caplog.records if "goes on to be verified" in record.getMessage()
+    ]
     assert len(said) == 1
     assert "'/hook'" in said[0]
     assert "outworx.toml" in said[0]

@@ -281,8 +281,10 @@ class Delivery:
             record.error = outcome
         if mark is not None:
             record.processing = mark.status
+            self.endpoint.note_marked(True)
         elif record.error is None and record.status is not None and self._must_mark(record.status):
             record.processing = "silent_drop"
+            self.endpoint.note_marked(False)
             if self._watch is not None:
                 record.findings = self._watch.findings()
         record.outcome = outcome_of(record)
