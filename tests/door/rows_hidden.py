@@ -221,7 +221,7 @@ for _name, _way in WAYS.items():
     # Nobody can know the decorator's secret: what cannot be verified is refused.
     ROWS.add(f"{_name}, instrumented", genuine_runs=None)(instrumented(_way, endpoints={}))
     # The path is configured with the same secret: verified at the door, it covers the handler.
-    ROWS.add(f"{_name}, its path configured")(instrumented(_way))
+    ROWS.add(f"{_name}, its path configured", handler_in_context="called by" not in _name)(instrumented(_way))
 for _name, _way in (WAYS | {f"{name}, marked": way for name, way in PLAINLY.items()}).items():
     ROWS.add(
         f"{_name}, nothing instrumented", genuine_runs=False, refusals=frozenset({401, 500}), reported=False

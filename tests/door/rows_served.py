@@ -145,7 +145,7 @@ def mounted_routers_default(site: Site) -> Send:
     return over_asgi(Starlette(routes=[Mount("/webhooks", app=Router(default=asgi_handler(site)))]))
 
 
-@ROWS.add("starlette, instrumented, served by the handler of 404")
+@ROWS.add("starlette, instrumented, served by the handler of 404", handler_in_context=False)
 def handler_of_404(site: Site) -> Send:
     site.instrument()
 
@@ -155,7 +155,7 @@ def handler_of_404(site: Site) -> Send:
     return over_asgi(Starlette(exception_handlers={404: missing}))
 
 
-@ROWS.add("starlette, instrumented, answered by a BaseHTTPMiddleware")
+@ROWS.add("starlette, instrumented, answered by a BaseHTTPMiddleware", handler_in_context=False)
 def answering_http_middleware(site: Site) -> Send:
     site.instrument()
     handle = starlette_handler(site)
@@ -177,13 +177,13 @@ class Answering:
         await chosen(scope, receive, send)
 
 
-@ROWS.add("starlette, instrumented, answered by a pure ASGI middleware")
+@ROWS.add("starlette, instrumented, answered by a pure ASGI middleware", handler_in_context=False)
 def answering_middleware(site: Site) -> Send:
     site.instrument()
     return over_asgi(Starlette(middleware=[Middleware(Answering, serve=asgi_handler(site))]))
 
 
-@ROWS.add("fastapi, instrumented, answered by @app.middleware")
+@ROWS.add("fastapi, instrumented, answered by @app.middleware", handler_in_context=False)
 def answering_fastapi_middleware(site: Site) -> Send:
     site.instrument()
     app = FastAPI()
@@ -196,7 +196,11 @@ def answering_fastapi_middleware(site: Site) -> Send:
     return over_asgi(app)
 
 
-@ROWS.add("starlette, adapter by hand, answered by a middleware inside it", refusals=AS_IF_NOT_THERE)
+@ROWS.add(
+    "starlette, adapter by hand, answered by a middleware inside it",
+    refusals=AS_IF_NOT_THERE,
+    handler_in_context=False,
+)
 def answering_inside_the_adapter(site: Site) -> Send:
     outside = [Middleware(OutworxHooksMiddleware, options=SIGNED)] if site.guarded else []
     return over_asgi(Starlette(middleware=[*outside, Middleware(Answering, serve=asgi_handler(site))]))
@@ -217,7 +221,7 @@ def bare_with_adapter_and_instrumentor(site: Site) -> Send:
 # Flask.
 
 
-@ROWS.add("flask, instrumented, answered by before_request")
+@ROWS.add("flask, instrumented, answered by before_request", handler_in_context=False)
 def flask_before_request(site: Site) -> Send:
     site.instrument()
     app = Flask("shop")
@@ -225,7 +229,7 @@ def flask_before_request(site: Site) -> Send:
     return over_wsgi(app)
 
 
-@ROWS.add("flask, instrumented, served by the handler of 404")
+@ROWS.add("flask, instrumented, served by the handler of 404", handler_in_context=False)
 def flask_404(site: Site) -> Send:
     site.instrument()
     app = Flask("shop")
@@ -233,7 +237,7 @@ def flask_404(site: Site) -> Send:
     return over_wsgi(app)
 
 
-@ROWS.add("flask, instrumented, answered by what replaced wsgi_app")
+@ROWS.add("flask, instrumented, answered by what replaced wsgi_app", handler_in_context=False)
 def flask_wsgi_app(site: Site) -> Send:
     site.instrument()
     app = Flask("shop")
@@ -241,7 +245,9 @@ def flask_wsgi_app(site: Site) -> Send:
     return over_wsgi(app)
 
 
-@ROWS.add("flask, instrument_app, a foreign application mounted by DispatcherMiddleware")
+@ROWS.add(
+    "flask, instrument_app, a foreign application mounted by DispatcherMiddleware", handler_in_context=False
+)
 def flask_dispatcher(site: Site) -> Send:
     app = Flask("shop")
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/webhooks": wsgi_handler(site)})  # type: ignore[method-assign]
@@ -294,6 +300,12 @@ for _name, _made in (
     ("a middleware", _django_answering),
     ("a middleware's process_view", _django_view_middleware),
 ):
-    ROWS.add(f"django WSGI, instrumented, answered by {_name}")(_django(django_wsgi, False, _made))
-    ROWS.add(f"django ASGI, instrumented, answered by {_name}")(_django(django_asgi, False, _made))
-    ROWS.add(f"django WSGI, adapter by hand, answered by {_name}")(_django(django_wsgi, True, _made))
+    ROWS.add(f"django WSGI, instrumented, answered by {_name}", handler_in_context=False)(
+        _django(django_wsgi, False, _made)
+    )
+    ROWS.add(f"django ASGI, instrumented, answered by {_name}", handler_in_context=False)(
+        _django(django_asgi, False, _made)
+    )
+    ROWS.add(f"django WSGI, adapter by hand, answered by {_name}", handler_in_context=False)(
+        _django(django_wsgi, True, _made)
+    )

@@ -113,7 +113,8 @@ class Row:
         may_refuse_to_start: a `ConfigurationError` while the application is built is as good as a refusal.
         reported: False where spans are switched off.
         in_context: False where the request does not run in the context of the test's SERVER span.
-        handler_in_context: False where a thread of the bridge runs the handler in a context of its own.
+        handler_in_context: False where no route serves the path, so that no delivery is opened round a handler, or
+            where the thread of a bridge has a context of its own.
     """
 
     name: str
