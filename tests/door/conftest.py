@@ -10,6 +10,7 @@ import pytest
 from opentelemetry import trace
 
 import outworx_otel
+from outworx_otel import InstrumentationError
 
 # Their assertions explain themselves as those of a test module do.
 pytest.register_assert_rewrite("door.columns")
@@ -41,3 +42,16 @@ def open_site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Open]
         if name.startswith(("OTEL_", "OUTWORX_")):
             monkeypatch.delenv(name)
     outworx_otel.uninstrument()
+
+
+@pytest.fixture
+def failures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Failures of ours, each of which is made an `InstrumentationError` where it is caught."""
+    noted: list[str] = []
+
+    def note(error: InstrumentationError, *args: object) -> None:
+        Exception.__init__(error, *args)
+        noted.append(repr(error))
+
+    monkeypatch.setattr(InstrumentationError, "__init__", note)
+    return noted

@@ -41,7 +41,9 @@ class Site:
         self.guarded = guarded
         self.folder = folder
         self.bodies: list[bytes] = []
+        # For rows whose handler is not given the bytes, and for shapes that override methods.
         self.expected = b""
+        self.rewrites = False
         self.spans_in_handler: list[trace.Span] = []
         self._exporter = InMemorySpanExporter()
         self._monkeypatch = monkeypatch
@@ -77,6 +79,12 @@ class Site:
         self.bodies.append(bytes(body))
         self.spans_in_handler.append(trace.get_current_span())
         return "served"
+
+    def forget(self) -> None:
+        """What ran and was reported so far."""
+        self.bodies.clear()
+        self.spans_in_handler.clear()
+        self._exporter.clear()
 
     # What was reported.
 
