@@ -20,6 +20,9 @@ class VerifierError(OutworxError):
 class UnverifiedDelivery(OutworxError):
     """A handler that is marked with `@webhook(..., signature_secret=...)` was called outside a verified delivery."""
 
+    endpoint: object = None
+    """What the handler is marked with."""
+
 
 class KeyFunctionError(OutworxError):
     """A user's `idempotency_key` raised."""

@@ -137,7 +137,7 @@ def test_a_sound_set_up_has_no_problem_and_every_check_has_its_line(sound: Path)
         "trace context",
     }
     assert "outworx_starlette" in _said(done, "instrumentors", "ok")
-    assert "signature_secret=[set]" in _said(done, "configuration", "ok")
+    assert "signature_secret_env=" in _said(done, "configuration", "ok")
     assert "endpoint http" in _said(done, "destination", "ok")
     assert "OUTWORX_HOOKS_ENDPOINT" in _said(done, "destination", "ok")
     assert "takes this key" in _said(done, "exporter", "ok")

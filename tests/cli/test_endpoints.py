@@ -43,7 +43,7 @@ def test_scripts_get_one_document(folder: Path) -> None:
         "path": "/webhooks/stripe",
         "provider": "stripe",
         "signature": "BROKEN",
-        "idempotency": "off",
+        "idempotency": "on",
         "source": "outworx.toml",
     }
     assert "STRIPE_SECRET" in document["problems"][0]

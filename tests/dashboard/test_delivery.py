@@ -16,9 +16,10 @@ from dashboard.serving import client_of, filled
 from outworx_otel.drops.finding import Cause
 from outworx_otel.server.dashboard.waterfall import MAX_BARS, waterfall_of
 from outworx_otel.server.dashboard.words import CAUSES, KINDS, REASONS
-from outworx_otel.server.model import OUTCOMES, Batch, Delivery, SpanRecord
+from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanRecord
 from outworx_otel.signatures.result import REASONS as REASON_CODES
 from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.outcomes import OUTCOMES
 
 
 def page_of(client: TestClient, one: Delivery) -> str:
@@ -153,3 +154,46 @@ def test_any_spans_circles_among_them_become_bars_inside_the_frame(
     assert sum(bar.tone == "own" for bar in waterfall.bars) == 1
     for bar in waterfall.bars:
         assert 0 <= bar.x <= bar.x + bar.width <= 100.01
+
+
+@pytest.mark.parametrize(
+    ("outcome", "genuine", "said", "not_said"),
+    [
+        ("unrouted", True, "Change the address in the provider", "not proved"),
+        ("unrouted", False, "It was not proved to come from the provider", "Change the address"),
+        ("redirected", True, "Give the provider the address that answers", "not proved"),
+        ("turned_away", None, "CSRF protection", "Let this path through"),
+        ("unprotected", True, "Ran without its idempotency store", "not proved"),
+        ("handshake", True, "no event came", "not proved"),
+    ],
+)
+def test_what_no_handler_had_says_so_and_what_to_do_if_it_is_genuine(
+    outcome: str, genuine: bool | None, said: str, not_said: str, tmp_path: Path
+) -> None:
+    attributes = {semconv.NEAREST_ROUTE: "/hooks/{shop}"} if outcome == "unrouted" else {}
+    one = delivery(outcome, signature_valid=genuine, attributes=attributes)
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        page = page_of(client, one)
+    assert said in page
+    assert not_said not in page
+    assert ("The nearest route is /hooks/{shop}." in page) == (outcome == "unrouted")
+
+
+def test_an_exception_that_decided_something_is_shown_and_not_taken_for_the_failure(tmp_path: Path) -> None:
+    away = SpanEvent(
+        "exception", 1, {"exception.type": "outworx_otel.errors.StoreError", "exception.message": "away"}
+    )
+    attributes = {semconv.ERROR_TYPE: "failed", semconv.PROCESSING_REASON: "no stock"}
+    one = delivery("failed", processing="failed", attributes=attributes, events=(away,))
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        page = page_of(client, one)
+    assert "Failed: no stock" in page
+    assert "outworx_otel.errors.StoreError" in page
+
+
+def test_a_token_is_never_called_a_signature_of_the_bytes(tmp_path: Path) -> None:
+    one = delivery("accepted", signature_valid=True, attributes={semconv.SIGNATURE_KIND: "authenticated"})
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        page = page_of(client, one)
+    assert "the sender is authenticated" in page
+    assert "the signature is valid" not in page

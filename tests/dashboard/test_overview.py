@@ -14,8 +14,9 @@ from starlette.testclient import TestClient
 from dashboard.kept import SECOND, delivery, one_of_each
 from dashboard.serving import client_of, filled
 from outworx_otel.server.dashboard.charts import MAX_BARS, chart_of
-from outworx_otel.server.model import OUTCOMES, Batch, Count, Outcome, Overview, Slot
+from outworx_otel.server.model import Batch, Count, Overview, Slot
 from outworx_otel.server.store import QueryTooWide, Store
+from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
 
 def test_the_figures_are_there_and_lead_to_the_list(client: TestClient) -> None:

@@ -27,7 +27,7 @@ PROBLEMS = {
     ),
     "misspelt option": (
         f'{CONFIGURATION}{UPLOADS_BROKEN}signature_secert_env = "GITHUB_SECRET"\n',
-        "did you mean 'signature_secret'?",
+        "did you mean 'signature_secret_env'?",
     ),
     "empty secret": (f'{CONFIGURATION}{UPLOADS_BROKEN}signature_secret = ""\n', "signature_secret is empty"),
     "wrong type": (

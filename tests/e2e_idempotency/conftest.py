@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from idempotency.conftest import postgres_server, redis_server  # noqa: F401  # 
 from .scale import PROCESSES
 
 SITES = Path(__file__).parent / "sites"
+# What is tested is this checkout, whichever one is installed.
+SOURCE = Path(__file__).parents[2] / "src"
 LEASE = 1.0
 # What is asked of several processes is whether the store tells all of them the truth, not how fast it does.
 PATIENT = "10"
@@ -72,7 +75,7 @@ def sites_in(directory: Path) -> Iterator[StartSite]:
             server = serve(
                 deployment,
                 configuration=None,
-                PYTHONPATH=str(SITES),
+                PYTHONPATH=os.pathsep.join((str(SITES), str(SOURCE))),
                 RECEIVER=receivers[-1].endpoint,
                 OTEL_BSP_SCHEDULE_DELAY="50",
                 SITE_STORE=store,

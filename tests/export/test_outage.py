@@ -13,7 +13,7 @@ from opentelemetry.trace import Tracer
 
 from outworx_otel.export import OutworxSpanExporter, OutworxSpanProcessor, Patience
 from outworx_otel.export.answers import Answer, Verdict
-from outworx_otel.export.spans import estimated_size
+from outworx_otel.export.sizes import size_of_resource, size_of_span
 
 from .receiver import Call, Receiver, Reply, free_port
 from .scene import QUICK, deliver
@@ -205,7 +205,8 @@ def test_the_estimated_size_is_close_to_the_encoded_one(receive: Receive, tracin
     span.end()
     assert processor.force_flush()
     encoded = len(receiver.calls[0].body)
-    assert 0.7 * encoded < estimated_size(span) < 1.6 * encoded  # type: ignore[arg-type] # an SDK span
+    estimated = size_of_span(span) + size_of_resource(span)  # type: ignore[arg-type] # an SDK span
+    assert 0.8 * encoded < estimated < 1.2 * encoded
 
 
 def test_shutdown_is_bounded_when_the_receiver_is_down_or_never_answers(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import (
     Claimed,
     Completed,
+    GuardedStore,
+    IdempotencyStore,
     InProgress,
     LeaseKeeper,
     MemoryStore,
@@ -21,7 +25,8 @@ from outworx_otel.idempotency import (
     leases,
 )
 
-from .servers import until
+from .servers import RedisServer, until
+from .slow import Slow
 
 LEASE = 0.3
 
@@ -51,7 +56,9 @@ class Flaky(MemoryStore):
 def keeper() -> Iterator[LeaseKeeper]:
     keeper = LeaseKeeper()
     yield keeper
-    keeper.after_fork()
+    left = keeper._in_process.forget()
+    for group in left.groups.values() if left is not None else ():
+        group.leases.clear()
 
 
 @pytest.fixture
@@ -179,3 +186,133 @@ def test_a_forked_child_keeps_its_own_leases_alone(keeper: LeaseKeeper, store: F
 
 def test_the_process_has_one_keeper() -> None:
     assert lease_keeper() is lease_keeper()
+
+
+class SlowTogether(Slow):
+    """A remote store: each round trip takes 160 ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def renew_many(self, held: Sequence[tuple[str, str]], lease: float) -> set[tuple[str, str]]:
+        self.batches.append(len(held))
+        self._act("renew")
+        return {(key, token) for key, token in held if not MemoryStore.renew(self, key, token, lease)}
+
+
+class SlowOneByOne(Slow):
+    """The same of somebody else's, without `renew_many`."""
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        self._act("renew")
+        return super().renew(key, token, lease)
+
+
+ROUND_TRIP = 0.16
+
+
+@pytest.mark.parametrize(
+    ("make", "workers", "lease"), [(SlowTogether, 8, 1.2), (SlowTogether, 1, 1.2), (SlowOneByOne, 64, 3.0)]
+)
+def test_of_two_hundred_handlers_on_a_slow_store_none_loses_its_lease(
+    keeper: LeaseKeeper, make: Callable[[], Slow], workers: int, lease: float
+) -> None:
+    backend = make()
+    store = GuardedStore(backend, budget=10, workers=workers)
+    for number in range(200):
+        MemoryStore.claim(backend, str(number), "token", lease)
+    kept = [keeper.register(store, str(number), "token", lease) for number in range(200)]
+    backend.takes = ROUND_TRIP
+    time.sleep(lease * 1.5)
+    assert not any(one.lost for one in kept)
+    asked = [MemoryStore.claim(backend, str(number), "other", lease) for number in range(200)]
+    assert all(isinstance(one, InProgress) for one in asked)
+    store.close()
+
+
+def test_leases_that_began_at_different_times_are_renewed_in_one_round_trip(keeper: LeaseKeeper) -> None:
+    store = SlowTogether()
+    for number in range(30):
+        store.claim(str(number), "token", LEASE)
+        keeper.register(store, str(number), "token", LEASE)
+        time.sleep(LEASE / 100)
+    until(lambda: store.batches[-3:] == [30] * 3, "three renewals of all")
+
+
+def test_a_round_trip_is_bounded_in_size(keeper: LeaseKeeper) -> None:
+    store = SlowTogether()
+    for number in range(1201):
+        store.claim(str(number), "token", 1)
+        keeper.register(store, str(number), "token", 1)
+    until(lambda: len(store.batches) >= 3, "a renewal")
+    assert store.batches[:3] == [500, 500, 201]
+
+
+def test_one_batch_that_fails_costs_the_others_nothing(keeper: LeaseKeeper) -> None:
+    class Partly(SlowTogether):
+        def renew_many(self, held: Sequence[tuple[str, str]], lease: float) -> set[tuple[str, str]]:
+            if ("0", "token") in held and len(self.batches) < 6:
+                self.batches.append(len(held))
+                raise StoreError("not this one")
+            return super().renew_many(held, lease)
+
+    store = Partly()
+    for number in range(700):
+        store.claim(str(number), "token", LEASE)
+        keeper.register(store, str(number), "token", LEASE)
+    until(lambda: len(store.batches) >= 8, "several renewals")
+    assert all(isinstance(store.claim(str(number), "other", 1), InProgress) for number in (0, 699))
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), ValueError("a bug")], ids=repr)
+def test_a_store_of_somebody_else_s_that_raises_anything_is_asked_again_and_complained_of_once(
+    keeper: LeaseKeeper, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(MemoryStore):
+        calls = 0
+
+        def renew(self, key: str, token: str, lease: float) -> bool:
+            self.calls += 1
+            if self.calls < 4:
+                raise error
+            return super().renew(key, token, lease)
+
+    store = Broken()
+    store.claim("key", "token", LEASE)
+    lease = keeper.register(store, "key", "token", LEASE)
+    until(lambda: store.calls >= 5, "the renewal")
+    assert not lease.lost
+    complaints = [one for one in caplog.records if "renewing idempotency leases" in one.message]
+    assert sum(one.levelno == logging.ERROR for one in complaints) == 1
+
+
+def test_every_store_renews_many_at_once_and_tells_which_are_lost(
+    store: IdempotencyStore, answer: StoredAnswer
+) -> None:
+    from outworx_otel.idempotency.protocol import renew_together
+
+    name = f"many-{time.time_ns()}"
+    held = [(f"{name}-{number}", f"token{number}") for number in range(120)]
+    for key, token in held:
+        store.claim(key, token, 0.05)
+    store.release(*held[3])
+    store.complete(*held[50], answer, 100)
+    time.sleep(0.1)
+    store.claim(held[119][0], "another", 100)
+    lost = renew_together(store, [*held, (f"{name}-unknown", "token")], 100.0)
+    assert lost == {held[3], held[50], held[119], (f"{name}-unknown", "token")}
+    assert isinstance(store.claim(held[7][0], "other", 100), InProgress)
+    assert renew_together(store, held[4:50], 100.0) == set()
+
+
+def test_a_redis_without_its_scripts_renews_many_all_the_same(
+    open_on: Callable[..., Any], redis_server: RedisServer
+) -> None:
+    store = open_on("redis")
+    held = [(str(number), "token") for number in range(20)]
+    for key, token in held[1:]:
+        store.claim(key, token, 100)
+    with redis_server.client() as client:
+        client.script_flush()
+    assert store.renew_many(held, 100.0) == {("0", "token")}

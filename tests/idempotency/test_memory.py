@@ -160,7 +160,7 @@ def test_the_wall_clock_does_not_matter(answer: StoredAnswer, monkeypatch: pytes
 def test_a_forked_child_begins_empty_and_free(answer: StoredAnswer) -> None:
     store = MemoryStore()
     handle(store, "done", answer)
-    with store._lock:  # as if another thread were inside an operation at that moment
+    with store._lock():  # as if another thread were inside an operation at that moment
         pid = os.fork()
         if pid == 0:
             os._exit(0 if store.records == 0 and store.claim("done", "child", 30) == Claimed("child") else 1)

@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
-from outworx_otel.idempotency import Claimed, InProgress, StoredAnswer, open_store
+from outworx_otel.errors import StoreError
+from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, open_store
 from outworx_otel.idempotency.addresses import parse
 from outworx_otel.idempotency.postgresql import PostgresqlBackend
 
-from .servers import PostgresServer
+from .servers import PostgresServer, free_port
 
 
 @pytest.fixture
@@ -113,3 +115,85 @@ def test_what_platforms_put_into_database_url_is_understood(postgres_server: Pos
         store.release(scheme, "token")
         assert store.claim(scheme, "token", 30) == Claimed("token")
         store.close()
+
+
+POSTGRES_OPTIONS = (
+    "",
+    "prepare_threshold=0",
+    "prepare_threshold=1&autocommit=false&row_factory=x&cursor_factory=x&context=x&plugin=x",
+    "client_encoding=latin1",
+    "connect_timeout=soon",
+)
+
+
+@pytest.mark.parametrize("options", POSTGRES_OPTIONS)
+def test_no_statement_is_prepared_whatever_the_url_says(
+    options: str, postgres_server: PostgresServer, answer: StoredAnswer
+) -> None:
+    store = open_store(
+        f"{postgres_server.url}?table=opts_{abs(hash(options))}&connections=1&{options}", budget=5
+    )
+    for number in range(12):
+        store.claim(str(number), "token", 30)
+        store.renew_many([(str(number), "token")], 30.0)  # type: ignore[attr-defined]
+        store.complete(str(number), "token", answer, 60)
+        assert store.claim(str(number), "other", 30) == Completed(answer)
+    backend: PostgresqlBackend = store._backend  # type: ignore[attr-defined]
+    with backend._ready().connect() as connection:
+        prepared = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+        encoding = connection.exec_driver_sql("SHOW client_encoding").scalar_one()
+    assert (prepared, encoding.upper()) == (0, "UTF8")
+    store.close()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
+def test_a_database_in_any_encoding_keeps_keys_and_answers(
+    encoding: str, postgres_server: PostgresServer, answer: StoredAnswer
+) -> None:
+    name = f"in_{encoding.lower()}_{time.time_ns()}"
+    with postgres_server.connect() as other:
+        other.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
+    store = open_store(postgres_server.url.replace("/postgres", f"/{name}"), budget=5)
+    store.check()
+    assert store.claim("key", "token", 30) == Claimed("token")
+    assert store.renew_many([("key", "token"), ("none", "token")], 30.0) == {("none", "token")}  # type: ignore[attr-defined]
+    assert store.complete("key", "token", answer, 60)
+    assert store.claim("key", "other", 30) == Completed(answer)
+    store.close()
+
+
+def test_a_check_writes_through_several_connections_at_once(postgres_server: PostgresServer) -> None:
+    store = open_store(f"{postgres_server.url}?table=checked", budget=5)
+    store.check()
+    backend: PostgresqlBackend = store._backend  # type: ignore[attr-defined]
+    assert len(statements_of(backend, store.check)) >= 4 * 2 * 3
+    with postgres_server.connect() as other:
+        assert other.execute("SELECT count(*) FROM checked").fetchone() == (0,)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        ("default_transaction_read_only=on", "read-only"),
+        ("no_such_setting=1", "no_such_setting"),
+    ],
+)
+def test_a_check_finds_what_only_writing_shows(
+    spoil: str, message: str, postgres_server: PostgresServer
+) -> None:
+    open_store(f"{postgres_server.url}?table=spoilt", budget=5).check()
+    options = f"-c {spoil}".replace(" ", "%20").replace("=", "%3D")
+    store = open_store(f"{postgres_server.url}?table=spoilt&options={options}", budget=5)
+    with pytest.raises(StoreError, match=message):
+        store.check()
+    store.close()
+
+
+def test_a_port_where_nobody_listens_fails_the_check_at_once() -> None:
+    store = open_store(f"postgresql://me@127.0.0.1:{free_port()}/x")
+    with pytest.raises(StoreError, match=r"refused|failed"):
+        store.check()
+    store.close()

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outworx_otel.errors import ConfigurationError, StoreError
-from outworx_otel.idempotency import GuardedStore, MemoryStore, open_store
+from outworx_otel.idempotency import Claimed, GuardedStore, MemoryStore, open_store, register_store, urls
 
-from .servers import free_port
+from .servers import RedisServer, free_port
 
 SECRET = "p%40ss-w0rd"
 PLAIN = "p@ss-w0rd"
@@ -73,6 +74,12 @@ def test_memory_takes_its_bounds() -> None:
         ("redis://localhost/3?cluster=true", "database 0 only"),
         ("redis://localhost?connections=0", "whole number"),
         ("redis://localhost:port", "no URL"),
+        ("redis://localhost?socket_read_size=many", "socket_read_size='many' must be a whole number"),
+        ("redis://localhost?ssl_validate_ocsp=perhaps", "must be true or false"),
+        ("redis://localhost?connections=" + "9" * 5000, "whole number"),
+        ("postgresql://localhost/x?schema=public", 'invalid connection option "schema"'),
+        ("postgresql://localhost/x?pool_size=5", 'invalid connection option "pool_size"'),
+        ("postgresql://localhost/x?sslmood=require", "sslmood"),
     ],
 )
 def test_what_cannot_be_used_is_said_at_once(url: str, message: str) -> None:
@@ -177,3 +184,111 @@ def test_importing_the_package_imports_no_client_library_and_starts_nothing() ->
         check=True,
     )
     assert ran.stdout == "[] 1\n"
+
+
+REDIS_OPTIONS = (
+    "decode_responses=true",
+    "decode_responses=false",
+    "encoding=latin-1",
+    "protocol=3",
+    "max_connections=1",
+    "socket_timeout=0.000001",
+    "socket_connect_timeout=0.000001",
+    "single_connection_client=true",
+    "retry_on_timeout=yes",
+    "socket_read_size=4096",
+    "parser_class=x&connection_class=y&retry=z&retry_on_error=z&legacy_responses=true&timeout=0.01",
+)
+
+
+@pytest.mark.parametrize("options", REDIS_OPTIONS)
+def test_no_option_of_redis_py_breaks_what_the_store_relies_on(
+    options: str, redis_server: RedisServer, answer: Any
+) -> None:
+    store = open_store(f"{redis_server.url}?prefix={abs(hash(options))}&{options}", budget=5)
+    assert store.claim("key", "token", 30) == Claimed("token")
+    assert store.renew("key", "token", 30)
+    assert store.complete("key", "token", answer, 60)
+    assert store.claim("key", "other", 30).answer == answer  # type: ignore[union-attr]
+    store.close()
+
+
+def test_an_option_that_is_passed_over_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "outworx_otel"):
+        open_store(f"redis://:{SECRET}@localhost?decode_responses=true&protocol=3")
+        open_store(f"postgresql://me:{SECRET}@localhost/x?autocommit=false")
+    said = [record.message for record in caplog.records]
+    assert "decode_responses, protocol is passed over" in said[0]
+    assert "autocommit is passed over" in said[1]
+    assert SECRET not in caplog.text
+
+
+@pytest.fixture(autouse=True)
+def _own_schemes_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urls, "_registered", {})
+
+
+def test_a_registered_scheme_is_opened_with_the_whole_url() -> None:
+    given: list[str] = []
+
+    def opener(url: str) -> MemoryStore:
+        given.append(url)
+        return MemoryStore()
+
+    register_store("DynamoDB", opener)
+    assert isinstance(open_store("dynamodb://keys/table?region=eu"), MemoryStore)
+    assert isinstance(open_store("DYNAMODB://keys"), MemoryStore)
+    assert given == ["dynamodb://keys/table?region=eu", "DYNAMODB://keys"]
+
+
+def test_the_nearest_scheme_is_suggested_registered_ones_included() -> None:
+    register_store("dynamodb", lambda url: MemoryStore())
+    with pytest.raises(ConfigurationError, match="did you mean dynamodb://"):
+        open_store("dinamodb://keys")
+    with pytest.raises(ConfigurationError, match="did you mean sqlite://"):
+        open_store("sqllite:///keys.db")
+    with pytest.raises(ConfigurationError, match="no URL"):
+        open_store("dynamodb")
+
+
+@pytest.mark.parametrize("scheme", ["", "a b", "1st", "x://", "redis", "Memory", "transaction"])
+def test_a_scheme_that_is_none_or_ours_is_not_registered(scheme: str) -> None:
+    with pytest.raises(ConfigurationError, match="register_store"):
+        register_store(scheme, lambda url: MemoryStore())
+
+
+def test_an_instance_is_as_good_as_a_url() -> None:
+    for store in (MemoryStore(), GuardedStore(MemoryStore())):  # type: ignore[arg-type]  # has no `tidy`
+        assert open_store(store) is store
+
+
+class Half:
+    """Somebody's first try."""
+
+    instant = False
+
+    def claim(self, key: str, token: str, lease: float) -> None: ...
+
+
+class Awaited(MemoryStore):
+    async def claim(self, key: str, token: str, lease: float) -> None: ...  # type: ignore[override]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Half(), "Half lacks renew, complete, .*; GuardedStore|Half lacks renew, complete"),
+        (object(), "lacks claim.*instant"),
+        (None, "NoneType lacks claim"),
+        (b"redis://localhost", "bytes lacks"),
+        (MemoryStore, r"the class MemoryStore: give an instance, MemoryStore\(\.\.\.\)"),
+        (Awaited(), "Awaited.claim must not be async"),
+    ],
+    ids=["half", "object", "none", "bytes", "class", "async"],
+)
+def test_an_object_that_is_no_store_is_told_what_it_lacks(given: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        open_store(given)
+    register_store("own", lambda url: given)
+    with pytest.raises(ConfigurationError, match="the opener of own:// gave"):
+        open_store("own://")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import outworx_otel
-from outworx_otel.integrations import _gate
+from outworx_otel.integrations import _door
 from outworx_otel.setup import assembly, bootstrap
 from outworx_otel.setup import runtime as runtimes
 from outworx_otel.signatures.diagnosis import budget, investigation
@@ -108,16 +109,18 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
         if name.startswith(("OTEL_", "OUTWORX_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
+    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given(ready=True))
     monkeypatch.setattr(assembly, "_stores", {})
     monkeypatch.setattr(bootstrap, "_said", set())
-    monkeypatch.setattr(_gate, "_excluded", None)
+    monkeypatch.setattr(_door, "_excluded", None)
     # A diagnosis may take as long as a busy test machine needs, and each test may have one.
     monkeypatch.setattr(budget, "SECONDS", 5.0)
     investigation.rate_limit.reset()
     yield
     outworx_otel.uninstrument()
     runtimes.replace(runtimes.Runtime())
+    # A test that debugs lets INFO through, and the next one would see what is said at start.
+    logging.getLogger("outworx_otel").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -172,7 +172,9 @@ def test_wsgi_any_announced_length_is_survived_and_the_body_is_what_it_was_witho
     monitor({PATH: options})
     after = served(ours, wsgi_environ(length, encoding, body, PATH))
     assert after == before or after in (200, 400, 401, 413)
-    assert ours.bodies in ([], bare.bodies)
+    # Where no length was announced, a stream that ends by itself is read: the handler gets what was verified.
+    unannounced = [[body]] if length in (None, "") and encoding is None else []
+    assert ours.bodies in ([], bare.bodies, *unannounced)
 
 
 @given(

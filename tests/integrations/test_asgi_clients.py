@@ -91,9 +91,12 @@ def test_where_nothing_is_verified_the_body_is_read_only_as_the_handler_reads_it
     assert telemetry.said("event.type") is None
 
 
-def test_a_request_without_a_body_is_not_waited_for(monitor: Monitor) -> None:
-    monitor({PATH: STRIPE})
-    wire = Wire(serve(receives), [])
+def test_a_request_to_another_path_is_not_read_ahead(monitor: Monitor) -> None:
+    async def ignores(request: Request) -> Response:
+        return PlainTextResponse("not interested")
+
+    monitor({"/elsewhere": STRIPE})
+    wire = Wire(serve(ignores), [])
     wire.run(JSON)
     assert "receive" not in wire.events
 

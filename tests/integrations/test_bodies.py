@@ -190,7 +190,8 @@ def test_flask_a_limit_of_the_applications_own_is_reported(monitor: Monitor, tel
     app = flask_app(handler, MAX_CONTENT_LENGTH=10)
     assert app.post(BODY, deliveries.stripe()).status == 413
     assert handler.calls == []
-    reported_as_unavailable(telemetry, 413)
+    assert telemetry.said("signature.valid") is True
+    assert telemetry.said("outcome") == "refused"
 
 
 @pytest.mark.parametrize("size", [len(BODY), 9])
@@ -204,7 +205,7 @@ def test_flask_a_chunked_body_is_verified_up_to_the_cap(size: int, monitor: Moni
     assert handler.bodies == ([BODY] if size == len(BODY) else [])
 
 
-def test_flask_a_form_read_before_the_view_makes_the_body_unreadable(
+def test_flask_a_form_read_before_the_view_was_verified_before_it_was_read(
     monitor: Monitor, telemetry: Telemetry
 ) -> None:
     app = flask_app(Witness())
@@ -212,8 +213,12 @@ def test_flask_a_form_read_before_the_view_makes_the_body_unreadable(
     monitor({PATH: STRIPE})
     body = b"a=1&b=2"
     headers = deliveries.stripe(body) | {"content-type": "application/x-www-form-urlencoded"}
-    assert app.post(body, headers).status == 400
-    reported_as_unavailable(telemetry, 400)
+    assert app.post(body, headers).status == 200
+    assert app.post(body + b"&c=3", headers).status == 401
+    assert [span.attributes["outworx.webhook.signature.valid"] for span in telemetry.deliveries()] == [
+        True,
+        False,
+    ]
 
 
 def test_flask_json_read_before_the_view_does_no_harm(monitor: Monitor) -> None:
@@ -233,13 +238,17 @@ def greedy_middleware(get_response: Any) -> Any:
     return middleware
 
 
-def test_django_a_stream_read_before_the_view_makes_the_body_unreadable(
+def test_django_a_stream_read_before_the_view_was_verified_before_it_was_read(
     monitor: Monitor, telemetry: Telemetry
 ) -> None:
     app = DjangoKind("django-wsgi").serve(Witness(), MIDDLEWARE=[f"{__name__}.greedy_middleware"])
     monitor({PATH: STRIPE})
-    assert app.post(BODY, deliveries.stripe()).status == 400
-    reported_as_unavailable(telemetry, 400)
+    assert app.post(BODY, deliveries.stripe()).status == 200
+    assert app.post(BODY + b" ", deliveries.stripe()).status == 401
+    assert [span.attributes["outworx.webhook.signature.valid"] for span in telemetry.deliveries()] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("asgi", [False, True])

@@ -191,7 +191,7 @@ def test_without_a_key_every_delivery_runs(
     app.post(BODY, JSON)
     app.post(BODY, JSON)
     assert len(handler.calls) == 2
-    assert outcomes(telemetry) == [None, None]
+    assert outcomes(telemetry) == ["no_key", "no_key"]
 
 
 def test_a_delivery_found_invalid_never_claims_nor_is_answered_from_memory(

@@ -80,10 +80,11 @@ def test_a_local_span_is_the_parent_whatever_is_said(
     assert span.parent.span_id == server.context.span_id
 
 
-def test_suppressed_instrumentation_is_passed_through(
+def test_suppressed_instrumentation_spares_the_span_and_not_the_verification(
     each: Framework, monitor: Monitor, telemetry: Telemetry
 ) -> None:
-    monitor({PATH: TrackOptions("stripe", signature_secret=deliveries.WRONG)})
+    monitor({PATH: TrackOptions("stripe", signature_secret=deliveries.SECRET)})
     with suppress_instrumentation():
-        assert each.serve(Witness()).post(BODY, JSON).status == 200
+        assert each.serve(Witness()).post(BODY, JSON).status == 401
+        assert each.serve(Witness()).post(BODY, deliveries.stripe()).status == 200
     assert telemetry.deliveries() == []

@@ -125,6 +125,7 @@ def test_a_configured_method_list_decides(each: Framework, monitor: Monitor, tel
 TOML = f"""
 [endpoints."{PATH}"]
 provider = "toml-provider"
+signature_secret = "toml"
 [endpoints."/only/in/toml"]
 provider = "only-toml"
 """
@@ -154,7 +155,8 @@ def test_code_outranks_the_file_outranks_the_environment_outranks_detection(
         (tmp_path / "outworx.toml").write_text(TOML)
     if env:
         monkeypatch.setenv("OUTWORX_ROUTES", f"{PATH}=env-provider")
-    monitor({PATH: TrackOptions("code-provider")} if code else None)
+        monkeypatch.setenv("OUTWORX_SECRET_ENV_PROVIDER", "env")
+    monitor({PATH: TrackOptions("code-provider", signature_secret="code")} if code else None)  # noqa: S106
     each.serve(Witness()).post(BODY, deliveries.stripe())
     assert telemetry.said("provider") == expected
 
@@ -163,7 +165,9 @@ def test_code_outranks_the_rest_however_its_path_is_written(
     each: Framework, monitor: Monitor, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OUTWORX_ROUTES", f"{PATH}=env-provider,{PATH}/=slashed")
-    monitor({PATH: TrackOptions("code-provider")})
+    monkeypatch.setenv("OUTWORX_SECRET_ENV_PROVIDER", "env")
+    monkeypatch.setenv("OUTWORX_SECRET_SLASHED", "env")
+    monitor({PATH: TrackOptions("code-provider", signature_secret="code")})  # noqa: S106
     each.serve(Witness()).post(BODY, JSON)
     assert telemetry.said("provider") == "code-provider"
 

@@ -184,6 +184,50 @@ def test_one_delivery_is_told_with_all_that_belongs_to_it(open_app: Application,
     assert [other["id"] for other in found["same_event"]] == [first.id, again.id]
 
 
+@pytest.mark.parametrize(
+    ("status_message", "raised", "told"),
+    [
+        ("", [], None),
+        ("failed: no stock", [], "failed: no stock"),
+        ("", [("shop.StoreError", "away")], "StoreError: away"),
+        ("rejected: verifier_threw", [("ValueError", "boom")], "rejected: verifier_threw; ValueError: boom"),
+        (
+            "ValueError: boom",
+            [("builtins.ValueError", "boom"), ("KeyError", "")],
+            "ValueError: boom; KeyError",
+        ),
+    ],
+)
+def test_the_error_message_tells_every_exception_that_decided_something(
+    status_message: str,
+    raised: list[tuple[str, str]],
+    told: str | None,
+    open_app: Application,
+    caller: TestClient,
+) -> None:
+    events = tuple(
+        SpanEvent("exception", TIME, {"exception.type": kind, "exception.message": text})
+        for kind, text in raised
+    )
+    one = delivery(0, status_message=status_message, events=events)
+    keep(open_app, one)
+    assert caller.get(f"/api/deliveries/{one.id}").json()["error_message"] == told
+
+
+def test_attributes_of_ours_go_by_their_names_without_the_prefix(
+    open_app: Application, caller: TestClient
+) -> None:
+    said = {"signature.kind": "authenticated", "idempotency.mode": "store", "nearest_route": "/hooks/stripe"}
+    one = delivery(
+        0, outcome="unrouted", attributes={f"outworx.webhook.{name}": value for name, value in said.items()}
+    )
+    keep(open_app, one)
+    found = caller.get(f"/api/deliveries/{one.id}").json()
+    assert {name: found[name] for name in said} == said
+    page = caller.get("/api/deliveries?outcome=unrouted").json()
+    assert [kept["id"] for kept in page["deliveries"]] == [one.id]
+
+
 @pytest.mark.parametrize("id", ["nothing", "x" * 300, "%00", "a%0ab", "é", "' OR 1=1 --"])
 def test_there_is_no_such_delivery(caller: TestClient, id: str) -> None:
     answer = caller.get(f"/api/deliveries/{id}")

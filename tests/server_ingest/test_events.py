@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from outworx_otel.server.model import OUTCOMES
+from outworx_otel.telemetry.outcomes import OUTCOMES
 
 from .exports import JSON
 from .serving import Serving

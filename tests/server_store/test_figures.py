@@ -29,6 +29,17 @@ def percentile(written: list[Delivery], part: float) -> int:
     return sorted(one.duration_ns for one in written)[math.ceil(len(written) * part) - 1]
 
 
+def test_what_no_handler_had_is_counted_and_has_no_part_in_the_success_rate(store: Store) -> None:
+    outcomes = ("accepted", "unprotected", "error", "unrouted", "redirected", "turned_away", "handshake")
+    written = [
+        one(id=f"{n:032}", time_ns=NOW - n * SECOND, outcome=told) for n, told in enumerate(outcomes, 1)
+    ]
+    store.write(batch(*written)).result(30)
+    figures = store.overview(NOW - HOUR, NOW + 1, Filter())
+    assert figures.outcomes == dict.fromkeys(outcomes, 1)
+    assert figures.success_rate == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize("hours", [6, 72, 24 * 30])
 def test_an_overview_counts_what_a_list_would(store: Store, hours: int) -> None:
     written = list(deliveries(3000, since=NOW - hours * HOUR, until=NOW))

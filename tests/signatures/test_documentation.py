@@ -8,7 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from outworx_otel.signatures import REASONS, providers
+from outworx_otel.signatures import REASONS, SignatureScheme, register_provider, unregister_provider
+from outworx_otel.signatures.registry import built_in_providers
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -27,7 +28,18 @@ def test_the_table_of_providers_is_current(generator: ModuleType) -> None:
     page = (DOCS / "signatures.md").read_text(encoding="utf-8")
 
     assert generator.with_table(page) == page, "run: python docs/provider_table.py"
-    assert all(f"`{row.provider}` |" in page for row in providers())
+    assert all(f"`{row.provider}` |" in page for row in built_in_providers())
+
+
+def test_the_table_of_providers_knows_nothing_of_what_a_file_registered(generator: ModuleType) -> None:
+    before = generator.table()
+    for provider in ("acme", "stripe"):
+        register_provider(SignatureScheme(provider=provider, signature_header="x-acme"))
+    try:
+        assert generator.table() == before
+    finally:
+        for provider in ("acme", "stripe"):
+            unregister_provider(provider)
 
 
 def test_every_reason_is_explained_on_the_page() -> None:

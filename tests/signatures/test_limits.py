@@ -34,16 +34,19 @@ class Clock:
 def test_five_diagnoses_a_second_then_the_hint_says_it_was_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(investigation, "rate_limit", RateLimit(DIAGNOSES_PER_SECOND, clock))
-    verifier = Verifier("github", "secret")
     headers = sign("github", BODY, "secret")
 
-    reasons = [verifier.verify(SMALL, headers).reason for _ in range(7)]
-    skipped = verifier.verify(SMALL, headers).hint or ""
+    def reason() -> str | None:
+        # A verifier of its own, for one that has proved a cause does not count.
+        return Verifier("github", "secret").verify(SMALL, headers).reason
+
+    reasons = [reason() for _ in range(7)]
+    skipped = Verifier("github", "secret").verify(SMALL, headers).hint or ""
     clock.now += 1.0
 
     assert reasons == ["parsed_body"] * 5 + ["hmac_mismatch"] * 2
     assert "limited to 5 a second" in skipped
-    assert verifier.verify(SMALL, headers).reason == "parsed_body"
+    assert reason() == "parsed_body"
 
 
 def test_valid_deliveries_and_plain_header_failures_do_not_use_up_the_limit() -> None:
@@ -66,7 +69,7 @@ def test_diagnosis_can_be_switched_off_for_one_call() -> None:
 @pytest.mark.parametrize("spent", ["trials", "bytes", "time"])
 def test_a_budget_ends_by_trials_by_bytes_and_by_time(spent: str) -> None:
     clock = Clock()
-    budget = Budget(RateLimit(1), clock)
+    budget = Budget(RateLimit(1), clock=clock)
     if spent == "time":
         budget.spend(0)
         clock.now += SECONDS

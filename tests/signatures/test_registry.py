@@ -19,8 +19,10 @@ from outworx_otel.signatures import (
     registry,
     scheme_for,
     sign,
+    unregister_provider,
     verify,
 )
+from outworx_otel.signatures.registry import built_in_providers
 
 from .deliveries import BODY
 
@@ -33,6 +35,10 @@ def _own_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     DETECTION_HEADERS.clear()
     DETECTION_HEADERS.update(before)
+
+
+def _tables() -> tuple[object, ...]:
+    return providers(), dict(registry._ALIASES), dict(DETECTION_HEADERS)
 
 
 @pytest.mark.parametrize(
@@ -177,3 +183,98 @@ def test_a_row_that_cannot_work_is_refused_with_the_name_of_the_field(
 ) -> None:
     with pytest.raises(ConfigurationError, match=named):
         SignatureScheme(**{"provider": "acme", "signature_header": "x-acme", **wrong})
+
+
+def _row(provider: str, *detected_by: str) -> SignatureScheme:
+    return SignatureScheme(provider=provider, signature_header="x-acme", detection_headers=detected_by)
+
+
+@pytest.mark.usefixtures("_own_table")
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [_row("acme", "x-acme")],
+        [_row("stripe", "x-my-stripe")],
+        [_row("stripe")],
+        # Another writing of a built-in name takes its alias.
+        [_row("coinbasecommerce", "x-cc")],
+        [_row("acme", "x-acme"), _row("acme", "x-acme-2")],
+        [_row("acme", "x-acme"), _row("github", "x-gh"), _row("acme-two")],
+    ],
+    ids=lambda rows: " ".join(row.provider for row in rows),
+)
+def test_unregistering_puts_rows_names_and_detection_back(rows: list[SignatureScheme]) -> None:
+    before = _tables()
+    for row in rows:
+        register_provider(row)
+    assert _tables() != before
+
+    for row in rows:
+        unregister_provider(row.provider)
+
+    assert _tables() == before
+    assert DETECTION_HEADERS["stripe-signature"] == DETECTION_HEADERS[b"stripe-signature"] == "stripe"
+
+
+@pytest.mark.usefixtures("_own_table")
+def test_what_was_made_from_an_unregistered_row_is_dropped() -> None:
+    good = sign("github", BODY, "secret")
+    register_provider(_row("github"))
+    register_provider(_row("acme"))
+    assert not verify("github", BODY, good, "secret")
+    assert verify("acme", BODY, sign("acme", BODY, "secret"), "secret")
+
+    unregister_provider("GitHub")
+    unregister_provider("acme")
+
+    assert verify("github", BODY, good, "secret")
+    assert verify("acme", BODY, {}, "secret").reason == "unsupported_provider"
+
+
+@pytest.mark.usefixtures("_own_table")
+@pytest.mark.parametrize("name", ["stripe", "nobody", "", None])
+def test_unregistering_what_was_not_registered_changes_nothing(name: str) -> None:
+    before = _tables()
+    told: list[None] = []
+    registry.on_change(lambda: told.append(None))
+
+    try:
+        unregister_provider(name)
+    finally:
+        registry._listeners.pop()
+
+    assert _tables() == before
+    assert told == []
+
+
+@pytest.mark.usefixtures("_own_table")
+def test_the_tables_that_others_hold_stay_the_same_objects() -> None:
+    names = DETECTION_HEADERS.keys()
+
+    register_provider(_row("acme", "x-acme-event"))
+    assert b"x-acme-event" in names
+    unregister_provider("acme")
+
+    assert names is not None
+    assert b"x-acme-event" not in names
+    assert DETECTION_HEADERS is registry.DETECTION_HEADERS
+
+
+@pytest.mark.usefixtures("_own_table")
+def test_a_replaced_row_gives_up_the_headers_of_the_old_one() -> None:
+    register_provider(_row("acme", "x-acme-event"))
+    register_provider(_row("acme", "x-acme-kind"))
+
+    assert detect({"x-acme-event": ""}) is None
+    assert detect({"x-acme-kind": ""}) == "acme"
+
+
+@pytest.mark.usefixtures("_own_table")
+def test_built_in_rows_are_known_whatever_was_registered() -> None:
+    register_provider(_row("stripe"))
+    register_provider(_row("acme"))
+
+    built_in = {row.provider: row for row in built_in_providers()}
+
+    assert built_in["stripe"].detection_headers == ("stripe-signature",)
+    assert "acme" not in built_in

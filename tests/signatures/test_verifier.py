@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 
 import pytest
@@ -223,3 +224,16 @@ def test_a_failure_costs_a_hash_whatever_failed(monkeypatch: pytest.MonkeyPatch)
         hashed.clear()
         assert not verifier.verify(BODY, headers, diagnose=False)
         assert hashed == [len(BODY)]
+
+
+def test_a_good_delivery_loads_nothing_of_the_diagnosis_and_a_failure_does() -> None:
+    program = """
+import sys
+from outworx_otel.signatures import Verifier, sign
+verifier, headers = Verifier("github", "secret"), sign("github", b"{}", "secret")
+print(verifier.verify(b"{}", headers).valid, "outworx_otel.signatures.diagnosis" in sys.modules)
+print(verifier.verify(b"[]", headers).valid, "outworx_otel.signatures.diagnosis" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert done.stdout.split() == ["True", "False", "False", "True"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 import pytest
 from fastapi import FastAPI, Request
@@ -12,10 +13,13 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from outworx_otel import webhook
+from outworx_otel.http.headers import Headers
 from outworx_otel.setup import runtime as runtimes
-from outworx_otel.telemetry import Telemetry
+from outworx_otel.telemetry import Record, Telemetry
+from outworx_otel.telemetry.redaction import Redactor
 from outworx_otel.testing import Webhooks, capture, post_webhook
 
 
@@ -129,3 +133,77 @@ def test_one_endpoint_that_asks_for_no_mark_has_no_processing_status(captured: W
     post_webhook(TestClient(application), "/hook", "github", {})
     assert captured.last.processing is None
     assert "no mark asked for" in str(captured.last)
+
+
+def record(path: str = "/hook", **known: Any) -> Record:
+    return Record("stripe", Redactor(), "POST", path, None, Headers(), time.time_ns(), **known)
+
+
+def test_two_spans_of_one_request_are_two_also_without_an_sdk(captured: Webhooks) -> None:
+    telemetry = Telemetry(trace.NoOpTracerProvider())
+    outer, inner = record(), record()
+    telemetry.start(outer)
+    assert outer.span is not None
+    with trace.use_span(outer.span):
+        telemetry.start(inner)
+        telemetry.finish(inner)
+    telemetry.finish(outer)
+    assert len(captured) == 2
+    first, second = (delivery.span for delivery in captured)
+    assert second.parent == first.context
+
+
+def test_a_delivery_that_is_not_sampled_is_seen(captured: Webhooks) -> None:
+    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    telemetry = Telemetry(provider)
+    given = record(status=200, processing="completed")
+    telemetry.start(given)
+    telemetry.finish(given)
+    assert (captured.last.outcome, captured.last.status, captured.last.processing) == (
+        "accepted",
+        200,
+        "completed",
+    )
+    assert given.span is not None
+    assert not given.span.get_span_context().trace_flags.sampled
+
+
+def test_a_delivery_whose_span_another_maker_wraps_is_seen(captured: Webhooks) -> None:
+    class Wrapped(trace.NonRecordingSpan):
+        """Records, and is no span of the SDK."""
+
+        said: ClassVar[dict[str, Any]] = {}
+
+        def is_recording(self) -> bool:
+            return True
+
+        def set_attributes(self, attributes: Any) -> None:
+            self.said.update(attributes)
+
+    class Tracer(trace.NoOpTracer):
+        def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
+            return Wrapped(trace.SpanContext(1, 2, is_remote=False))
+
+    class Provider(trace.TracerProvider):
+        def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
+            return Tracer()
+
+    telemetry = Telemetry(Provider())
+    given = record(status=500, outcome="error")
+    telemetry.start(given)
+    telemetry.finish(given)
+    assert captured.last.outcome == "error"
+    assert captured.last.explanation == "answered 500"
+    assert Wrapped.said["outworx.webhook.outcome"] == "error"
+
+
+def test_a_request_that_never_became_a_delivery_is_seen(captured: Webhooks) -> None:
+    lost = record("/hok", status=404, outcome="unrouted")
+    lost.provider = "acme"  # of which no other test reports ten in this second
+    Telemetry(trace.NoOpTracerProvider()).report(lost)
+    assert (captured.last.outcome, captured.last.path, captured.last.explanation) == (
+        "unrouted",
+        "/hok",
+        None,
+    )
+    assert str(captured.last) == "acme /hok: answered 404, unrouted"

@@ -85,6 +85,97 @@ def test_picking_finds_what_walking_finds(document: Any, paths: list[str]) -> No
     assert picker.pick(json.dumps(document).encode()) == picker.walk(document)
 
 
+ODD = {
+    "half a surrogate pair": (b'{"id": "evt_1", "name": "\\udc00"}', {"id": "evt_1", "name": "\udc00"}),
+    "a byte order mark": (b'\xef\xbb\xbf{"id": "evt_1"}', {"id": "evt_1"}),
+    "out of range": (b'{"id": "evt_1", "n": 1e400}', {"id": "evt_1", "n": float("inf")}),
+    "infinity": (b'{"id": "evt_1", "n": -Infinity}', {"id": "evt_1", "n": float("-inf")}),
+    "utf-16": (json.dumps(DOCUMENT).encode("utf-16"), DOCUMENT),
+    "utf-16 without a mark": (json.dumps(DOCUMENT).encode("utf-16-le"), DOCUMENT),
+    "utf-32": (json.dumps(DOCUMENT).encode("utf-32"), DOCUMENT),
+    "5,000 digits": (b'{"id": "evt_1", "n": ' + b"7" * 5000 + b"}", {"id": "evt_1", "n": "7" * 5000}),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_the_standard_library_reads_is_read(odd: str) -> None:
+    raw, document = ODD[odd]
+    assert parse_json(raw) == document
+    assert Body(raw).pick(FieldPicker(("id", "data.object.id"))) == FieldPicker(
+        ("id", "data.object.id")
+    ).walk(document)
+    assert Body(raw, "application/x-www-form-urlencoded").parsed() == document
+
+
+def test_nan_is_read_too() -> None:
+    assert Body(b'{"id": "evt_1", "n": NaN}').pick(FieldPicker(("id",))) == ["evt_1"]
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[" * 200_000, b'{"a":' * 200_000, b"\xef\xbb\xbf" + b"[" * 200_000, b"[NaN," * 99_999]
+)
+def test_nesting_without_an_end_is_no_json_and_no_crash(raw: bytes) -> None:
+    assert parse_json(raw) is None
+    assert Body(raw).pick(FieldPicker(("a",))) == [None]
+
+
+@pytest.mark.parametrize(
+    ("raw", "parsed"),
+    [
+        (b"id=evt_1", {"id": "evt_1"}),
+        (b"payload=%7B%22id%22%3A1%7D", {"payload": '{"id":1}'}),
+        (b"a[b]=1&c=2", {"a[b]": "1", "c": "2"}),
+        (b"<a href='b'>c</a>", None),
+        (b"QUJDRA==", None),
+        (b"eyJhbGciOiJIUzI1NiJ9.e30.c2ln", None),
+        (b"hello, world", None),
+        (b"", None),
+        (b'"text"', "text"),
+        (b"--a\r\nno form", None),
+        (b"--a\r\n\r\n--b--", None),
+    ],
+)
+def test_what_a_body_is_is_told_by_its_bytes(raw: bytes, parsed: Any) -> None:
+    for content_type in ("application/json", "", "text/plain", "application/octet-stream"):
+        assert Body(raw, content_type).parsed() == parsed
+
+
+MULTIPART = (
+    b'--b1\r\nContent-Disposition: form-data; name="timestamp"\r\n\r\n1700000000\r\n'
+    b'--b1\r\nContent-Type: text/plain\r\ncontent-disposition: form-data; name="t"\r\nX: y\r\n\r\none\r\n\r\ntwo\r\n'
+    b'--b1\r\nContent-Disposition: form-data; name="t"\r\n\r\n\r\n'
+    b'--b1\r\nContent-Disposition: form-data; name="up"; filename="x.txt"\r\n\r\nfile\r\n--b1--\r\n'
+)
+
+
+def test_a_multipart_form_is_its_text_fields() -> None:
+    assert Body(MULTIPART).parsed() == {"timestamp": "1700000000", "t": ["one\r\n\r\ntwo", ""]}
+
+
+@pytest.mark.parametrize("cut", range(0, len(MULTIPART) - 4, 7))
+def test_a_multipart_form_that_was_cut_short_is_none(cut: int) -> None:
+    assert Body(MULTIPART[:cut]).parsed() is None
+
+
+def test_a_multipart_form_of_headers_without_an_end_costs_next_to_nothing() -> None:
+    head = b'content-disposition: form-data; name="a"\r\n' * 100_000
+    assert Body(b"--b\r\n" + head + b"\r\n--b--").parsed() == {}
+
+
+def test_a_multipart_form_of_too_many_fields_is_not_read() -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+    assert Body(part * 1000 + b"--b--").parsed() == {"a": ["1"] * 1000}
+    assert Body(part * 1001 + b"--b--").parsed() is None
+
+
+def test_a_stranger_s_body_gets_no_more_than_a_glance() -> None:
+    picker = FieldPicker(("id",))
+    assert Body(b'{"id": "evt_1"}').pick(picker, thorough=False) == ["evt_1"]
+    body = Body(b'{"id": "evt_1", "n": NaN}')
+    assert body.pick(picker, thorough=False) == [None]
+    assert body.pick(picker) == ["evt_1"]
+
+
 @given(st.binary())
 def test_any_bytes_are_read_without_raising(raw: bytes) -> None:
     parse_json(raw)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from outworx_otel.http.paths import PathMap
+from outworx_otel.setup.assembly import Assembly
 from outworx_otel.setup.configuration import Configuration, read_configuration
 
 
@@ -37,7 +38,7 @@ def test_a_file_configures_endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = read(tmp_path)
     (endpoint,) = found.endpoints
     assert (endpoint.pattern, endpoint.source, endpoint.problem) == ("/a", "outworx.toml", None)
-    assert endpoint.options.signature_secret == SECRET
+    assert endpoint.options.secrets() == (SECRET,)
     assert (found.detect, found.store_url, found.problems, found.warnings) == (False, "memory://", (), ())
 
 
@@ -124,10 +125,11 @@ def test_a_named_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
 )
 def test_an_endpoint_that_was_to_verify_and_cannot_lets_nothing_in(line: str, tmp_path: Path) -> None:
     write(tmp_path, STRIPE + line)
-    (endpoint,) = read(tmp_path).endpoints
-    assert endpoint.problem
-    assert endpoint.options.signature_valid is False
-    assert endpoint.options.reject_invalid_signatures is True
+    configuration = read(tmp_path)
+    (endpoint,) = Assembly(configuration, {}, None, tuple).endpoints.values()
+    assert endpoint.problem in configuration.problems
+    assert endpoint.verifies
+    assert endpoint.rejects
 
 
 def test_a_wrong_option_that_has_nothing_to_do_with_signatures_lets_deliveries_in(tmp_path: Path) -> None:
@@ -169,7 +171,10 @@ def test_an_empty_secret_in_the_environment_lets_nothing_in(tmp_path: Path) -> N
 
 
 def test_the_file_outranks_the_environment(tmp_path: Path) -> None:
-    write(tmp_path, 'detect = true\nidempotency_store = "memory://toml"\n' + STRIPE)
+    write(
+        tmp_path,
+        'detect = true\nidempotency_store = "memory://toml"\n' + STRIPE + 'signature_secret_env = "SHOP"\n',
+    )
     found = read(
         tmp_path,
         OUTWORX_ROUTES="/a=github,/b=slack",
@@ -177,6 +182,7 @@ def test_the_file_outranks_the_environment(tmp_path: Path) -> None:
         OUTWORX_IDEMPOTENCY_STORE="memory://env",
     )
     assert {e.pattern: e.options.provider for e in found.endpoints} == {"/a": "stripe", "/b": "slack"}
+    assert found.endpoints[0].source == "outworx.toml"
     # The two switches are one setting each, and a deployment's environment decides.
     assert (found.detect, found.store_url) == (False, "memory://env")
 
@@ -221,3 +227,96 @@ def test_paths_are_found_exactly_or_by_the_longest_pattern(path: str, expected: 
 def test_an_empty_map_is_false() -> None:
     assert not PathMap({})
     assert PathMap({"*": 1})
+
+
+SALVAGED = {
+    "a missing bracket": (
+        '[endpoints."/a"\nprovider = "stripe"\nsignature_secret_env = "X"',
+        {"/a": "stripe"},
+    ),
+    "a value cut short": (
+        '[endpoints."/a"]\nprovider = "stripe"\nsignature_secret_env = "X',
+        {"/a": "stripe"},
+    ),
+    "no equals sign": ('[endpoints."/a"]\nprovider = "stripe"\nsignature_secret_env "X"', {"/a": "stripe"}),
+    "a bare path": ('[endpoints./a/b]\nprovider = "stripe"\nsignature_secret_env = "X"', {"/a/b": "stripe"}),
+    "single quotes": (
+        "[tool.outworx.endpoints.'/a']\nprovider = 'stripe'\nsecret = 'x'\n]",
+        {"/a": "stripe"},
+    ),
+    "an inline table": ('[endpoints]\n"/a" = { provider = "git", signature_verifier = \n', {"/a": "git"}),
+    "a dotted key": ('[endpoints]\n"/a".signature_secret_file = "/s"\n"/a".provider = "x"\n[', {"/a": "x"}),
+    "one of two": (
+        '[endpoints."/a"]\nprovider="x"\n[endpoints."/b"]\nsignature_secret="y"\n[',
+        {"/b": "unknown"},
+    ),
+    "a comment": ('[endpoints."/a"]\nprovider = "x" # no signature yet\n[', {}),
+    "another table": ('[endpoints."/a"]\nprovider = "x"\n[providers.x]\nsignature_header = "y"\n[', {}),
+    "nothing": ("[endpoints", {}),
+}
+
+
+@pytest.mark.parametrize("broken", SALVAGED)
+def test_what_a_file_that_is_no_toml_was_to_verify_stays_closed(broken: str, tmp_path: Path) -> None:
+    text, closed = SALVAGED[broken]
+    write(tmp_path, text)
+    found = read(tmp_path)
+    assert {e.pattern: e.options.provider for e in found.endpoints} == closed
+    assert all(e.options.signature_valid is False for e in found.endpoints)
+    (problem,) = found.problems
+    assert "not valid TOML" in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[endpoints.a]\nprovider = "stripe"\nsignature_secret_env = "X"',
+        '[endpoint."/a"]\nprovider = "stripe"\nsignature_secret_env = "X"',
+        '[endpoints."/a"]\nprovder = "stripe"\nsignatur_secret_env = "X"',
+    ],
+)
+def test_a_misspelt_name_closes_what_was_to_be_verified(text: str, tmp_path: Path) -> None:
+    write(tmp_path, text)
+    found = read(tmp_path)
+    assert [(e.pattern, e.options.signature_valid) for e in found.endpoints] == [("/a", False)]
+    assert len(found.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("routes", "closed"), [("a=stripe", "/a"), ("/a=", "/a"), ("/a=stripe", "/a"), ("/*=x", "/*")]
+)
+def test_a_path_in_the_environment_is_closed_until_it_has_its_secret(
+    routes: str, closed: str, tmp_path: Path
+) -> None:
+    found = read(tmp_path, OUTWORX_ROUTES=routes)
+    assert [(e.pattern, e.options.signature_valid) for e in found.endpoints] == [(closed, False)]
+    assert len(found.closed) == 1
+
+
+@pytest.mark.parametrize("name", ["outworx.toml", "pyproject.toml"])
+def test_the_nearest_file_upwards_that_speaks_of_us_counts(name: str, tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    prefix = "" if name == "outworx.toml" else "tool.outworx."
+    write(tmp_path, f'[{prefix}endpoints."/far"]\nprovider = "x"\n', name)
+    write(tmp_path / "a", "[tool.other]\nx = 1\n", "pyproject.toml")
+    found = read(below)
+    assert [e.pattern for e in found.endpoints] == ["/far"]
+    assert found.file == str(tmp_path / name)
+    assert str(tmp_path) in found.endpoints[0].source
+    write(tmp_path / "a", f'[{prefix}endpoints."/near"]\nprovider = "x"\n', name)
+    assert [e.pattern for e in read(below).endpoints] == ["/near"]
+
+
+def test_a_broken_pyproject_that_speaks_of_us_is_our_business(tmp_path: Path) -> None:
+    write(tmp_path, '[tool.outworx.endpoints."/a"]\nsignature_secret_env = "X"\n[', "pyproject.toml")
+    found = read(tmp_path)
+    assert [e.pattern for e in found.endpoints] == ["/a"]
+    assert len(found.problems) == 1
+
+
+def test_a_file_without_a_secret_does_not_open_what_the_environment_verifies(tmp_path: Path) -> None:
+    write(tmp_path, STRIPE)
+    found = read(tmp_path, OUTWORX_ROUTES="/a=stripe", OUTWORX_SECRET_STRIPE=SECRET)
+    assert [e.options.signature_secret for e in found.endpoints] == [SECRET]
+    assert "/a names no secret" in found.warnings[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import outworx_otel
 from outworx_otel import ConfigurationError
 from outworx_otel.setup import bootstrap
 from outworx_otel.setup import runtime as runtimes
-from outworx_otel.signatures import verify
+from outworx_otel.signatures import DETECTION_HEADERS, providers, verify
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +23,30 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(bootstrap, "_said", set())
 
 
+@pytest.fixture(autouse=True)
+def _uninstrumented() -> Iterator[None]:
+    yield
+    outworx_otel.uninstrument()
+
+
 def configure(text: str) -> None:
     Path("outworx.toml").write_text(text)
-    try:
+    outworx_otel.instrument()
+
+
+@pytest.mark.parametrize("name", ["hearsay", "github", "acme_pay"])
+def test_what_a_file_registered_is_gone_after_uninstrumenting(name: str) -> None:
+    before, detecting = providers(), dict(DETECTION_HEADERS)
+    for _ in range(2):
+        configure(
+            f'[providers."{name}"]\nsignature_header = "x-other"\ndetection_headers = ["x-other-kind"]\n'
+        )
+        assert providers() != before
         outworx_otel.instrument()
-    finally:
         outworx_otel.uninstrument()
+        outworx_otel.uninstrument()
+        assert providers() == before
+        assert detecting == DETECTION_HEADERS
 
 
 def test_a_provider_described_in_the_file_is_verified_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +71,7 @@ def test_a_provider_described_in_the_file_is_verified_like_any_other(monkeypatch
     assert not verify("hearsay", body + b" ", headers, "their secret")
     endpoint = runtimes.current().endpoints["/hooks/hearsay"]
     assert endpoint.verifier is not None
-    assert runtimes.current().detect_provider("POST", [(b"x-hearsay-kind", b"made")]) is not None
+    assert runtimes.current().detect_pairs("POST", [(b"x-hearsay-kind", b"made")]) is not None
 
 
 @pytest.mark.parametrize(

@@ -91,12 +91,16 @@ def test_a_template_is_asked_for_only_where_one_is_configured() -> None:
     ],
 )
 def test_a_provider_is_detected_by_its_headers(headers: Any, provider: str | None) -> None:
-    runtime = Runtime()
-    found = runtime.detect_provider("POST", headers)
-    assert (found.options.provider if found else None) == provider
-    assert runtime.detect_provider("POST", headers) is found
-    assert runtime.detect_provider("GET", headers) is None
-    assert Runtime(detect=False).detect_provider("POST", headers) is None
+    def detected(runtime: Runtime, method: str) -> str | None:
+        detect = runtime.detect_environ if isinstance(headers, dict) else runtime.detect_pairs
+        return detect(method, headers)
+
+    assert detected(Runtime(), "POST") == provider
+    assert detected(Runtime(), "GET") is None
+    assert detected(Runtime(detect=False), "POST") is None
+    if provider is not None:
+        runtime = Runtime()
+        assert runtime.endpoint_of_detected(provider) is runtime.endpoint_of_detected(provider)
 
 
 def test_known_secrets_are_every_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,3 +176,32 @@ def test_the_current_handle_is_put_back() -> None:
     assert current_track() is outer
     leave_outer()
     assert current_track() is not outer
+
+
+@pytest.mark.parametrize("kind", [VerifierError, StoreError])
+def test_one_fault_in_one_place_is_told_once_a_minute_whatever_its_text(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("outworx_otel.setup.runtime.time.monotonic", lambda: now[0])
+    heard: list[Exception] = []
+    runtime = Runtime(on_error=heard.append)
+
+    def bad_host(host: str) -> None:
+        try:
+            raise ValueError(f"Invalid HTTP_HOST header: {host}")
+        except ValueError as cause:
+            runtime.failed("reading a request", cause)
+            error = kind(f"failed for {host}")
+            error.__cause__ = cause
+            runtime.report(error)
+
+    for n in range(500):
+        bad_host(f"host-{n}")
+    assert len(heard) == 2
+    now[0] += 61
+    bad_host("another")
+    assert len(heard) == 4
+    for n in range(2000):
+        runtime.report(kind(f"text {n}"))
+    assert len(runtime._told) <= 256

@@ -9,6 +9,7 @@ from outworx_otel.delivery._messages import (
     OutboundResponse,
     Proceed,
     Respond,
+    respond,
 )
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "OutboundResponse",
     "Proceed",
     "Respond",
+    "respond",
     "resume",
 ]

@@ -5,29 +5,32 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import re
 import secrets
 import time
-import uuid
 from typing import Any, Final
 
+from outworx_otel.delivery._event import event_id
 from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Respond, respond
 from outworx_otel.delivery.flow import Call, Flow, Pause
 from outworx_otel.errors import KeyFunctionError, StoreError, described
 from outworx_otel.http.body import Body
+from outworx_otel.http.paths import plain_path
 from outworx_otel.idempotency import (
+    BreakerOpen,
     Claim,
     Claimed,
     Completed,
     InProgress,
     Lease,
-    Refused,
     StoredAnswer,
+    distinguishes,
     hashed_key,
     lease_keeper,
 )
-from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.runtime import Runtime
-from outworx_otel.telemetry import Record, span_identity
+from outworx_otel.telemetry import Outcome, Record, span_identity
 from outworx_otel.telemetry.redaction import scrub
 
 LEASE: Final = 30.0
@@ -50,12 +53,10 @@ _SAFE_HEADERS: Final = frozenset(
 _SAFE_WITHOUT_BODY: Final = _SAFE_HEADERS - {"content-encoding"}
 
 
-def _check_key(key: Any) -> None:
-    # `repr` of a bound method or a bool is the same for every delivery, and would swallow all but the first.
-    if isinstance(key, bool) or not isinstance(
-        key, str | bytes | int | float | uuid.UUID | list | dict | tuple | None
-    ):
-        raise TypeError(f"it gave a {type(key).__name__}, which tells no delivery from another: give text")
+_USER_AND_PASSWORD: Final = re.compile(r"://[^\s/@]*@")
+# Endpoints whose missing keys were said. Held, so that no other endpoint comes to the same identity.
+_keyless: Final[set[Endpoint]] = set()
+_MAX_KEYLESS: Final = 1000
 
 
 class KeyClaim:
@@ -87,24 +88,28 @@ class KeyClaim:
         record, options = self._record, self._endpoint.options
         try:
             key = yield from self._key()
-            if callable(options.idempotency_key):
-                _check_key(key)
+            if callable(options.idempotency_key) and isinstance(key, bool):
+                raise TypeError("it gave a bool, which tells no delivery from another: give text")
+            hashed = hashed_key(self._scope(), key) if distinguishes(key) else None
         except Exception as cause:  # noqa: BLE001  # the user's function
             record.idempotency_outcome = "key_error"
+            record.note(cause)
             error = KeyFunctionError(f"idempotency_key raised {scrub(described(cause))}")
             error.__cause__ = cause
             self._runtime.report(error)
             return None
-        if key is None or key == "":
+        if hashed is None:
+            record.idempotency_outcome = "no_key"
+            self._warn_of_no_key()
             return None
-        scope = options.idempotency_scope or f"{options.provider} {self._request.path}"
-        hashed = hashed_key(scope, key if isinstance(key, str) else repr(key))
         record.idempotency_key = hashed
         try:
             claim = yield from self._claim(hashed, secrets.token_hex(16))
-        except StoreError as error:
-            self._runtime.report(error)
-            if isinstance(error, Refused):
+        except Exception as cause:  # noqa: BLE001  # the store may be anybody's
+            failure = _store_error(cause)
+            self._runtime.report(failure)
+            record.note(failure)
+            if isinstance(failure, BreakerOpen):
                 self._held = None
             if options.idempotency_on_store_error == "reject":
                 self._release_later()
@@ -181,12 +186,10 @@ class KeyClaim:
                     lambda: store.complete(key, token, stored, ttl),
                     lambda: store.acomplete(key, token, stored, ttl),
                 )
-        except StoreError as error:
-            self._runtime.report(error)
+        except Exception as cause:  # noqa: BLE001  # the store may be anybody's, and the answer stands
+            self._runtime.report(_store_error(cause))
             if stored is not None:
                 lease_keeper().complete_later(store, key, token, stored, ttl)
-        except Exception as error:  # noqa: BLE001  # ours: the answer stands
-            self._runtime.failed("ending an idempotency claim", error)
 
     def _release_later(self) -> None:
         """The handler does not run: were the claim to land after all, retries would be told to wait for nobody."""
@@ -204,9 +207,9 @@ class KeyClaim:
         wanted = self._endpoint.options.idempotency_key
         headers = self._request.headers
         if wanted is True:
-            return self._record.event_id
+            return event_id(self._endpoint, headers, self._body)
         if wanted == "body":
-            return None if self._request.body is None else self._fingerprint()
+            return self._fingerprint() if self._request.body else None
         if isinstance(wanted, str):
             place, _, name = wanted.partition(".")
             if place == "header":
@@ -221,7 +224,28 @@ class KeyClaim:
             key = yield key
         return key
 
-    def _answer(self, status: int, outcome: str, message: str, *headers: tuple[str, str]) -> Respond:
+    def _scope(self) -> str:
+        options, request = self._endpoint.options, self._request
+        return (
+            options.idempotency_scope or f"{options.provider} {plain_path(request.own_path or request.path)}"
+        )
+
+    def _warn_of_no_key(self) -> None:
+        if self._endpoint in _keyless or len(_keyless) >= _MAX_KEYLESS:
+            return
+        _keyless.add(self._endpoint)
+        wanted = self._endpoint.options.idempotency_key
+        logger.warning(
+            "webhook %s %r: %s, so nothing keeps it from running twice; %s. Said once for each endpoint",
+            self._endpoint.options.provider,
+            self._request.path,
+            "its event has no id where one is looked for"
+            if wanted is True
+            else f"idempotency_key={'function' if callable(wanted) else repr(wanted)} gave no key",
+            'set idempotency_key to a field that every delivery has, such as "body.id", or to "body"',
+        )
+
+    def _answer(self, status: int, outcome: Outcome, message: str, *headers: tuple[str, str]) -> Respond:
         self._record.status = status
         self._record.outcome = outcome
         return respond(self._request, status, message, *headers)
@@ -247,3 +271,12 @@ class KeyClaim:
             headers = tuple((name, answer.headers[name]) for name in answer.headers if name in safe)
         trace_id, span_id = span_identity(self._record)
         return StoredAnswer(answer.status, headers, body, self._fingerprint(), trace_id, span_id)
+
+
+def _store_error(cause: Exception) -> StoreError:
+    if isinstance(cause, StoreError):
+        return cause
+    said = _USER_AND_PASSWORD.sub("://***@", described(cause))
+    error = StoreError(f"the idempotency store raised {scrub(said)}")
+    error.__cause__ = cause
+    return error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +13,7 @@ from outworx_otel import drops
 from outworx_otel.delivery.tokens import decode_token, encode_token
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.process.forks import after_fork_in_child
 from outworx_otel.process.timer import call_in
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint, logger
@@ -45,8 +45,7 @@ def issue_token(runtime: Runtime, record: Record, timeout: float) -> str:
 def deferral_of(record: Record, deadline: float) -> Deferral:
     """What deferred work must know of its delivery."""
     trace_id, span_id = span_identity(record)
-    options = record.options
-    return Deferral(trace_id, span_id, options.provider, record.route, record.event_id, time.time(), deadline)
+    return Deferral(trace_id, span_id, record.provider, record.route, record.event_id, time.time(), deadline)
 
 
 def marked_after(runtime: Runtime, record: Record, mark: Mark) -> None:
@@ -54,7 +53,7 @@ def marked_after(runtime: Runtime, record: Record, mark: Mark) -> None:
     if record.processing != "deferred":
         logger.warning(
             "webhook %s %r was marked %s after its delivery was over; the mark is a span of its own",
-            record.options.provider,
+            record.provider,
             record.path,
             mark.status,
         )
@@ -108,6 +107,9 @@ class _Resumed:
 
     def covers(self, endpoint: Endpoint) -> bool:
         return True
+
+    def refuse(self) -> None:
+        """Does not happen here."""
 
 
 @contextlib.contextmanager
@@ -204,5 +206,4 @@ def _note_fork() -> None:
     _began_at, _forked = time.monotonic(), True
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
+after_fork_in_child(_note_fork)

@@ -10,8 +10,17 @@ from outworx_otel import drops
 from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
 from outworx_otel.delivery._event import read_event
-from outworx_otel.delivery._messages import InboundRequest, OutboundResponse, Proceed, Respond, respond
-from outworx_otel.delivery._verification import verdict
+from outworx_otel.delivery._lingering import forget, linger
+from outworx_otel.delivery._messages import (
+    BodyProblem,
+    InboundRequest,
+    OutboundResponse,
+    Proceed,
+    Respond,
+    respond,
+)
+from outworx_otel.delivery._states import TRANSITIONS, Event, State
+from outworx_otel.delivery._verification import covered, verdict
 from outworx_otel.delivery.flow import Flow, run_sync
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.http.body import Body
@@ -19,49 +28,67 @@ from outworx_otel.process.timer import Deadline, call_in
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureResult
-from outworx_otel.telemetry import Record
+from outworx_otel.telemetry import Outcome, Record, outcome_of
 
 _BACKGROUND_SECONDS: Final = 30.0
+_LOGGED_OUTCOMES: Final = frozenset({"error", "failed", "silent_drop"})
 
 
 class Delivery:
     """One delivery under way.
 
-    `admit` decides whether the handler runs; `settle` says what became of it and may be called early (as soon
-    as all is known); `finish` reports it. `settle` and `finish` take effect once, and none of them raises.
+    `verify` checks the signature, `admit` decides whether the handler runs, `settle` says what became of it and may
+    be called as soon as all is known, `finish` reports it. Which call has an effect when is the table in `_states`;
+    none of them raises.
 
     Args:
         endpoint: what is wanted.
         request: what came.
         runtime: telemetry, store, and who hears of errors.
         start_ns: when it came, in Unix nanoseconds.
+        silent: report nothing of it (instrumentation is suppressed); verify and claim all the same.
     """
 
     __slots__ = (
         "_body",
         "_claim",
-        "_finished",
-        "_settled",
+        "_lingers",
         "_watch",
         "endpoint",
         "record",
+        "refused",
         "request",
         "runtime",
+        "silent",
+        "state",
         "track",
+        "visit",
     )
 
-    def __init__(self, endpoint: Endpoint, request: InboundRequest, runtime: Runtime, start_ns: int) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        request: InboundRequest,
+        runtime: Runtime,
+        start_ns: int,
+        *,
+        silent: bool = False,
+    ) -> None:
         self.endpoint = endpoint
         self.request = request
         self.runtime = runtime
+        self.silent = silent
         self.record = Record(
-            options=endpoint.options,
+            provider=endpoint.options.provider,
             redactor=endpoint.redactor,
             method=request.method,
             path=request.path,
             route=request.route,
             headers=request.headers,
             start_ns=start_ns,
+            metadata=endpoint.options.metadata,
+            capture_headers=endpoint.options.capture_headers,
+            trace_context=endpoint.options.trace_context,
             detected=endpoint.detected,
             body_size=request.body_size,
         )
@@ -70,46 +97,110 @@ class Delivery:
         if request.body is not None:
             self._read(request.body)
         self._claim: KeyClaim | None = None
-        self._settled = False
         self._watch: drops.Watch | None = None
-        self._finished = False
+        self._lingers = False
+        self.state = State.ARRIVED
+        # Whether a marked handler inside has refused to run.
+        self.refused = False
+        # The request's way through our layers; theirs to use.
+        self.visit: object = None
+
+    def _step(self, event: Event) -> bool:
+        """Whether the event has an effect now; then the delivery is in its next state."""
+        after = TRANSITIONS[self.state].get(event)
+        if after is None:
+            return False
+        self.state = after
+        return True
 
     @property
     def is_over(self) -> bool:
-        """Whether it has been settled and reported."""
-        return self._finished
+        """Whether it has been reported, or turned out to be no delivery."""
+        return self.state is State.REPORTED or self.state is State.DROPPED
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known what became of it."""
+        return self.state is State.SETTLED or self.is_over
+
+    # -- before the handler ----------------------------------------------------------------------------------
+
+    def take_body(
+        self, body: bytes | None, problem: BodyProblem | None = None, hint: str | None = None
+    ) -> None:
+        """The body was read, or could not be."""
+        self.request.body, self.request.body_problem, self.request.problem_hint = body, problem, hint
+        self._body = None
+        if body is not None:
+            self._read(body)
+
+    def routed(self, route: str | None, handler: object) -> None:
+        """The framework has found the route."""
+        self.request.route = self.record.route = route
+        self.request.handler = handler
+
+    def verify(self) -> Flow[SignatureResult | None]:
+        """Checks the signature, where the endpoint says how; a second call checks anew."""
+        if self.endpoint.verifies:
+            record = self.record
+            record.signature = yield from verdict(self.endpoint, self.request, self.runtime, record)
+        return self.record.signature
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether its signature was found invalid, and the endpoint rejects such deliveries."""
+        signature = self.record.signature
+        return signature is not None and not signature.valid and self.endpoint.rejects
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the handler may run as far as the signature goes."""
+        signature = self.record.signature
+        if signature is not None and signature.valid:
+            return True
+        return not (self.endpoint.verifies and self.endpoint.rejects)
+
+    def covers(self, endpoint: Endpoint) -> bool:
+        """Whether the handler that is marked with `endpoint` may run inside this delivery."""
+        return self.is_verified and (
+            endpoint is self.endpoint or covered(endpoint, self.endpoint, self.request, self.record)
+        )
+
+    def refuse(self) -> None:
+        """A marked handler inside has refused to run: this delivery was not verified for it."""
+        self.refused = True
+        self.record.rejected_for = "unverified_delivery"
 
     def admit(self) -> Flow[Proceed | Respond]:
-        """Verifies, then claims."""
+        """Verifies, unless that was done, then claims the key; starts the span."""
         record, endpoint = self.record, self.endpoint
         answer: Respond | None = None
-        if endpoint.verifies:
-            result = yield from verdict(endpoint, self.request, self.runtime, record.start_ns / 1e9)
-            record.signature = result
-            if not result.valid and endpoint.options.reject_invalid_signatures:
-                answer = self._rejection(result)
+        if endpoint.verifies and record.signature is None:
+            yield from self.verify()
+        if record.signature is not None and endpoint.refuses(record.signature):
+            answer = self._rejection(record.signature)
         try:
-            read_event(self.endpoint, self.record, self._body)
+            read_event(endpoint, record, self._body)
             if endpoint.options.idempotency_key and (record.signature is None or record.signature.valid):
                 self._claim = KeyClaim(endpoint, self.request, self._body, record, self.runtime)
                 answer = yield from self._claim.take()
-            if answer is None or record.rejected_for is None or endpoint.may_report_rejection():
+            if not self.silent and (
+                answer is None or record.rejected_for is None or endpoint.may_report_rejection()
+            ):
                 self.runtime.telemetry.start(record)
                 if record.rejected_for is not None:
                     self._log_rejection()
         except Exception as error:  # noqa: BLE001  # ours: the request goes on without telemetry
             self.runtime.failed("admitting a delivery", error)
         if answer is not None:
+            self._step(Event.ANSWER)
             return answer
+        self._step(Event.ADMIT)
         options = endpoint.options
         if options.require_processing_mark and options.diagnose_silent_drops:
             # In the context that the handler is called in: a flow runs in that of whoever drives it.
             self._watch = drops.watch(self.request.handler)
         return Proceed(self.track)
-
-    def covers(self, endpoint: Endpoint) -> bool:
-        """Whether the handler that is marked with `endpoint` may run inside this delivery."""
-        return endpoint is self.endpoint
 
     def _rejection(self, result: SignatureResult) -> Respond:
         status, message = 401, "Invalid webhook signature"
@@ -126,7 +217,7 @@ class Delivery:
         record = self.record
         logger.warning(
             "webhook rejected: provider=%s path=%r reason=%s hint=%s trace_id=%s",
-            record.options.provider,
+            record.provider,
             record.path,
             record.rejected_for,
             None if record.signature is None else record.signature.hint,
@@ -139,9 +230,11 @@ class Delivery:
         if self.endpoint.options.capture_body:
             self.record.request_body = raw
 
+    # -- while the handler runs ------------------------------------------------------------------------------
+
     def body_was_read(self, raw: bytes) -> None:
         """The handler has read the body of a delivery that nothing had to be read of before."""
-        if self._body is not None or self._finished:
+        if self._body is not None or self.is_over:
             return
         if len(raw) <= self.endpoint.options.max_body_size:
             try:
@@ -158,6 +251,8 @@ class Delivery:
     def _must_mark(self, status: int) -> bool:
         return self.endpoint.options.require_processing_mark and 200 <= status < 400
 
+    # -- after the handler -----------------------------------------------------------------------------------
+
     def settle(
         self, outcome: OutboundResponse | BaseException, *, status_of_error: int | None = None
     ) -> Flow[None]:
@@ -168,9 +263,8 @@ class Delivery:
             status_of_error: the status that the framework turns that exception into (Http404, `abort(403)`);
                 None where it is an error.
         """
-        if self._settled:
+        if not self._step(Event.SETTLE):
             return
-        self._settled = True
         record = self.record
         record.mark = mark = self.track.close(partial(marked_after, self.runtime, self.record))
         answer: OutboundResponse | None = None
@@ -179,6 +273,8 @@ class Delivery:
             record.status = answer.status
             if self.endpoint.options.capture_body:
                 record.response_body = answer.body
+            if not answer.complete:
+                record.error = ConnectionError("the answer was cut off before its end")
         elif status_of_error is not None:
             record.status = status_of_error
         else:
@@ -189,11 +285,17 @@ class Delivery:
             record.processing = "silent_drop"
             if self._watch is not None:
                 record.findings = self._watch.findings()
-        record.outcome = _outcome(record)
+        record.outcome = outcome_of(record)
         if self._claim is not None:
-            did_its_work = record.processing not in ("failed", "silent_drop")
+            did_its_work = record.error is None and record.processing not in ("failed", "silent_drop")
             commits = answer is not None and 200 <= answer.status < 300 and did_its_work
             yield from self._claim.end(answer, commits)
+
+    def broke_after(self, error: BaseException) -> None:
+        """Something raised after the answer was settled: a dependency's clean-up, a background task."""
+        if self.state is State.SETTLED:
+            self.record.error = error
+            self.record.outcome = "error"
 
     def end_without_waiting(
         self,
@@ -211,13 +313,19 @@ class Delivery:
             run_sync(self.settle(outcome, status_of_error=status_of_error))
             self.finish(end_ns)
 
-        if self._finished:
+        if self.is_over:
             return
         if self._claim is not None and self._claim.is_held:
             end_ns = end_ns or time.time_ns()
             call_in(0, end)
         else:
             end()
+
+    def linger(self, end_ns: int) -> None:
+        """The last byte of a settled answer is out, and the handler may go on: its end reports the delivery."""
+        if self.state is State.SETTLED:
+            self._lingers = True
+            linger(self, end_ns)
 
     def await_mark(self, answer: OutboundResponse, end_ns: int) -> Deadline:
         """The last byte is out and the mark is not made: waits for background work, but not for ever."""
@@ -229,54 +337,56 @@ class Delivery:
         return call_in(_BACKGROUND_SECONDS, stop)
 
     def _defer(self, answer: OutboundResponse) -> Flow[None]:
-        if self._settled:
+        if not self._step(Event.SETTLE):
             return
-        self._settled = True
         record = self.record
         record.status = answer.status
         record.mark = self.track.close(partial(marked_after, self.runtime, self.record))
         record.processing = "deferred" if record.mark is None else record.mark.status
-        record.outcome = _outcome(record)
+        record.outcome = outcome_of(record)
         if self._claim is not None:
             yield from self._claim.end(answer, 200 <= answer.status < 300 and record.processing != "failed")
 
     def finish(self, end_ns: int | None = None) -> None:
         """Reports the delivery, as ended at `end_ns` (now, if None)."""
-        if self._finished:
+        if not self._step(Event.REPORT):
             return
-        self._finished = True
         self._let_go()
         self.record.end_ns = end_ns or time.time_ns()
+        if self.silent:
+            return
         try:
             self.runtime.telemetry.finish(self.record)
-            if (
-                self.record.mark is not None
-                and self.record.mark.status == "deferred"
-                and not self.track.handed_on
-            ):
+            mark = self.record.mark
+            if mark is not None and mark.status == "deferred" and not self.track.handed_on:
                 expect_mark(self.runtime, self.record, self.track)
-            if self.runtime.debug:
-                self._log()
+            self._log()
         except Exception as error:  # noqa: BLE001  # ours: the answer stands
             self.runtime.failed("reporting a delivery", error)
 
     def drop(self) -> Flow[None]:
-        """Forgets the delivery and frees its key: it turned out to be none (the framework's own 405)."""
-        self._finished = self._settled = True
-        self._let_go()
-        if self._claim is not None:
-            yield from self._claim.end(None, commits=False)
+        """Forgets the delivery and frees its key: it turned out to be none (the framework's own 404 or 405)."""
+        if self._step(Event.DROP):
+            self._let_go()
+            if self._claim is not None:
+                yield from self._claim.end(None, commits=False)
 
     def _let_go(self) -> None:
         self.request.let_go()
+        self.visit = None
+        if self._lingers:
+            forget(self)
         if self._watch is not None:
             self._watch.close()
 
     def _log(self) -> None:
         record, signature = self.record, self.record.signature
-        logger.info(
-            "webhook provider=%s path=%r event=%r status=%s outcome=%s signature=%s processing=%s %.1fms",
-            record.options.provider,
+        trouble = record.outcome in _LOGGED_OUTCOMES
+        if not self.runtime.debug and not (trouble and self.endpoint.may_report_rejection()):
+            return
+        (logger.warning if trouble else logger.info)(
+            "webhook provider=%s path=%r event=%r status=%s outcome=%s signature=%s processing=%s %.1fms trace_id=%s",
+            record.provider,
             record.path,
             record.event_type or "-",
             record.status,
@@ -284,17 +394,42 @@ class Delivery:
             "unchecked" if signature is None else "valid" if signature.valid else signature.reason,
             record.processing or "-",
             ((record.end_ns or record.start_ns) - record.start_ns) / 1e6,
+            record.trace_id or "-",
         )
 
+    # -- what never reached a handler ------------------------------------------------------------------------
 
-def _outcome(record: Record) -> str:
-    if record.error is not None:
+    def unhandled(
+        self, status: int | None, error: BaseException | None = None, *, nearest: str | None = None
+    ) -> None:
+        """Reports a request that was addressed to a webhook and became nobody's delivery.
+
+        Args:
+            status: what it was answered with; None where the application raised.
+            error: what it raised.
+            nearest: for a 404 or 405, the route that is nearest to the path.
+        """
+        if not self._step(Event.REPORT):
+            return
+        self._let_go()
+        record = self.record
+        record.status, record.error, record.nearest_route = status, error, nearest
+        record.outcome = _outcome_of_unhandled(status, error)
+        record.end_ns = time.time_ns()
+        if self.silent:
+            return
+        try:
+            read_event(self.endpoint, record, self._body)
+            self.runtime.telemetry.report(record)
+        except Exception as failure:  # noqa: BLE001  # ours: the answer stands
+            self.runtime.failed("reporting a request", failure)
+
+
+def _outcome_of_unhandled(status: int | None, error: BaseException | None) -> Outcome:
+    if error is not None or status is None or status >= 500:
         return "error"
-    if record.rejected_for is not None:
-        return "rejected"
-    if record.processing in ("failed", "silent_drop", "deferred"):
-        return record.processing
-    status = record.status
-    if status is None or status >= 500:
-        return "error"
-    return "refused" if status >= 400 else "accepted"
+    if status in (404, 405):
+        return "unrouted"
+    if status >= 400:
+        return "turned_away"
+    return "redirected" if status >= 300 else "accepted"

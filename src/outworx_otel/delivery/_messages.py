@@ -25,7 +25,7 @@ class InboundRequest(msgspec.Struct):
         body_size: announced or read, in bytes.
         body_problem: why `body` is None although it was wanted.
         problem_hint: what to do about it.
-        url: gives the full URL; asked only by schemes that sign it.
+        url: gives the full URL, or the spellings it may have had; asked only by schemes that sign it.
         native: gives the framework's own request, for users' functions.
         json_answers: whether our own answers are JSON (Flask, Django) or text.
         own_path: the path that idempotency keys are unique within: decoded, without a prefix that a server or a
@@ -39,7 +39,7 @@ class InboundRequest(msgspec.Struct):
     headers: Headers
     body: bytes | None
     body_size: int | None
-    url: Callable[[], str]
+    url: Callable[[], str | tuple[str, ...]]
     native: Callable[[], Any]
     body_problem: BodyProblem | None = None
     problem_hint: str | None = None
@@ -71,11 +71,19 @@ class Respond(msgspec.Struct, frozen=True):
 
 
 class OutboundResponse(msgspec.Struct, frozen=True):
-    """What the handler answered; `body` is None where it was streamed, over the cap, or not kept."""
+    """What the handler answered.
+
+    Args:
+        status: of the answer.
+        headers: of the answer.
+        body: None where it was streamed, over the cap, or not kept.
+        complete: False where it broke off before its end.
+    """
 
     status: int
     headers: Headers | None = None
     body: bytes | None = None
+    complete: bool = True
 
 
 def respond(request: InboundRequest, status: int, message: str, *headers: tuple[str, str]) -> Respond:

@@ -11,14 +11,16 @@ from outworx_otel.errors import VerifierError, described
 from outworx_otel.http.body import RawBody
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.runtime import Runtime
-from outworx_otel.signatures import SignatureReason, SignatureResult
+from outworx_otel.setup.secret_sources import Secrets, several
+from outworx_otel.signatures import SignatureReason, SignatureResult, verifier_for
+from outworx_otel.telemetry import Record
 from outworx_otel.telemetry.redaction import scrub
 
 _VALID = SignatureResult(True, None, None, None, None)
 
 
 def verdict(
-    endpoint: Endpoint, request: InboundRequest, runtime: Runtime, now: float
+    endpoint: Endpoint, request: InboundRequest, runtime: Runtime, record: Record
 ) -> Flow[SignatureResult]:
     """Says whether a delivery is genuine.
 
@@ -26,13 +28,15 @@ def verdict(
         endpoint: what was configured; it verifies somehow.
         request: with its body, or the reason why there is none.
         runtime: told what a user's function raised.
-        now: Unix seconds at which the delivery arrived.
+        record: when the delivery came; it notes an exception that decided.
     """
     options = endpoint.options
     if endpoint.problem is not None:
         return _no("missing_secret", endpoint.problem)
     if options.signature_valid is not None:
-        return (yield from _asked("signature_valid", options.signature_valid, runtime, request.native))
+        return (
+            yield from _asked("signature_valid", options.signature_valid, runtime, record, request.native)
+        )
     if endpoint.unsupported:
         hint = f"No built-in verifier for {options.provider!r}: give a signature_verifier or register its scheme."
         return _no("unsupported_provider", hint)
@@ -45,26 +49,96 @@ def verdict(
                 "signature_verifier",
                 options.signature_verifier,
                 runtime,
+                record,
                 lambda: body,
                 lambda: request.headers,
             )
         )
-    assert endpoint.verifier is not None
+    verifier = endpoint.verifier
     try:
-        url = _public_url(options.public_url, request.url()) if endpoint.verifier.scheme.signs_url else None
-        return endpoint.verifier.verify(
-            request.body, request.headers, now=now, url=url, method=request.method
+        if verifier is None:
+            try:
+                secrets = yield from _secrets_now(endpoint, request)
+                if secrets:
+                    verifier = verifier_for(
+                        options.provider, secrets, options.signature_tolerance, endpoint.known_secrets
+                    )
+            except Exception as cause:  # noqa: BLE001  # the user's function, or a secret that is no key
+                return _threw("signature_secret", cause, runtime, record)
+            if verifier is None:
+                return _no("missing_secret", _NO_SECRET[endpoint.secret_file is not None])
+        return verifier.verify(
+            request.body,
+            request.headers,
+            now=record.start_ns / 1e9,
+            url=_urls(options.public_url, request.url()) if verifier.scheme.signs_url else None,
+            method=request.method,
         )
     except Exception as error:  # noqa: BLE001  # a fault of ours in a check must not let the delivery in
+        record.note(error)
         runtime.failed("verifying a signature", error)
         return _no("verifier_threw", f"{type(error).__name__} in the verifier.")
+
+
+def covered(marked: Endpoint, chosen: Endpoint, request: InboundRequest, record: Record) -> bool:
+    """Whether a delivery that was verified for one endpoint is genuine for another, that of a marked handler.
+
+    So it is where both have the same secret, or the signature fits the other's as well.
+
+    Args:
+        marked: of the handler.
+        chosen: that the delivery was verified for.
+        request: with its body.
+        record: of the delivery.
+    """
+    if marked.options == chosen.options:
+        return True
+    signature = record.signature
+    if signature is None or not signature.valid:
+        return False
+    same_provider = marked.options.provider == chosen.options.provider
+    if same_provider and marked.secrets and marked.secrets == chosen.secrets:
+        return True
+    if marked.verifier is None or request.body is None or marked.verifier.scheme.signs_url:
+        return False
+    now = record.start_ns / 1e9
+    return marked.verifier.verify(request.body, request.headers, now=now, diagnose=False).valid
+
+
+_NO_SECRET = (
+    "The function signature_secret gave no secret for this request.",
+    "The file signature_secret_file gives no secret: see the log.",
+)
+
+
+def _secrets_now(endpoint: Endpoint, request: InboundRequest) -> Flow[Secrets]:
+    """The secrets of a file as it is now, or what a function gives for this request."""
+    memory, ask = endpoint.secret_memory, endpoint.options.signature_secret
+    if memory is None or not callable(ask):
+        return endpoint.secrets
+    # The whole address: where tenants differ in host or query alone, one's secret is not the other's.
+    try:
+        address = request.url()
+    except Exception:  # noqa: BLE001  # a Host that the framework does not take: it is asked each time
+        address = None
+    secrets = None if address is None else memory.recall(address)
+    if secrets is None:
+        given = ask(request.native())
+        if inspect.isawaitable(given):
+            given = yield given
+        secrets = several(given)
+        if address is not None:
+            memory.keep(address, secrets)
+    return secrets
 
 
 def _no(reason: SignatureReason, hint: str | None) -> SignatureResult:
     return SignatureResult(False, reason, hint, None, None)
 
 
-def _asked(option: str, answer: Any, runtime: Runtime, *arguments: Any) -> Flow[SignatureResult]:
+def _asked(
+    option: str, answer: Any, runtime: Runtime, record: Record, *arguments: Any
+) -> Flow[SignatureResult]:
     """The verdict of a user's function (sync or async), or of a constant."""
     try:
         if callable(answer):
@@ -78,10 +152,24 @@ def _asked(option: str, answer: Any, runtime: Runtime, *arguments: Any) -> Flow[
             raise TypeError(f"it gave a {type(answer).__name__}: a verdict is True or False")
         return _VALID if answer else _no("hmac_mismatch", f"{option} says that the signature is not valid.")
     except Exception as cause:  # noqa: BLE001  # the user's function; its truth value too may raise
-        error = VerifierError(f"{option} raised {scrub(described(cause))}")
-        error.__cause__ = cause
-        runtime.report(error)
-        return _no("verifier_threw", f"{option} raised {type(cause).__name__}.")
+        return _threw(option, cause, runtime, record)
+
+
+def _threw(option: str, cause: Exception, runtime: Runtime, record: Record) -> SignatureResult:
+    error = VerifierError(f"{option} raised {scrub(described(cause))}")
+    error.__cause__ = cause
+    record.note(cause)
+    runtime.report(error)
+    return _no("verifier_threw", f"{option} raised {type(cause).__name__}.")
+
+
+def _urls(public: str | None, urls: Any) -> Any:
+    """The same for the address, or for each of the spellings that it may have been signed in."""
+    return (
+        _public_url(public, urls)
+        if isinstance(urls, str)
+        else tuple(_public_url(public, url) for url in urls)
+    )
 
 
 def _public_url(public: str | None, url: str) -> str:

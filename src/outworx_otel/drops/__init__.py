@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import weakref
 from typing import Any, Final
@@ -18,6 +17,7 @@ from outworx_otel.drops.graph import Node
 from outworx_otel.drops.monitor import Monitor
 from outworx_otel.drops.reading import Reader
 from outworx_otel.drops.watching import Watch
+from outworx_otel.process.forks import after_fork_in_child
 
 __all__ = ["Cause", "Finding", "Watch", "stop", "watch"]
 
@@ -100,9 +100,9 @@ _forks_watched = False
 
 def _at_fork() -> None:
     global _forks_watched
-    if not _forks_watched and hasattr(os, "register_at_fork"):
+    if not _forks_watched:
         _forks_watched = True
-        os.register_at_fork(after_in_child=_observers.renew_locks)
+        after_fork_in_child(_observers.renew_locks)
 
 
 def watch(handler: Any) -> Watch | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-import os
 import string
 from collections.abc import Mapping
 from typing import Final, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.process import environment
 
 Protocol = Literal["otlp", "events", "auto"]
 
@@ -72,7 +72,7 @@ class Destination:
             ("traces_url", "/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
             ("metrics_url", "/v1/metrics", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
         ):
-            own = os.environ.get(variable, "").strip() if self.standard else ""
+            own = environment.text(variable) if self.standard else None
             put(self, name, _checked_url(own) if own else self.endpoint + path)
 
     @property
@@ -105,16 +105,18 @@ class Destination:
         Raises:
             ConfigurationError: a value that cannot be used.
         """
-        env = os.environ if environ is None else environ
         if api_key is None:
-            api_key = next((env[name] for name in _KEY_VARIABLES if env.get(name)), None)
+            api_key = environment.raw(*_KEY_VARIABLES, environ=environ)
         if endpoint is None:
-            endpoint = env.get("OUTWORX_HOOKS_ENDPOINT", "").strip() or None
+            endpoint = environment.text("OUTWORX_HOOKS_ENDPOINT", environ=environ)
         if protocol is None:
-            protocol = env.get("OUTWORX_HOOKS_PROTOCOL", "").strip().lower() or None
+            protocol = environment.text("OUTWORX_HOOKS_PROTOCOL", environ=environ)
+            protocol = None if protocol is None else protocol.lower()
         if debug is None:
-            debug = env.get("OUTWORX_HOOKS_DEBUG", "").strip().lower() in _TRUE
-        standard_endpoint = env.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or _STANDARD_ENDPOINT
+            debug = (environment.text("OUTWORX_HOOKS_DEBUG", environ=environ) or "").lower() in _TRUE
+        standard_endpoint = (
+            environment.text("OTEL_EXPORTER_OTLP_ENDPOINT", environ=environ) or _STANDARD_ENDPOINT
+        )
         standard = api_key is None and endpoint is None
         if endpoint is None:
             endpoint = standard_endpoint if standard else DEFAULT_ENDPOINT

@@ -10,7 +10,7 @@ import msgspec
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry import error_message, semconv
 
 _OPTIONAL: Final = (
     ("event_type", semconv.EVENT_TYPE),
@@ -18,6 +18,13 @@ _OPTIONAL: Final = (
     ("response_body", semconv.RESPONSE_BODY),
     ("signature_valid", semconv.SIGNATURE_VALID),
     ("source_url", semconv.URL_PATH),
+)
+# What says it of an error whose status has no description, the most telling first.
+_WHY: Final = (
+    semconv.PROCESSING_REASON,
+    semconv.SIGNATURE_REASON,
+    semconv.SILENT_DROP_CAUSE,
+    semconv.ERROR_TYPE,
 )
 
 
@@ -57,16 +64,18 @@ def encode_events(spans: Sequence[ReadableSpan]) -> bytes | None:
 
 
 def _error_message(span: ReadableSpan, attributes: Mapping[str, Any]) -> str | None:
-    if span.status.status_code is not StatusCode.ERROR:
-        return None
-    parts = (
-        span.status.description,
-        attributes.get(semconv.PROCESSING_REASON),
-        attributes.get(semconv.SIGNATURE_REASON),
-        attributes.get(semconv.SILENT_DROP_CAUSE),
-        attributes.get(semconv.ERROR_TYPE),
-    )
-    return next((str(part) for part in parts if part), None)
+    """What went wrong, if anything did: in an accepted delivery too (the store was away, a key function raised)."""
+    exceptions = [event.attributes or {} for event in span.events if event.name == semconv.EXCEPTION_EVENT]
+    raised = [
+        (str(found.get(semconv.EXCEPTION_TYPE, "")), str(found.get(semconv.EXCEPTION_MESSAGE, "")))
+        for found in exceptions
+    ]
+    said: object = None
+    if span.status.status_code is StatusCode.ERROR:
+        said = span.status.description or next(
+            (attributes[name] for name in _WHY if attributes.get(name)), None
+        )
+    return error_message(None if said is None else str(said), raised)
 
 
 def _below(attributes: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Final, Protocol
 
+from outworx_otel.errors import ConfigurationError
 from outworx_otel.export.living import hurry
+from outworx_otel.process import environment
+from outworx_otel.process.forks import after_fork_in_child
 
 EXIT_FLUSH_VARIABLE: Final = "OUTWORX_HOOKS_EXIT_FLUSH"
-_OFF: Final = frozenset({"0", "false", "no", "off"})
 
 _logger = logging.getLogger("outworx_otel")
 
@@ -34,7 +36,8 @@ class Provider(Protocol):
 
 _providers: dict[weakref.ref[Provider], float] = {}
 _flushing = False
-_armed_in: int | None = None
+_armed = False
+_hooked = False
 
 
 def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | None = None) -> bool:
@@ -52,15 +55,23 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
         Whether SIGTERM will flush this provider.
     """
     if enabled is None:
-        enabled = os.environ.get(EXIT_FLUSH_VARIABLE, "").strip().lower() not in _OFF
+        enabled = _enabled()
     if not enabled:
         return False
     _providers[weakref.ref(provider, _forget)] = timeout
     return _arm()
 
 
+def _enabled() -> bool:
+    try:
+        return environment.flag(EXIT_FLUSH_VARIABLE, default=True)
+    except ConfigurationError as error:
+        _logger.warning("%s; it counts as true", error)
+        return True
+
+
 def _arm() -> bool:
-    global _armed_in
+    global _armed, _hooked
     # The kernel does not let a default SIGTERM end process 1 of a container: the process would live on
     # with its telemetry shut down. A server there has handlers of its own and ends through `atexit`.
     if os.getpid() == 1 or threading.current_thread() is not threading.main_thread():
@@ -72,8 +83,16 @@ def _arm() -> bool:
             signal.signal(signal.SIGTERM, _flush_and_end)
         except ValueError:  # a sub-interpreter, as under mod_wsgi
             return False
-    _armed_in = os.getpid()
+    _armed = True
+    if not _hooked:
+        _hooked = True
+        after_fork_in_child(_disarm)
     return True
+
+
+def _disarm() -> None:
+    global _armed
+    _armed = False
 
 
 def sigterm_flushes() -> bool:
@@ -82,7 +101,7 @@ def sigterm_flushes() -> bool:
     Not so where a server had its own handler in place when the providers were made (uvicorn imports the
     application after that in its workers), or where it took ours out after a fork (gunicorn).
     """
-    return _armed_in == os.getpid() or not _providers
+    return _armed or not _providers
 
 
 def flush_now(timeout: float = 5.0) -> None:

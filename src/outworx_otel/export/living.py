@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final
+
+from outworx_otel.process.forks import after_fork_in_child
 
 if TYPE_CHECKING:
     from outworx_otel.export.outbox import Outbox
@@ -21,10 +22,9 @@ def watch(outbox: Outbox[Any]) -> None:
     """Include an outbox for as long as somebody else holds it."""
     global _hooked
     _outboxes.append(weakref.ref(outbox, _outboxes.remove))
-    if not _hooked and hasattr(os, "register_at_fork"):
-        # With the first outbox, so that importing the package registers nothing.
+    if not _hooked:
         _hooked = True
-        os.register_at_fork(after_in_child=_reset)
+        after_fork_in_child(_reset)
 
 
 def hurry(seconds: float = EXIT_TIMEOUT) -> None:

@@ -38,7 +38,7 @@ class Courier(Protocol[T_contra]):
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bounds of queue and batch in items and estimated bytes; `delay` gathers a batch, in seconds."""
+    """Bounds of queue and batch, in items and in estimated bytes; `delay` gathers a batch, in seconds."""
 
     queue_items: int = 2048
     queue_bytes: int = 16 * 1024 * 1024
@@ -75,7 +75,7 @@ class Outbox(Generic[T]):
         self._waiters = Waiters()
         self._thread: threading.Thread | None = None
         self._state: Literal["idle", "gathering", "sending"] = "idle"
-        self._added = self._added_bytes = self._refused = 0  # producers, under the lock
+        self._added = self._added_bytes = self._shared = self._refused = 0  # producers, under the lock
         self._settled = self._taken_bytes = self._refused_said = 0  # worker alone
         self._key_pause_until = 0.0
         self._troubled = False
@@ -83,21 +83,29 @@ class Outbox(Generic[T]):
         if not self._closing:
             self._give_up_at = math.inf
 
-    def put(self, item: T, size: int) -> bool:
-        """Queue an item of about `size` bytes; False if it was refused, which is counted and said."""
+    def put(self, item: T, size: int, shared: int = 0) -> bool:
+        """Queues an item; False if it was refused, which is counted and said.
+
+        Args:
+            item: what is to be sent.
+            size: in bytes, about.
+            shared: bytes that each batch has once beside its items, such as a resource.
+        """
         limits = self._limits
         with self._lock:
             waiting = self._added_bytes - self._taken_bytes
             if (
                 self._closing
                 or len(self._queue) >= limits.queue_items
-                or (waiting and waiting + size > limits.queue_bytes)
+                or (waiting and waiting + size + shared > limits.queue_bytes)
             ):
                 self._refused += 1
                 return False
             self._queue.append((item, size))
             self._added += 1
             self._added_bytes += size
+            if shared > self._shared:
+                self._shared = shared
             if self._thread is None:
                 self._start()
         if self._state == "idle" or (self._state == "gathering" and self._batch_is_full()):
@@ -172,7 +180,9 @@ class Outbox(Generic[T]):
 
     def _batch_is_full(self) -> bool:
         waiting = self._added_bytes - self._taken_bytes
-        return len(self._queue) >= self._limits.batch_items or waiting >= self._limits.batch_bytes
+        if len(self._queue) >= self._limits.batch_items:
+            return True
+        return waiting + self._shared >= self._limits.batch_bytes
 
     def _work(self) -> None:
         with suppress_instrumentation():
@@ -212,7 +222,7 @@ class Outbox(Generic[T]):
         batch: list[T] = []
         size = 0
         while self._queue and len(batch) < self._limits.batch_items:
-            if batch and size + self._queue[0][1] > self._limits.batch_bytes:
+            if batch and size + self._queue[0][1] + self._shared > self._limits.batch_bytes:
                 break
             item, item_size = self._queue.popleft()
             batch.append(item)

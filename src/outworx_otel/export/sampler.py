@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Sequence
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import Decision, ParentBasedTraceIdRatio, Sampler, SamplingResult
@@ -12,6 +14,7 @@ from opentelemetry.trace import Link, SpanKind, get_current_span
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import Attributes
 
+from outworx_otel.process.loading import loaded
 from outworx_otel.telemetry.semconv import DETECTED, PROVIDER
 
 _logger = logging.getLogger("outworx_otel")
@@ -54,6 +57,7 @@ class OutworxWebhookSampler(Sampler):
 
 def outworx_webhook_sampler(arg: str | None = None) -> Sampler:
     """What `OTEL_TRACES_SAMPLER=outworx_webhook` calls with `OTEL_TRACES_SAMPLER_ARG`, the ratio."""
+    loaded("the sampler outworx_webhook")
     text = (arg or "").strip()
     try:
         ratio = float(text) if text else 1.0
@@ -63,3 +67,16 @@ def outworx_webhook_sampler(arg: str | None = None) -> Sampler:
         _logger.warning("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, not %r: 1.0 is used", text)
         ratio = 1.0
     return OutworxWebhookSampler(ratio)
+
+
+def configured_sampler(ratio: float | None = None, **others: Any) -> Sampler:
+    """What `outworx_webhook:` in `OTEL_CONFIG_FILE` calls; that file's reader passes no settings, as of 0.66.
+
+    Without a ratio it takes `OTEL_TRACES_SAMPLER_ARG`, as the variable's sampler does.
+    """
+    if others:
+        _logger.error(
+            "outworx: OTEL_CONFIG_FILE, sampler outworx_webhook: unknown %s; known is ratio",
+            ", ".join(others),
+        )
+    return outworx_webhook_sampler(os.environ.get("OTEL_TRACES_SAMPLER_ARG") if ratio is None else str(ratio))

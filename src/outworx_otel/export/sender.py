@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,6 +15,8 @@ from outworx_otel.export.answers import (
     printable,
     retry_after_seconds,
 )
+from outworx_otel.process import environment
+from outworx_otel.process.forks import PerProcess
 from outworx_otel.version import __version__
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Sender:
 
         self._requests = requests
         self._destination = destination
-        self._session: requests.Session | None = None
-        self._pid = 0
+        # A fork must not write into its parent's sockets. What the child inherits is left to its garbage collector:
+        # closing it would end the parent's TLS connection.
+        self._session: PerProcess[requests.Session] = PerProcess(requests.Session)
 
     def post(
         self,
@@ -60,7 +62,7 @@ class Sender:
         headers = self._headers(signal, content_type, encoding)
         verify, cert = _tls(signal)
         try:
-            response = self._session_of_this_process().post(
+            response = self._session().post(
                 url,
                 data=body,
                 headers=headers,
@@ -95,10 +97,8 @@ class Sender:
     def _headers(self, signal: Signal, content_type: str, encoding: str | None) -> dict[str, str]:
         headers: dict[str, str] = {}
         if _takes_standard_headers(self._destination):
-            own = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_HEADERS", "")
-            headers.update(
-                parse_env_headers(own or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""), liberal=True)
-            )
+            given = _setting(signal, "HEADERS")
+            headers.update(parse_env_headers(given or "", liberal=True))
         headers["user-agent"] = f"outworx-otel/{__version__}"
         headers["content-type"] = content_type
         if encoding:
@@ -107,22 +107,14 @@ class Sender:
             headers["authorization"] = f"Bearer {self._destination.api_key}"
         return headers
 
-    def _session_of_this_process(self) -> requests.Session:
-        # A fork must not write into its parent's sockets. The old session is left to the garbage
-        # collector: closing it would end the parent's TLS connection.
-        if self._session is None or self._pid != os.getpid():
-            self._session = self._requests.Session()
-            self._pid = os.getpid()
-        return self._session
-
     def _plain(self, text: str) -> str:
         return printable(text, self._destination.api_key)
 
     def close(self) -> None:
         """Close the sockets that this process opened."""
-        if self._session is not None and self._pid == os.getpid():
-            self._session.close()
-        self._session = None
+        session = self._session.forget()
+        if session is not None:
+            session.close()
 
 
 def _set_no_other_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -131,17 +123,18 @@ def _set_no_other_credentials(request: requests.PreparedRequest) -> requests.Pre
 
 
 def _takes_standard_headers(destination: Destination) -> bool:
-    standard = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip().rstrip("/")
-    return destination.standard or bool(standard and standard == destination.endpoint)
+    standard = environment.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+    return destination.standard or (standard is not None and standard.rstrip("/") == destination.endpoint)
+
+
+def _setting(signal: Signal, name: str) -> str | None:
+    return environment.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}")
 
 
 def _tls(signal: Signal) -> tuple[bool | str, str | tuple[str, str] | None]:
-    def setting(name: str) -> str | None:
-        own = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}")
-        return own or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}") or None
-
-    certificate, key = setting("CLIENT_CERTIFICATE"), setting("CLIENT_KEY")
-    return setting("CERTIFICATE") or True, (certificate, key) if certificate and key else certificate
+    certificate, key = _setting(signal, "CLIENT_CERTIFICATE"), _setting(signal, "CLIENT_KEY")
+    trusted = _setting(signal, "CERTIFICATE") or True
+    return trusted, (certificate, key) if certificate and key else certificate
 
 
 def _reason(exc: Exception) -> str:

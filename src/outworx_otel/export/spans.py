@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -19,12 +18,11 @@ from outworx_otel.export.outbox import Limits, Outbox
 from outworx_otel.export.patience import Patience
 from outworx_otel.export.registry import serve, stop_serving
 from outworx_otel.export.report import OnError, Report
+from outworx_otel.export.sizes import size_of_resource, size_of_span
+from outworx_otel.process import environment
 from outworx_otel.telemetry.semconv import SCOPE
 
 _MIB: Final = 1024 * 1024
-# What a span costs besides its attributes' values: ids, times, name, and a key per attribute.
-_SPAN_OVERHEAD: Final = 256
-_ATTRIBUTE_OVERHEAD: Final = 40
 _EXPORT_WAIT: Final = 30.0
 
 _logger = logging.getLogger("outworx_otel")
@@ -101,7 +99,7 @@ class OutworxSpanProcessor(SpanProcessor):
                 and span.context
                 and span.context.trace_flags.sampled
             ):
-                self._outbox.put(span, estimated_size(span))
+                self._outbox.put(span, size_of_span(span), size_of_resource(span))
         except Exception:
             # `Span.end` would pass it on to the application.
             _logger.exception("a webhook span could not be queued")
@@ -150,7 +148,7 @@ class OutworxSpanExporter(SpanExporter):
         for span in spans:
             scope = span.instrumentation_scope
             if scope is not None and scope.name == SCOPE:
-                taken = self._outbox.put(span, estimated_size(span)) and taken
+                taken = self._outbox.put(span, size_of_span(span), size_of_resource(span)) and taken
         self._outbox.flush(_EXPORT_WAIT, patient=False)
         return SpanExportResult.SUCCESS if taken else SpanExportResult.FAILURE
 
@@ -164,36 +162,11 @@ class OutworxSpanExporter(SpanExporter):
         self._outbox.close(EXIT_TIMEOUT)
 
 
-def estimated_size(span: ReadableSpan) -> int:
-    """About how many bytes a span takes when encoded. Costs about 2 µs for 25 attributes."""
-    size = _SPAN_OVERHEAD + _attributes_size(span.attributes)
-    for event in span.events:
-        size += _ATTRIBUTE_OVERHEAD + _attributes_size(event.attributes)
-    return size
-
-
-def _attributes_size(attributes: Mapping[str, Any] | None) -> int:
-    if not attributes:
-        return 0
-    # `copy` of the SDK's attributes is a plain dict; walking the mapping itself costs ten times as much.
-    copied: dict[str, object] = cast("Any", attributes).copy()
-    size = _ATTRIBUTE_OVERHEAD * len(copied)
-    for value in copied.values():
-        if type(value) is str:
-            size += len(value)
-        elif type(value) is tuple and value:
-            # Sequences are homogeneous in OpenTelemetry.
-            size += sum(map(len, value)) if type(value[0]) is str else 8 * len(value)
-    return size
-
-
 def _positive(name: str, value: int | None, variable: str | None, default: int) -> int:
     if value is None:
-        text = os.environ.get(variable, "").strip() if variable else ""
-        if not text:
+        if variable is None:
             return default
-        name = variable or name
-        value = int(text) if text.isdecimal() else 0
+        return environment.number(variable, default=default, least=1)
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         raise ConfigurationError(f"{name} must be a positive whole number, not {value!r}")
     return value

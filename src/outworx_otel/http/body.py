@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from outworx_otel.http.forms import looks_urlencoded, multipart_fields, urlencoded_fields
+
 _UNREAD: Final = object()
 _FORM: Final = "application/x-www-form-urlencoded"
-_FORM_FIELDS: Final = 1000
+# An object or a list, in any of JSON's encodings: white space, a byte order mark and NULs may come first.
+_CONTAINER: Final = re.compile(rb"[ \t\r\n\x00\xef\xbb\xbf\xfe\xff]*[{\[]")
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class RawBody(bytes):
@@ -67,15 +72,21 @@ class FieldPicker:
 
     def pick(self, raw: bytes) -> list[Any]:
         """One value per path, None where the path is absent or the bytes are no JSON object."""
+        values = self.glance(raw)
+        return self.walk(parse_json(raw)) if values is None else values
+
+    def glance(self, raw: bytes) -> list[Any] | None:
+        """The same, or None where the whole document has to be read.
+
+        It has to be where one path leads through another, where a step of a path is no object (a number where
+        `"data.id"` was asked for), and where msgspec refuses what the standard library reads.
+        """
         if self._decoder is None:
-            return self.walk(parse_json(raw))
+            return None
         try:
             document = self._decoder.decode(raw)
-        except msgspec.ValidationError:
-            # A step of the path is no object here (a number where "data.id" was asked for).
-            return self.walk(parse_json(raw))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return [None] * len(self._paths)
+        except _UNREADABLE:
+            return None
         return [_get(document, getter) for getter in self._getters]
 
     def walk(self, document: Any) -> list[Any]:
@@ -123,48 +134,76 @@ def _walk(document: Any, steps: tuple[str, ...]) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """The JSON value of `raw`, of whatever type, or None where it is no JSON. Never raises."""
+    """The JSON value of `raw`, of whatever type, or None where it is no JSON. Never raises.
+
+    What msgspec refuses and the standard library reads is read by the latter: half surrogate pairs, NaN and Infinity,
+    `1e400`, a byte order mark, UTF-16 and UTF-32. Integers of more than 4,300 digits are read as their text.
+    """
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except _UNREADABLE:
+        pass
+    try:
+        return json.loads(raw, parse_int=_integer)
+    except _UNREADABLE:
         return None
 
 
-class Body:
-    """The body of one delivery and what was already read out of it."""
+def _integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than `sys.get_int_max_str_digits()`
+        return digits
 
-    __slots__ = ("_parsed", "content_type", "raw")
+
+class Body:
+    """The body of one delivery and what was already read out of it.
+
+    What a body is, is told by its bytes. Its Content-Type, which no signature covers, decides only where they leave
+    it open: it makes a form of a body that is neither a JSON object or list nor plainly something else.
+    """
+
+    __slots__ = ("_parsed", "_picked", "content_type", "raw")
 
     def __init__(self, raw: bytes, content_type: str = "") -> None:
         self.raw = raw
         self.content_type = content_type.lower()
         self._parsed: Any = _UNREAD
+        self._picked: tuple[FieldPicker, list[Any]] | None = None
 
     def parsed(self) -> Any:
         """Parsed JSON, else the form's fields (a list where a name repeats), else None; read once."""
         if self._parsed is _UNREAD:
-            self._parsed = self._form() if self.content_type.startswith(_FORM) else parse_json(self.raw)
+            self._parsed = self._read()
         return self._parsed
 
-    def pick(self, picker: FieldPicker) -> list[Any]:
-        """What `picker` asks for, from the parsed body if there is one already."""
-        if self._parsed is not _UNREAD or self.content_type.startswith(_FORM):
-            return picker.walk(self.parsed())
-        return picker.pick(self.raw)
+    def pick(self, picker: FieldPicker, *, thorough: bool = True) -> Sequence[Any]:
+        """What `picker` asks for, from the parsed body if there is one already; read once for each picker.
 
-    def _form(self) -> dict[str, Any] | None:
-        try:
-            pairs = parse_qsl(
-                self.raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_FORM_FIELDS
-            )
-        except ValueError:
-            return None
-        form: dict[str, Any] = {}
-        for name, value in pairs:
-            if name not in form:
-                form[name] = value
-            elif isinstance(form[name], list):
-                form[name].append(value)
-            else:
-                form[name] = [form[name], value]
-        return form
+        Args:
+            picker: the paths.
+            thorough: read all of a JSON document where a glance does not do; else all is None there.
+        """
+        if self._picked is not None and self._picked[0] is picker:
+            return self._picked[1]
+        values = None
+        if self._parsed is _UNREAD and _CONTAINER.match(self.raw):
+            values = picker.glance(self.raw)
+            if values is None and not thorough:
+                return picker.walk(None)
+        if values is None:
+            values = picker.walk(self.parsed())
+        self._picked = picker, values
+        return values
+
+    def _read(self) -> Any:
+        is_form = self.content_type.startswith(_FORM)
+        is_container = _CONTAINER.match(self.raw) is not None
+        fields = None if is_container else multipart_fields(self.raw)
+        if fields is not None:
+            return fields
+        if is_container or not is_form:
+            value = parse_json(self.raw)
+            if value is not None:
+                return value
+        return urlencoded_fields(self.raw) if is_form or looks_urlencoded(self.raw) else None

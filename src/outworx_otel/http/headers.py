@@ -12,6 +12,7 @@ Pair = tuple[bytes, bytes] | tuple[str, str]
 # Names in lower case, by how they came: the same few come with every delivery. Bounded, for strangers send any.
 _names: dict[bytes | str, str] = {}
 _MAX_NAMES: Final = 2048
+_MAX_SHOWN: Final = 32
 
 
 def _plain(name: bytes | str) -> str:
@@ -91,8 +92,10 @@ class Headers(Mapping[str, str]):
         return isinstance(name, str) and name.lower() in self._built()
 
     def __repr__(self) -> str:
-        # Names only: values hold signatures and credentials.
-        return f"Headers({list(self._built())})"
+        # Names only, and not all: values hold signatures and credentials, and strangers send names of any length.
+        names = list(self._built())
+        more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
+        return f"Headers({[name[:64] for name in names[:_MAX_SHOWN]]}{more})"
 
 
 def announced_length(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Values by path."""
+"""Paths: their one spelling, and values by path."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 
+_NO_MATTER: Final = "/\n"
+
+
+def plain_path(path: str) -> str:
+    """The one spelling of a decoded path, whichever of its spellings led to the endpoint.
+
+    A trailing slash makes no difference, so that `/hooks/github` also stands for Django's `/hooks/github/`. Nor does
+    a newline: the `$` that ends Starlette's routes matches before one, so that `/hooks/github%0A` is served too.
+    """
+    return path.rstrip(_NO_MATTER) or "/"
+
+
 class PathMap(Generic[T]):
     """Values by path: exact ones by one look-up, `*` patterns by the longest that fits.
 
-    A trailing slash makes no difference, so that `/hooks/github` also covers Django's `/hooks/github/`. Nor does a
-    newline: the `$` that ends Starlette's routes matches before one, so that `/hooks/github%0A` is served too.
+    Spellings that `plain_path` makes one make no difference.
     """
 
     def __init__(self, entries: Mapping[str, T]) -> None:
-        self._exact = {_plain(path): value for path, value in entries.items() if "*" not in path}
+        self._exact = {plain_path(path): value for path, value in entries.items() if "*" not in path}
         patterns = sorted((path for path in entries if "*" in path), key=len, reverse=True)
         self._patterns = [(_pattern(path), entries[path]) for path in patterns]
 
@@ -27,7 +38,7 @@ class PathMap(Generic[T]):
         if value is not None:
             return value
         if len(path) > 1 and path[-1] in _NO_MATTER:
-            value = self._exact.get(_plain(path))
+            value = self._exact.get(plain_path(path))
             if value is not None:
                 return value
         for pattern, candidate in self._patterns:
@@ -39,13 +50,6 @@ class PathMap(Generic[T]):
         return bool(self._exact or self._patterns)
 
 
-_NO_MATTER: Final = "/\n"
-
-
-def _plain(path: str) -> str:
-    return path.rstrip(_NO_MATTER) or "/"
-
-
 def _pattern(path: str) -> re.Pattern[str]:
-    parts = _plain(path).split("*")
+    parts = plain_path(path).split("*")
     return re.compile(f"{'.*'.join(map(re.escape, parts))}[{_NO_MATTER}]*", re.DOTALL)

@@ -1,7 +1,8 @@
 """Which deliveries have been handled: the store protocol, its back-ends, and the keeper of leases."""
 
-from outworx_otel.idempotency.breaker import Refused, StoreCounts
+from outworx_otel.idempotency.breaker import BreakerOpen, StoreCounts
 from outworx_otel.idempotency.guard import Backend, GuardedStore
+from outworx_otel.idempotency.keys import distinguishes, hashed_key
 from outworx_otel.idempotency.leases import Lease, LeaseKeeper, lease_keeper
 from outworx_otel.idempotency.memory import MemoryStore
 from outworx_otel.idempotency.protocol import (
@@ -11,14 +12,15 @@ from outworx_otel.idempotency.protocol import (
     Completed,
     IdempotencyStore,
     InProgress,
-    hashed_key,
+    RenewsTogether,
 )
 from outworx_otel.idempotency.record import StoredAnswer
-from outworx_otel.idempotency.urls import open_store
+from outworx_otel.idempotency.urls import open_store, register_store
 
 __all__ = [
     "Backend",
     "BlockingStore",
+    "BreakerOpen",
     "Claim",
     "Claimed",
     "Completed",
@@ -28,10 +30,12 @@ __all__ = [
     "Lease",
     "LeaseKeeper",
     "MemoryStore",
-    "Refused",
+    "RenewsTogether",
     "StoreCounts",
     "StoredAnswer",
+    "distinguishes",
     "hashed_key",
     "lease_keeper",
     "open_store",
+    "register_store",
 ]

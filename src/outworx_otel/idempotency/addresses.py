@@ -68,3 +68,23 @@ def parse(url: str, own_options: frozenset[str]) -> Address:
         options=own,
         _secrets=tuple(sorted({s for s in secrets if s}, key=len, reverse=True)),
     )
+
+
+def as_number(address: Address, name: str, default: int = 1) -> int:
+    """An option that is a whole number above 0."""
+    said = address.options.get(name, str(default))
+    if not (said.isascii() and said.isdecimal() and len(said) <= 15 and int(said) >= 1):
+        raise ConfigurationError(
+            f"idempotency_store {address.shown}: {name}={said[:20]!r} must be a whole number above 0"
+        )
+    return int(said)
+
+
+def as_flag(address: Address, name: str) -> bool:
+    """An option that is true or false; unset, it is false."""
+    said = address.options.get(name, "false").lower()
+    if said not in ("true", "false", "1", "0"):
+        raise ConfigurationError(
+            f"idempotency_store {address.shown}: {name}={said[:20]!r} must be true or false"
+        )
+    return said in ("true", "1")

@@ -1,4 +1,7 @@
-"""A circuit breaker: after a few failures in a row a store is left alone for a while, then one operation tries it."""
+"""A circuit breaker: after a few failures in a row a store is left alone for a while, then one operation tries it.
+
+Made at its first use in each process (see `PerProcess`), with its lock.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 8.0
 
 
-class Refused(StoreError):
+class BreakerOpen(StoreError):
     """The breaker is open: the operation was not begun, so that nothing of it can have landed."""
 
 
@@ -67,7 +70,7 @@ class Breaker:
         """A ticket for one operation.
 
         Raises:
-            Refused: the breaker is open, or half-open with its one try under way.
+            BreakerOpen: the breaker is open, or half-open with its one try under way.
         """
         with self._lock:
             if self._state == "closed":
@@ -75,7 +78,9 @@ class Breaker:
             if self._state == "open" and self._clock() >= self._tries_at:
                 return self._move("half-open")
             self._refused += 1
-            raise Refused(f"the idempotency store is left alone after failures in a row: {self._last_reason}")
+            raise BreakerOpen(
+                f"the idempotency store is left alone after failures in a row: {self._last_reason}"
+            )
 
     def succeeded(self, ticket: int) -> bool:
         """Reports an answer in time; True where it closed the breaker."""

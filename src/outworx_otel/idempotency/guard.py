@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import random
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency.breaker import Breaker, StoreCounts
-from outworx_otel.idempotency.forks import watch
-from outworx_otel.idempotency.protocol import BlockingStore, Claim
+from outworx_otel.idempotency.protocol import BlockingStore, Claim, Claimed, Held, renew_together
 from outworx_otel.idempotency.record import StoredAnswer
-from outworx_otel.idempotency.waiting import await_, wait
-from outworx_otel.idempotency.workers import Crew, Job
+from outworx_otel.idempotency.waiting import await_, wait, wait_all
+from outworx_otel.idempotency.workers import Job, WorkerPool
+from outworx_otel.process.forks import PerProcess, after_fork_in_child
 
 logger = logging.getLogger("outworx_otel")
 
@@ -22,6 +24,9 @@ T = TypeVar("T")
 
 BUDGET: Final = 0.25
 _CHECK_BUDGET: Final = 3.0
+_CHECK_CONNECTIONS: Final = 4
+_CHECK_ROUNDS: Final = 2
+_CHECK_LEASE: Final = 10.0
 _TIDY_EVERY: Final = 10.0
 _TIDY_AGAIN: Final = 0.1
 _BACKGROUND_BUDGET: Final = 5.0
@@ -30,7 +35,8 @@ _BACKGROUND_BUDGET: Final = 5.0
 class Backend(BlockingStore, Protocol):
     """A store as its back-end is written: once, blocking, called by the guard's threads alone.
 
-    Its operations raise whatever the client library raises, and may take longer than the guard waits.
+    Its operations raise whatever the client library raises, and may take longer than the guard waits. It may have
+    `renew_many` (see `RenewsTogether`); else the guard renews lease by lease, on half of its threads.
     """
 
     def check(self) -> None:
@@ -68,18 +74,15 @@ class GuardedStore:
         self._backend = backend
         self._budget = budget
         self._workers = workers
-        self._begin()
-        watch(self)
-
-    def _begin(self) -> None:
-        self._crew = Crew(self._workers, "outworx-store")
-        self._breaker = Breaker()
-        self._tidies_at = time.monotonic() + _TIDY_EVERY * random.random()  # noqa: S311  # spreads processes
+        self._pool = PerProcess(lambda: WorkerPool(workers, "outworx-store"))
+        self._breaker = PerProcess(lambda: Breaker())
+        self._tidies_at = _first_tidying()
+        after_fork_in_child(self.after_fork)
 
     def after_fork(self) -> None:
-        """See `Forkable`."""
+        """Called in a forked child: connections, threads and counts are the parent's."""
         self._backend.after_fork()
-        self._begin()
+        self._tidies_at = _first_tidying()
 
     def __repr__(self) -> str:
         return f"<GuardedStore {self._backend}>"
@@ -87,7 +90,7 @@ class GuardedStore:
     @property
     def counts(self) -> StoreCounts:
         """What the guard has seen in this process."""
-        return self._breaker.counts()
+        return self._breaker().counts()
 
     def claim(self, key: str, token: str, lease: float) -> Claim:
         """See `BlockingStore.claim`. Interrupted, it leaves no claim behind."""
@@ -100,6 +103,17 @@ class GuardedStore:
     def renew(self, key: str, token: str, lease: float) -> bool:
         """See `BlockingStore.renew`."""
         return self._run("renew", lambda: self._backend.renew(key, token, lease))
+
+    def renew_many(self, held: Sequence[Held], lease: float) -> set[Held]:
+        """See `RenewsTogether.renew_many`."""
+        if hasattr(self._backend, "renew_many"):
+            return self._run("renew", lambda: renew_together(self._backend, held, lease))
+        lost: set[Held] = set()
+        # Deliveries need the other half of the threads.
+        at_once = max(1, self._workers // 2)
+        for start in range(0, len(held), at_once):
+            lost |= self._renew_side_by_side(held[start : start + at_once], lease)
+        return lost
 
     def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
         """See `BlockingStore.complete`."""
@@ -130,13 +144,13 @@ class GuardedStore:
         return await self._arun("release", lambda: self._backend.release(key, token))
 
     def check(self) -> None:
-        """See `IdempotencyStore.check`."""
-        job = Job(self._backend.check, time.monotonic() + _CHECK_BUDGET)
-        wait(self._crew, job, _CHECK_BUDGET)
-        if not job.done:
-            raise StoreError(f"{self._backend} did not answer within {_CHECK_BUDGET:g} s")
-        if job.error is not None:
-            raise StoreError(f"{self._backend}: {self._backend.explain(job.error)}") from job.error
+        """See `IdempotencyStore.check`: asks for a sign of life, then writes through several connections at once.
+
+        What a transaction pooler or a replica breaks shows only there.
+        """
+        gives_up = time.monotonic() + _CHECK_BUDGET
+        self._wait_all([self._backend.check], gives_up)
+        self._wait_all([self._try_out] * min(self._workers, _CHECK_CONNECTIONS), gives_up)
 
     def warm(self) -> None:
         """See `IdempotencyStore.warm`."""
@@ -144,16 +158,57 @@ class GuardedStore:
 
     def close(self) -> None:
         """See `IdempotencyStore.close`."""
-        crew = self._crew
-        self._begin()
-        crew.stop()
+        pool = self._pool.forget()
+        self._breaker.forget()
+        if pool is not None:
+            pool.stop()
         self._backend.close()
 
+    def _wait_all(self, calls: Sequence[Callable[[], object]], gives_up: float) -> None:
+        jobs = [Job(call, gives_up) for call in calls]
+        wait_all(self._pool(), jobs, gives_up - time.monotonic())
+        for job in jobs:
+            if not job.done:
+                raise StoreError(f"{self._backend} did not answer within {_CHECK_BUDGET:g} s")
+            if job.error is not None:
+                raise StoreError(f"{self._backend}: {self._backend.explain(job.error)}") from job.error
+
+    def _try_out(self) -> None:
+        for _ in range(_CHECK_ROUNDS):
+            key, token = secrets.token_hex(32), secrets.token_hex(16)
+            claim = self._backend.claim(key, token, _CHECK_LEASE)
+            renewed = self._backend.renew(key, token, _CHECK_LEASE)
+            if not (self._backend.release(key, token) and renewed and isinstance(claim, Claimed)):
+                raise StoreError(
+                    "a key that was claimed could not be renewed or released: is it the primary?"
+                )
+
+    def _renew_side_by_side(self, held: Sequence[Held], lease: float) -> set[Held]:
+        ticket = self._breaker().admit()
+        jobs = [
+            Job(partial(self._backend.renew, *one, lease), time.monotonic() + self._budget) for one in held
+        ]
+        failure: StoreError | None = None
+        try:
+            wait_all(self._pool(), jobs, self._budget)
+        except StoreError as error:
+            raise self._failure(str(error), ticket, timed_out=False) from error
+        lost: set[Held] = set()
+        for one, job in zip(held, jobs, strict=True):
+            try:
+                if not self._outcome("renew", job, ticket):
+                    lost.add(one)
+            except StoreError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return lost
+
     def _run(self, operation: str, call: Callable[[], T], undo: Callable[[], object] | None = None) -> T:
-        ticket = self._breaker.admit()
+        ticket = self._breaker().admit()
         job = Job(call, time.monotonic() + self._budget)
         try:
-            wait(self._crew, job, self._budget)
+            wait(self._pool(), job, self._budget)
         except StoreError as error:
             raise self._failure(str(error), ticket, timed_out=False) from error
         except BaseException:
@@ -164,10 +219,10 @@ class GuardedStore:
     async def _arun(
         self, operation: str, call: Callable[[], T], undo: Callable[[], object] | None = None
     ) -> T:
-        ticket = self._breaker.admit()
+        ticket = self._breaker().admit()
         job = Job(call, time.monotonic() + self._budget)
         try:
-            await await_(self._crew, job, self._budget)
+            await await_(self._pool(), job, self._budget)
         except StoreError as error:
             raise self._failure(str(error), ticket, timed_out=False) from error
         except BaseException:
@@ -176,7 +231,7 @@ class GuardedStore:
         return self._outcome(operation, job, ticket)
 
     def _abandon(self, job: Job[T], ticket: int, undo: Callable[[], object] | None) -> None:
-        self._breaker.gave_up(ticket)
+        self._breaker().gave_up(ticket)
         if undo is not None and job.abandon(undo):
             self._in_background(undo)
 
@@ -188,12 +243,12 @@ class GuardedStore:
         error = job.error
         if isinstance(error, StoreError):
             # The store answered, with something that nobody can use.
-            self._breaker.succeeded(ticket)
+            self._breaker().succeeded(ticket)
             raise error
         if error is not None:
             reason = f"{operation} failed: {self._backend.explain(error)}"
             raise self._failure(reason, ticket, timed_out=isinstance(error, TimeoutError)) from error
-        if self._breaker.succeeded(ticket):
+        if self._breaker().succeeded(ticket):
             logger.info("idempotency store %s answers again", self._backend)
         if time.monotonic() >= self._tidies_at:
             self._tidy()
@@ -201,7 +256,7 @@ class GuardedStore:
 
     def _failure(self, reason: str, ticket: int, *, timed_out: bool) -> StoreError:
         error = StoreError(f"{self._backend}: {reason}")
-        if self._breaker.failed(ticket, str(error), timed_out=timed_out):
+        if self._breaker().failed(ticket, str(error), timed_out=timed_out):
             logger.warning("idempotency store %s is left alone for a while: %s", self._backend, reason)
         return error
 
@@ -224,6 +279,11 @@ class GuardedStore:
 
         job.notify = notify
         try:
-            self._crew.submit(job)
+            self._pool().submit(job)
         except StoreError as error:
             logger.debug("idempotency store %s: %s", self._backend, error)
+
+
+def _first_tidying() -> float:
+    # Spread over time, so that processes do not all remove expired records at once.
+    return time.monotonic() + _TIDY_EVERY * random.random()  # noqa: S311

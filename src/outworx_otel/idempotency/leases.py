@@ -1,104 +1,69 @@
-"""One daemon thread that renews the leases of every handler that still runs, however long it blocks its loop."""
+"""Renews the leases of every handler that still runs, however long it blocks its loop: all of a store's at once."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from outworx_otel.errors import StoreError
-from outworx_otel.idempotency.forks import watch
-from outworx_otel.idempotency.protocol import BlockingStore
+from outworx_otel.idempotency.protocol import BlockingStore, renew_together
 from outworx_otel.idempotency.record import StoredAnswer
+from outworx_otel.process.forks import PerProcess
+from outworx_otel.process.timer import Timer
 
 logger = logging.getLogger("outworx_otel")
 
 MAX_LEASES: Final = 10_000
+MAX_BATCH: Final = 500
 _LAST_TRY_AFTER: Final = 2.0
-_NAP: Final = 1.0
 
 
 class Lease:
     """A claim that is being kept. `lost` says that another run has taken the key over."""
 
-    __slots__ = ("_key", "_seconds", "_store", "_token", "due", "lost")
+    __slots__ = ("group", "key", "lost", "token")
 
-    def __init__(self, store: BlockingStore, key: str, token: str, seconds: float) -> None:
-        self._store = store
-        self._key = key
-        self._token = token
-        self._seconds = seconds
-        self.due = time.monotonic() + seconds / 3
+    def __init__(self, group: _Group, key: str, token: str) -> None:
+        self.group = group
+        self.key = key
+        self.token = token
         self.lost = False
 
-    def act(self) -> bool:
-        """Renews; False where there is nothing left to renew."""
-        self.due = time.monotonic() + self._seconds / 3
-        try:
-            self.lost = not self._store.renew(self._key, self._token, self._seconds)
-        except StoreError:
-            # Two more tries fit into the lease. The store's own guard counts and reports the failure.
-            self.due = time.monotonic() + min(1.0, self._seconds / 9)
-        return not self.lost
+
+class _Group:
+    """The leases of one store that are equally long, and so are renewed at the same time."""
+
+    __slots__ = ("awaits_renewal", "complained", "leases", "seconds", "store")
+
+    def __init__(self, store: BlockingStore, seconds: float) -> None:
+        self.store = store
+        self.seconds = seconds
+        self.leases: dict[Lease, None] = {}
+        self.awaits_renewal = False
+        self.complained = False
 
 
-class Commit:
-    """An answer whose `complete` failed after the handler had run: tried once more, when the store may be back."""
+class _Kept:
+    """What the keeper holds in one process."""
 
-    __slots__ = ("_answer", "_key", "_store", "_token", "_ttl", "due")
-
-    def __init__(self, store: BlockingStore, key: str, token: str, answer: StoredAnswer, ttl: float) -> None:
-        self._store = store
-        self._key = key
-        self._token = token
-        self._answer = answer
-        self._ttl = ttl
-        self.due = time.monotonic() + _LAST_TRY_AFTER
-
-    def act(self) -> bool:
-        """Completes; False: this was the last try."""
-        try:
-            committed = self._store.complete(self._key, self._token, self._answer, self._ttl)
-        except StoreError as error:
-            logger.warning(
-                "an answer could not be committed, so a retry will run the handler again: %s", error
-            )
-        else:
-            logger.debug(
-                "an answer was committed late" if committed else "a late answer was not wanted any more"
-            )
-        return False
-
-
-class Release:
-    """A claim that nobody will end, because its delivery was turned away, and that may have landed all the same."""
-
-    __slots__ = ("_key", "_store", "_token", "due")
-
-    def __init__(self, store: BlockingStore, key: str, token: str) -> None:
-        self._store = store
-        self._key = key
-        self._token = token
-        self.due = time.monotonic() + _LAST_TRY_AFTER
-
-    def act(self) -> bool:
-        """Releases; False: this was the only try, and the lease's end does the same."""
-        try:
-            self._store.release(self._key, self._token)
-        except StoreError as error:
-            logger.debug("a claim may be held until its lease ends: %s", error)
-        return False
-
-
-_Kept = Lease | Commit | Release
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.groups: dict[tuple[int, float], _Group] = {}
+        self.leases = 0
+        self.ends = 0
+        self.full = False
 
 
 class LeaseKeeper:
-    """Renews registered leases at a third of their time, through the blocking face of their store.
+    """Renews registered leases at a third of their time, and makes up for commits and releases that failed.
 
-    The thread starts with the first lease and sleeps until the next one is due; registering costs a dictionary entry
-    and at most one wake-up per third of a lease. A forked child begins with none.
+    A renewal is one call of the store for all its leases, in batches of 500. It is made by the thread of a timer that
+    serves leases alone, because the store may take its time. Registering a lease costs a dictionary entry; the timer
+    is set with the first one of a store. A forked child begins with none.
 
     Args:
         max_leases: how many are kept; what is over runs on its first lease alone, which is logged once.
@@ -106,100 +71,133 @@ class LeaseKeeper:
 
     def __init__(self, max_leases: int = MAX_LEASES) -> None:
         self._max = max_leases
-        self.after_fork()
-        watch(self)
-
-    def after_fork(self) -> None:
-        """See `Forkable`."""
-        self._kept: dict[_Kept, None] = {}
-        self._wakes_at = float("inf")
-        self._added = False
-        self._wake = threading.Condition(threading.Lock())
-        self._thread: threading.Thread | None = None
-        self._full = False
+        self._in_process = PerProcess(_Kept)
+        self._timer = Timer("outworx-leases", max_waiting=2 * max_leases)
 
     @property
     def kept(self) -> int:
         """How many leases, commits and releases are under way."""
-        return len(self._kept)
+        return self._in_process().leases + self._in_process().ends
 
     def register(self, store: BlockingStore, key: str, token: str, lease: float) -> Lease:
         """Keeps a claim that was just made with `lease` seconds, until `unregister`."""
-        kept = Lease(store, key, token, lease)
-        self._add(kept)
-        return kept
+        kept = self._in_process()
+        with kept.lock:
+            group = kept.groups.get((id(store), lease)) or _Group(store, lease)
+            registered = Lease(group, key, token)
+            if not self._has_room(kept):
+                return registered
+            kept.groups[id(store), lease] = group
+            group.leases[registered] = None
+            kept.leases += 1
+            starts, group.awaits_renewal = not group.awaits_renewal, True
+        if starts:
+            self._timer.call_in(lease / 3, partial(self._renew, kept, group))
+        else:
+            self._timer.ensure_running()
+        return registered
 
     def unregister(self, lease: Lease) -> None:
         """Stops keeping it. A renewal under way may still land: the token makes it harmless once completed."""
-        with self._wake:
-            self._kept.pop(lease, None)
+        kept = self._in_process()
+        with kept.lock:
+            self._drop(kept, lease)
 
     def complete_later(
         self, store: BlockingStore, key: str, token: str, answer: StoredAnswer, ttl: float
     ) -> None:
-        """Tries a failed `complete` once more, two seconds from now."""
-        self._add(Commit(store, key, token, answer, ttl))
+        """Tries a failed `complete` once more, two seconds from now, when the store may be back."""
+
+        def complete() -> None:
+            try:
+                committed = store.complete(key, token, answer, ttl)
+            except StoreError as error:
+                logger.warning(
+                    "an answer could not be committed, so a retry will run the handler again: %s", error
+                )
+            else:
+                logger.debug("a late commit: %s", "the answer stands" if committed else "the key was lost")
+
+        self._end_later(complete)
 
     def release_later(self, store: BlockingStore, key: str, token: str) -> None:
-        """Releases, two seconds from now, a claim that was not answered in time."""
-        self._add(Release(store, key, token))
+        """Releases, two seconds from now, a claim that was not answered in time and may have landed all the same."""
 
-    def _add(self, kept: _Kept) -> None:
-        with self._wake:
-            if len(self._kept) >= self._max:
-                if not self._full:
-                    self._full = True
-                    logger.warning(
-                        "more than %d idempotency leases at once: the rest is not renewed", self._max
-                    )
+        def release() -> None:
+            try:
+                store.release(key, token)
+            except StoreError as error:
+                logger.debug("a claim may be held until its lease ends: %s", error)
+
+        self._end_later(release)
+
+    def _end_later(self, end: Callable[[], None]) -> None:
+        kept = self._in_process()
+        with kept.lock:
+            if not self._has_room(kept):
                 return
-            self._kept[kept] = None
-            self._added = True
-            if self._thread is None:
-                self._start()
-            elif kept.due < self._wakes_at:
-                self._wake.notify()
+            kept.ends += 1
 
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="outworx-leases", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:
-            # No thread can be had, or the interpreter is on its way out: the next registration tries again.
-            logger.warning("idempotency leases are not renewed: %s", error)
+        def act() -> None:
+            try:
+                end()
+            finally:
+                with kept.lock:
+                    kept.ends -= 1
+
+        self._timer.call_in(_LAST_TRY_AFTER, act)
+
+    def _has_room(self, kept: _Kept) -> bool:
+        if kept.leases + kept.ends < self._max:
+            return True
+        if not kept.full:
+            kept.full = True
+            logger.warning("more than %d idempotency leases at once: the rest is not renewed", self._max)
+        return False
+
+    def _renew(self, kept: _Kept, group: _Group) -> None:
+        began = time.monotonic()
+        with kept.lock:
+            leases = list(group.leases)
+            if not leases:
+                group.awaits_renewal = False
+                kept.groups.pop((id(group.store), group.seconds), None)
+                return
+        failed = False
+        for start in range(0, len(leases), MAX_BATCH):
+            failed |= not self._renew_batch(kept, group, leases[start : start + MAX_BATCH])
+        if failed:
+            wait = min(1.0, group.seconds / 9)  # several more tries fit into the leases
         else:
-            self._thread = thread
+            wait = max(began + group.seconds / 3 - time.monotonic(), 0.0)
+        self._timer.call_in(wait, partial(self._renew, kept, group))
 
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                now = time.monotonic()
-                self._wakes_at = self._next(now)
-                if self._wakes_at > now:
-                    self._wake.wait(None if self._wakes_at == float("inf") else self._wakes_at - now)
-                    continue
-                due = [kept for kept in self._kept if kept.due <= now]
-            for kept in due:
-                if kept in self._kept:
-                    self._act(kept)
-
-    def _next(self, now: float) -> float:
-        if self._kept:
-            return min(kept.due for kept in self._kept)
-        # Most handlers are over long before they are due. To be woken for each of them, only to find nothing, would
-        # cost a delivery two switches of threads: while leases come and go, a nap stands for all of them.
-        came, self._added = self._added, False
-        return now + _NAP if came else float("inf")
-
-    def _act(self, kept: _Kept) -> None:
+    def _renew_batch(self, kept: _Kept, group: _Group, leases: list[Lease]) -> bool:
         try:
-            goes_on = kept.act()
-        except Exception:  # the one thread must outlive any single store
-            logger.exception("renewing an idempotency lease failed")
-            goes_on = False
-        if not goes_on:
-            with self._wake:
-                self._kept.pop(kept, None)
+            lost = renew_together(group.store, [(lease.key, lease.token) for lease in leases], group.seconds)
+        except StoreError:
+            return False  # the store's own guard counts and reports it
+        except Exception as error:  # a store of somebody else's
+            logger.log(
+                logging.DEBUG if group.complained else logging.ERROR,
+                "renewing idempotency leases failed",
+                exc_info=error,
+            )
+            group.complained = True
+            return False
+        with kept.lock:
+            for lease in leases if lost else ():
+                if (lease.key, lease.token) in lost:
+                    lease.lost = True
+                    self._drop(kept, lease)
+        return True
+
+    def _drop(self, kept: _Kept, lease: Lease) -> None:
+        # One that was over the bound is not kept, and one from before a fork is kept by the parent.
+        group = lease.group
+        if lease in group.leases and kept.groups.get((id(group.store), group.seconds)) is group:
+            del group.leases[lease]
+            kept.leases -= 1
 
 
 _made: Final[dict[str, LeaseKeeper]] = {}

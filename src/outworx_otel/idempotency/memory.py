@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from outworx_otel.idempotency.forks import watch
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import StoredAnswer, decode, encode
+from outworx_otel.process.forks import PerProcess, after_fork_in_child
 
 logger = logging.getLogger("outworx_otel")
 
@@ -64,16 +64,16 @@ class MemoryStore:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._clock = clock
+        self._lock = PerProcess(lambda: threading.Lock())
         self.after_fork()
-        watch(self)
+        after_fork_in_child(self.after_fork)
         _say_once()
 
     def after_fork(self) -> None:
-        """See `Forkable`."""
+        """Called in a forked child: begins empty."""
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
         self._answers: OrderedDict[str, _Answer] = OrderedDict()
         self._bytes = 0
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return "<MemoryStore memory://>"
@@ -91,7 +91,7 @@ class MemoryStore:
     def claim(self, key: str, token: str, lease: float) -> Claim:
         """See `BlockingStore.claim`."""
         now = self._clock()
-        with self._lock:
+        with self._lock():
             answer = self._answers.get(key)
             if answer is not None and answer.expires <= now:
                 self._forget(key)
@@ -110,7 +110,7 @@ class MemoryStore:
 
     def renew(self, key: str, token: str, lease: float) -> bool:
         """See `BlockingStore.renew`."""
-        with self._lock:
+        with self._lock():
             held = self._leases.get(key)
             if held is None or held.token != token:
                 return False
@@ -121,7 +121,7 @@ class MemoryStore:
     def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
         """See `BlockingStore.complete`."""
         encoded = encode(answer)
-        with self._lock:
+        with self._lock():
             held = self._leases.get(key)
             if held is None or held.token != token:
                 stored = self._answers.get(key)
@@ -135,7 +135,7 @@ class MemoryStore:
 
     def release(self, key: str, token: str) -> bool:
         """See `BlockingStore.release`."""
-        with self._lock:
+        with self._lock():
             held = self._leases.get(key)
             if held is None or held.token != token:
                 return False

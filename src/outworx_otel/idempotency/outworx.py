@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import ssl
 import threading
 from collections.abc import Mapping
@@ -19,6 +18,8 @@ from outworx_otel.errors import ConfigurationError, StoreError
 from outworx_otel.idempotency.addresses import Address
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import StoredAnswer
+from outworx_otel.process import environment
+from outworx_otel.process.forks import PerProcess
 
 ENDPOINT: Final = "OUTWORX_HOOKS_ENDPOINT"
 KEYS: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
@@ -70,7 +71,6 @@ class OutworxBackend:
         tls: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        environ = os.environ if environ is None else environ
         parts = urlsplit(address.url)
         key = unquote(parts.username or "")
         self._tls = tls or parts.scheme.lower() == "outworxs"
@@ -79,22 +79,22 @@ class OutworxBackend:
                 f"idempotency_store {address.shown}: takes tls and connections, and nothing else"
             )
         if not parts.hostname:
-            parts = _endpoint(environ)
+            parts = _endpoint(environment.text(ENDPOINT, environ=environ) or "")
             self._tls = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls else 80 if parts.scheme == "http" else _PORT)
         self._path = parts.path.rstrip("/").removesuffix("/api/ingest") + "/api/sdk/"
-        self._key = _checked(key or next((environ[name] for name in KEYS if environ.get(name)), ""))
+        self._key = _checked(key or environment.text(*KEYS, environ=environ) or "")
         self._shown = f"outworx{'s' if self._tls else ''}://{self._host}:{self._port}"
         self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=budget)
         self._connections = connections
+        self._lock = PerProcess(lambda: threading.Lock())
         self.after_fork()
 
     def after_fork(self) -> None:
         """See `Backend.after_fork`."""
         # Dropped without a word: closing a plain socket tells the server nothing while the parent has it.
         self._pool: urllib3.HTTPConnectionPool | None = None
-        self._lock = threading.Lock()
 
     def __str__(self) -> str:
         return self._shown
@@ -203,7 +203,7 @@ class OutworxBackend:
 
     def _connected(self) -> urllib3.HTTPConnectionPool:
         if self._pool is None:
-            with self._lock:
+            with self._lock():
                 if self._pool is None:
                     self._pool = self._make()
         return self._pool
@@ -217,8 +217,7 @@ class OutworxBackend:
         return urllib3.HTTPSConnectionPool(self._host, self._port, ssl_context=context, **options)
 
 
-def _endpoint(environ: Mapping[str, str]) -> Any:
-    url = environ.get(ENDPOINT, "")
+def _endpoint(url: str) -> Any:
     parts = urlsplit(url if "://" in url else "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(

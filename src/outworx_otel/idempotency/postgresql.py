@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator
 from typing import Any, Final, TypeVar
@@ -10,15 +11,35 @@ import psycopg
 from sqlalchemy import ColumnElement, LargeBinary, bindparam, cast, event, exists, func, literal, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, Engine, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import Double, String
 
+from outworx_otel.errors import ConfigurationError
 from outworx_otel.idempotency.addresses import Address
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import decode
 from outworx_otel.idempotency.sql import MAX_RACES, SqlBackend, bound
 
 T = TypeVar("T")
+
+logger = logging.getLogger("outworx_otel")
+
+OWN: Final = frozenset({"table", "connections"})
+FIXED: Final = frozenset(
+    {
+        "application_name",
+        "autocommit",
+        "client_encoding",
+        "connect_timeout",
+        "context",
+        "cursor_factory",
+        "plugin",
+        "prepare_threshold",
+        "row_factory",
+    }
+)
+"""Options of SQLAlchemy, psycopg and libpq that the store sets itself: what a URL says of them is passed over."""
 
 # libpq's least, in whole seconds. Longer than a delivery's budget: the connection is made in the background all the
 # same, and the next delivery has it.
@@ -31,13 +52,14 @@ class PostgresqlBackend(SqlBackend):
     """Keys in PostgreSQL, each operation one statement, one round trip and one commit, by the server's clock.
 
     Args:
-        address: `postgresql+psycopg://user:password@host/database`.
+        address: `postgresql+psycopg://user:password@host/database`, parsed with `OWN` and `FIXED`; the rest of the
+            query is libpq's.
         table: the table's name.
         budget: seconds that one statement may take.
         connections: at most.
 
     Raises:
-        ConfigurationError: a URL that SQLAlchemy does not take.
+        ConfigurationError: a URL that SQLAlchemy does not take, or an option that libpq does not know.
     """
 
     def __init__(self, address: Address, *, table: str, budget: float, connections: int) -> None:
@@ -45,6 +67,7 @@ class PostgresqlBackend(SqlBackend):
         now: ColumnElement[Any] = func.date_part("epoch", func.statement_timestamp(), type_=Double)
         super().__init__(address, table=table, now=now)
         self._url = self._url.set(drivername="postgresql+psycopg")
+        self._check_options()
         self._budget = budget
         self._connections = connections
         t = self.table
@@ -66,6 +89,16 @@ class PostgresqlBackend(SqlBackend):
         """See `BlockingStore.claim`."""
         return self.run(lambda connection: self._take(connection, key, token, lease))
 
+    def _check_options(self) -> None:
+        fixed = sorted(FIXED & self._address.options.keys())
+        if fixed:
+            logger.info("idempotency store %s: its URL's %s is passed over", self, ", ".join(fixed))
+        try:
+            _, given = self._url.get_dialect()().create_connect_args(self._url)
+            psycopg.conninfo.make_conninfo(**{name: str(value) for name, value in given.items()})
+        except (psycopg.Error, SQLAlchemyError, ValueError) as error:
+            raise ConfigurationError(f"idempotency_store {self}: {self.explain(error)}") from None
+
     def make_engine(self) -> Engine:
         """See `SqlBackend.make_engine`."""
         engine = create_engine(
@@ -76,7 +109,15 @@ class PostgresqlBackend(SqlBackend):
             pool_timeout=self._budget,
             pool_reset_on_return=None,
             hide_parameters=True,
-            connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "outworx-otel"},
+            connect_args={
+                "connect_timeout": _CONNECT_SECONDS,
+                "application_name": "outworx-otel",
+                # Whatever the database is encoded in; of SQL_ASCII psycopg would give bytes.
+                "client_encoding": "utf8",
+                # No named prepared statements: behind a transaction pooler (PgBouncer before 1.21) each transaction
+                # may be another server connection's, which does not know them or has others of that name.
+                "prepare_threshold": None,
+            },
         )
         budget = self._budget
 

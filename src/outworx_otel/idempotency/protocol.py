@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from outworx_otel.idempotency.record import StoredAnswer
 
@@ -32,9 +32,14 @@ class Completed:
 
 Claim = Claimed | InProgress | Completed
 
+Held = tuple[str, str]
+"""A key, and the token of the claim that holds it."""
+
 
 class BlockingStore(Protocol):
     """The four operations, as a thread that may wait calls them. Times are seconds.
+
+    A fifth one is optional: `renew_many` of `RenewsTogether`.
 
     Each is atomic, one round trip, and idempotent per token: after an operation whose answer was lost, the same call
     with the same token leads to the same state. A token is any text without a line feed that no other claim uses.
@@ -57,6 +62,22 @@ class BlockingStore(Protocol):
 
     def release(self, key: str, token: str) -> bool:
         """Makes the key absent again; False where `token` does not hold it (any more)."""
+
+
+class RenewsTogether(Protocol):
+    """What a store has that renews many leases in one round trip; of others each lease is renewed by itself."""
+
+    def renew_many(self, held: Sequence[Held], lease: float) -> set[Held]:
+        """`renew` for up to 500 claims at once; gives those that no longer hold their key."""
+
+
+def renew_together(store: Any, held: Sequence[Held], lease: float) -> set[Held]:
+    """Renews through `renew_many` where the store has it, else one by one; gives the lost ones."""
+    together = getattr(store, "renew_many", None)
+    if together is not None:
+        lost: set[Held] = together(held, lease)
+        return lost
+    return {(key, token) for key, token in held if not store.renew(key, token, lease)}
 
 
 class IdempotencyStore(BlockingStore, Protocol):
@@ -87,8 +108,3 @@ class IdempotencyStore(BlockingStore, Protocol):
 
     def close(self) -> None:
         """Lets go of connections and threads; the next operation makes new ones."""
-
-
-def hashed_key(scope: str, key: str) -> str:
-    """What stores and telemetry see of a key: SHA-256 in hex, of scope and key kept apart."""
-    return hashlib.sha256(f"{len(scope)}:{scope}{key}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import redis
@@ -15,10 +17,48 @@ from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.idempotency.addresses import Address
+from outworx_otel.idempotency.addresses import Address, as_flag, as_number
 from outworx_otel.idempotency.memory import FORGOTTEN_AFTER
-from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
+from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, Held, InProgress
 from outworx_otel.idempotency.record import StoredAnswer, decode, encode
+from outworx_otel.process.forks import PerProcess
+
+logger = logging.getLogger("outworx_otel")
+
+T = TypeVar("T")
+
+FIXED: Final = frozenset(
+    {
+        "connection_class",
+        "decode_responses",
+        "encoding",
+        "encoding_errors",
+        "legacy_responses",
+        "max_connections",
+        "parser_class",
+        "protocol",
+        "read_from_replicas",
+        "retry",
+        "retry_on_error",
+        "retry_on_timeout",
+        "single_connection_client",
+        "socket_connect_timeout",
+        "socket_timeout",
+        "timeout",
+    }
+)
+"""Options of redis-py that the store sets itself: what a URL says of them is passed over."""
+
+# Those that redis-py would take as text. It reads the other ones by itself.
+_TYPES: Final[dict[str, Callable[[Address, str], bool | int]]] = {
+    "dynamic_startup_nodes": as_flag,
+    "socket_read_size": as_number,
+    "ssl_validate_ocsp": as_flag,
+    "ssl_validate_ocsp_stapled": as_flag,
+}
+OWN: Final = frozenset({"cluster", "prefix", "connections"})
+TAKEN_OUT: Final = OWN | FIXED | _TYPES.keys()
+"""What is not left in the URL for redis-py to read."""
 
 # Longer than a delivery's budget: a connection that takes its time is made in the background all the same, and the
 # next delivery has it.
@@ -79,7 +119,7 @@ class RedisBackend:
     """Keys in Redis or Valkey, named `{prefix}:{hash}` with the hash as Cluster's hash tag.
 
     Args:
-        address: its URL, with redis-py's own options left in the query.
+        address: its URL, parsed with `TAKEN_OUT`; redis-py's other options are left in the query.
         budget: seconds that one answer may take.
         connections: at most, to each node.
         cluster: the URL names one node of a Cluster.
@@ -109,15 +149,19 @@ class RedisBackend:
             "decode_responses": False,
             # RESP3 brings maintenance notifications, which stretch a time-out to 10 s.
             "protocol": 2,
+            **{name: typed(address, name) for name, typed in _TYPES.items() if name in address.options},
         }
+        fixed = sorted(FIXED & address.options.keys())
+        if fixed:
+            logger.info("idempotency store %s: its URL's %s is passed over", address.shown, ", ".join(fixed))
         self._validate()
+        self._lock = PerProcess(lambda: threading.Lock())
         self.after_fork()
 
     def after_fork(self) -> None:
         """See `Backend.after_fork`."""
         # redis-py closes what it inherited without a word to the server.
         self._client: Any = None
-        self._lock = threading.Lock()
 
     def __str__(self) -> str:
         return self._address.shown
@@ -134,6 +178,20 @@ class RedisBackend:
     def renew(self, key: str, token: str, lease: float) -> bool:
         """See `BlockingStore.renew`."""
         return bool(self._run(_RENEW, key, token, _milliseconds(lease), _FORGOTTEN_MS))
+
+    def renew_many(self, held: Sequence[Held], lease: float) -> set[Held]:
+        """See `RenewsTogether.renew_many`: one pipeline, in a Cluster one to each node."""
+        said = self._pipelined("EVALSHA", _RENEW.sha, held, lease)
+        unknown = [
+            one for one, answer in zip(held, said, strict=True) if isinstance(answer, redis.ResponseError)
+        ]
+        if unknown:  # the server has lost the script, or never had it
+            again = iter(self._pipelined("EVAL", _RENEW.text, unknown, lease))
+            said = [next(again) if isinstance(answer, redis.ResponseError) else answer for answer in said]
+        failure = next((answer for answer in said if isinstance(answer, Exception)), None)
+        if failure is not None:
+            raise failure
+        return {one for one, answer in zip(held, said, strict=True) if not answer}
 
     def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
         """See `BlockingStore.complete`."""
@@ -161,18 +219,24 @@ class RedisBackend:
         if client is not None:
             client.close()
 
+    def _pipelined(self, command: str, script: str, held: Sequence[Held], lease: float) -> list[Any]:
+        def work() -> list[Any]:
+            with self._connected().pipeline(transaction=False) as pipeline:
+                for key, token in held:
+                    arguments = (self._name(key), token, _milliseconds(lease), _FORGOTTEN_MS)
+                    pipeline.execute_command(command, script, 1, *arguments)
+                answers: list[Any] = pipeline.execute(raise_on_error=False)
+            return answers
+
+        return _twice(work)
+
+    def _name(self, key: str) -> str:
+        return f"{self._prefix}:{{{key}}}"
+
     def _run(self, script: _Script, key: str, *arguments: str | bytes | int) -> Any:
-        name = f"{self._prefix}:{{{key}}}"
+        name = self._name(key)
         client = self._connected()
-        try:
-            return self._evaluate(client, script, name, arguments)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.exceptions.ClusterError):
-            # The server was restarted or a node failed over since the last operation. Each script may run twice.
-            return self._evaluate(client, script, name, arguments)
-        except redis.TimeoutError as error:
-            raise TimeoutError(str(error)) from error
+        return _twice(lambda: self._evaluate(client, script, name, arguments))
 
     def _evaluate(
         self, client: Any, script: _Script, name: str, arguments: tuple[str | bytes | int, ...]
@@ -184,7 +248,7 @@ class RedisBackend:
 
     def _connected(self) -> Any:
         if self._client is None:
-            with self._lock:
+            with self._lock():
                 if self._client is None:
                     self._client = self._make()
         return self._client
@@ -208,6 +272,21 @@ class RedisBackend:
             raise ConfigurationError(f"idempotency_store {self}: {self.explain(error)}") from None
         if self._cluster and pool.connection_kwargs.get("db"):
             raise ConfigurationError(f"idempotency_store {self}: a Cluster has database 0 only")
+
+
+def _twice(work: Callable[[], T]) -> T:
+    """Once more where the server was restarted or a node failed over since the last operation.
+
+    Each script may run twice.
+    """
+    try:
+        return work()
+    except redis.AuthenticationError:
+        raise
+    except (redis.ConnectionError, redis.exceptions.ClusterError):
+        return work()
+    except redis.TimeoutError as error:
+        raise TimeoutError(str(error)) from error
 
 
 def _as_redis(url: str) -> str:

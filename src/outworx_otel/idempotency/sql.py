@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
@@ -25,6 +25,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -33,7 +34,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.idempotency.addresses import Address
 from outworx_otel.idempotency.memory import FORGOTTEN_AFTER
+from outworx_otel.idempotency.protocol import Held
 from outworx_otel.idempotency.record import StoredAnswer, encode
+from outworx_otel.process.forks import PerProcess
 
 T = TypeVar("T")
 
@@ -98,6 +101,14 @@ class SqlBackend(ABC):
             "expires": now + bound("lease") + FORGOTTEN_AFTER,
         }
         self._renew = update(t).where(in_progress).values(self.lease_values)
+        several = and_(
+            tuple_(t.c.key, t.c.token).in_(bindparam("p_held", expanding=True)),
+            t.c.expires > now,
+            t.c.answer.is_(None),
+        )
+        renewed = {name: value for name, value in self.lease_values.items() if name != "token"}
+        self._renew_many = update(t).where(several).values(renewed)
+        self._find_many = select(t.c.key, t.c.token).where(several)
         # Again with the same token it changes nothing, and says that the answer stands.
         self._complete = (
             update(t)
@@ -110,6 +121,7 @@ class SqlBackend(ABC):
         self._release = delete(t).where(in_progress)
         expired = select(t.c.key).where(t.c.expires <= now).order_by(t.c.expires).limit(_TIDY_BATCH)
         self._tidy = delete(t).where(t.c.key.in_(self.skipping_locked(expired).scalar_subquery()))
+        self._lock = PerProcess(lambda: threading.Lock())
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -119,7 +131,6 @@ class SqlBackend(ABC):
         if engine is not None:
             _inherited.append(engine)
         self._engine: Engine | None = None
-        self._lock = threading.Lock()
 
     def __str__(self) -> str:
         return self._address.shown
@@ -127,6 +138,18 @@ class SqlBackend(ABC):
     def renew(self, key: str, token: str, lease: float) -> bool:
         """See `BlockingStore.renew`."""
         return self.changed(self._renew, p_key=key, p_token=token, p_lease=lease)
+
+    def renew_many(self, held: Sequence[Held], lease: float) -> set[Held]:
+        """See `RenewsTogether.renew_many`: one statement, and a second one where a claim is lost."""
+        pairs = list(held)
+
+        def renew(connection: Connection) -> set[Held]:
+            if self.execute(connection, self._renew_many, p_held=pairs, p_lease=lease).rowcount == len(pairs):
+                return set()
+            found = self.execute(connection, self._find_many, p_held=pairs)
+            return set(pairs) - {(row.key, row.token) for row in found}
+
+        return self.run(renew)
 
     def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
         """See `BlockingStore.complete`."""
@@ -185,7 +208,7 @@ class SqlBackend(ABC):
 
     def _ready(self) -> Engine:
         if self._engine is None:
-            with self._lock:
+            with self._lock():
                 if self._engine is None:
                     engine = self.make_engine()
                     try:

@@ -1,4 +1,8 @@
-"""Waiting for a job from a thread, from asyncio and from trio, until it is done or its time is up."""
+"""Waiting for a job from a thread, from asyncio and from trio, until it is done or its time is up.
+
+The time is kept by whoever waits (a lock's time-out, the loop's own timer), not by the process's timer: its thread
+would have to wake a second one for every operation, although hardly any runs out of time.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +10,43 @@ import asyncio
 import contextlib
 import sys
 import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 
-from outworx_otel.idempotency.workers import Crew, Job
+from outworx_otel.idempotency.workers import Job, WorkerPool
 
 
-def wait(crew: Crew, job: Job[Any], seconds: float) -> None:
+def wait(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
     """Blocks this thread; afterwards `job.done` says which of both it was."""
     waiter = threading.Lock()
     waiter.acquire()
     job.notify = waiter.release
-    crew.submit(job)
+    pool.submit(job)
     waiter.acquire(timeout=seconds)
 
 
-async def await_(crew: Crew, job: Job[Any], seconds: float) -> None:
+def wait_all(pool: WorkerPool, jobs: Sequence[Job[Any]], seconds: float) -> None:
+    """The same for several jobs, done side by side as far as there are threads."""
+    finished = threading.Semaphore(0)
+    gives_up = time.monotonic() + seconds
+    for job in jobs:
+        job.notify = finished.release
+        pool.submit(job)
+    for _ in jobs:
+        finished.acquire(timeout=max(gives_up - time.monotonic(), 0.0))
+
+
+async def await_(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
     """The same without blocking the loop that runs in this thread: trio's if it is one, else asyncio's."""
     trio = sys.modules.get("trio")
     if trio is not None and _in_trio(trio):
-        await _await_on_trio(trio, crew, job, seconds)
+        await _await_on_trio(trio, pool, job, seconds)
     else:
-        await _await_on_asyncio(crew, job, seconds)
+        await _await_on_asyncio(pool, job, seconds)
 
 
-async def _await_on_asyncio(crew: Crew, job: Job[Any], seconds: float) -> None:
+async def _await_on_asyncio(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
 
@@ -43,7 +60,7 @@ async def _await_on_asyncio(crew: Crew, job: Job[Any], seconds: float) -> None:
             loop.call_soon_threadsafe(wake)
 
     job.notify = notify
-    crew.submit(job)
+    pool.submit(job)
     timer = loop.call_later(seconds, wake)
     try:
         await waiter
@@ -51,7 +68,7 @@ async def _await_on_asyncio(crew: Crew, job: Job[Any], seconds: float) -> None:
         timer.cancel()
 
 
-async def _await_on_trio(trio: Any, crew: Crew, job: Job[Any], seconds: float) -> None:
+async def _await_on_trio(trio: Any, pool: WorkerPool, job: Job[Any], seconds: float) -> None:
     token = trio.lowlevel.current_trio_token()
     finished = trio.Event()
 
@@ -60,7 +77,7 @@ async def _await_on_trio(trio: Any, crew: Crew, job: Job[Any], seconds: float) -
             token.run_sync_soon(finished.set)
 
     job.notify = notify
-    crew.submit(job)
+    pool.submit(job)
     with trio.move_on_after(seconds):
         await finished.wait()
 

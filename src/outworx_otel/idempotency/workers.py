@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar, cast
 
 from outworx_otel.errors import StoreError
@@ -72,7 +72,7 @@ class Job(Generic[T]):
                 logger.debug("an abandoned claim could not be released: %s", type(error).__name__)
 
 
-class Crew:
+class WorkerPool:
     """At most `size` daemon threads, started as they are needed.
 
     Unlike those of `concurrent.futures`, they do not hold up the interpreter's exit behind a server that hangs.
@@ -81,7 +81,7 @@ class Crew:
     def __init__(self, size: int, name: str) -> None:
         self._size = size
         self._name = name
-        self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         # Idle threads less queued jobs: below zero, somebody waits.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from outworx_otel import drops
-from outworx_otel.setup.bootstrap import Endpoints, prepare, reset
+from outworx_otel.errors import ConfigurationError, described
+from outworx_otel.setup.bootstrap import Endpoints, amiss, prepare, reset
 
 # FastAPI's routes are Starlette's and more: both are switched on where both are there.
 _INSTRUMENTORS: Final = {
@@ -27,25 +29,63 @@ def instrument(
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     endpoints: Endpoints | None = None,
+    excluded_urls: str | None = None,
+    request_hook: Callable[..., Any] | None = None,
+    response_hook: Callable[..., Any] | None = None,
+    **others: Any,
 ) -> None:
     """Switches on every framework that is installed: Starlette, FastAPI, Flask, Django.
 
     For applications made before or after; harmless when it is called again. Where spans go is for `init()`, or
-    for the application's own OpenTelemetry set-up.
+    for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so
+    that an endpoint which is to verify signatures lets nothing in unverified.
 
     Args:
         tracer_provider: instead of the global one.
         meter_provider: likewise.
         endpoints: what is wanted where: `{"/webhooks/stripe": TrackOptions("stripe", ...)}`; `*` stands for any
             rest of a path, and a plain mapping of options for `TrackOptions`.
+        excluded_urls: comma-separated regular expressions: paths without spans.
+        request_hook: `(span, request)`, called when a delivery's span has begun.
+        response_hook: `(span, request, response)`, called before it ends.
+        others: what OpenTelemetry passes to instrumentors; anything else is an error.
 
     Raises:
-        ConfigurationError: an option or a configuration file that cannot be used.
+        ConfigurationError: an argument, an option or a configuration file that cannot be used.
+        SystemExit: with status 78, for such a configuration where `OUTWORX_STRICT` is set.
     """
-    prepare(strict=True, tracer_provider=tracer_provider, meter_provider=meter_provider, endpoints=endpoints)
+    try:
+        prepare(
+            strict=True,
+            tracer_provider=tracer_provider,
+            meter_provider=meter_provider,
+            endpoints=endpoints,
+            excluded_urls=excluded_urls,
+            request_hook=request_hook,
+            response_hook=response_hook,
+            where="instrument()",
+            **others,
+        )
+    except ConfigurationError:
+        _switch_all_on()
+        raise
+    _switch_all_on()
+
+
+def _switch_all_on() -> None:
     for instrumentor in _installed():
         if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(skip_dep_check=True)
+            _switch_on(instrumentor)
+
+
+def _switch_on(instrumentor: BaseInstrumentor) -> None:
+    try:
+        instrumentor.instrument(skip_dep_check=True)
+    except Exception as error:  # noqa: BLE001  # the others go on
+        amiss(
+            f"outworx: {type(instrumentor).__name__} could not be switched on, so nobody guards its applications: "
+            f"{described(error)}"
+        )
 
 
 def uninstrument() -> None:
@@ -61,6 +101,12 @@ def _installed() -> list[BaseInstrumentor]:
     found = []
     for framework, name in _INSTRUMENTORS.items():
         if importlib.util.find_spec(framework) is not None:
-            module = importlib.import_module(f"{__name__}.{framework}")
-            found.append(getattr(module, name)())
+            try:
+                module = importlib.import_module(f"{__name__}.{framework}")
+            except Exception as error:  # noqa: BLE001  # installed, and broken or too old for us
+                amiss(
+                    f"outworx: {framework} cannot be imported, so nobody guards its applications: {described(error)}"
+                )
+            else:
+                found.append(getattr(module, name)())
     return found

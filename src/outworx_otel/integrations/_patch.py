@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import wrapt
 
@@ -54,17 +54,26 @@ class Patch:
         self._owner: Any = owner
         self._name = name
         self._wrapper = wrapper
+        self._original: Any = None
         self._applied: Any = None
 
     def apply(self) -> None:
         """Puts the wrapper in place; a second call changes nothing."""
         if self._applied is None:
+            # What the class itself defines: an inherited method must not stay behind as its own.
+            self._original = vars(self._owner).get(self._name, _INHERITED)
             wrapt.wrap_function_wrapper(self._owner, self._name, self._wrapper)
-            self._applied = self._owner.__dict__[self._name]
+            self._applied = vars(self._owner)[self._name]
 
     def remove(self) -> None:
-        """Takes the wrapper out. Where somebody wrapped it in turn, it stays, and reaches nothing."""
-        applied: Any = self._applied
-        if applied and vars(self._owner).get(self._name) is applied:
-            setattr(self._owner, self._name, applied.__wrapped__)
-            self._applied = None
+        """Puts back the very object that was there. Where somebody wrapped ours, it stays, and reaches nothing."""
+        if self._applied is None or vars(self._owner).get(self._name) is not self._applied:
+            return
+        if self._original is _INHERITED:
+            delattr(self._owner, self._name)
+        else:
+            setattr(self._owner, self._name, self._original)
+        self._original = self._applied = None
+
+
+_INHERITED: Final = object()

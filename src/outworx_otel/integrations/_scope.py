@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.http.headers import Headers
@@ -15,15 +16,26 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def url_of(scope: Scope, headers: Headers) -> str:
-    """The full URL, as far as the server knows it."""
+def urls_of(scope: Scope, headers: Headers) -> str | tuple[str, ...]:
+    """The full URL, as far as the server knows it; several spellings where it gives only a decoded path."""
     host = headers.get("host")
     if host is None:
         host = "{}:{}".format(*(scope.get("server") or ("localhost", 80)))
-    query = scope.get("query_string", b"").decode("latin-1")
-    raw_path = scope.get("raw_path")
-    path = raw_path.decode("latin-1") if raw_path else scope.get("path", "")
-    return f"{scope.get('scheme', 'http')}://{host}{path}{'?' + query if query else ''}"
+    query = scope.get("query_string", b"")
+    if isinstance(query, bytes):  # some test clients give text
+        query = query.decode("latin-1")
+    before, after = f"{scope.get('scheme', 'http')}://{host}", f"?{query}" if query else ""
+    raw_path, path = scope.get("raw_path"), scope.get("path", "")
+    if raw_path:
+        letter = raw_path.partition(b"?")[0].decode("latin-1")
+        # A prefix that a proxy took off is in the path alone, and not in what came over the wire.
+        if unquote(letter) == path or not path.endswith(unquote(letter)):
+            return f"{before}{letter}{after}"
+        prefix = path[: len(path) - len(unquote(letter))]
+        return f"{before}{letter}{after}", f"{before}{quote(prefix)}{letter}{after}"
+    return tuple(
+        f"{before}{quote(path, safe=safe)}{after}" for safe in ("/!$&'()*+,:;=@~", "/~", "/:@!*'()~", "/")
+    )
 
 
 def native_request(scope: Scope, intake: Intake) -> Any:

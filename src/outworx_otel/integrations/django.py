@@ -1,15 +1,15 @@
-"""Django: `BaseHandler.make_view_atomic` is wrapped, one seam for sync and async views, WSGI and ASGI.
+"""Django: the front door is `BaseHandler.get_response`, the seam is `BaseHandler.make_view_atomic`.
 
 By hand: `OutworxHooksMiddleware` in `MIDDLEWARE`, with `OUTWORX_HOOKS_OPTIONS` (one dict for every path) or
 `OUTWORX_ROUTES` (path -> dict) in the settings. Views that providers call must be `csrf_exempt`: Django's CSRF
-check runs before either. And a view function answers every method, while only POST, PUT and PATCH (`methods`) are
-verified: put `require_POST` on it.
+check runs before either.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -17,30 +17,38 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.core.signals import got_request_exception
-from django.http import HttpResponse
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from outworx_otel.delivery import Delivery, Proceed, Respond
-from outworx_otel.delivery.flow import Flow, run_async, run_sync
+from outworx_otel.delivery import Delivery
+from outworx_otel.delivery.flow import Call, Flow, run_async, run_sync
+from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.http.paths import PathMap
+from outworx_otel.integrations._adapter import (
+    Found,
+    LetBy,
+    conclude,
+    let_by,
+    refusal_of,
+    serve,
+    unverified,
+)
 from outworx_otel.integrations._django import (
     UNDER_WAY,
-    answer,
-    broke_off,
-    deliver,
-    deliver_async,
-    enter,
-    opened,
-    returned,
+    DjangoAdapter,
+    response_of,
     route,
+    routing,
+    visit_at,
 )
-from outworx_otel.integrations._gate import select
+from outworx_otel.integrations._door import concerned, examine, is_opened, is_silent, report
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.setup.bootstrap import prepare
-from outworx_otel.setup.endpoints import Endpoint, passes, stricter
-from outworx_otel.setup.marking import marked
+from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
+from outworx_otel.integrations._visit import Visit
+from outworx_otel.setup.admission import set_under_way
+from outworx_otel.setup.bootstrap import ensure_ready, prepare
+from outworx_otel.setup.endpoints import Endpoint, stricter
 from outworx_otel.setup.options import TrackOptions
-from outworx_otel.setup.runtime import current
+from outworx_otel.setup.runtime import Runtime, current
 
 
 class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
@@ -55,16 +63,142 @@ class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is
         return ("django >= 4.2",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        prepare(**kwargs)
-        _REACH.open("django")
-        _VIEW.apply()
-        got_request_exception.connect(_rendering_failed, dispatch_uid=UNDER_WAY)
+        prepare(where="DjangoInstrumentor().instrument()", **kwargs)
+        REACH.open("django")
+        apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        if _REACH.close("django"):
-            _VIEW.remove()
+        if REACH.close("django"):
+            for patch in _PATCHES:
+                patch.remove()
         got_request_exception.disconnect(dispatch_uid=UNDER_WAY)
 
+
+# -- the front door ----------------------------------------------------------------------------------------
+
+
+def _concern(request: Any, runtime: Runtime) -> tuple[Endpoint, bool] | None:
+    method = request.method or ""
+    concern = None
+    if runtime.endpoints:
+        concern = concerned(runtime, method, request.path, request.path_info, None)
+        if concern is None and settings.USE_I18N:
+            path = _without_language(request.path_info)
+            concern = None if path is None else concerned(runtime, method, path, path, None)
+    if concern is None:
+        provider = runtime.detect_environ(method, request.META)
+        if provider is not None:
+            concern = concerned(runtime, method, request.path, request.path_info, provider)
+    return None if concern is None or visit_at(request) is not None else concern
+
+
+def _without_language(path: str) -> str | None:
+    from django.utils.translation import get_language_from_path
+
+    language = get_language_from_path(path)
+    return None if language is None else path[len(language) + 1 :] or "/"
+
+
+def _door(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Every request passes here, sync."""
+    request = args[0] if args else kwargs["request"]
+    runtime = current()
+    if not (runtime.endpoints or runtime.detect) or not REACH.covers(None):
+        return wrapped(request)
+    concern = _concern(request, runtime)
+    if concern is None:
+        return wrapped(request)
+    return run_sync(_through(request, runtime, concern, lambda: wrapped(request)))
+
+
+def _async_door(
+    wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Every request passes here, async."""
+    request = args[0] if args else kwargs["request"]
+    runtime = current()
+    if not (runtime.endpoints or runtime.detect) or not REACH.covers(None):
+        return wrapped(request)
+    concern = _concern(request, runtime)
+    if concern is None:
+        return wrapped(request)
+    return run_async(_through(request, runtime, concern, lambda: wrapped(request)))
+
+
+def _through(
+    request: Any,
+    runtime: Runtime,
+    concern: tuple[Endpoint, bool],
+    call: Callable[[], Any],
+    adapter: _MiddlewareAdapter | None = None,
+) -> Flow[Any]:
+    """Verifies, lets Django run, and reports what nobody took for a delivery."""
+    outer = visit_at(request)
+    adapter = adapter or _MiddlewareAdapter(request)
+    endpoint, configured = concern
+    inbound = adapter.request()
+    visit = Visit(
+        Delivery(endpoint, inbound, runtime, adapter.start_ns, silent=is_silent(request.path, runtime)),
+        configured,
+    )
+    refusal = yield from examine(adapter, visit, runtime)
+    if outer is not None:
+        outer.taken = True
+    if refusal is not None:
+        visit.delivery.finish()
+        return response_of(refusal)
+    if visit.dismissed:
+        return (yield Call(call, call))
+    adapter.place(visit)
+    visit.delivery.visit = visit
+    visit.pending = visit.pending or adapter.nowhere
+    forget = set_under_way(visit.delivery)
+    error: BaseException | None = None
+    status: int | None = None
+    try:
+        response = yield Call(call, call)
+        status = getattr(response, "status_code", None)
+        if visit.pending and not visit.taken and status is not None and status < 300:
+            runtime.say_unguarded(endpoint, request.path)
+            status = 401
+            response = response_of(unverified(inbound))
+        elif visit.delivery.refused and status is not None and status >= 500:
+            status = 401
+            response = response_of(unverified(inbound))
+        return response
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        forget()
+        if not visit.taken and (status not in (404, 405) or adapter.reports_unrouted(runtime)):
+            report(adapter, visit, runtime, status, error)
+        visit.delivery.visit = None
+
+
+class _MiddlewareAdapter(DjangoAdapter):
+    """A request at the door: the instrumentor's, or where the middleware stands."""
+
+    def __init__(self, request: Any, *, app_wide: bool = False) -> None:
+        super().__init__(request)
+        self.app_wide = app_wide
+        # An unsigned request to nowhere: Django's own 404, if nothing further in makes it somewhere.
+        self.nowhere = False
+
+    def is_nowhere(self) -> bool:
+        """Whether the URLconf has no such path, and the options name none."""
+        if self.app_wide:
+            found = self.lookup()
+            self.nowhere = found is None or _lacks_method(found.handler, self._request)
+        return self.nowhere
+
+    def reports_unrouted(self, runtime: Runtime) -> bool:
+        """Whether a 404 or 405 is a lost delivery."""
+        request = self._request
+        return not self.app_wide or runtime.detect_environ("POST", request.META) is not None
+
+
+# -- the seam at the view ----------------------------------------------------------------------------------
 
 # Which views are coroutine functions takes long to find out; there are as many as the URLconf names.
 _colours: dict[Any, bool] = {}
@@ -85,34 +219,82 @@ def _is_async(view: Any) -> bool:
 def _gate(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Puts a gate round the view that Django is about to call, of the view's own colour."""
     inner = wrapped(*args, **kwargs)
-    if not _REACH.covers(None):
-        return inner
     view = args[0] if args else kwargs["view"]
     if _is_async(view):
 
         async def gated_async(request: Any, *args: Any, **kwargs: Any) -> Any:
-            endpoint = _select(request, view)
-            if endpoint is None:
-                return await inner(request, *args, **kwargs)
-            return await deliver_async(endpoint, request, lambda: inner(request, *args, **kwargs))
+            chosen = _choose(request, view)
+            try:
+                if chosen is None:
+                    return await inner(request, *args, **kwargs)
+                return await run_async(_run(chosen, request, view, lambda: inner(request, *args, **kwargs)))
+            except UnverifiedDelivery as error:
+                return _refused(error, request)
 
         return gated_async
 
     def gated(request: Any, *args: Any, **kwargs: Any) -> Any:
-        endpoint = _select(request, view)
-        if endpoint is None:
-            return inner(request, *args, **kwargs)
-        return deliver(endpoint, request, lambda: inner(request, *args, **kwargs))
+        chosen = _choose(request, view)
+        try:
+            if chosen is None:
+                return inner(request, *args, **kwargs)
+            return run_sync(_run(chosen, request, view, lambda: inner(request, *args, **kwargs)))
+        except UnverifiedDelivery as error:
+            return _refused(error, request)
 
     return gated
 
 
-def _select(request: Any, view: Any, mounted: Endpoint | None = None) -> Endpoint | None:
-    method: str = request.method
-    if passes(method, request.META) or UNDER_WAY in request.__dict__ or _lacks_method(view, request):
+def _refused(error: UnverifiedDelivery, request: Any) -> Any:
+    return response_of(refusal_of(error, DjangoAdapter(request), current(), time.time_ns()))
+
+
+def _choose(request: Any, view: Any) -> Endpoint | LetBy | None:
+    by_hand, method = request.__dict__.get(_MOUNTED), request.method
+    if (by_hand is None and not REACH.covers(None)) or _lacks_method(view, request):
         return None
-    path, within = request.path, request.path_info
-    return select(current(), view, method, path, within, request.META, route, request, mounted=mounted)
+    runtime, visit = current(), visit_at(request)
+    mounted = None if by_hand is None else by_hand.endpoint_at(request)
+    match = request.resolver_match
+    parameters = {} if match is None else match.kwargs
+
+    def elsewhere() -> Endpoint | None:
+        known = other_urls(runtime) if by_hand is None else by_hand.other_urls
+        return known.find(BaseHandler, view, parameters, lambda path: routing(request, path))
+
+    chosen = choose(
+        runtime,
+        visit,
+        view,
+        method,
+        request.path,
+        request.path_info,
+        route,
+        request,
+        mounted=mounted,
+        elsewhere=elsewhere if by_hand is not None or runtime.endpoints else None,
+    )
+    if visit is not None and visit.taken and isinstance(chosen, Endpoint):
+        # One request, one delivery.
+        request.outworx_track = visit.delivery.track
+        return None
+    return chosen
+
+
+def _run(chosen: Endpoint | LetBy, request: Any, view: Any, call: Callable[[], Any]) -> Flow[Any]:
+    if isinstance(chosen, LetBy):
+        return (yield from let_by(chosen.endpoint, call))
+    visit = visit_at(request)
+    adapter = DjangoAdapter(request, visit)
+    by_hand = request.__dict__.get(_MOUNTED)
+    adapter.app_wide = by_hand is not None and by_hand.is_app_wide(chosen)
+    match = request.resolver_match
+    found = Found(
+        route(request), view if match is None else match.func, {} if match is None else match.kwargs
+    )
+    runtime = current()
+    silent = visit is None and is_silent(request.path, runtime)
+    return (yield from serve(adapter, visit, chosen, runtime, adapter.start_ns, found, call, silent=silent))
 
 
 def _rendering_failed(sender: Any, request: Any = None, **kwargs: Any) -> None:
@@ -121,11 +303,29 @@ def _rendering_failed(sender: Any, request: Any = None, **kwargs: Any) -> None:
     if isinstance(delivery, Delivery):
         error = sys.exc_info()[1]
         if error is not None:
-            run_sync(broke_off(delivery, request, error))
+            run_sync(conclude(delivery, error, DjangoAdapter(request).status_of(error)))
+
+
+def _lacks_method(view: Any, request: Any) -> bool:
+    view_class = getattr(view, "view_class", None)
+    if view_class is None or hasattr(view_class, request.method.lower()):
+        return False
+    if request.method == "HEAD" and hasattr(view_class, "get"):
+        return False  # `setup()` lets HEAD run `get`
+    # A `dispatch` of the application's own may serve any method.
+    module: str = inspect.unwrap(view_class.dispatch).__module__
+    return module.startswith(("django.", "rest_framework."))
+
+
+# -- mounted by hand ---------------------------------------------------------------------------------------
+
+
+_MOUNTED: Final = "_outworx_mounted"
+_ONE: Final = "OUTWORX_HOOKS_OPTIONS"
 
 
 class OutworxHooksMiddleware:
-    """The hand-mounted adapter: hooks that Django calls once the view is known, sync and async.
+    """The hand-mounted adapter: a front door where it stands, and a seam that Django calls once the view is known.
 
     Reads `OUTWORX_HOOKS_OPTIONS` (a dict of options, or a `TrackOptions`) or `OUTWORX_ROUTES` (path -> options)
     from the settings.
@@ -139,85 +339,49 @@ class OutworxHooksMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
-        self._endpoints = _endpoints_from_settings()
+        ensure_ready()
+        endpoints = _endpoints_from_settings()
+        self._endpoints = PathMap(endpoints)
+        self.other_urls = OtherURLs(endpoints)
+        apply()
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
-            self.process_view: Any = self._process_view_async
-        else:
-            self.process_view = self._process_view
 
     def __call__(self, request: Any) -> Any:
+        runtime = current()
+        apply()
+        request.__dict__[_MOUNTED] = self
+        endpoint = self.endpoint_at(request)
+        visit = visit_at(request)
+        flow = None
+        if endpoint is not None and (visit is None or not visit.taken):
+            adapter = _MiddlewareAdapter(request, app_wide=self.is_app_wide(endpoint))
+            flow = _through(request, runtime, (endpoint, True), lambda: self.get_response(request), adapter)
         if iscoroutinefunction(self):
-            return self._call_async(request)
-        response = self.get_response(request)
-        run_sync(self._after(request, response))
-        return response
+            return self.get_response(request) if flow is None else run_async(flow)
+        return self.get_response(request) if flow is None else run_sync(flow)
 
-    async def _call_async(self, request: Any) -> Any:
-        response = await self.get_response(request)
-        await run_async(self._after(request, response))
-        return response
+    def is_app_wide(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint's options name no path."""
+        return endpoint.paths is None and endpoint.source == _ONE
 
-    def _endpoint(self, request: Any, view: Any) -> Endpoint | None:
+    def endpoint_at(self, request: Any) -> Endpoint | None:
         path, within = request.path, request.path_info
         mounted = self._endpoints.find(path)
         if within != path:
             mounted = stricter(mounted, self._endpoints.find(within))
-        if mounted is not None and not mounted.concerns(path, within):
-            mounted = None
-        # What the view's own decorator says needs no setting.
-        if mounted is None and marked(view, request.method) is None:
+        if mounted is None and settings.USE_I18N:
+            bare = _without_language(within)
+            mounted = None if bare is None else self._endpoints.find(bare)
+        if mounted is None or not mounted.concerns(path, within):
             return None
-        return _select(request, view, mounted)
-
-    def _process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> Any:
-        endpoint = self._endpoint(request, view)
-        if endpoint is None:
+        runtime = current()
+        if not mounted.may_listen_to(request.method) or is_opened(path, mounted, runtime):
             return None
-        delivery = opened(endpoint, request)
-        return self._before(request, delivery, run_sync(delivery.admit()))
-
-    async def _process_view_async(self, request: Any, view: Any, args: Any, kwargs: Any) -> Any:
-        endpoint = self._endpoint(request, view)
-        if endpoint is None:
-            return None
-        delivery = opened(endpoint, request)
-        return self._before(request, delivery, await run_async(delivery.admit()))
-
-    def _before(self, request: Any, delivery: Delivery, decision: Proceed | Respond) -> HttpResponse | None:
-        if isinstance(decision, Respond):
-            return answer(delivery, decision)
-        request._outworx_leave = enter(delivery, request)
-        return None
-
-    def process_exception(self, request: Any, error: Exception) -> None:
-        """Remembers what the view raised; Django turns it into an answer."""
-        delivery = request.__dict__.get(UNDER_WAY)
-        if isinstance(delivery, Delivery) and "_outworx_leave" in request.__dict__:
-            # Django calls this in a thread that may wait, under ASGI too.
-            run_sync(broke_off(delivery, request, error))
-
-    def _after(self, request: Any, response: Any) -> Flow[None]:
-        leave = request.__dict__.pop("_outworx_leave", None)
-        if leave is not None:
-            leave()
-            delivery = request.__dict__[UNDER_WAY]
-            if response.status_code == 405:
-                yield from delivery.drop()
-            else:
-                yield from returned(delivery, request, response)
+        return runtime.standing(mounted, runtime.at_path(path, within), path)
 
 
-def _lacks_method(view: Any, request: Any) -> bool:
-    view_class = getattr(view, "view_class", None)
-    if view_class is None or hasattr(view_class, request.method.lower()):
-        return False
-    # A `dispatch` of the application's own may serve any method.
-    module: str = inspect.unwrap(view_class.dispatch).__module__
-    return module.startswith(("django.", "rest_framework."))
-
-
-def _endpoints_from_settings() -> PathMap[Endpoint]:
+def _endpoints_from_settings() -> dict[str, Endpoint]:
     routes = getattr(settings, "OUTWORX_ROUTES", None)
     one = getattr(settings, "OUTWORX_HOOKS_OPTIONS", None)
     entries: dict[str, Any] = dict(routes) if routes else {}
@@ -225,11 +389,22 @@ def _endpoints_from_settings() -> PathMap[Endpoint]:
         entries.setdefault("*", one)
     endpoints = {}
     for path, given in entries.items():
-        where = f'OUTWORX_ROUTES["{path}"]' if routes and path in routes else "OUTWORX_HOOKS_OPTIONS"
+        where = f'OUTWORX_ROUTES["{path}"]' if routes and path in routes else _ONE
         options = given if isinstance(given, TrackOptions) else TrackOptions.from_mapping(given, where)
         endpoints[path] = Endpoint(options, where, known_secrets=lambda: current().known_secrets())
-    return PathMap(endpoints)
+    return endpoints
 
 
-_REACH: Final = Reach()
-_VIEW: Final = Patch(BaseHandler, "make_view_atomic", _gate)
+REACH: Final = Reach()
+_PATCHES: Final = (
+    Patch(BaseHandler, "get_response", _door),
+    Patch(BaseHandler, "get_response_async", _async_door),
+    Patch(BaseHandler, "make_view_atomic", _gate),
+)
+
+
+def apply() -> None:
+    """Puts every patch in place."""
+    for patch in _PATCHES:
+        patch.apply()
+    got_request_exception.connect(_rendering_failed, dispatch_uid=UNDER_WAY)

@@ -1,4 +1,4 @@
-"""Flask: `Flask.dispatch_request` is wrapped, after `before_request` and inside `after_request`.
+"""Flask: the front door is `Flask.__call__`, the seam is `Flask.dispatch_request`, inside `after_request`.
 
 By hand, for one view: `@with_webhook_monitoring(TrackOptions(...))` below `@app.route`.
 """
@@ -6,21 +6,30 @@ By hand, for one view: `@with_webhook_monitoring(TrackOptions(...))` below `@app
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, TypeVar
 
 import flask
 from flask import current_app, has_request_context, request
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from outworx_otel.integrations._flask import UNDER_WAY, called_path, deliver, template
-from outworx_otel.integrations._gate import has_own_say, select
+from outworx_otel.delivery.flow import run_sync
+from outworx_otel.errors import UnverifiedDelivery
+from outworx_otel.integrations._adapter import Found, LetBy, let_by, refusal_of, serve
+from outworx_otel.integrations._door import concerned, is_opened, is_silent
+from outworx_otel.integrations._flask import FlaskAdapter, routing, template
+from outworx_otel.integrations._inside import application_in
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.setup.bootstrap import prepare
-from outworx_otel.setup.endpoints import Endpoint, passes
+from outworx_otel.integrations._selection import choose, has_own_say, other_urls
+from outworx_otel.integrations._visit import VISIT, Visit
+from outworx_otel.integrations._wsgi import Door, Environ, StartResponse, called_path, path_of, visit_of
+from outworx_otel.setup.admission import set_under_way, under_way
+from outworx_otel.setup.bootstrap import ensure_ready, prepare
+from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.marking import mark
 from outworx_otel.setup.options import TrackOptions
-from outworx_otel.setup.runtime import current
+from outworx_otel.setup.runtime import Runtime, current
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -37,25 +46,76 @@ class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is 
         return ("flask >= 2.3",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        prepare(**kwargs)
-        _REACH.open("flask")
-        _DISPATCH.apply()
+        prepare(where="FlaskInstrumentor().instrument()", **kwargs)
+        REACH.open("flask")
+        _apply()
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        if _REACH.close("flask"):
-            _DISPATCH.remove()
+        if REACH.close("flask"):
+            for patch in PATCHES:
+                patch.remove()
 
     @staticmethod
-    def instrument_app(app: flask.Flask, **kwargs: Any) -> None:
-        """Acts on one application; arguments as for `instrument`."""
-        prepare(strict=True, **kwargs)
-        _REACH.add(app)
-        _DISPATCH.apply()
+    def instrument_app(app: Any, **kwargs: Any) -> None:
+        """Acts on one application; arguments as for `instrument`.
+
+        Args:
+            app: the application, middleware round it, or its `wsgi_app`.
+
+        Raises:
+            ConfigurationError: no Flask application is found in `app`.
+        """
+        prepare(strict=True, where="FlaskInstrumentor.instrument_app()", **kwargs)
+        inside = application_in(app, flask.Flask, "FlaskInstrumentor.instrument_app")
+        REACH.add(inside)
+        _apply()
 
     @staticmethod
-    def uninstrument_app(app: flask.Flask) -> None:
+    def uninstrument_app(app: Any) -> None:
         """Leaves one application alone again."""
-        _REACH.remove(app)
+        REACH.remove(application_in(app, flask.Flask, "FlaskInstrumentor.uninstrument_app"))
+
+
+class _FlaskDoor(Door):
+    """The door of a Flask application."""
+
+    def __init__(self, app: flask.Flask, *args: Any) -> None:
+        self._app = app
+        super().__init__(*args)
+
+    def native(self) -> flask.Request:
+        """Flask's request, before Flask has made one."""
+        return self._app.request_class(self.environ)
+
+    def lookup(self) -> Found | None:
+        """What the URL map says."""
+        return routing(self._app, self.native())
+
+    def templates(self) -> Iterable[str]:
+        """Every rule."""
+        return (rule.rule for rule in self._app.url_map.iter_rules())
+
+
+def _door(
+    wrapped: Callable[..., Iterable[bytes]], app: flask.Flask, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterable[bytes]:
+    """Every request of every application passes here."""
+    environ, start_response = args if len(args) == 2 else _arguments(*args, **kwargs)
+    runtime = current()
+    if VISIT in environ or not (runtime.endpoints or runtime.detect) or not REACH.covers(app):
+        return wrapped(environ, start_response)
+    method = environ["REQUEST_METHOD"]
+    provider = runtime.detect_environ(method, environ)
+    if provider is None and not runtime.endpoints:
+        return wrapped(environ, start_response)
+    concern = concerned(runtime, method.upper(), called_path(environ), path_of(environ), provider)
+    if concern is None or visit_of(environ) is not None:
+        return wrapped(environ, start_response)
+    return _FlaskDoor(app, *concern, environ, start_response, runtime).run(wrapped)
+
+
+def _arguments(environ: Environ, start_response: StartResponse) -> tuple[Environ, StartResponse]:
+    return environ, start_response
 
 
 def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
@@ -67,21 +127,47 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
     Raises:
         ConfigurationError: the options cannot be used.
     """
+    ensure_ready()
     endpoint = Endpoint(options, "decorator", known_secrets=lambda: current().known_secrets())
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def monitored(*args: Any, **kwargs: Any) -> Any:
-            called = functools.partial(current_app.ensure_sync(view), *args, **kwargs)
             native = _request()
-            if native is None or not _concerns(endpoint, native):
-                return called()
-            return deliver(endpoint, called, native, _app())
+            if native is None:
+                return (
+                    current_app.ensure_sync(view)(*args, **kwargs)
+                    if flask.has_app_context()
+                    else view(*args, **kwargs)
+                )
+            called = functools.partial(current_app.ensure_sync(view), *args, **kwargs)
+            return _by_hand(endpoint, native, called)
 
         mark(monitored, endpoint)
         return monitored  # type: ignore[return-value]  # the same signature
 
     return decorate
+
+
+def _by_hand(endpoint: Endpoint, native: flask.Request, called: Callable[[], Any]) -> Any:
+    runtime, visit, path = current(), visit_of(native.environ), called_path(native.environ)
+    within, method = path_of(native.environ), native.method
+    below = runtime.at_path(path, within)
+    if below is not None and below is not endpoint:
+        endpoint = runtime.standing(endpoint, below, path)
+    if (
+        not endpoint.concerns(path, within)
+        or not endpoint.may_listen_to(method)
+        or is_opened(path, endpoint, runtime)
+    ):
+        return run_sync(let_by(endpoint, called))
+    if (
+        visit is not None
+        and visit.taken
+        and (visit.delivery.endpoint is endpoint or not has_own_say(endpoint, visit))
+    ):
+        return called()
+    return _run(endpoint, native, _app(), runtime, visit, called)
 
 
 def _request() -> flask.Request | None:
@@ -94,40 +180,111 @@ def _app() -> flask.Flask:
     return app
 
 
-def _concerns(endpoint: Endpoint, native: flask.Request) -> bool:
-    """Whether the request at hand is a delivery to a view that is monitored by hand."""
-    path, environ = called_path(native), native.environ
-    outer = environ.get(UNDER_WAY)
-    if outer is not None and not has_own_say(endpoint, outer):
-        return False
-    chosen = select(
-        current(), None, native.method, path, native.path, environ, template, native, mounted=endpoint
-    )
-    return chosen is not None
-
-
 def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Runs `dispatch_request` inside a delivery, where the request is one."""
     native = _request()
-    if (
-        native is None
-        or passes(native.method, native.environ)
-        or native.routing_exception is not None
-        or not _REACH.covers(app)
-    ):
+    if native is None or native.routing_exception is not None or not REACH.covers(app):
         return wrapped(*args, **kwargs)
     rule, environ = native.url_rule, native.environ
     if rule is None:
         return wrapped(*args, **kwargs)
+    runtime, visit = current(), environ.get(VISIT)
     handler = app.view_functions.get(rule.endpoint)
-    endpoint = select(
-        current(), handler, native.method, called_path(native), native.path, environ, template, native
+    chosen = _choose(runtime, visit, app, handler, native)
+    called = functools.partial(wrapped, *args, **kwargs)
+    try:
+        if chosen is None:
+            return called()
+        if isinstance(chosen, LetBy):
+            return run_sync(let_by(chosen.endpoint, called))
+        if visit is not None and visit.taken and not has_own_say(chosen, visit):
+            flask.g.outworx_track = visit.delivery.track
+            return called()
+        return _run(chosen, native, app, runtime, visit, called)
+    except UnverifiedDelivery as error:
+        adapter = FlaskAdapter(app, native, visit)
+        return run_sync(adapter.answer(refusal_of(error, adapter, runtime, time.time_ns())))
+
+
+def _choose(
+    runtime: Runtime, visit: Visit | None, app: flask.Flask, handler: Any, native: flask.Request
+) -> Endpoint | LetBy | None:
+    environ = native.environ
+
+    def elsewhere() -> Endpoint | None:
+        parameters = native.view_args or {}
+        return other_urls(runtime).find(app, handler, parameters, lambda path: routing(app, native, path))
+
+    return choose(
+        runtime,
+        visit,
+        handler,
+        native.method,
+        called_path(environ),
+        native.path,
+        template,
+        native,
+        elsewhere=elsewhere if runtime.endpoints else None,
     )
-    outer = environ.get(UNDER_WAY)
-    if endpoint is None or (outer is not None and not has_own_say(endpoint, outer)):
-        return wrapped(*args, **kwargs)
-    return deliver(endpoint, functools.partial(wrapped, *args, **kwargs), native, app)
 
 
-_REACH: Final = Reach()
-_DISPATCH: Final = Patch(flask.Flask, "dispatch_request", _gate)
+def _run(
+    endpoint: Endpoint,
+    native: flask.Request,
+    app: flask.Flask,
+    runtime: Runtime,
+    visit: Visit | None,
+    called: Callable[[], Any],
+) -> Any:
+    adapter = FlaskAdapter(app, native, visit)
+    found = Found(template(native), app.view_functions.get(native.endpoint or ""), native.view_args or {})
+
+    def call() -> flask.Response:
+        return app.make_response(called())
+
+    silent = visit is None and is_silent(called_path(native.environ), runtime)
+    flow = serve(adapter, visit, endpoint, runtime, adapter.start_ns, found, call, silent=silent)
+    return run_sync(flow)
+
+
+def _copied(wrapped: Callable[..., Any], context: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`copy_current_request_context` keeps the handle: `flask.g` is a new one there."""
+    copy = wrapped(*args, **kwargs)
+    work, track = under_way(), flask.g.get("outworx_track")
+    if track is None:
+        return copy
+    push, pop = copy.push, copy.pop
+    undo: list[Callable[[], object]] = []
+
+    def pushing(*args: Any, **kwargs: Any) -> Any:
+        pushed = push(*args, **kwargs)
+        flask.g.outworx_track = track
+        undo.append(set_under_way(work))
+        return pushed
+
+    def popping(*args: Any, **kwargs: Any) -> Any:
+        if undo:
+            undo.pop()()
+        return pop(*args, **kwargs)
+
+    copy.push, copy.pop = pushing, popping
+    return copy
+
+
+REACH: Final = Reach()
+PATCHES: Final = [
+    Patch(flask.Flask, "__call__", _door),
+    Patch(flask.Flask, "wsgi_app", _door),
+    Patch(flask.Flask, "dispatch_request", _gate),
+]
+_CONTEXT: Final = vars(flask.ctx).get("RequestContext") or flask.ctx.AppContext
+if "copy" in vars(_CONTEXT):
+    PATCHES.append(Patch(_CONTEXT, "copy", _copied))
+
+
+def _apply() -> None:
+    for patch in PATCHES:
+        patch.apply()
+
+
+__all__ = ["FlaskInstrumentor", "with_webhook_monitoring"]

@@ -1,1 +1,1 @@
-"""What there is once per process: the timer."""
+"""What there is once per process: fork hooks, timers, and the environment."""

@@ -1,14 +1,15 @@
-"""Calls at a later time, for the whole process, from one daemon thread that starts with the first of them."""
+"""Calls at a later time, from one daemon thread that starts with the first of them."""
 
 from __future__ import annotations
 
 import heapq
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
+
+from outworx_otel.process.forks import PerProcess
 
 _MAX_WAITING: Final = 10_000
 
@@ -20,9 +21,9 @@ class Deadline:
 
     __slots__ = ("_call", "due")
 
-    def __init__(self, due: float, call: Callable[[], None]) -> None:
+    def __init__(self, due: float, call: Callable[[], object]) -> None:
         self.due = due
-        self._call: Callable[[], None] | None = call
+        self._call: Callable[[], object] | None = call
 
     def __lt__(self, other: Deadline) -> bool:
         return self.due < other.due
@@ -37,48 +38,83 @@ class Deadline:
         self._call = None
 
     def meet(self) -> None:
-        """Makes the call, if it was not cancelled."""
+        """Makes the call, if it was not cancelled; what it raises is logged."""
         call, self._call = self._call, None
         if call is not None:
-            call()
+            try:
+                call()
+            except Exception:  # the thread serves all others too
+                logger.exception("a call at its deadline failed")
 
 
-class Deadlines:
-    """The deadlines of one process. A forked child begins with none of its parent's."""
+class Timer:
+    """Makes calls at a later time, one after the other. A forked child begins with none of its parent's.
 
-    def __init__(self) -> None:
-        self._begin()
+    The process has one for short calls (`call_in`). Calls that may wait for a server (the renewals of leases) have a
+    timer of their own, so that nobody else's are late.
 
-    def _begin(self) -> None:
-        self._pid = os.getpid()
+    Args:
+        name: of its thread.
+        max_waiting: how many calls may wait. One more is made at once, by the caller: the number is bounded, not the
+            promise.
+    """
+
+    def __init__(self, name: str, max_waiting: int = _MAX_WAITING) -> None:
+        self._schedule = PerProcess(lambda: _Schedule(name, max_waiting))
+
+    def call_in(self, seconds: float, call: Callable[[], object]) -> Deadline:
+        """Makes `call` on the timer's thread after `seconds`; what it raises is logged."""
+        deadline = Deadline(time.monotonic() + seconds, call)
+        if not self._schedule().add(deadline):
+            deadline.meet()
+        return deadline
+
+    def ensure_running(self) -> None:
+        """Tries again to start the thread, where that failed and calls wait for it."""
+        self._schedule().ensure_running()
+
+
+class _Schedule:
+    """The waiting calls of one timer in one process, and the thread that makes them."""
+
+    def __init__(self, name: str, max_waiting: int) -> None:
+        self._name = name
+        self._max = max_waiting
         self._waiting: list[Deadline] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def call_in(self, seconds: float, call: Callable[[], None]) -> Deadline:
-        """Makes `call` on the timer's thread after `seconds`; what it raises is logged.
-
-        Past ten thousand calls that still wait, a new one is made at once: the number is bounded, not the
-        promise.
-        """
-        if self._pid != os.getpid():
-            self._begin()
-        deadline = Deadline(time.monotonic() + seconds, call)
+    def add(self, deadline: Deadline) -> bool:
+        """Keeps a call until its time; False where it cannot."""
         with self._changed:
-            if len(self._waiting) >= _MAX_WAITING:
+            if len(self._waiting) >= self._max:
                 self._waiting = [waiting for waiting in self._waiting if not waiting.cancelled]
                 heapq.heapify(self._waiting)
-            full = len(self._waiting) >= _MAX_WAITING
-            if not full:
-                heapq.heappush(self._waiting, deadline)
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="outworx-deadlines", daemon=True)
-                    self._thread.start()
-                elif self._waiting[0] is deadline:
-                    self._changed.notify()
-        if full:
-            deadline.meet()
-        return deadline
+                if len(self._waiting) >= self._max:
+                    return False
+            heapq.heappush(self._waiting, deadline)
+            if self._thread is None:
+                self._start()
+            elif self._waiting[0] is deadline:
+                self._changed.notify()
+        return True
+
+    def ensure_running(self) -> None:
+        """See `Timer.ensure_running`."""
+        if self._thread is None:
+            with self._changed:
+                if self._thread is None and self._waiting:
+                    self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # No thread can be had, or the interpreter is on its way out: the next call tries again.
+            logger.warning("outworx: calls that are due later are not made: %s", error)
+        else:
+            self._thread = thread
 
     def _run(self) -> None:
         while True:
@@ -91,18 +127,16 @@ class Deadlines:
                     self._changed.wait(min(left, threading.TIMEOUT_MAX))
                     continue
                 deadline = heapq.heappop(self._waiting)
-            try:
-                deadline.meet()
-            except Exception:  # the thread serves all others too
-                logger.exception("a call at its deadline failed")
+            deadline.meet()
+            del deadline
 
 
-_deadlines: Deadlines | None = None
+_deadlines: Timer | None = None
 
 
-def call_in(seconds: float, call: Callable[[], None]) -> Deadline:
-    """Makes `call` after `seconds`, on one daemon thread of this process."""
+def call_in(seconds: float, call: Callable[[], object]) -> Deadline:
+    """Makes `call` after `seconds`, on one daemon thread of this process. It must not take long."""
     global _deadlines
     if _deadlines is None:
-        _deadlines = Deadlines()
+        _deadlines = Timer("outworx-deadlines")
     return _deadlines.call_in(seconds, call)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from outworx_otel.server.model import Delivery, SpanEvent, SpanLink, SpanRecord, Summary
-from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry import error_message, semconv
 
 _PREFIX: Final = "outworx.webhook."
 _NAMES: Final = {
@@ -72,6 +72,7 @@ def delivery_document(
         source=delivery.source,
         parent_span_id=delivery.parent_span_id,
         status_message=delivery.status_message,
+        error_message=error_message_of(delivery),
         resource=attributes_document(delivery.resource),
         events=[_event(event) for event in delivery.events],
         links=[_link(link) for link in delivery.links],
@@ -87,6 +88,18 @@ def flat_document(delivery: Delivery, **more: Any) -> dict[str, Any]:
     for name, value in delivery.attributes.items():
         document.setdefault(name.removeprefix(_PREFIX), jsonable(value))
     return document
+
+
+def error_message_of(delivery: Delivery) -> str | None:
+    """What went wrong, as the older batch's field of this name says it: the status, and each exception."""
+    raised = (event.attributes for event in delivery.events if event.name == semconv.EXCEPTION_EVENT)
+    return error_message(
+        delivery.status_message,
+        [
+            (str(found.get(semconv.EXCEPTION_TYPE, "")), str(found.get(semconv.EXCEPTION_MESSAGE, "")))
+            for found in raised
+        ],
+    )
 
 
 def attributes_document(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Final
 
 from starlette.datastructures import QueryParams
 
-from outworx_otel.server.model import OUTCOMES, Filter
+from outworx_otel.server.model import Filter
+from outworx_otel.telemetry.outcomes import OUTCOMES
 
 PARAMETERS: Final = (
     "provider",

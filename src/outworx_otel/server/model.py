@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
-Outcome = Literal[
-    "accepted", "rejected", "refused", "replayed", "in_flight", "failed", "silent_drop", "deferred", "error"
-]
-OUTCOMES: Final[tuple[Outcome, ...]] = (
-    "accepted",
-    "replayed",
-    "deferred",
-    "in_flight",
-    "rejected",
-    "refused",
-    "failed",
-    "silent_drop",
-    "error",
-)
-"""As the metric `outworx.webhook.deliveries` names them, the good ones first."""
+from outworx_otel.telemetry.outcomes import Outcome
 
 Attributes = dict[str, Any]
 """Text, booleans, numbers, and lists of these, by attribute name."""
@@ -183,8 +169,9 @@ class EndpointFigures(msgspec.Struct, frozen=True, kw_only=True):
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """What happened from `since` (included) to `until` (not), Unix nanoseconds.
 
-    A success is `accepted`, `replayed` or `deferred`. `counted` is how many deliveries the metrics counted in that
-    time: more than `total` where spans were not sent (sampling, floods of rejections).
+    A success is `accepted`, `unprotected`, `replayed` or `deferred`; what never became a delivery (`handshake`,
+    `unrouted`, `redirected`, `turned_away`) has no part in the rate. `counted` is how many deliveries the metrics
+    counted in that time: more than `total` where spans were not sent (sampling, floods of rejections).
     """
 
     since: int

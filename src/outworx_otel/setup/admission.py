@@ -20,8 +20,12 @@ class UnderWay(Protocol):
     def covers(self, endpoint: Endpoint) -> bool:
         """Whether the handler that is marked with `endpoint` may run: this request was verified for it."""
 
+    def refuse(self) -> None:
+        """A marked handler has refused to run: whatever is made of that, the answer is 401."""
+
 
 _under_way: ContextVar[UnderWay | None] = ContextVar("outworx_under_way", default=None)
+_trusted: ContextVar[bool] = ContextVar("outworx_trusted", default=False)
 
 
 def under_way() -> UnderWay | None:
@@ -35,3 +39,15 @@ def set_under_way(work: UnderWay | None) -> Callable[[], object]:
     _under_way.set(work)
     # Not by token: between Django's sync and async middleware the way back leads through another Context.
     return lambda: _under_way.set(before)
+
+
+def is_trusted() -> bool:
+    """Whether whoever calls handlers in this context is trusted: a test that calls them directly."""
+    return _trusted.get()
+
+
+def set_trusted() -> Callable[[], object]:
+    """Trusts the callers in this context; the returned function puts things back."""
+    before = _trusted.get()
+    _trusted.set(True)
+    return lambda: _trusted.set(before)

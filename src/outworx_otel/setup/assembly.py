@@ -9,11 +9,14 @@ from typing import Any
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.idempotency import IdempotencyStore, open_store
 from outworx_otel.setup.configuration import Configuration, ConfiguredEndpoint
-from outworx_otel.setup.endpoints import Endpoint, undone_verification
+from outworx_otel.setup.endpoints import Endpoint, with_standing_verification
 from outworx_otel.setup.options import TrackOptions, unknown_name
 from outworx_otel.signatures import KnownSecret, SignatureScheme, register_provider
+from outworx_otel.signatures.registry import unregister_provider
 
 _stores: dict[str, IdempotencyStore] = {}
+# The providers that a file added to the table.
+_registered: list[str] = []
 
 
 class Assembly:
@@ -22,7 +25,7 @@ class Assembly:
     Args:
         configuration: what the file and the environment say.
         from_code: endpoints given in code, which come before.
-        store_url: the idempotency store given in code.
+        store: the idempotency store given in code, or its URL.
         known_secrets: all configured secrets, for the diagnosis.
 
     Raises:
@@ -33,10 +36,12 @@ class Assembly:
         self,
         configuration: Configuration,
         from_code: Mapping[str, Endpoint],
-        store_url: str | None,
+        store: IdempotencyStore | str | None,
         known_secrets: Callable[[], Iterable[KnownSecret]],
     ) -> None:
         self.problems = list(configuration.problems)
+        # Endpoints whose secret is not set in this environment: said at start, and closed.
+        self.closed = list(configuration.closed)
         self.warnings = list(configuration.warnings)
         self.endpoints: dict[str, Endpoint] = {}
         self._known_secrets = known_secrets
@@ -44,13 +49,20 @@ class Assembly:
             self._register(name, row)
         for found in configuration.endpoints:
             self.endpoints[found.pattern] = self._endpoint(found)
-        # Last, because of two spellings of a path (with a slash at its end and without) the later one counts.
         for pattern, endpoint in from_code.items():
-            said = undone_verification(pattern, endpoint, self.endpoints.pop(pattern, None))
-            if said is not None:
-                self.warnings.append(said)
-            self.endpoints[pattern] = endpoint
-        self.store = self._store(configuration.store_url) if store_url is None else _opened(store_url)
+            standing = endpoint
+            # With a slash at its end and without, a path is the same one: the later of two counts.
+            for spelling in [one for one in self.endpoints if one.rstrip("/") == pattern.rstrip("/")]:
+                standing, said = with_standing_verification(pattern, standing, self.endpoints.pop(spelling))
+                if said is not None:
+                    self.warnings.append(said)
+            if endpoint.problem is not None:
+                self.closed.append(endpoint.problem)
+            self.endpoints[pattern] = standing
+        if isinstance(store, str):
+            self.store = _opened(store)
+        else:
+            self.store = self._store(configuration.store_url) if store is None else store
 
     def _register(self, name: str, row: Mapping[str, Any]) -> None:
         """Adds the row of a provider that a file describes."""
@@ -64,19 +76,27 @@ class Assembly:
         }
         try:
             register_provider(SignatureScheme(provider=name, **values))
+            _registered.append(name)
         except (ConfigurationError, TypeError, AttributeError) as error:
             self.problems.append(f"provider {name!r}: {error}")
 
     def _endpoint(self, found: ConfiguredEndpoint) -> Endpoint:
+        options = found.options
         # Whoever wanted verification and cannot have it gets no deliveries, rather than unverified ones.
-        problem = found.problem if found.options.signature_valid is False else None
+        wants = options.verifies or options.signature_valid is not None
         try:
-            return Endpoint(found.options, found.source, known_secrets=self._known_secrets, problem=problem)
+            return Endpoint(
+                options,
+                found.source,
+                known_secrets=self._known_secrets,
+                problem=found.problem if wants and options.signature_secret_file is None else None,
+                quiet=True,
+            )
         except ConfigurationError as error:
             problem = f"{found.source}, endpoint {found.pattern!r}: {error}"
             self.problems.append(problem)
-            options = TrackOptions(found.options.provider, signature_valid=False)
-            return Endpoint(options, found.source, problem=problem)
+            closed = TrackOptions(options.provider, signature_valid=False)
+            return Endpoint(closed, found.source, problem=problem, quiet=True)
 
     def _store(self, url: str | None) -> IdempotencyStore:
         try:
@@ -86,13 +106,23 @@ class Assembly:
             return _opened("memory://")
 
 
-def checked_store(url: str) -> None:
-    """Makes sure that a store's URL can be used.
+def forget_providers() -> None:
+    """Takes the providers that a file described out of the table again."""
+    while _registered:
+        unregister_provider(_registered.pop())
+
+
+def checked_store(store: IdempotencyStore | str) -> IdempotencyStore | str:
+    """The store itself, or its URL.
 
     Raises:
-        ConfigurationError: it cannot.
+        ConfigurationError: the URL cannot be used, or it is no store.
     """
-    _opened(url)
+    if isinstance(store, str):
+        _opened(store)
+    elif not callable(getattr(store, "claim", None)):
+        raise ConfigurationError(f"idempotency_store must be a URL or a store, not {type(store).__name__}")
+    return store
 
 
 def _opened(url: str) -> IdempotencyStore:

@@ -1,4 +1,4 @@
-"""What `init()` does, and what every instrumentor does first: read the configuration, find the providers."""
+"""What `init()` does, and what everything of ours does first: read the configuration, find the providers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
+from opentelemetry.util.http import ExcludeList, parse_excluded_urls
 
 from outworx_otel.errors import ConfigurationError, OutworxError
-from outworx_otel.setup.assembly import Assembly, checked_store
+from outworx_otel.idempotency import IdempotencyStore
+from outworx_otel.process import loading
+from outworx_otel.setup import enforcement
+from outworx_otel.setup.announcement import announce, announcement, describe, show_log
+from outworx_otel.setup.assembly import Assembly, checked_store, forget_providers
 from outworx_otel.setup.configuration import Configuration, read_configuration
-from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.endpoints import SAID, Endpoint, logger
+from outworx_otel.setup.keywords import check_keywords, is_called_by_loader, meant_as_endpoints
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.pipeline import provide
 from outworx_otel.setup.runtime import Runtime, current, replace
+from outworx_otel.setup.unguarded import LOADER, nobody_guards
 from outworx_otel.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -41,12 +49,20 @@ class _Given:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     tracer_provider: trace.TracerProvider | None = None
     meter_provider: metrics.MeterProvider | None = None
-    store_url: str | None = None
+    store: IdempotencyStore | str | None = None
     detect: bool | None = None
     debug: bool = False
     on_error: Callable[[OutworxError], Any] | None = None
     flush_on_sigterm: bool | None = None
     api_key: str | None = None
+    destination: Destination | None = None
+    request_hook: Callable[..., Any] | None = None
+    response_hook: Callable[..., Any] | None = None
+    excluded_urls: ExcludeList | None = None
+    # The application itself calls `instrument()`: it does not depend on the loader for its guard.
+    in_code: bool = False
+    ready: bool = False
+    announced: str | None = None
 
 
 _given = _Given()
@@ -63,7 +79,7 @@ def init(
     *,
     protocol: str | None = None,
     endpoints: Endpoints | None = None,
-    idempotency_store: str | None = None,
+    idempotency_store: str | IdempotencyStore | None = None,
     detect: bool | None = None,
     flush_on_sigterm: bool | None = None,
 ) -> None:
@@ -85,13 +101,14 @@ def init(
             knows only the other); else `OUTWORX_HOOKS_PROTOCOL`, else `"auto"`.
         endpoints: what is wanted where: `{"/webhooks/stripe": TrackOptions("stripe", ...)}`; `*` stands for any
             rest of a path, and a plain mapping of options for `TrackOptions`.
-        idempotency_store: URL of the store, such as `redis://host:6379/0`; else `OUTWORX_IDEMPOTENCY_STORE`, else
-            `memory://`.
+        idempotency_store: the store, or its URL, such as `redis://host:6379/0`; else `OUTWORX_IDEMPOTENCY_STORE`,
+            else `memory://`.
         detect: False turns off spans for unconfigured routes; else `OUTWORX_DETECT`, else on.
         flush_on_sigterm: False leaves SIGTERM alone; else `OUTWORX_HOOKS_EXIT_FLUSH`, else on.
 
     Raises:
         ConfigurationError: a key, URL, option or configuration file that cannot be used.
+        SystemExit: with status 78, for such a configuration where `OUTWORX_STRICT` is set.
     """
     from outworx_otel.export import Destination
 
@@ -101,25 +118,22 @@ def init(
     with _lock:
         if destination.debug:
             _given.debug = True
-            _show_log()
+            show_log()
         if destination.api_key is not None:
             _given.api_key = destination.api_key
         if on_error is not None:
             _given.on_error = on_error
         if idempotency_store is not None:
-            checked_store(idempotency_store)
-            _given.store_url = idempotency_store
+            _given.store = checked_store(idempotency_store)
         if detect is not None:
             _given.detect = detect
         if flush_on_sigterm is not None:
             _given.flush_on_sigterm = flush_on_sigterm
         _add_endpoints(endpoints)
-        for said in provide(destination, _report):
-            _say_once(logging.WARNING, said)
-        _flush_at_exit()
+        _export_to(destination)
         _rebuild(read_configuration(), strict=True)
         if _given.debug:
-            _describe(destination)
+            _describe()
 
 
 def prepare(
@@ -127,8 +141,12 @@ def prepare(
     tracer_provider: trace.TracerProvider | None = None,
     meter_provider: metrics.MeterProvider | None = None,
     endpoints: Endpoints | None = None,
+    excluded_urls: str | None = None,
+    request_hook: Callable[..., Any] | None = None,
+    response_hook: Callable[..., Any] | None = None,
     strict: bool = False,
-    **_others: Any,
+    where: str = "instrument()",
+    **others: Any,
 ) -> None:
     """What each instrumentor does before it patches.
 
@@ -136,76 +154,206 @@ def prepare(
         tracer_provider: instead of the global one.
         meter_provider: likewise.
         endpoints: options by path, as for `init`.
-        strict: raise what is wrong with the configuration; otherwise it is logged, and an endpoint that was
-            to verify signatures and cannot turns its deliveries away.
+        excluded_urls: comma-separated regular expressions of paths, as OpenTelemetry's instrumentors take them.
+        request_hook: `(span, request)`, called when a delivery's span has begun.
+        response_hook: `(span, request, response)`, called before it ends.
+        strict: raise what is wrong with the configuration; otherwise it is logged. In either case an endpoint that
+            was to verify signatures and cannot turns its deliveries away.
+        where: what was called, for messages.
+        others: what was passed besides: OpenTelemetry's own arguments, and misspelt ones.
 
     Raises:
-        ConfigurationError: with `strict`, or for an option in `endpoints` that cannot be used.
+        ConfigurationError: with `strict`, or for an argument that is unknown or cannot be used. Where OpenTelemetry's
+            loader calls, nothing is raised: it is logged, and the endpoints in question stay closed.
+        SystemExit: with status 78, for such a configuration where `OUTWORX_STRICT` is set.
     """
     with _lock:
+        by_loader = is_called_by_loader()
+        _given.in_code = _given.in_code or not by_loader
         if tracer_provider is not None:
             _given.tracer_provider = tracer_provider
         if meter_provider is not None:
             _given.meter_provider = meter_provider
-        _add_endpoints(endpoints)
-        if "opentelemetry.instrumentation.auto_instrumentation" in sys.modules:
+        wrong: list[str] = []
+        takes: tuple[Callable[[], None], ...] = (
+            partial(check_keywords, others, where),
+            partial(_take_hooks, request_hook, response_hook, excluded_urls),
+            partial(_add_endpoints, endpoints, closing=by_loader),
+        )
+        for take in takes:
+            try:
+                take()
+            except ConfigurationError as error:
+                if not by_loader:
+                    raise
+                wrong.append(str(error))
+        for path in meant_as_endpoints(others):
+            _close(path, wrong[0])
+        if LOADER in sys.modules:
             _fall_back()
         _flush_at_exit()
-        describe = _debug_is_on() and not _given.debug
-        if describe:
+        begins_debug = _debug_is_on() and not _given.debug
+        if begins_debug:
             _given.debug = True
-            _show_log()
-        _rebuild(read_configuration(), strict=strict)
-        if describe:
-            _describe(None)
+            show_log()
+        _rebuild(read_configuration(), strict=strict, wrong=wrong)
+        if begins_debug:
+            _describe()
 
 
-def _add_endpoints(endpoints: Endpoints | None) -> None:
-    if endpoints is not None and not isinstance(endpoints, Mapping):
-        raise ConfigurationError(
-            'endpoints must be a mapping of paths, e.g. {"/webhooks/stripe": TrackOptions("stripe")}, not '
-            f"{type(endpoints).__name__}"
-        )
-    for pattern, options in (endpoints or {}).items():
-        if not pattern.startswith(("/", "*")):
-            raise ConfigurationError(f"endpoints: the path {pattern!r} must begin with /")
-        if not isinstance(options, TrackOptions):
-            options = TrackOptions.from_mapping(options, f'endpoints["{pattern}"]')
-        _given.endpoints[pattern] = Endpoint(options, "code", known_secrets=_known_secrets)
+def ensure_ready() -> None:
+    """What a hand-mounted adapter does first, unless `init()` or an instrumentor was there before.
+
+    Reads the file and the environment, so that no variable works only after `init()`; and where these name a key or
+    an endpoint, exports as `init()` would. Never raises; harmless when it is called again.
+    """
+    if _given.ready:
+        return
+    with _lock:
+        if _given.ready:
+            return
+        _given.ready = True
+        try:
+            # The loader has chosen the exporters that the variables name.
+            if LOADER not in sys.modules:
+                _export_from_environment()
+            if _debug_is_on():
+                _given.debug = True
+                show_log()
+            _rebuild(read_configuration(), strict=False)
+        except Exception as error:  # noqa: BLE001  # ours: the adapter goes on with what it was given
+            _say_once(logging.ERROR, f"outworx: the configuration could not be read: {error}")
+
+
+def amiss(problem: str) -> None:
+    """Says once, at ERROR, that less is guarded than was asked for; ends the process where `OUTWORX_STRICT` is set.
+
+    Raises:
+        SystemExit: with status 78, where `OUTWORX_STRICT` is set.
+    """
+    _say_once(logging.ERROR, problem)
+    if enforcement.is_strict():
+        enforcement.end_process([problem])
 
 
 def reset() -> None:
     """Forgets what `prepare` was given in code; what `init` set up stays."""
     with _lock:
         _given.tracer_provider = _given.meter_provider = None
+        _given.request_hook = _given.response_hook = _given.excluded_urls = None
+        _given.in_code = False
         _given.endpoints.clear()
-        _rebuild(read_configuration(), strict=False)
+        replace(_runtime(read_configuration())[1])
+        forget_providers()
+
+
+def _take_hooks(request_hook: Any, response_hook: Any, excluded_urls: str | None) -> None:
+    for name, hook in (("request_hook", request_hook), ("response_hook", response_hook)):
+        if hook is not None and not callable(hook):
+            raise ConfigurationError(f"{name} must be a function, not {type(hook).__name__}")
+    if request_hook is not None:
+        _given.request_hook = request_hook
+    if response_hook is not None:
+        _given.response_hook = response_hook
+    if excluded_urls is not None:
+        try:
+            _given.excluded_urls = parse_excluded_urls(excluded_urls)
+        except Exception as error:
+            raise ConfigurationError(
+                f"excluded_urls must be comma-separated regular expressions, not {excluded_urls!r}: {error}"
+            ) from error
+
+
+def _add_endpoints(endpoints: Endpoints | None, closing: bool = False) -> None:
+    """Takes endpoints given in code; with `closing`, one that cannot be used is closed instead of raised."""
+    if endpoints is not None and not isinstance(endpoints, Mapping):
+        raise ConfigurationError(
+            'endpoints must be a mapping of paths, e.g. {"/webhooks/stripe": TrackOptions("stripe")}, not '
+            f"{type(endpoints).__name__}"
+        )
+    for pattern, options in (endpoints or {}).items():
+        try:
+            if not pattern.startswith(("/", "*")):
+                raise ConfigurationError(f"endpoints: the path {pattern!r} must begin with /")
+            if not isinstance(options, TrackOptions):
+                options = TrackOptions.from_mapping(options, f'endpoints["{pattern}"]')
+            _given.endpoints[pattern] = Endpoint(options, "code", known_secrets=_known_secrets)
+        except ConfigurationError as error:
+            if not closing:
+                raise
+            _close(pattern if pattern.startswith(("/", "*")) else f"/{pattern}", str(error))
+
+
+def _close(path: str, problem: str) -> None:
+    options = TrackOptions("unknown", signature_valid=False)
+    _given.endpoints[path] = Endpoint(options, "code", problem=problem, quiet=True)
 
 
 def _known_secrets() -> Any:
     return current().known_secrets()
 
 
-def _rebuild(configuration: Configuration, strict: bool) -> None:
-    assembly = Assembly(configuration, _given.endpoints, _given.store_url, _known_secrets)
+def _rebuild(configuration: Configuration, strict: bool, wrong: Sequence[str] = ()) -> None:
+    """Puts a runtime in force, then says what is wrong or raises it: what is to be closed is closed by then."""
+    assembly, runtime = _runtime(configuration)
+    replace(runtime)
+    _given.ready = True
+    problems = list(dict.fromkeys([*wrong, *assembly.problems, *assembly.closed]))
+    unguarded = None if _given.in_code else nobody_guards(_verifying(assembly.endpoints))
+    if unguarded is not None:
+        problems.append(unguarded)
+    if problems and enforcement.is_strict():
+        enforcement.end_process(problems)
     if strict and assembly.problems:
         raise ConfigurationError("; ".join(assembly.problems))
-    for problem in assembly.problems:
+    for problem in problems:
         _say_once(logging.ERROR, problem)
     for warning in assembly.warnings:
         _say_once(logging.WARNING, warning)
-    replace(
-        Runtime(
-            assembly.endpoints,
-            telemetry=Telemetry(_given.tracer_provider, _given.meter_provider),
-            store=assembly.store,
-            detect=configuration.detect if _given.detect is None else _given.detect,
-            on_error=_given.on_error,
-            debug=_given.debug,
-            token_secrets=_token_secrets(),
-            flush=_flush,
-        )
+    if enforcement.reports_only():
+        _say_once(logging.ERROR, enforcement.REPORTING)
+    provider = _given.tracer_provider or trace.get_tracer_provider()
+    line = announcement(configuration.file, assembly.endpoints, _given.destination, provider)
+    if line != _given.announced:
+        _given.announced = line
+        announce(line)
+
+
+def _runtime(configuration: Configuration) -> tuple[Assembly, Runtime]:
+    forget_providers()
+    assembly = Assembly(configuration, _given.endpoints, _given.store, _known_secrets)
+    return assembly, Runtime(
+        assembly.endpoints,
+        telemetry=Telemetry(_given.tracer_provider, _given.meter_provider),
+        store=assembly.store,
+        detect=configuration.detect if _given.detect is None else _given.detect,
+        on_error=_given.on_error,
+        debug=_given.debug,
+        token_secrets=_token_secrets(),
+        flush=_flush,
+        request_hook=_given.request_hook,
+        response_hook=_given.response_hook,
+        excluded_urls=_given.excluded_urls,
     )
+
+
+def _verifying(endpoints: Mapping[str, Endpoint]) -> list[str]:
+    return [pattern for pattern, endpoint in endpoints.items() if endpoint.verifies]
+
+
+def _check_guards(what: str) -> None:
+    """An exporter or sampler of ours was loaded by name: will anybody guard what is configured?"""
+    if _given.in_code or nobody_guards(["/"]) is None:
+        return
+    configuration = read_configuration()
+    endpoints = Assembly(configuration, _given.endpoints, _given.store, _known_secrets).endpoints
+    said = nobody_guards(_verifying(endpoints))
+    if said is not None:
+        logger.debug("%s is loaded, and asks for the instrumentors", what)
+        amiss(said)
+
+
+loading.on_loaded(_check_guards)
 
 
 def _token_secrets() -> tuple[str, ...]:
@@ -222,14 +370,34 @@ def _flush(seconds: float) -> None:
 
 def _fall_back() -> None:
     """`opentelemetry-instrument` without a configurator leaves a provider that records nothing."""
-    if _given.tracer_provider is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        if any(os.environ.get(name) for name in _DESTINATION_VARIABLES):
-            try:
-                init()
-            except ConfigurationError as error:
-                _say_once(logging.ERROR, str(error))
-        else:
-            _say_once(logging.WARNING, _INSTALL_HINT)
+    records = _given.tracer_provider is not None or not isinstance(
+        trace.get_tracer_provider(), trace.ProxyTracerProvider
+    )
+    if not records and not _export_from_environment():
+        _say_once(logging.WARNING, _INSTALL_HINT)
+
+
+def _export_from_environment() -> bool:
+    """Exports as `init()` would where a key or an endpoint of ours is in the environment; whether one is."""
+    from outworx_otel.export import Destination
+
+    if not any(os.environ.get(name) for name in _DESTINATION_VARIABLES):
+        return False
+    try:
+        destination = Destination.from_environment()
+    except ConfigurationError as error:
+        _say_once(logging.ERROR, str(error))
+    else:
+        _given.api_key = _given.api_key or destination.api_key
+        _export_to(destination)
+    return True
+
+
+def _export_to(destination: Destination) -> None:
+    _given.destination = destination
+    for said in provide(destination, _report):
+        _say_once(logging.WARNING, said)
+    _flush_at_exit()
 
 
 def _report(error: OutworxError) -> None:
@@ -259,7 +427,7 @@ def unflushed() -> Callable[[], None] | None:
 
 
 def _say_once(level: int, message: str) -> None:
-    if message not in _said:
+    if message not in _said and message not in SAID:
         _said.add(message)
         logger.log(level, "%s", message)
 
@@ -268,28 +436,5 @@ def _debug_is_on() -> bool:
     return os.environ.get("OUTWORX_HOOKS_DEBUG", "").strip().lower() in ("1", "true", "yes", "on")
 
 
-def _show_log() -> None:
-    logger.setLevel(logging.INFO)
-    if not logger.hasHandlers():
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
-        logger.addHandler(handler)
-
-
-def _describe(destination: Destination | None) -> None:
-    for pattern, endpoint in current().endpoints.items():
-        options = endpoint.options
-        logger.info(
-            "endpoint %s: provider=%s from=%s signature=%s idempotency=%s",
-            pattern,
-            options.provider,
-            endpoint.source,
-            "secret set" if options.signature_secret else "custom" if options.verifies else "not verified",
-            "on" if options.idempotency_key else "off",
-        )
-    logger.info("idempotency keys in %s", current().store)
-    if destination is not None:
-        logger.info("exporting to %s (%s)", destination.endpoint, destination.protocol)
-    else:
-        chosen = os.environ.get("OTEL_TRACES_EXPORTER") or "as the application's TracerProvider does"
-        logger.info("exporting spans: %s", chosen)
+def _describe() -> None:
+    describe(current().endpoints, current().store, _given.destination)

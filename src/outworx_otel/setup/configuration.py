@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.setup import enforcement
+from outworx_otel.setup.files import ConfigurationFile, find_file
 from outworx_otel.setup.options import TrackOptions, unknown_name
+from outworx_otel.setup.salvage import salvaged, speaks_of_verification
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # installed there alone
-
-CONFIG_FILE: Final = "OUTWORX_CONFIG_FILE"
 ROUTES: Final = "OUTWORX_ROUTES"
 SECRET_PREFIX: Final = "OUTWORX_SECRET_"  # noqa: S105  # a variable's name, no secret
 DETECT: Final = "OUTWORX_DETECT"
@@ -36,17 +33,19 @@ class ConfiguredEndpoint:
         source: where it stands, for people.
         problem: why it cannot be used as it was meant. Where it was to verify signatures, its deliveries are
             turned away until this is put right, rather than let in unverified.
+        unset: whether all that is wrong is a secret that is not set in this environment.
     """
 
     pattern: str
     options: TrackOptions
     source: str
     problem: str | None = None
+    unset: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Configuration:
-    """Everything that the environment and the file say."""
+    """Everything that the environment and the file say; `file` is where that stands, if there is one."""
 
     endpoints: tuple[ConfiguredEndpoint, ...] = ()
     detect: bool = True
@@ -54,6 +53,8 @@ class Configuration:
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     providers: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    file: str | None = None
+    closed: tuple[str, ...] = ()
 
 
 def read_configuration(
@@ -61,36 +62,34 @@ def read_configuration(
 ) -> Configuration:
     """Reads `OUTWORX_CONFIG_FILE`, else `outworx.toml`, else `[tool.outworx]`, and the variables beside it.
 
-    Nothing is raised: what is wrong stands in `problems`, and in the `problem` of the endpoint it concerns.
+    Nothing is raised: what is wrong stands in `problems`, and in the `problem` of the endpoint it concerns. An
+    endpoint that is known to want verification and cannot have it is among the endpoints all the same, closed.
 
     Args:
         environ: environment variables; None is the process's own.
-        directory: where to look for the file; None is the working directory.
+        directory: where to look for the file, and then upwards; None is the working directory, and after that the
+            folder of the program.
     """
     environ = os.environ if environ is None else environ
-    directory = Path.cwd() if directory is None else directory
-    problems: list[str] = []
+    problems: list[str] = enforcement.wrong_values()
     warnings: list[str] = []
     found: dict[str, ConfiguredEndpoint] = {}
-    where = ""
-    table: Mapping[str, Any] = {}
-    for endpoint in _from_routes(environ, problems, warnings):
+    for endpoint in _from_routes(environ, problems):
         found[endpoint.pattern] = endpoint
-    try:
-        where, table = _read_table(environ, directory)
-        for name in table:
-            if name not in _KNOWN_KEYS:
-                problems.append(f"{where}: {unknown_name('key', name, _KNOWN_KEYS)}")
-        for endpoint in _from_table(where, table.get("endpoints", {})):
+    file = find_file(environ, directory)
+    where, table = file.shown, file.table or {}
+    for endpoint in _from_file(file, problems, warnings):
+        replaced = found.get(endpoint.pattern)
+        if replaced is not None and _verifies(replaced) and not _verifies(endpoint):
+            warnings.append(
+                f"{where}: {endpoint.pattern} names no secret, so what {replaced.source} says of it counts, which is "
+                "to verify"
+            )
+        else:
             found[endpoint.pattern] = endpoint
-            if "signature_secret" in table["endpoints"][endpoint.pattern]:
-                warnings.append(
-                    f"{where}: the secret of {endpoint.pattern} stands in the file; name an environment variable "
-                    'instead, e.g. signature_secret_env = "STRIPE_WEBHOOK_SECRET"'
-                )
-    except ConfigurationError as error:
-        problems.append(str(error))
-    problems.extend(endpoint.problem for endpoint in found.values() if endpoint.problem is not None)
+    told = {one.problem: one.unset for one in found.values() if one.problem is not None}
+    problems.extend(problem for problem, unset in told.items() if not unset and problem not in problems)
+    closed = tuple(problem for problem, unset in told.items() if unset)
     detect, store_url = table.get("detect", True), table.get("idempotency_store")
     if not isinstance(detect, bool):
         problems.append(f"{where}: detect must be true or false, not {detect!r}")
@@ -107,8 +106,19 @@ def read_configuration(
         )
         providers = {}
     return Configuration(
-        tuple(found.values()), detect, store_url, tuple(problems), tuple(warnings), providers
+        tuple(found.values()),
+        detect,
+        store_url,
+        tuple(problems),
+        tuple(warnings),
+        providers,
+        None if file.path is None else str(file.path.absolute()),
+        closed,
     )
+
+
+def _verifies(endpoint: ConfiguredEndpoint) -> bool:
+    return endpoint.options.verifies or endpoint.options.signature_valid is not None
 
 
 def _flag(text: str | None, default: bool, problems: list[str]) -> bool:
@@ -121,93 +131,104 @@ def _flag(text: str | None, default: bool, problems: list[str]) -> bool:
     return word in ("true", "1", "yes", "on")
 
 
-def _read_table(environ: Mapping[str, str], directory: Path) -> tuple[str, Mapping[str, Any]]:
-    named = environ.get(CONFIG_FILE)
-    if named:
-        path = Path(named)
-        return path.name, _inner_table(path, _parse(path, f"{CONFIG_FILE}={named}"))
-    path = directory / "outworx.toml"
-    if path.is_file():
-        return path.name, _parse(path, path.name)
-    path = directory / "pyproject.toml"
-    if path.is_file():
-        try:
-            return "pyproject.toml [tool.outworx]", _inner_table(path, _parse(path, path.name))
-        except ConfigurationError:
-            # Somebody else's file: their own tools complain if it is broken.
-            return path.name, {}
-    return "outworx.toml", {}
+def _from_file(
+    file: ConfigurationFile, problems: list[str], warnings: list[str]
+) -> Iterator[ConfiguredEndpoint]:
+    where = file.shown
+    if file.problem is not None:
+        problems.append(file.problem)
+        for pattern, provider in salvaged(file.text).items():
+            yield _closed(pattern, provider, where, file.problem)
+    for name, value in (file.table or {}).items():
+        if name == "endpoints":
+            yield from _from_table(where, value, problems, warnings)
+        elif name not in _KNOWN_KEYS:
+            problem = f"{where}: {unknown_name('key', name, _KNOWN_KEYS)}"
+            problems.append(problem)
+            if isinstance(value, dict) and difflib.get_close_matches(name, ["endpoints"]):
+                for pattern, table in value.items():
+                    if isinstance(table, dict) and speaks_of_verification(table):
+                        yield _closed(pattern, _provider(table), where, problem)
 
 
-def _inner_table(path: Path, table: Mapping[str, Any]) -> Mapping[str, Any]:
-    if path.name != "pyproject.toml":
-        return table
-    tools = table.get("tool", {})
-    inner = tools.get("outworx", {}) if isinstance(tools, dict) else {}
-    return inner if isinstance(inner, dict) else {}
-
-
-def _parse(path: Path, where: str) -> Mapping[str, Any]:
-    try:
-        table: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{where}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{where}: is not valid TOML: {error}") from error
-    return table
-
-
-def _from_table(where: str, endpoints: Any) -> Iterator[ConfiguredEndpoint]:
+def _from_table(
+    where: str, endpoints: Any, problems: list[str], warnings: list[str]
+) -> Iterator[ConfiguredEndpoint]:
     if not isinstance(endpoints, dict):
-        raise ConfigurationError(f'{where}: endpoints must be tables, e.g. [endpoints."/webhooks/stripe"]')
+        problems.append(f'{where}: endpoints must be tables, e.g. [endpoints."/webhooks/stripe"]')
+        return
     for pattern, table in endpoints.items():
         here = f'{where}, endpoint "{pattern}"'
         if not isinstance(table, dict):
-            raise ConfigurationError(f'{here}: must be a table, e.g. {{ provider = "stripe" }}')
+            problems.append(f'{here}: must be a table, e.g. {{ provider = "stripe" }}')
+            continue
         problem = _path_problem(pattern)
         if problem is not None:
-            raise ConfigurationError(f"{here}: {problem}")
+            problems.append(f"{here}: {problem}")
+            if speaks_of_verification(table):
+                yield _closed(pattern, _provider(table), where, f"{here}: {problem}")
+            continue
         try:
-            yield ConfiguredEndpoint(pattern, TrackOptions.from_mapping(table, here), where)
+            options = TrackOptions.from_mapping(table, here)
         except ConfigurationError as error:
-            yield _broken(pattern, str(table.get("provider") or "unknown"), where, error, table)
+            if speaks_of_verification(table):
+                yield _closed(pattern, _provider(table), where, str(error))
+            else:
+                yield ConfiguredEndpoint(pattern, TrackOptions(_provider(table)), where, str(error))
+            continue
+        if options.signature_secret is not None:
+            warnings.append(
+                f"{where}: the secret of {pattern} stands in the file; name an environment variable "
+                'instead, e.g. signature_secret_env = "STRIPE_WEBHOOK_SECRET"'
+            )
+        yield ConfiguredEndpoint(pattern, options, where, _no_secret(options, here))
 
 
-def _from_routes(
-    environ: Mapping[str, str], problems: list[str], warnings: list[str]
-) -> Iterator[ConfiguredEndpoint]:
+def _no_secret(options: TrackOptions, here: str) -> str | None:
+    try:
+        options.secrets()
+    except ConfigurationError as error:
+        return f"{here}: {error}"
+    return None
+
+
+def _from_routes(environ: Mapping[str, str], problems: list[str]) -> Iterator[ConfiguredEndpoint]:
     for entry in environ.get(ROUTES, "").split(","):
         if not entry.strip():
             continue
         pattern, _, provider = (part.strip() for part in entry.rpartition("="))
         if not provider or _path_problem(pattern) is not None:
-            problems.append(
-                f'{ROUTES}: {entry.strip()!r} is no "path=provider", e.g. /webhooks/stripe=stripe,/hooks/*=github'
+            problem = (
+                f'{ROUTES}: {entry.strip()!r} is no "path=provider", e.g. /webhooks/stripe=stripe,'
+                "/hooks/*=github"
             )
+            problems.append(problem)
+            if pattern:
+                yield _closed(pattern, provider or "unknown", ROUTES, problem)
             continue
         variable = SECRET_PREFIX + re.sub(r"[^A-Z0-9]", "_", provider.upper())
         secret = environ.get(variable)
-        try:
-            options = TrackOptions(provider, signature_secret=secret)
-        except ConfigurationError:
-            error = ConfigurationError(
-                f"{variable} is set but empty; set it to the signing secret or unset it"
-            )
-            yield _broken(pattern, provider, ROUTES, error, {"signature_secret": secret})
-        else:
-            if secret is None:
-                warnings.append(f"{ROUTES}: {pattern} is not verified, because {variable} is not set")
-            yield ConfiguredEndpoint(pattern, options, ROUTES)
+        if secret is not None and secret.strip():
+            yield ConfiguredEndpoint(pattern, TrackOptions(provider, signature_secret=secret), ROUTES)
+            continue
+        state = "not set" if secret is None else "set but empty"
+        problem = (
+            f"{ROUTES}: {variable} is {state}, so nothing can verify {pattern} and every delivery there is answered "
+            "401; set it to the signing secret, or configure the path in outworx.toml to run without verification"
+        )
+        yield dataclasses.replace(_closed(pattern, provider, ROUTES, problem), unset=True)
 
 
 def _path_problem(pattern: str) -> str | None:
     return None if pattern.startswith(("/", "*")) else f"the path {pattern!r} must begin with /"
 
 
-def _broken(
-    pattern: str, provider: str, source: str, error: ConfigurationError, table: Mapping[str, Any]
-) -> ConfiguredEndpoint:
-    # Whoever spoke of a signature, however misspelt, meant deliveries to be verified.
-    verified = any("sig" in name.lower() or "secret" in name.lower() for name in table)
-    options = TrackOptions(provider, signature_valid=False if verified else None)
-    return ConfiguredEndpoint(pattern, options, source, str(error))
+def _provider(table: Mapping[str, Any]) -> str:
+    return str(table.get("provider") or "").strip() or "unknown"
+
+
+def _closed(pattern: str, provider: str, source: str, problem: str) -> ConfiguredEndpoint:
+    """An endpoint that is known to want verification, and lets nothing in until the problem is put right."""
+    if _path_problem(pattern) is not None:
+        pattern = f"/{pattern}"
+    return ConfiguredEndpoint(pattern, TrackOptions(provider, signature_valid=False), source, problem)

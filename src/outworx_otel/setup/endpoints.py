@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from outworx_otel import signatures
+from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.body import FieldPicker
 from outworx_otel.http.paths import PathMap
-from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
+from outworx_otel.setup import enforcement
+from outworx_otel.setup.options import DEFAULT_METHODS, SOURCES, TrackOptions
+from outworx_otel.setup.secret_sources import SecretFile, SecretMemory, Secrets
 from outworx_otel.telemetry.redaction import Redactor
 
 logger = logging.getLogger("outworx_otel")
 
-# The methods of all endpoints made so far: a request with another one is nobody's delivery.
-LISTENED: Final = set(DEFAULT_METHODS)
+# Problems that an endpoint has logged itself: the set-up does not say them again.
+SAID: Final[set[str]] = set()
+
 REJECTED_SPANS_PER_SECOND: Final = 10
+_NEVER_MARKED: Final = 20
 
 
 class Endpoint:
@@ -29,7 +35,9 @@ class Endpoint:
         source: where it was said: `"decorator"`, `"code"`, a file's name, a variable's name, `"detection"`.
         known_secrets: other endpoints' secrets, for the diagnosis of a failed signature.
         problem: why the endpoint cannot verify as it was meant to; its deliveries then fail with
-            `missing_secret`.
+            `missing_secret`. An environment variable that was to hold the secret and does not is such a reason too.
+        detected: a request's headers made the endpoint, and nobody configured it.
+        quiet: whoever makes it says the problem; otherwise it is logged here.
 
     Raises:
         ConfigurationError: a secret that is no key for this provider, or a library that is missing.
@@ -37,12 +45,16 @@ class Endpoint:
 
     __slots__ = (
         "_rejections",
+        "_secrets",
+        "_unmarked",
         "admits_by_body",
         "asks_functions",
+        "asks_request",
         "detected",
         "enforces",
         "id_header",
         "keeps_answer",
+        "known_secrets",
         "methods",
         "options",
         "paths",
@@ -51,6 +63,8 @@ class Endpoint:
         "picks_type",
         "problem",
         "redactor",
+        "secret_file",
+        "secret_memory",
         "source",
         "type_header",
         "unsupported",
@@ -66,28 +80,41 @@ class Endpoint:
         known_secrets: Callable[[], Iterable[signatures.KnownSecret]] | None = None,
         problem: str | None = None,
         detected: bool = False,
+        quiet: bool = False,
     ) -> None:
         self.options = options
         self.source = source
-        self.problem = problem
+        self.known_secrets = known_secrets
+        self._secrets: Secrets = ()
+        # Where the secret is not known once and for all: it is read, or asked for, at each delivery.
+        self.secret_file: SecretFile | None = None
+        self.secret_memory: SecretMemory | None = None
+        self.problem = self._find_secrets(quiet) if problem is None else problem
+        if self.problem is not None and not quiet:
+            logger.error("%s; until then every delivery is turned away", self.problem)
+            SAID.add(self.problem)
         self.detected = detected
+        self.known_secrets = known_secrets
         self.methods = frozenset(options.methods)
-        LISTENED.update(self.methods)
         self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
         self._rejections = (0, 0)
+        self._unmarked = 0
         # Whether there is a verdict to give, and whether the body must be read before the handler may run.
-        self.verifies = problem is not None or options.verifies or options.signature_valid is not None
-        # Whoever names methods has thought of the others; whoever does not has perhaps not.
+        self.verifies = self.problem is not None or options.verifies or options.signature_valid is not None
+        # Default `methods`: enforce on every request with a body.
         self.enforces = (
             self.verifies and options.reject_invalid_signatures and tuple(options.methods) == DEFAULT_METHODS
         )
         self.admits_by_body = (
             options.verifies or callable(options.signature_valid) or bool(options.idempotency_key)
         )
+        # Whether the verdict is a function of the framework's request.
+        self.asks_request = callable(options.signature_valid) or callable(options.signature_secret)
         # Whether a function of the user's may have to be awaited.
         self.asks_functions = (
             callable(options.signature_valid)
             or options.signature_verifier is not None
+            or callable(options.signature_secret)
             or callable(options.idempotency_key)
         )
         # Whether anybody has a use for the answer's body.
@@ -96,21 +123,14 @@ class Endpoint:
         self.redactor = Redactor((*options.redact, *_signature_headers(scheme)))
         self.verifier: signatures.Verifier | None = None
         self.unsupported = False
-        if options.signature_secret is not None:
+        if options.verifies and options.signature_verifier is None:
+            self.unsupported = scheme is None
             if scheme is None:
-                self.unsupported = True
-                logger.warning(
-                    "%s: no built-in verifier for provider %r%s, so its signature_secret cannot be checked%s; give "
-                    "a signature_verifier, or register the provider's scheme",
-                    source,
-                    options.provider,
-                    _nearest(options.provider),
-                    " and every delivery is rejected" if options.reject_invalid_signatures else "",
-                )
-            else:
+                self._warn_of_no_scheme()
+            elif self._secrets:
                 self.verifier = signatures.Verifier(
                     options.provider,
-                    options.signature_secret,
+                    self._secrets,
                     tolerance=options.signature_tolerance,
                     known_secrets=known_secrets,
                 )
@@ -127,6 +147,79 @@ class Endpoint:
         fields = tuple(field for field in (type_field, id_field) if field is not None)
         self.picker = FieldPicker(fields) if fields else None
 
+    def _find_secrets(self, quiet: bool) -> str | None:
+        """Looks up what the options name; what is wrong with it, or None."""
+        options = self.options
+        if options.signature_secret_file is not None:
+            self.secret_file = SecretFile(options.signature_secret_file)
+            if self.secret_file.problem is not None and not quiet:
+                self._say_of_file(self.secret_file.problem)
+            self.secret_file.told = self._say_of_file
+        elif callable(options.signature_secret):
+            self.secret_memory = SecretMemory()
+        else:
+            try:
+                self._secrets = options.secrets()
+            except ConfigurationError as error:
+                return f"{self.source}, {options.provider}: {error}"
+        return None
+
+    def _say_of_file(self, problem: str) -> None:
+        logger.error(
+            "outworx: %s, %s: %s; until it can be read, every delivery is turned away",
+            self.source,
+            self.options.provider,
+            problem,
+        )
+
+    def _warn_of_no_scheme(self) -> None:
+        logger.warning(
+            "%s: no built-in verifier for provider %r%s, so its signature_secret cannot be checked%s; give "
+            "a signature_verifier, or register the provider's scheme",
+            self.source,
+            self.options.provider,
+            _nearest(self.options.provider),
+            " and every delivery is rejected" if self.options.reject_invalid_signatures else "",
+        )
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets as they are now; none where a function gives them, request by request."""
+        return self._secrets if self.secret_file is None else self.secret_file.read()
+
+    @property
+    def rejects(self) -> bool:
+        """Whether a delivery whose signature is not valid is refused, as things stand."""
+        return self.options.reject_invalid_signatures and not enforcement.reports_only()
+
+    def refuses(self, verdict: signatures.SignatureResult) -> bool:
+        """Whether a delivery is refused for this verdict; where `OUTWORX_ENFORCE=report` lets it in, says so."""
+        if verdict.valid or not self.options.reject_invalid_signatures:
+            return False
+        if enforcement.reports_only():
+            enforcement.say_let_in()
+            return False
+        return True
+
+    def note_marked(self, marked: bool) -> None:
+        """Counts deliveries whose handler ended without the mark that is required; the twentieth in a row is said."""
+        if self._unmarked < 0:  # it was said
+            return
+        self._unmarked = 0 if marked else self._unmarked + 1
+        if self._unmarked == _NEVER_MARKED:
+            self._unmarked = -1
+            logger.warning(
+                "outworx: the last %d deliveries of %s (options from %s) were answered without a mark, so each "
+                "counts as a silent drop%s; call track.processed() in the handler where the work is done, or take "
+                "require_processing_mark out",
+                _NEVER_MARKED,
+                self.options.provider,
+                self.source,
+                " and its idempotency key is never kept: duplicates run again"
+                if self.options.idempotency_key
+                else "",
+            )
+
     def concerns(self, path: str, within: str) -> bool:
         """Whether an app-wide adapter with these options has business with a path; paths as for `Runtime.find`."""
         paths = self.paths
@@ -136,14 +229,17 @@ class Endpoint:
             or (within != path and paths.find(within) is not None)
         )
 
-    def listens_to(self, method: str, headers: Any) -> bool:
-        """Whether a request with this method is a delivery.
+    def may_listen_to(self, method: str) -> bool:
+        """Whether a request with this method may be a delivery.
 
-        With another one than those of `methods` it passes untouched. But where signatures are enforced and nobody
-        has said which methods, a body is a delivery by any of them: a view that does not look at the method
-        (Django's functions) would take it for one, unverified.
+        Default `methods`: every request with a body is one where signatures are enforced, whatever its method.
+        Whether it has a body is known once its stream was read. HEAD runs what GET runs.
         """
-        return method in self.methods or (self.enforces and carries_body(headers))
+        return method in self.methods or self.enforces or (method == "HEAD" and "GET" in self.methods)
+
+    def listens_to(self, method: str) -> bool:
+        """Whether a request with this method is a delivery, with a body or without."""
+        return method in self.methods or (method == "HEAD" and "GET" in self.methods)
 
     def may_report_rejection(self) -> bool:
         """False once a second has seen ten rejected deliveries: a flood costs its sender, not our back-end."""
@@ -151,22 +247,6 @@ class Endpoint:
         now, count = self._rejections
         self._rejections = (second, count + 1 if now == second else 1)
         return now != second or count < REJECTED_SPANS_PER_SECOND
-
-
-def carries_body(headers: Any) -> bool:
-    """Whether a request announces a body, by its ASGI header pairs or its WSGI environ."""
-    if isinstance(headers, dict):
-        length = headers.get("CONTENT_LENGTH") or "0"
-        return length.strip("0 ") != "" or "HTTP_TRANSFER_ENCODING" in headers
-    for name, value in headers:
-        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
-            return True
-    return False
-
-
-def passes(method: str, headers: Any) -> bool:
-    """Whether a request is nobody's delivery, whatever its path: asked first, of every request."""
-    return method not in LISTENED and not carries_body(headers)
 
 
 def _nearest(provider: str) -> str:
@@ -183,15 +263,37 @@ def _signature_headers(scheme: signatures.SignatureScheme | None) -> list[str]:
     return [name.replace("{n}", "*") for name in names]
 
 
-def undone_verification(path: str, chosen: Endpoint, replaced: Endpoint | None) -> str | None:
-    """What to say where options in code, which replace all others and are not merged, verify nothing as others do."""
+_VERIFICATION: Final = (
+    *SOURCES,
+    "signature_valid",
+    "signature_tolerance",
+    "reject_invalid_signatures",
+    "public_url",
+    "max_body_size",
+)
+
+
+def with_standing_verification(
+    path: str, chosen: Endpoint, replaced: Endpoint | None
+) -> tuple[Endpoint, str | None]:
+    """What counts where options in code replace others: they never undo a verification; and what to say about it.
+
+    Args:
+        path: where.
+        chosen: what the code says.
+        replaced: what a file or the environment says of the same path.
+    """
     if replaced is None or not replaced.verifies or chosen.verifies:
-        return None
-    return (
-        f"{path!r} is NOT VERIFIED: its options in code (provider={chosen.options.provider}) replace those of "
-        f"{replaced.source}, which verify signatures; give signature_secret in code too, or leave the endpoint to "
-        f"{replaced.source}"
+        return chosen, None
+    said = (
+        f"{path!r} has options in code that name no secret, so it goes on to be verified as {replaced.source} says; "
+        "give signature_secret in code too, or take one of the two out"
     )
+    if replaced.options.provider != chosen.options.provider or replaced.problem is not None:
+        return replaced, said
+    kept = {name: getattr(replaced.options, name) for name in _VERIFICATION}
+    options = dataclasses.replace(chosen.options, **kept)
+    return Endpoint(options, chosen.source, known_secrets=chosen.known_secrets, quiet=True), said
 
 
 def stricter(called: Endpoint | None, served: Endpoint | None) -> Endpoint | None:

@@ -9,8 +9,10 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.setup.secret_sources import SecretFile, Secrets, from_environment, several
 
 Secret = str | bytes | Sequence[str | bytes]
+SecretFunction = Callable[[Any], Secret | Awaitable[Secret | None] | None]
 OnConflict = Literal["reject", "wait"]
 OnStoreError = Literal["proceed", "reject"]
 OnMismatch = Literal["replay", "reject"]
@@ -35,7 +37,12 @@ class TrackOptions:
         capture_body: put the request's and the answer's body on the span (redacted, 64 KiB each).
         capture_headers: put request headers on the span (redacted, 32 at most).
         metadata: attributes for every delivery's span.
-        signature_secret: the provider's signing secret, or several while one is rotated.
+        signature_secret: the provider's signing secret, or several while one is rotated; or, for a secret per
+            tenant, `(request) -> secret, secrets or None`, sync or async. What it gives is remembered for 60 s for
+            the address that was called (host, path, query), so it must choose by nothing else; None turns the
+            delivery away.
+        signature_secret_env: the environment variable (or several) that holds it, read at start.
+        signature_secret_file: the file that holds it, read again when it changes.
         signature_verifier: `(raw_body, headers) -> bool`, sync or async, instead of a built-in row.
         signature_valid: the verdict of somebody before us (a gateway), or `(request) -> bool`.
         reject_invalid_signatures: answer 401 without running the handler; False reports and goes on.
@@ -71,7 +78,9 @@ class TrackOptions:
     capture_body: bool = False
     capture_headers: bool = True
     metadata: Mapping[str, Any] | None = None
-    signature_secret: Secret | None = None
+    signature_secret: Secret | SecretFunction | None = None
+    signature_secret_env: str | Sequence[str] | None = None
+    signature_secret_file: str | os.PathLike[str] | None = None
     signature_verifier: SignatureVerifier | None = None
     signature_valid: bool | Callable[[Any], Any] | None = None
     reject_invalid_signatures: bool = True
@@ -96,10 +105,12 @@ class TrackOptions:
             problem = check(getattr(self, name))
             if problem is not None:
                 raise ConfigurationError(f"{name} {problem}")
-        if not any((self.signature_secret is None, self.signature_verifier is None)):
-            raise ConfigurationError("signature_secret and signature_verifier exclude each other: give one")
-        if isinstance(self.signature_secret, list):
-            object.__setattr__(self, "signature_secret", tuple(self.signature_secret))
+        given = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ConfigurationError(f"{' and '.join(given)} exclude each other: give one")
+        for name in ("signature_secret", "signature_secret_env"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "methods", tuple(method.upper() for method in self.methods))
         ttl = min(max(self.idempotency_ttl, MIN_TTL), MAX_TTL)
         object.__setattr__(self, "idempotency_ttl", ttl)
@@ -116,15 +127,29 @@ class TrackOptions:
     @property
     def verifies(self) -> bool:
         """Whether deliveries have a signature to check, by whatever means."""
-        return not (self.signature_secret is None and self.signature_verifier is None)
+        return any(getattr(self, name) is not None for name in SOURCES)
+
+    def secrets(self) -> Secrets:
+        """The secrets that can be had without a request: none where a function gives them.
+
+        Raises:
+            ConfigurationError: the variable or the file that is named holds none.
+        """
+        if self.signature_secret_env is not None:
+            return from_environment(self.signature_secret_env)
+        if self.signature_secret_file is not None:
+            file = SecretFile(self.signature_secret_file)
+            if file.problem is not None:
+                raise ConfigurationError(file.problem)
+            return file.read()
+        return () if callable(self.signature_secret) else several(self.signature_secret)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], where: str) -> TrackOptions:
         """Options from TOML or Django settings.
 
         Args:
-            mapping: option names and values. `signature_secret_env` names the environment variable (or a list
-                of them) that holds the secret.
+            mapping: option names and values.
             where: how to call the place in messages, e.g. `outworx.toml, endpoint "/webhooks/stripe"`.
 
         Raises:
@@ -136,14 +161,9 @@ class TrackOptions:
                 f"not {type(mapping).__name__}"
             )
         given = dict(mapping)
-        secret_env = given.pop("signature_secret_env", None)
         unknown = [name for name in given if name not in OPTION_NAMES]
         if unknown:
             raise ConfigurationError(f"{where}: {unknown_name('option', str(unknown[0]), OPTION_NAMES)}")
-        if secret_env is not None:
-            if "signature_secret" in given:
-                raise ConfigurationError(f"{where}: give signature_secret or signature_secret_env, not both")
-            given["signature_secret"] = _secrets_from_environment(secret_env, where)
         if "provider" not in given:
             raise ConfigurationError(f'{where}: provider is missing, e.g. provider = "stripe"')
         try:
@@ -152,6 +172,8 @@ class TrackOptions:
             raise ConfigurationError(f"{where}: {error}") from None
 
 
+# How deliveries may be verified: an endpoint has one of them, or none.
+SOURCES: Final = ("signature_secret", "signature_secret_env", "signature_secret_file", "signature_verifier")
 OPTION_NAMES: Final = tuple(field.name for field in fields(TrackOptions))
 
 
@@ -160,23 +182,6 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(name, known, 1, 0.5)
     suggestion = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(sorted(known))}"
     return f"unknown {kind} {name!r}: {suggestion}"
-
-
-def _secrets_from_environment(names: Any, where: str) -> str | tuple[str, ...]:
-    if isinstance(names, str):
-        names = [names]
-    if not isinstance(names, list | tuple) or not names or not all(isinstance(n, str) and n for n in names):
-        raise ConfigurationError(f"{where}: signature_secret_env must name an environment variable")
-    secrets = []
-    for name in names:
-        secret = os.environ.get(name, "")
-        if not secret:
-            raise ConfigurationError(
-                f"{where}: the environment variable {name} (signature_secret_env) is not set; set it to the "
-                "provider's signing secret, or remove the line to run without verification"
-            )
-        secrets.append(secret)
-    return secrets[0] if len(secrets) == 1 else tuple(secrets)
 
 
 def _check_text(value: Any) -> str | None:
@@ -192,17 +197,34 @@ def _check_flag(value: Any) -> str | None:
 
 
 def _check_secret(value: Any) -> str | None:
-    if value is None:
+    if value is None or callable(value):
         return None
     secrets = [value] if isinstance(value, str | bytes) else value
     if not isinstance(secrets, Sequence) or not all(isinstance(secret, str | bytes) for secret in secrets):
-        return f"must be a string, bytes or a list of them, not {type(value).__name__}"
+        return f"must be a string, bytes, a list of them or a function, not {type(value).__name__}"
     if not secrets or not all(secret.strip() for secret in secrets):
         return (
             "is empty. Is its environment variable unset? Leave the option out (None) to run without "
             "verification"
         )
     return None
+
+
+def _check_variables(value: Any) -> str | None:
+    names = [value] if isinstance(value, str) else value
+    if value is None or (isinstance(names, list | tuple) and names and all(map(_is_name, names))):
+        return None
+    return f"must name an environment variable, or several, not {value!r}"
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _check_file(value: Any) -> str | None:
+    if value is None or _is_name(value) or isinstance(value, os.PathLike):
+        return None
+    return f"must be the path of a file, not {value!r}"
 
 
 def _check_callable(value: Any) -> str | None:
@@ -273,6 +295,8 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "capture_headers": _check_flag,
     "metadata": _check_mapping,
     "signature_secret": _check_secret,
+    "signature_secret_env": _check_variables,
+    "signature_secret_file": _check_file,
     "signature_verifier": _check_callable,
     "signature_valid": _check_verdict,
     "reject_invalid_signatures": _check_flag,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, KeysView, Mapping
 from operator import itemgetter
 from typing import Any, Final
@@ -12,13 +13,16 @@ from outworx_otel.errors import InstrumentationError, OutworxError, described
 from outworx_otel.http.headers import from_environ
 from outworx_otel.http.paths import PathMap
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore
-from outworx_otel.setup.endpoints import Endpoint, logger, stricter, undone_verification
+from outworx_otel.setup.endpoints import Endpoint, logger, stricter, with_standing_verification
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.telemetry import Telemetry
 from outworx_otel.telemetry.redaction import scrub
 
 # A view of the table: providers that are registered later are in it.
 _DETECTION_NAMES: Final = signatures.DETECTION_HEADERS.keys()
+_MAX_SAID: Final = 1024
+_TELL_AGAIN: Final = 60.0
+_MAX_TOLD: Final = 256
 _first: Final = itemgetter(0)
 _in_environ: dict[str, str] = {}
 
@@ -49,6 +53,9 @@ class Runtime:
         debug: bool = False,
         token_secrets: tuple[str | bytes, ...] = (),
         flush: Callable[[float], Any] | None = None,
+        request_hook: Callable[..., Any] | None = None,
+        response_hook: Callable[..., Any] | None = None,
+        excluded_urls: Any = None,
     ) -> None:
         self.endpoints = dict(endpoints or {})
         self.telemetry = telemetry or Telemetry()
@@ -59,11 +66,21 @@ class Runtime:
         # What deferral tokens are signed with, and sends what is queued within some seconds.
         self.token_secrets = token_secrets
         self.flush = flush
+        # For the integrations to call and to ask: `(span, request)`, `(span, request, response)`, an ExcludeList.
+        self.request_hook = request_hook
+        self.response_hook = response_hook
+        self.excluded_urls = excluded_urls
         self._by_path = PathMap(self.endpoints)
         self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
         self._said: set[str] = set()
-        self._replaced: set[int] = set()
+        self._standing: dict[tuple[int, int], Endpoint] = {}
+        self._verifying: dict[str, tuple[Endpoint, ...]] = {}
+        for endpoint in self.endpoints.values():
+            if endpoint.verifies:
+                provider = endpoint.options.provider
+                self._verifying[provider] = (*self._verifying.get(provider, ()), endpoint)
+        self._told: dict[tuple[str, str], float] = {}
 
     def find(
         self, path: str, template: Callable[..., str | None], *where: Any, within: str | None = None
@@ -78,46 +95,62 @@ class Runtime:
         if not self.endpoints:
             return None
         endpoint = self._by_path.find(path)
-        if within is not None and within != path:
+        if within is not None and within is not path and within != path:
             endpoint = stricter(endpoint, self._by_path.find(within))
         if endpoint is None and self._has_templates:
             route = template(*where)
             endpoint = None if route is None else self._by_path.find(route)
         return endpoint
 
-    def warn_of_replaced(
-        self, endpoint: Endpoint, path: str, template: Callable[..., str | None], *where: Any, within: str
-    ) -> None:
-        """Says, once for each configured endpoint, that options in code undo its verification.
+    def at_path(self, path: str, within: str) -> Endpoint | None:
+        """The endpoint configured for a concrete path; arguments as for `find`."""
+        if not self.endpoints:
+            return None
+        endpoint = self._by_path.find(path)
+        if within is not path and within != path:
+            endpoint = stricter(endpoint, self._by_path.find(within))
+        return endpoint
 
-        Args:
-            endpoint: what the code says of this path; the rest as for `find`.
-        """
-        replaced = self.find(path, template, *where, within=within)
-        said = undone_verification(path, endpoint, replaced)
-        if said is not None and id(replaced) not in self._replaced:
-            self._replaced.add(id(replaced))
-            logger.warning("%s", said)
+    def verifying(self, provider: str) -> tuple[Endpoint, ...]:
+        """The configured endpoints that verify this provider's deliveries."""
+        return self._verifying.get(provider, ())
 
-    def detect_provider(self, method: str, headers: Any) -> Endpoint | None:
-        """The endpoint of an unconfigured route whose headers are unmistakably one provider's."""
-        if not self.detect or method not in DEFAULT_METHODS:
+    def standing(self, chosen: Endpoint, replaced: Endpoint | None, path: str) -> Endpoint:
+        """`chosen`, with the verification of what it replaces where it has none itself; says so once."""
+        if replaced is None or replaced is chosen or not replaced.verifies or chosen.verifies:
+            return chosen
+        key = (id(chosen), id(replaced))
+        merged = self._standing.get(key)
+        if merged is None:
+            merged, said = with_standing_verification(path, chosen, replaced)
+            self._standing[key] = merged
+            logger.warning("outworx: %s", said)
+        return merged
+
+    def detect_pairs(self, method: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """The provider whose unmistakable header is among (name, value) pairs of lower-case bytes."""
+        if (
+            not self.detect
+            or method not in DEFAULT_METHODS
+            or _DETECTION_NAMES.isdisjoint(map(_first, headers))
+        ):
             return None
-        if isinstance(headers, dict):
-            if _environ_names().isdisjoint(headers.keys()):
-                return None
-            headers = from_environ(headers)
-        elif _DETECTION_NAMES.isdisjoint(map(_first, headers)):
+        return signatures.detect(headers)
+
+    def detect_environ(self, method: str, environ: Mapping[str, Any]) -> str | None:
+        """The same for the variables of a WSGI environ."""
+        if not self.detect or method not in DEFAULT_METHODS or _environ_names().isdisjoint(environ.keys()):
             return None
-        provider = signatures.detect(headers)
-        if provider is None:
-            return None
+        return signatures.detect(from_environ(environ))
+
+    def endpoint_of_detected(self, provider: str) -> Endpoint:
+        """The endpoint of requests whose headers are this provider's, and whose path is not configured."""
         endpoint = self._detected.get(provider)
         if endpoint is None:
             if self.endpoints:
                 logger.info(
-                    "%s sends webhooks to a path for which no endpoint is configured; they are reported and not "
-                    "verified",
+                    "outworx: %s sends webhooks to a path for which no endpoint is configured; they are reported and "
+                    "not verified",
                     provider,
                 )
             endpoint = Endpoint(TrackOptions(provider), "detection", detected=True)
@@ -127,32 +160,77 @@ class Runtime:
     def known_secrets(self) -> Iterable[signatures.KnownSecret]:
         """Every configured secret with a label that may be shown."""
         for pattern, endpoint in self.endpoints.items():
-            secret = endpoint.options.signature_secret
-            if secret is not None:
-                for one in [secret] if isinstance(secret, str | bytes) else secret:
-                    yield signatures.KnownSecret(pattern, endpoint.options.provider, one)
+            for secret in endpoint.secrets:
+                yield signatures.KnownSecret(pattern, endpoint.options.provider, secret)
 
     def may_wait(self, endpoint: Endpoint) -> bool:
         """Whether a delivery may have to wait for a function of the user's or for the store."""
         return endpoint.asks_functions or (bool(endpoint.options.idempotency_key) and not self.store.instant)
 
+    def call_hook(self, name: str, hook: Callable[..., Any], *arguments: Any) -> None:
+        """Calls a hook of the application's; what it raises is reported and goes no further."""
+        try:
+            hook(*arguments)
+        except Exception as error:  # noqa: BLE001  # the application's
+            self.failed(f"calling {name}", error)
+
+    def says_once(self, what: str) -> bool:
+        """True the first time that `what` is to be said."""
+        if what in self._said or len(self._said) >= _MAX_SAID:
+            return False
+        self._said.add(what)
+        return True
+
+    def say_unguarded(self, endpoint: Endpoint, path: str) -> None:
+        """One ERROR for an endpoint that is served by something in front of which nothing verifies."""
+        if self.says_once(f"unguarded {id(endpoint)}"):
+            logger.error(
+                "outworx: %r is answered 401: it could not be verified at the door, and what serves it is no route "
+                "that outworx knows. Mount OutworxHooksMiddleware round it, or set public_url for a provider that "
+                "signs the URL",
+                path,
+            )
+
     def report(self, error: OutworxError) -> None:
-        """Hands one of our errors to `on_error`, and logs the first of its kind."""
+        """Logs the first error of a kind and place, and hands it to `on_error` once a minute.
+
+        What a stranger can bring about at will, such as a bad Host, is one error and not as many as requests.
+        """
         kind = f"{type(error).__name__}: {type(error.__cause__).__name__}"
         level = logging.DEBUG if kind in self._said else logging.ERROR
         self._said.add(kind)
         logger.log(level, "%s", error, exc_info=error.__cause__ if self.debug else None)
-        if self.on_error is not None:
+        if self.on_error is not None and self._is_due(kind, error):
             try:
                 self.on_error(error)
             except Exception:  # noqa: BLE001  # the application's callback; nothing it does may reach a request
                 logger.exception("on_error raised; the error it was given: %s", error)
+
+    def _is_due(self, kind: str, error: OutworxError) -> bool:
+        place, now = _place_of(error), time.monotonic()
+        told = self._told.get((kind, place))
+        if told is not None and now - told < _TELL_AGAIN:
+            return False
+        if len(self._told) >= _MAX_TOLD:
+            self._told.clear()
+        self._told[kind, place] = now
+        return True
 
     def failed(self, doing: str, cause: BaseException) -> None:
         """Reports a failure of ours that was caught before it could touch a request."""
         error = InstrumentationError(f"{doing} failed: {scrub(described(cause))}")
         error.__cause__ = cause
         self.report(error)
+
+
+def _place_of(error: OutworxError) -> str:
+    """Where the cause was raised; of an error without one, its text."""
+    trace = None if error.__cause__ is None else error.__cause__.__traceback__
+    if trace is None:
+        return str(error)
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 _current: Runtime | None = None

@@ -1,4 +1,4 @@
-"""Webhook signatures: every provider a row, every failure explained and proved."""
+"""Webhook signatures: a table of providers, one verifier for all, and a proved cause for a failure."""
 
 from __future__ import annotations
 
@@ -22,27 +22,35 @@ from outworx_otel.signatures.registry import (
     providers,
     register_provider,
     scheme_for,
+    unregister_provider,
 )
-from outworx_otel.signatures.result import REASONS, SignatureReason, SignatureResult
+from outworx_otel.signatures.result import REASONS, ResultKind, SignatureReason, SignatureResult
 from outworx_otel.signatures.scheme import SignatureScheme
+from outworx_otel.signatures.secret import KnownSecret
 from outworx_otel.signatures.signing import sign, sign_request
-from outworx_otel.signatures.verification import verify
-from outworx_otel.signatures.verifier import KnownSecret, Verifier
+from outworx_otel.signatures.urls import spellings
+from outworx_otel.signatures.verification import forget_verifiers, verifier_for, verify
+from outworx_otel.signatures.verifier import Verifier
 
 __all__ = [
     "DETECTION_HEADERS",
     "REASONS",
     "KnownSecret",
+    "ResultKind",
     "SignatureReason",
     "SignatureResult",
     "SignatureScheme",
     "Verifier",
     "detect",
+    "forget_verifiers",
     "providers",
     "register_provider",
     "scheme_for",
     "sign",
     "sign_request",
+    "spellings",
+    "unregister_provider",
+    "verifier_for",
     "verify",
     "verify_clerk_signature",
     "verify_clerk_signature_detailed",

@@ -1,4 +1,4 @@
-"""What a request claims about itself: its signatures, its timestamp, and the message they should fit."""
+"""Reads from a request its signatures, its timestamp, and the message that they should fit."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, cast
 from outworx_otel.http.headers import Headers
 from outworx_otel.signatures.encoding import DECODERS, header_bytes
 from outworx_otel.signatures.parsing import parser_for
-from outworx_otel.signatures.procedure import Check, Evidence, Message, Request
+from outworx_otel.signatures.procedure import Check, Evidence, Message, SignedRequest
 from outworx_otel.signatures.result import Failure
 from outworx_otel.signatures.scheme import Algorithm, SignatureScheme
 from outworx_otel.signatures.urls import url_text
 
-Extractor = Callable[[Request], Evidence | Failure]
+Extractor = Callable[[SignedRequest], Evidence | Failure]
 
 NUMBERED = 100
 """DocuSign signs with up to this many keys at once, each in a header with a number."""
@@ -52,11 +52,15 @@ def extractor_for(scheme: SignatureScheme) -> Extractor:
 
 
 def _first(names: tuple[str, ...], headers: Headers) -> str | None:
+    """The first of these headers that holds something; "" if all that were sent are empty, None if none was."""
+    found = None
     for name in names:
         value: str | None = headers.get(name)
         if value:
             return value
-    return None
+        if value is not None:
+            found = value
+    return found
 
 
 def _signature_values(names: tuple[str, ...]) -> Callable[[Headers], list[str]]:
@@ -93,21 +97,23 @@ def _from_headers(scheme: SignatureScheme) -> Extractor:
     well_formed = _SHAPES.get(scheme.algorithm)
     format_hint = f"{display(signature_names)} is not in the form {scheme.title} uses ({form_of(scheme)})."
 
-    def extract(request: Request) -> Evidence | Failure:
+    def extract(request: SignedRequest) -> Evidence | Failure:
         headers = request.headers
         values = read_signatures(headers)
         if not values:
-            return Failure("missing_header", f"The request has no {display(signature_names)} header.")
+            return missing(signature_names)
+        if not any(values):
+            return empty(signature_names)
         fields = {"method": request.method}
         timestamp = None
         if timestamp_names:
             timestamp = _first(timestamp_names, headers)
-            if timestamp is None:
-                return Failure("missing_header", f"The request has no {display(timestamp_names)} header.")
+            if not timestamp:
+                return missing(timestamp_names) if timestamp is None else empty(timestamp_names)
         if needs_id:
             message_id = _first(id_names, headers)
-            if message_id is None:
-                return Failure("missing_header", f"The request has no {display(id_names)} header.")
+            if not message_id:
+                return missing(id_names) if message_id is None else empty(id_names)
             fields["id"] = message_id
         signatures = []
         for value in values:
@@ -123,10 +129,9 @@ def _from_headers(scheme: SignatureScheme) -> Extractor:
         if timestamp is not None:
             fields["timestamp"] = timestamp
         if needs_url:
-            forms = [{**fields, "url": url_text(form)} for form in scheme.url_forms(request.url or "")]
-            return Evidence(
-                timestamp, (Check(tuple([write(request.body, one) for one in forms]), signatures),)
-            )
+            forms = dict.fromkeys([form for url in request.urls for form in scheme.url_forms(url)])
+            messages = [write(request.body, {**fields, "url": url_text(form)}) for form in forms]
+            return Evidence(timestamp, (Check(tuple(messages), signatures),))
         return Evidence(timestamp, (Check((write(request.body, fields),), signatures),))
 
     def write(body: bytes, fields: dict[str, str]) -> Message:
@@ -144,6 +149,16 @@ _SHAPES: dict[Algorithm, Callable[[bytes], bool]] = {
     "ed25519": lambda signature: len(signature) == 64,
     "ecdsa-p256-sha256": lambda signature: signature[0] == 0x30,
 }
+
+
+def missing(names: tuple[str, ...]) -> Failure:
+    """None of these headers was sent."""
+    return Failure("missing_header", f"The request has no {display(names)} header.")
+
+
+def empty(names: tuple[str, ...]) -> Failure:
+    """One of these headers was sent, with nothing in it."""
+    return Failure("malformed_header", f"The {display(names)} header is there, but empty.")
 
 
 def display(names: tuple[str, ...]) -> str:

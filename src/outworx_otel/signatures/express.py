@@ -1,8 +1,8 @@
-"""The short way for the common shape: one signature header, an HMAC, a message that ends with the body.
+"""A fast check for the common shape: one signature header, an HMAC, a message that ends with the body.
 
-It does what `Verifier.check` does, in one function without objects in between, because it runs on every request:
-on a 1 KiB delivery the intermediate tuples would cost more than the HMAC. What is not plainly in the expected
-form it leaves, before anything is hashed, to the thorough way; it never gives another verdict than that one.
+It does what `Checker.check` does, in one function without objects in between, because it runs on every request:
+on a 1 KiB delivery the intermediate tuples would cost more than the HMAC. Whatever is not plainly in the expected
+form it leaves to `Checker.check`, before anything is hashed. Both always give the same result.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 
 from outworx_otel.signatures.encoding import DECODERS
 from outworx_otel.signatures.evidence import message_templates
-from outworx_otel.signatures.keys import HmacKey, Key
+from outworx_otel.signatures.keys import HmacKey
+from outworx_otel.signatures.procedure import Key
 from outworx_otel.signatures.result import SignatureResult
 from outworx_otel.signatures.scheme import SignatureScheme
 from outworx_otel.signatures.timestamps import read_timestamp
 
 Express = Callable[[bytes, Any, float], "SignatureResult | None"]
 Judge = Callable[["int | None", "float | None", float], SignatureResult]
-"""From the matching key, the timestamp and the time of now to a result; shared with the thorough way."""
+"""Makes the result from the matching key, the timestamp and the time of now; `Checker.judge`."""
 
 _FIELD = re.compile(r"%\((\w+)\)s")
 _new = tuple.__new__
@@ -30,7 +31,7 @@ _new = tuple.__new__
 def express_for(
     scheme: SignatureScheme, keys: Sequence[tuple[int, Key]], tolerance: float, judge: Judge
 ) -> Express | None:
-    """The short way for this scheme, or None when it has another shape."""
+    """The fast check for this scheme, or None when it has another shape."""
     template, after, has_body = message_templates(scheme.message)
     fields = tuple(_FIELD.findall(template))
     plain = (
@@ -65,19 +66,20 @@ def _compile(
     dated = "timestamp" in fields and unit != "opaque"
     only_timestamp = fields == ("timestamp",)
     constant = b"" if fields else (template % ()).encode("latin-1")
+    kind = scheme.kind
     # A signature without a timestamp has but one good result for each key.
-    good = {index: SignatureResult(True, None, None, index, None) for index, _, _ in states}
+    good = {index: SignatureResult(True, None, None, index, None, kind) for index, _, _ in states}
 
     def verify(body: bytes, headers: Any, now: float) -> SignatureResult | None:
         get = headers.get
         value = get(header)
-        # A dict may hold bytes, or nothing under a lower-case name: the thorough way sorts that out.
+        # A dict may hold bytes, or nothing under a lower-case name: `Checker.check` sorts that out.
         if value.__class__ is not str or not value:
             return None
         timestamp, texts = read(value)
         if timestamp_header:
             timestamp = get(timestamp_header)
-            if timestamp.__class__ is not str:
+            if timestamp.__class__ is not str or not timestamp:
                 return None
         if dated:
             signed_at = read_timestamp(timestamp, unit) if timestamp else None
@@ -122,9 +124,9 @@ def _compile(
         if signed_at is None:
             return good[matching]
         age = now - signed_at
-        # At the window's edge, and outside it, the thorough way's own function decides.
+        # At the window's edge, and outside it, `judge` decides.
         if -tolerance < age < tolerance:
-            return _new(SignatureResult, (True, None, None, matching, signed_at))
+            return _new(SignatureResult, (True, None, None, matching, signed_at, kind))
         return judge(matching, signed_at, now)
 
     return verify
@@ -168,7 +170,7 @@ def _tagged(scheme: SignatureScheme) -> Reader:
     length = len(tag)
 
     def read(value: str) -> tuple[str | None, Sequence[str]]:
-        # One entry is the rule; several, and those of other versions, take the thorough way.
+        # One entry is the rule; several, and those of other versions, are left to `Checker.check`.
         if value.startswith(tag) and " " not in value:
             return None, (value[length:],)
         return None, _NOTHING

@@ -1,4 +1,4 @@
-"""Keys: made once from the configured secret, then asked whether they fit."""
+"""Symmetric keys, and how a key is made from a configured secret."""
 
 from __future__ import annotations
 
@@ -6,24 +6,16 @@ import hashlib
 from binascii import Error, a2b_base64
 from collections.abc import Callable, Sequence
 from hmac import compare_digest
-from typing import Protocol
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures.encoding import decode_hex
-from outworx_otel.signatures.procedure import Message
+from outworx_otel.signatures.procedure import Key, Message
 from outworx_otel.signatures.scheme import Algorithm, KeyForm, SignatureScheme
-
-Secret = str | bytes
+from outworx_otel.signatures.secret import Secret
 
 _IPAD = bytes(byte ^ 0x36 for byte in range(256))
 _OPAD = bytes(byte ^ 0x5C for byte in range(256))
 WHSEC = "whsec_"
-
-
-class Key(Protocol):
-    """Something that can tell whether one of the signatures belongs to the message."""
-
-    def matches(self, message: Message, signatures: Sequence[bytes]) -> bool: ...
 
 
 class HmacKey:

@@ -7,8 +7,8 @@ and gives a bool; its `_detailed` form gives the whole `SignatureResult`.
 from __future__ import annotations
 
 from outworx_otel.signatures.result import SignatureResult
+from outworx_otel.signatures.secret import Secrets
 from outworx_otel.signatures.verification import verify
-from outworx_otel.signatures.verifier import Secrets
 
 Body = bytes | str
 

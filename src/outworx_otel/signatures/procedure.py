@@ -1,20 +1,32 @@
-"""What a verification starts from, what it compares, and schemes that no template can describe."""
+"""The data that a check works on, and the interfaces of keys and of schemes that no template can describe."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from outworx_otel.http.headers import Headers
 from outworx_otel.signatures.result import Failure
 
 
-class Request(NamedTuple):
-    """The parts of a request that a signature may cover."""
+class SignedRequest(NamedTuple):
+    """The parts of a request that a signature may cover.
+
+    Attributes:
+        url: The public URL that was called, in its likeliest spelling.
+        other_urls: Other spellings of the same URL, where the server does not give it to the letter.
+    """
 
     body: bytes
     headers: Headers
     url: str | None = None
     method: str = "POST"
+    other_urls: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every spelling of the URL, the likeliest first; one empty text where no URL was given."""
+        return (self.url or "", *self.other_urls)
 
 
 Message = tuple[bytes, bytes, bytes]
@@ -43,6 +55,13 @@ class Signed(NamedTuple):
     url: str | None
 
 
+class Key(Protocol):
+    """The verifying side of a key."""
+
+    def matches(self, message: Message, signatures: Sequence[bytes]) -> bool:
+        """Whether one of the signatures belongs to the message."""
+
+
 class Signer(Protocol):
     """The signing side of a key: a message's signature, not yet encoded."""
 
@@ -62,6 +81,6 @@ class Procedure(Protocol):
     def place(self) -> str:
         """Where the signature stands, for the table in the documentation."""
 
-    def evidence(self, request: Request) -> Evidence | Failure: ...
+    def evidence(self, request: SignedRequest) -> Evidence | Failure: ...
 
-    def sign(self, signer: Signer, request: Request, timestamp: str) -> Signed: ...
+    def sign(self, signer: Signer, request: SignedRequest, timestamp: str) -> Signed: ...

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from binascii import Error, a2b_base64
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures.encoding import decode_hex
-from outworx_otel.signatures.procedure import Message
+from outworx_otel.signatures.procedure import Key, Message
 from outworx_otel.signatures.scheme import Algorithm
-
-if TYPE_CHECKING:
-    from outworx_otel.signatures.keys import Key, Secret
+from outworx_otel.signatures.secret import Secret
 
 # A public-key check costs a hundred times a comparison: a header full of signatures must not multiply it.
 _MAX_SIGNATURES = 8

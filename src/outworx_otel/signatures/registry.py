@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import rows_special, rows_standard, rows_symmetric, rows_symmetric_more
 from outworx_otel.signatures.scheme import SignatureScheme
 
-_SCHEMES: dict[str, SignatureScheme] = {}
+_Name = TypeVar("_Name", str, bytes | str)
+
+_BUILT_IN: dict[str, SignatureScheme] = {
+    row.provider: row
+    for row in (*rows_symmetric.ROWS, *rows_symmetric_more.ROWS, *rows_standard.ROWS, *rows_special.ROWS)
+}
+_SCHEMES: dict[str, SignatureScheme] = dict(_BUILT_IN)
 _ALIASES: dict[str, str] = {}
 _listeners: list[Callable[[], object]] = []
 
@@ -23,11 +30,29 @@ def _fold(name: str) -> str:
     return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-def _add(scheme: SignatureScheme) -> None:
-    _SCHEMES[scheme.provider] = scheme
-    _ALIASES[_fold(scheme.provider)] = scheme.provider
-    for name in scheme.detection_headers:
-        DETECTION_HEADERS[name] = DETECTION_HEADERS[name.encode("latin-1")] = scheme.provider
+def _index() -> None:
+    """Make aliases and detection headers fit the rows; both tables are looked at by others, so they stay the same."""
+    aliases: dict[str, str] = {}
+    detection: dict[bytes | str, str] = {}
+    for scheme in _SCHEMES.values():
+        aliases[_fold(scheme.provider)] = scheme.provider
+        for name in scheme.detection_headers:
+            detection[name] = detection[name.encode("latin-1")] = scheme.provider
+    _replace(_ALIASES, aliases)
+    _replace(DETECTION_HEADERS, detection)
+
+
+def _replace(table: dict[_Name, str], fresh: dict[_Name, str]) -> None:
+    # Never empty in between, for requests look things up at the same time.
+    table.update(fresh)
+    for name in [name for name in table if name not in fresh]:
+        del table[name]
+
+
+def _changed() -> None:
+    _index()
+    for listener in _listeners:
+        listener()
 
 
 def register_provider(scheme: SignatureScheme) -> None:
@@ -45,18 +70,38 @@ def register_provider(scheme: SignatureScheme) -> None:
             raise ConfigurationError(
                 f"{scheme.provider}: the detection header {name} already means {owner}; leave it out"
             )
-    _add(scheme)
-    for changed in _listeners:
-        changed()
+    _SCHEMES[scheme.provider] = scheme
+    _changed()
+
+
+def unregister_provider(name: str) -> None:
+    """Undo `register_provider`: the built-in row of that name comes back, or there is none any more.
+
+    A name that was never registered is left as it is.
+    """
+    scheme = scheme_for(name)
+    if scheme is None or scheme is _BUILT_IN.get(scheme.provider):
+        return
+    built_in = _BUILT_IN.get(scheme.provider)
+    if built_in is None:
+        del _SCHEMES[scheme.provider]
+    else:
+        _SCHEMES[scheme.provider] = built_in
+    _changed()
 
 
 def on_change(listener: Callable[[], object]) -> None:
-    """Call `listener` whenever a row is added, so that what was made from old rows can be dropped."""
+    """Call `listener` whenever the table changes, so that what was made from old rows can be dropped."""
     _listeners.append(listener)
 
 
+def built_in_providers() -> tuple[SignatureScheme, ...]:
+    """The rows that come with the package, in the order of their names, whatever was registered since."""
+    return tuple(scheme for _, scheme in sorted(_BUILT_IN.items()))
+
+
 def providers() -> tuple[SignatureScheme, ...]:
-    """Every supported provider's row, in the order of their names."""
+    """Every supported provider's row, in the order of their names, registered ones too."""
     return tuple(scheme for _, scheme in sorted(_SCHEMES.items()))
 
 
@@ -88,5 +133,4 @@ def detect(headers: Iterable[tuple[bytes, bytes]] | Mapping[str, str]) -> str | 
     return found
 
 
-for _row in (*rows_symmetric.ROWS, *rows_symmetric_more.ROWS, *rows_standard.ROWS, *rows_special.ROWS):
-    _add(_row)
+_index()

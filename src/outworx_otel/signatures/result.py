@@ -1,4 +1,4 @@
-"""What a verification says."""
+"""The result of a verification, and the reasons for a failure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ SignatureReason = Literal[
     "verifier_threw",
     "missing_secret",
     "body_unavailable",
+    "credentials_mismatch",
+    "key_unavailable",
 ]
 
 REASONS: tuple[SignatureReason, ...] = get_args(SignatureReason)
+
+ResultKind = Literal["verified", "authenticated"]
 
 
 class SignatureResult(NamedTuple):
@@ -32,6 +36,8 @@ class SignatureResult(NamedTuple):
         key_index: Which of the secrets matched, counted from 0 in the order they were given.
         signed_at: The signed timestamp in Unix seconds. Only set when the signature itself matched, because
             before that anyone could have written it.
+        kind: What a valid result proves. `verified`: the body is signed. `authenticated`: only the sender is
+            known (a shared token, or a signature that does not cover the body). None when invalid.
     """
 
     valid: bool
@@ -39,6 +45,7 @@ class SignatureResult(NamedTuple):
     hint: str | None = None
     key_index: int | None = None
     signed_at: float | None = None
+    kind: ResultKind | None = None
 
     def __bool__(self) -> bool:
         return self.valid

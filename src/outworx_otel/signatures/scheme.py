@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from string import Formatter
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.signatures.procedure import Procedure
+from outworx_otel.signatures.result import ResultKind
 from outworx_otel.signatures.urls import as_given
-
-if TYPE_CHECKING:
-    from outworx_otel.signatures.procedure import Procedure
 
 Layout = Literal["plain", "pairs", "tagged"]
 Encoding = Literal["hex", "base64", "base64url", "text"]
@@ -132,6 +131,11 @@ class SignatureScheme:
         if self.procedure is not None:
             return self.procedure.signs_body
         return "{body}" in self.message and self.algorithm != "token"
+
+    @property
+    def kind(self) -> ResultKind:
+        """What a valid result of this scheme proves: the body as well, or the sender alone."""
+        return "verified" if self.signs_body else "authenticated"
 
     @property
     def asymmetric(self) -> bool:

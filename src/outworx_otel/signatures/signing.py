@@ -1,4 +1,4 @@
-"""`sign`: what the provider would have sent, for tests and for the command line."""
+"""`sign`: makes the headers that a provider would send, for tests and for the command line."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures.encoding import ENCODERS, header_bytes
 from outworx_otel.signatures.evidence import as_bytes, as_headers, message_templates
-from outworx_otel.signatures.keys import DERIVATIONS, Secret, key_from_bytes
-from outworx_otel.signatures.procedure import Request, Signed, Signer
+from outworx_otel.signatures.keys import DERIVATIONS, key_from_bytes
+from outworx_otel.signatures.procedure import Signed, SignedRequest, Signer
 from outworx_otel.signatures.registry import scheme_for
 from outworx_otel.signatures.scheme import SignatureScheme
+from outworx_otel.signatures.secret import Secret, row_for_secret
 from outworx_otel.signatures.timestamps import write_timestamp
 from outworx_otel.signatures.urls import url_text
-from outworx_otel.signatures.verifier import row_for_secret
 
 
 def sign(
@@ -76,7 +76,7 @@ def sign_request(
         raise ConfigurationError(f"{provider} signs the public URL: pass url=")
     moment = time.time() if now is None else now
     timestamp = write_timestamp(moment, scheme.timestamp_unit)
-    request = Request(as_bytes(body), as_headers(headers), url, method)
+    request = SignedRequest(as_bytes(body), as_headers(headers), url, method)
     if scheme.algorithm == "token":
         return Signed(request.body, {scheme.signature_header[0]: _token_text(secret)}, url)
     signer = _signer(scheme, secret)
@@ -102,7 +102,7 @@ def _signer(scheme: SignatureScheme, secret: Secret) -> Signer:
 
 
 def _headers(
-    scheme: SignatureScheme, signer: Signer, request: Request, timestamp: str, message_id: str | None
+    scheme: SignatureScheme, signer: Signer, request: SignedRequest, timestamp: str, message_id: str | None
 ) -> dict[str, str]:
     headers: dict[str, str] = {}
     fields = {"timestamp": timestamp, "method": request.method}

@@ -1,4 +1,4 @@
-"""Signed timestamps: read strictly, signed as sent."""
+"""Reads and writes signed timestamps, and judges how old they may be."""
 
 from __future__ import annotations
 
@@ -60,3 +60,29 @@ def outside_window(scheme: SignatureScheme, age: float, tolerance: float) -> boo
     if math.isinf(tolerance):
         return False
     return distance > tolerance if scheme.inclusive else distance >= tolerance
+
+
+def drift_hint(scheme: SignatureScheme, age: float, now: float, tolerance: float, fits: bool) -> str:
+    """The sentence about a timestamp outside the window.
+
+    Args:
+        age: Seconds since it was signed, negative in the future.
+        now: Unix seconds of this server's clock.
+        fits: Whether the signature itself is right.
+    """
+    proved = "the signature is right" if fits else "the signature does not match either"
+    factor = {"s": 1 / 1000, "ms": 1000.0}.get(scheme.timestamp_unit)
+    if factor is not None and abs(now - (now - age) * factor) <= max(tolerance, 1.0):
+        sent, meant = (
+            ("milliseconds", "seconds") if scheme.timestamp_unit == "s" else ("seconds", "milliseconds")
+        )
+        return f"The timestamp is in {sent}, {scheme.title} signs {meant}; {proved}. Correct the sender."
+    if age >= 0:
+        return (
+            f"Signed {age:.0f} s ago by this server's clock, {tolerance:g} s are allowed; {proved}. Either "
+            "this clock is fast (synchronise it, NTP), or the delivery was held up or is a replay."
+        )
+    return (
+        f"Signed {-age:.0f} s in the future by this server's clock, {tolerance:g} s are allowed; "
+        f"{proved}. This clock is slow: synchronise it (NTP)."
+    )

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
 
-from outworx_otel.drops import Finding
 from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry._events import finding_attributes
+from outworx_otel.telemetry._exceptions import clean, shown
 from outworx_otel.telemetry._mark import Mark
 from outworx_otel.telemetry._record import Record
-from outworx_otel.telemetry.redaction import scrub
+from outworx_otel.telemetry.cloudevents import event_in_headers
+from outworx_otel.telemetry.redaction import MAX_NAME, cut, scrub
 
 MAX_METADATA: Final = 32
-MAX_TEXT: Final = 1024
-_MAX_TRACE: Final = 16_384
+_MAX_ID: Final = 1024
+_MAX_METHOD: Final = 64
+_MAX_PATH: Final = 2048
 
 
 def start_attributes(record: Record) -> dict[str, AttributeValue]:
-    options = record.options
+    """What is known when a delivery is let in or turned away."""
+    path = record.path
     attributes: dict[str, AttributeValue] = {
-        semconv.PROVIDER: options.provider,
-        semconv.HTTP_METHOD: record.method,
-        semconv.URL_PATH: record.path,
+        semconv.PROVIDER: record.provider,
+        semconv.HTTP_METHOD: record.method[:_MAX_METHOD],
+        semconv.URL_PATH: path[:_MAX_PATH] if path.isascii() else cut(path, _MAX_PATH),
     }
     if record.detected:
         attributes[semconv.DETECTED] = True
     if record.route is not None:
         attributes[semconv.HTTP_ROUTE] = record.route
+    if record.nearest_route is not None:
+        attributes[semconv.NEAREST_ROUTE] = record.nearest_route
     if record.body_size is not None:
         attributes[semconv.HTTP_BODY_SIZE] = record.body_size
     _add_event(attributes, record)
@@ -39,21 +44,25 @@ def start_attributes(record: Record) -> dict[str, AttributeValue]:
         if signature.reason is not None:
             attributes[semconv.SIGNATURE_REASON] = signature.reason
         if signature.hint is not None:
-            attributes[semconv.SIGNATURE_HINT] = signature.hint
+            attributes[semconv.SIGNATURE_HINT] = clean(signature.hint)
         if signature.key_index is not None:
             attributes[semconv.SIGNATURE_KEY_INDEX] = signature.key_index
+        kind = getattr(signature, "kind", None)
+        if kind is not None:
+            attributes[semconv.SIGNATURE_KIND] = kind
         age = record.signature_age
         if age is not None:
-            attributes[semconv.SIGNATURE_AGE] = age
+            attributes[semconv.SIGNATURE_AGE] = round(age, 3)
     if record.idempotency_outcome is not None:
         attributes[semconv.IDEMPOTENCY_OUTCOME] = record.idempotency_outcome
         if record.idempotency_key is not None:
             attributes[semconv.IDEMPOTENCY_KEY] = record.idempotency_key
+            attributes[semconv.IDEMPOTENCY_MODE] = record.idempotency_mode
         if record.fingerprint_mismatch:
             attributes[semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH] = True
-    if options.metadata:
-        _add_metadata(attributes, options.metadata)
-    if options.capture_headers and not record.detected:
+    if record.metadata:
+        _add_metadata(attributes, record.metadata)
+    if record.capture_headers and not record.detected:
         omitted = record.redactor.add_headers(attributes, record.headers)
         if omitted:
             attributes[semconv.HEADERS_OMITTED] = omitted
@@ -61,15 +70,19 @@ def start_attributes(record: Record) -> dict[str, AttributeValue]:
 
 
 def _add_event(attributes: dict[str, AttributeValue], record: Record) -> None:
-    if record.event_type is not None:
-        attributes[semconv.EVENT_TYPE] = attributes[semconv.CLOUDEVENTS_TYPE] = record.event_type
-    if record.event_id is not None:
-        attributes[semconv.EVENT_ID] = attributes[semconv.CLOUDEVENTS_ID] = record.event_id
-        attributes[semconv.CLOUDEVENTS_SOURCE] = record.headers.get("ce-source", record.options.provider)
+    for name, text in (semconv.EVENT_TYPE, record.event_type), (semconv.EVENT_ID, record.event_id):
+        if text is not None:
+            attributes[name] = text[:_MAX_ID] if text.isascii() else cut(text, _MAX_ID)
+    event = record.cloud_event or event_in_headers(record.headers)
+    if event is not None:
+        attributes[semconv.CLOUDEVENTS_TYPE] = cut(event.type, _MAX_ID)
+        attributes[semconv.CLOUDEVENTS_ID] = cut(event.id, _MAX_ID)
+        attributes[semconv.CLOUDEVENTS_SOURCE] = cut(event.source, _MAX_ID)
 
 
-def end_attributes(record: Record) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {}
+def end_attributes(record: Record, error_type: str | None) -> dict[str, AttributeValue]:
+    """What became of the delivery."""
+    attributes: dict[str, AttributeValue] = {semconv.OUTCOME: record.outcome}
     if record.event_read_late:
         _add_event(attributes, record)
         if record.body_size is not None:
@@ -79,14 +92,13 @@ def end_attributes(record: Record) -> dict[str, AttributeValue]:
     if record.processing is not None:
         attributes[semconv.PROCESSING_STATUS] = record.processing
     if record.mark is not None:
-        add_mark(attributes, record.mark, len(record.options.metadata or ()) - MAX_METADATA)
+        add_mark(attributes, record.mark, record.metadata)
     if record.committed is not None:
         attributes[semconv.IDEMPOTENCY_COMMITTED] = record.committed
         if record.answer_kept is False:
             attributes[semconv.IDEMPOTENCY_BODY_OMITTED] = True
     if record.findings:
         attributes.update(finding_attributes(record.findings[0]))
-    error_type = _error_type(record)
     if error_type is not None:
         attributes[semconv.ERROR_TYPE] = error_type
     if record.request_body is not None:
@@ -97,97 +109,43 @@ def end_attributes(record: Record) -> dict[str, AttributeValue]:
     return attributes
 
 
-def add_mark(attributes: dict[str, AttributeValue], mark: Mark, omitted: int = 0) -> None:
+def add_mark(
+    attributes: dict[str, AttributeValue], mark: Mark, metadata_before: Mapping[str, Any] | None = None
+) -> None:
+    """What the handler said of its work, and when.
+
+    Args:
+        metadata_before: the options' metadata, which the span has already.
+    """
     attributes[semconv.PROCESSING_MARKED_AT] = mark.at_ns / 1e9
     if mark.reason is not None:
-        attributes[semconv.PROCESSING_REASON] = scrub(mark.reason)[:MAX_TEXT]
+        attributes[semconv.PROCESSING_REASON] = clean(mark.reason)
     if mark.metadata is not None:
-        _add_metadata(attributes, mark.metadata, max(omitted, 0))
+        omitted = _add_metadata({}, metadata_before) if metadata_before else 0
+        _add_metadata(attributes, mark.metadata, omitted)
 
 
 def _add_metadata(
     attributes: dict[str, AttributeValue], metadata: Mapping[str, Any], omitted: int = 0
-) -> None:
+) -> int:
+    """Adds the first 32 entries; returns how many were left out, `omitted` included."""
     if not isinstance(metadata, Mapping):
         metadata = {"value": metadata}
-    for position, (key, value) in enumerate(metadata.items()):
-        if position >= MAX_METADATA:
+    kept = 0
+    for key, value in metadata.items():
+        name = shown(key)
+        if kept == MAX_METADATA or len(name) > MAX_NAME:
             omitted += 1
             continue
-        attributes[f"{semconv.METADATA_PREFIX}{scrub(_shown(key)[:128])}"] = _plain(value)
+        kept += 1
+        attributes[f"{semconv.METADATA_PREFIX}{scrub(name)}"] = _plain(value)
     if omitted:
         attributes[semconv.METADATA_OMITTED] = omitted
+    return omitted
 
 
 def _plain(value: Any) -> AttributeValue:
     # OTLP has integers of 64 bits, and one that does not fit costs the whole batch.
     if isinstance(value, float) or (isinstance(value, int) and -(2**63) <= value < 2**63):
         return value
-    return scrub(_shown(value)[: 4 * MAX_TEXT])[:MAX_TEXT]
-
-
-def _shown(value: Any) -> str:
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001  # the application's class, or an integer of too many digits
-        return f"<{type(value).__name__}>"
-
-
-def _error_type(record: Record) -> str | None:
-    if record.error is not None:
-        return type_of_error(record.error)
-    if record.rejected_for is not None:
-        return record.rejected_for
-    if record.processing in ("failed", "silent_drop"):
-        return record.processing
-    if record.status is not None and record.status >= 500:
-        return str(record.status)
-    return None
-
-
-def type_of_error(error: BaseException) -> str:
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def problem(record: Record) -> str | None:
-    """Why the span is an error, or None where it is none."""
-    if record.error is not None:
-        return scrub(f"{type(record.error).__name__}: {_shown(record.error)[: 4 * MAX_TEXT]}")[:MAX_TEXT]
-    if record.rejected_for is not None:
-        return f"rejected: {record.rejected_for}"
-    if record.processing == "failed" and record.mark is not None:
-        return problem_of_mark(record.mark)
-    if record.processing == "silent_drop":
-        if record.findings:
-            return f"silent drop: {record.findings[0]}"[:MAX_TEXT]
-        return "silent drop: answered without marking the delivery as processed"
-    if record.status is not None and record.status >= 500:
-        return f"answered {record.status}"
-    return None
-
-
-def problem_of_mark(mark: Mark) -> str:
-    return scrub(f"failed: {mark.reason}")[:MAX_TEXT] if mark.reason else "failed"
-
-
-def finding_attributes(finding: Finding) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {
-        semconv.SILENT_DROP_CAUSE: finding.cause,
-        semconv.PROCESSING_REASON: finding.detail,
-        semconv.CODE_FILE: finding.file,
-        semconv.CODE_LINE: finding.line,
-        semconv.CODE_FUNCTION: finding.function,
-    }
-    if finding.exception_type is not None:
-        attributes[semconv.EXCEPTION_TYPE] = finding.exception_type
-    return attributes
-
-
-def exception_attributes(error: BaseException) -> dict[str, AttributeValue]:
-    trace_lines = traceback.format_exception(type(error), error, error.__traceback__)
-    return {
-        semconv.EXCEPTION_TYPE: f"{type(error).__module__}.{type(error).__qualname__}",
-        "exception.message": scrub(_shown(error)[: 4 * MAX_TEXT])[:MAX_TEXT],
-        "exception.stacktrace": scrub("".join(trace_lines)[-4 * _MAX_TRACE :])[-_MAX_TRACE:],
-    }
+    return clean(shown(value))

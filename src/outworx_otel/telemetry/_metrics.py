@@ -20,6 +20,7 @@ from outworx_otel.telemetry._record import Record
 from outworx_otel.version import __version__
 
 MAX_EVENT_TYPES: Final = 200
+MAX_ERROR_TYPES: Final = 200
 MAX_SERIES: Final = 2000
 MAX_NOTED: Final = 4096
 DRAIN_AT: Final = 512
@@ -41,6 +42,7 @@ _Series = tuple[str | None, ...]
 class _Noted(NamedTuple):
     seconds: float
     age: float | None
+    error_type: str | None
     series: _Series
     span_context: SpanContext | None
 
@@ -59,6 +61,7 @@ class Instruments:
         self._draining = False
         self._lock = threading.Lock()
         self._event_types: set[str] = set()
+        self._error_types: set[str] = set()
         meter.create_observable_counter(
             semconv.METRIC_DELIVERIES, [self._observe], "{delivery}", "Webhook deliveries received."
         )
@@ -69,16 +72,16 @@ class Instruments:
             semconv.METRIC_SIGNATURE_AGE, "s", "Age of signed timestamps when they were checked."
         )
 
-    def measure(self, record: Record, seconds: float) -> None:
+    def measure(self, record: Record, seconds: float, error_type: str | None = None) -> None:
         """Counts a delivery, and notes how long it took and how old its signature was."""
         reason = event_type = None
         signature = record.signature
         if signature is not None:
             reason = signature.reason
             if signature.valid and record.event_type is not None:
-                event_type = self._bounded(record.event_type)
+                event_type = _bounded(self._event_types, record.event_type, MAX_EVENT_TYPES)
         series: _Series = (
-            record.options.provider,
+            record.provider,
             record.route,
             record.outcome,
             reason,
@@ -86,9 +89,11 @@ class Instruments:
             record.processing,
             event_type,
         )
+        if error_type is not None:
+            error_type = _bounded(self._error_types, error_type, MAX_ERROR_TYPES)
         # Its context alone: the span itself, with all its attributes, has been handed on.
         span_context = None if record.span is None else record.span.get_span_context()
-        self._noted.append(_Noted(seconds, record.signature_age, series, span_context))
+        self._noted.append(_Noted(seconds, record.signature_age, error_type, series, span_context))
         if len(self._noted) >= MAX_NOTED:
             self._drain()  # the deadlines' thread gets no time: better late than lost
         elif len(self._noted) >= DRAIN_AT and not self._draining:
@@ -121,22 +126,27 @@ class Instruments:
             context = trace.set_span_in_context(trace.NonRecordingSpan(noted.span_context), _NO_SPAN)
         # Of the duration, the provider, the route and the outcome are told apart.
         attributes = _named(noted.series[:3])
-        self._duration.record(max(noted.seconds, 0.0), attributes, context)
+        timed = (
+            attributes if noted.error_type is None else {**attributes, semconv.ERROR_TYPE: noted.error_type}
+        )
+        self._duration.record(max(noted.seconds, 0.0), timed, context)
         if noted.age is not None and noted.age >= 0:
             self._signature_age.record(noted.age, attributes, context)
-
-    def _bounded(self, event_type: str) -> str:
-        if event_type not in self._event_types:
-            if len(self._event_types) >= MAX_EVENT_TYPES:
-                return "_OTHER"
-            self._event_types.add(event_type)
-        return event_type
 
     def _observe(self, options: CallbackOptions) -> Iterable[Observation]:
         self._drain()
         counts = list(self._counts.items())
         for series, count in counts:
             yield Observation(count, _named(series))
+
+
+def _bounded(known: set[str], text: str, limit: int) -> str:
+    """The text, or `_OTHER` where it is a new one and there are too many."""
+    if text not in known:
+        if len(known) >= limit:
+            return "_OTHER"
+        known.add(text)
+    return text
 
 
 def _named(series: _Series) -> dict[str, AttributeValue]:

@@ -12,13 +12,10 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.util.types import AttributeValue
 
 from outworx_otel.telemetry import semconv
-from outworx_otel.telemetry._attributes import (
-    add_mark,
-    exception_attributes,
-    finding_attributes,
-    problem_of_mark,
-    type_of_error,
-)
+from outworx_otel.telemetry._attributes import add_mark
+from outworx_otel.telemetry._events import Events, finding_attributes
+from outworx_otel.telemetry._exceptions import type_of_error
+from outworx_otel.telemetry._result import problem_of_mark
 
 if TYPE_CHECKING:
     from outworx_otel.drops import Finding
@@ -33,11 +30,16 @@ class Process:
 
     Args:
         tracer: of this package's scope.
+        events: writes what it raises.
         deferral: which delivery it belongs to.
         start_ns: when it began, in Unix nanoseconds; None is now.
     """
 
-    def __init__(self, tracer: Tracer, deferral: Deferral, start_ns: int | None = None) -> None:
+    def __init__(
+        self, tracer: Tracer, events: Events, deferral: Deferral, start_ns: int | None = None
+    ) -> None:
+        self._events = events
+        self._deferral = deferral
         start_ns = start_ns or time.time_ns()
         attributes: dict[str, AttributeValue] = {
             semconv.PROVIDER: deferral.provider,
@@ -76,11 +78,9 @@ class Process:
             if findings:
                 attributes.update(finding_attributes(findings[0]))
         if error is not None:
-            attributes[semconv.ERROR_TYPE] = type_of_error(error)
-            why = type_of_error(error)
-            self.span.add_event("exception", exception_attributes(error))
-        for finding in findings[1:]:
-            self.span.add_event(semconv.SILENT_DROP_EVENT, finding_attributes(finding))
+            attributes[semconv.ERROR_TYPE] = why = type_of_error(error)
+        was_dropped = mark is None and error is None
+        self._events.of_work(self._deferral, self.span, error, findings if was_dropped else None)
         if why is not None:
             self.span.set_status(Status(StatusCode.ERROR, why[:1024]))
         self.span.set_attributes(attributes)

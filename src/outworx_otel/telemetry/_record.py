@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from opentelemetry.trace import Span
@@ -14,39 +14,48 @@ if TYPE_CHECKING:
     from outworx_otel.idempotency import StoredAnswer
     from outworx_otel.signatures import SignatureResult
     from outworx_otel.telemetry._mark import Mark, ProcessingStatus
+    from outworx_otel.telemetry.cloudevents import CloudEvent
+    from outworx_otel.telemetry.outcomes import Outcome
     from outworx_otel.telemetry.redaction import Redactor
 
-
-class ReportedOptions(Protocol):
-    """What telemetry reads of an endpoint's options."""
-
-    @property
-    def provider(self) -> str: ...
-    @property
-    def metadata(self) -> Mapping[str, Any] | None: ...
-    @property
-    def capture_headers(self) -> bool: ...
-    @property
-    def trace_context(self) -> str: ...
+MAX_CAUSES: Final = 3
 
 
 class Record(msgspec.Struct):
-    """What is known of one delivery; the lifecycle writes it, telemetry reads it."""
+    """What is known of one delivery; the lifecycle writes it, telemetry reads it.
 
-    options: ReportedOptions
+    Args:
+        provider: who sends to the endpoint.
+        redactor: the endpoint's.
+        method, path, headers: of the request; the path is the concrete one.
+        route: the template, where the framework knows one. Never the path: it labels metrics.
+        start_ns: when the request came, in Unix nanoseconds.
+        metadata: of the endpoint's options.
+        capture_headers: whether the span shows the headers.
+        trace_context: what a stranger's `traceparent` is worth: `link`, `parent` or `ignore`.
+        undelivered: it never became a delivery (`Telemetry.report`).
+        nearest_route: the endpoint that an unrouted request may have been meant for.
+    """
+
+    provider: str
     redactor: Redactor
     method: str
     path: str
     route: str | None
     headers: Headers
     start_ns: int
+    metadata: Mapping[str, Any] | None = None
+    capture_headers: bool = False
+    trace_context: str = "link"
     detected: bool = False
     body_size: int | None = None
     event_type: str | None = None
     event_id: str | None = None
+    cloud_event: CloudEvent | None = None
     event_read_late: bool = False
     signature: SignatureResult | None = None
     idempotency_outcome: str | None = None
+    idempotency_mode: Literal["store", "transaction"] = "store"
     idempotency_key: str | None = None
     committed: bool | None = None
     fingerprint_mismatch: bool = False
@@ -59,22 +68,29 @@ class Record(msgspec.Struct):
     mark: Mark | None = None
     processing: ProcessingStatus | None = None
     findings: tuple[Finding, ...] = ()
-    outcome: str = "accepted"
+    outcome: Outcome = "accepted"
     rejected_for: str | None = None
     end_ns: int | None = None
     span: Span | None = None
+    undelivered: bool = False
     nearest_route: str | None = None
     causes: tuple[BaseException, ...] = ()
 
     def note(self, cause: BaseException) -> None:
-        """Keeps an exception that decided something (a verifier's, a key function's, a store's)."""
-        self.causes = (*self.causes, cause)
+        """Keeps an exception that decided something (a verifier's, a key function's, a store's): the first three."""
+        if len(self.causes) < MAX_CAUSES:
+            self.causes = (*self.causes, cause)
+
+    @property
+    def is_genuine(self) -> bool:
+        """Whether it was proved to come from the provider."""
+        return self.signature is not None and self.signature.valid
 
     @property
     def signature_age(self) -> float | None:
         """Seconds between the signed time and the arrival, where a time was signed."""
         signed_at = None if self.signature is None else self.signature.signed_at
-        return None if signed_at is None else round(self.start_ns / 1e9 - signed_at, 3)
+        return None if signed_at is None else self.start_ns / 1e9 - signed_at
 
     @property
     def trace_id(self) -> str:

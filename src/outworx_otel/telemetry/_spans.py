@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, propagate, trace
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from outworx_otel.telemetry import semconv
-from outworx_otel.telemetry._attributes import (
-    end_attributes,
-    exception_attributes,
-    finding_attributes,
-    problem,
-    start_attributes,
-)
+from outworx_otel.telemetry._allowance import SpanAllowance
+from outworx_otel.telemetry._attributes import end_attributes, start_attributes
+from outworx_otel.telemetry._events import Events
 from outworx_otel.telemetry._metrics import instruments_of
 from outworx_otel.telemetry._process import Process
 from outworx_otel.telemetry._record import Record
+from outworx_otel.telemetry._result import error_type_of, problem
 from outworx_otel.version import __version__
 
 if TYPE_CHECKING:
     from outworx_otel.http.headers import Headers
     from outworx_otel.idempotency import StoredAnswer
     from outworx_otel.telemetry._deferral import Deferral
+
+
+UNPROVED_SPANS_PER_SECOND: Final = 10
+# One for the process: several `Telemetry` must not add up in a flood.
+_unproved: Final = SpanAllowance(UNPROVED_SPANS_PER_SECOND)
 
 
 class Telemetry:
@@ -43,12 +45,13 @@ class Telemetry:
     ) -> None:
         self._tracer = trace.get_tracer(semconv.SCOPE, __version__, tracer_provider, semconv.SCHEMA_URL)
         self._instruments = instruments_of(meter_provider)
+        self._events = Events()
 
     def start(self, record: Record) -> None:
         """Starts the span of a delivery that was let in or turned away, as of when it began."""
         parent, links = _parentage(record)
         record.span = self._tracer.start_span(
-            f"webhook {record.options.provider}",
+            f"webhook {record.provider}",
             context=parent,
             kind=SpanKind.CONSUMER,
             attributes=start_attributes(record),
@@ -60,29 +63,49 @@ class Telemetry:
         """Ends the span with what became of the delivery, and counts it."""
         span = record.span
         end_ns = record.end_ns or time.time_ns()
+        error_type = error_type_of(record)
         try:
-            if span is not None and span.is_recording():
-                why = problem(record)
-                if why is not None:
-                    span.set_status(Status(StatusCode.ERROR, why))
-                attributes = end_attributes(record)
-                if len(attributes) > 2:
-                    span.set_attributes(attributes)
-                else:  # of most deliveries; one by one is cheaper
-                    for name, value in attributes.items():
-                        span.set_attribute(name, value)
-                if record.error is not None:
-                    span.add_event("exception", exception_attributes(record.error), end_ns)
-                for finding in record.findings[1:]:
-                    span.add_event(semconv.SILENT_DROP_EVENT, finding_attributes(finding), end_ns)
+            if span is not None:
+                if span.is_recording():
+                    _describe(span, record, error_type)
+                if record.error is not None or record.causes or record.processing == "silent_drop":
+                    self._events.of_record(record, span, end_ns)
         finally:
             if span is not None:
                 span.end(end_ns)
-            self._instruments.measure(record, (end_ns - record.start_ns) / 1e9)
+            self._instruments.measure(record, (end_ns - record.start_ns) / 1e9, error_type)
+
+    def report(self, record: Record) -> None:
+        """Reports a request that was addressed to a webhook and never became a delivery: a span, and a count.
+
+        What was not proved genuine is counted always, and has at most ten spans a second for each provider.
+
+        Args:
+            record: with its `outcome` and `status`, with `signature` where one was checked, and with
+                `nearest_route` where an unrouted request has one.
+        """
+        record.undelivered = True
+        try:
+            if record.is_genuine or _unproved.take(record.provider):
+                self.start(record)
+        finally:
+            self.finish(record)
 
     def process(self, deferral: Deferral, start_ns: int | None = None) -> Process:
         """Starts the span of work that goes on after its delivery's answer."""
-        return Process(self._tracer, deferral, start_ns)
+        return Process(self._tracer, self._events, deferral, start_ns)
+
+
+def _describe(span: Span, record: Record, error_type: str | None) -> None:
+    why = problem(record)
+    if why is not None:
+        span.set_status(Status(StatusCode.ERROR, why))
+    attributes = end_attributes(record, error_type)
+    if len(attributes) > 2:
+        span.set_attributes(attributes)
+    else:  # of most deliveries; one by one is cheaper
+        for name, value in attributes.items():
+            span.set_attribute(name, value)
 
 
 def _parentage(record: Record) -> tuple[otel_context.Context | None, list[Link]]:
@@ -93,7 +116,7 @@ def _parentage(record: Record) -> tuple[otel_context.Context | None, list[Link]]
     here = trace.get_current_span().get_span_context()
     if here.is_valid and not here.is_remote:
         return None, links
-    mode = record.options.trace_context
+    mode = record.trace_context
     remote = here if here.is_valid else _remote(record.headers)
     if not remote.is_valid:
         return None, links

@@ -15,8 +15,11 @@ from outworx_otel.telemetry.semconv import HTTP_REQUEST_HEADER_PREFIX
 
 REDACTED: Final = "[redacted]"
 MAX_HEADERS: Final = 32
-MAX_HEADER_CHARS: Final = 1024
+MAX_HEADER_BYTES: Final = 1024
+MAX_NAME: Final = 128
+"""Characters of a header's or a metadata entry's name: it becomes part of an attribute's name."""
 MAX_BODY_BYTES: Final = 65_536
+_MAX_REMEMBERED: Final = 16_384
 
 # Parts of names whose values are credentials, in headers and in JSON alike.
 _SENSITIVE_NAME: Final = re.compile(
@@ -58,6 +61,13 @@ def scrub(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+def cut(text: str, limit: int) -> str:
+    """The first `limit` bytes of `text` in UTF-8: no character is cut in two, and lone surrogates are replaced."""
+    if text.isascii():
+        return text[:limit]
+    return text[:limit].encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+
+
 class Redactor:
     """The patterns of one endpoint, compiled once.
 
@@ -66,7 +76,7 @@ class Redactor:
             body (`"body.customer.email"`, `"$.items.*.price"`, where `*` stands for any key or index).
     """
 
-    __slots__ = ("_fields", "_headers", "_names", "_paths")
+    __slots__ = ("_fields", "_headers", "_names", "_paths", "_room")
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         headers = [pattern for pattern in patterns if not pattern.startswith(("body.", "$."))]
@@ -82,28 +92,41 @@ class Redactor:
         self._fields = frozenset(path[-1] for path in self._paths) - {"*"}
         # What was decided of header names, remembered: the same few come with every delivery.
         self._names: dict[str, tuple[str, tuple[str, ...] | None]] = {}
+        self._room = _MAX_REMEMBERED
 
-    def _shown(self, name: str) -> tuple[str, tuple[str, ...] | None]:
-        """The attribute of a header, and what stands there instead of a value that is not to be seen."""
+    def _shown(self, name: str) -> tuple[str, tuple[str, ...] | None] | None:
+        """The attribute of a header, and what stands there instead of a value that is not to be seen.
+
+        None where the name is too long for an attribute's.
+        """
+        if len(name) > MAX_NAME:
+            return None
         sensitive = name not in _HARMLESS_NAMES and (
             _SENSITIVE_NAME.search(name) is not None
             or (self._headers is not None and self._headers.match(name) is not None)
         )
         shown = HTTP_REQUEST_HEADER_PREFIX + name, (REDACTED,) if sensitive else None
-        if len(self._names) < 512 and len(name) < 128:
+        if self._room > len(name):
+            self._room -= len(name)
             self._names[name] = shown
         return shown
 
     def add_headers(self, attributes: dict[str, Any], headers: Mapping[str, str]) -> int:
         """Adds `http.request.header.*`: 32 at most, the useful ones first, 1 KiB each. How many were left out."""
         items: Iterable[tuple[str, str]] = headers.items()
-        omitted = len(headers) - MAX_HEADERS
-        if omitted > 0:
+        omitted = max(len(headers) - MAX_HEADERS, 0)
+        if omitted:
             items = sorted(items, key=lambda item: _usefulness(item[0]))[:MAX_HEADERS]
         for name, value in items:
-            attribute, hidden = self._names.get(name) or self._shown(name)
-            attributes[attribute] = hidden or (value[:MAX_HEADER_CHARS],)
-        return max(omitted, 0)
+            shown = self._names.get(name) or self._shown(name)
+            if shown is None:
+                omitted += 1
+                continue
+            attribute, hidden = shown
+            attributes[attribute] = hidden or (
+                value[:MAX_HEADER_BYTES] if value.isascii() else cut(value, MAX_HEADER_BYTES),
+            )
+        return omitted
 
     def body(self, raw: bytes, content_type: str = "") -> str:
         """The body as text, its sensitive fields replaced; base64 where it is no text; 64 KiB at most.
@@ -159,6 +182,8 @@ class Redactor:
 
 
 def _usefulness(name: str) -> int:
+    if len(name) > MAX_NAME:
+        return 3
     if name in _USEFUL:
         return 0
     return 1 if name.startswith(_USEFUL_PREFIXES) else 2

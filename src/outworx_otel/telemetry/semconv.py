@@ -9,20 +9,26 @@ from __future__ import annotations
 from typing import Final
 
 SCOPE: Final = "outworx_otel"
-SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"
+# The newest that opentelemetry-semantic-conventions knows; every standard name below is current in it.
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
 
 PROVIDER: Final = "outworx.webhook.provider"
 DETECTED: Final = "outworx.webhook.detected"
 EVENT_TYPE: Final = "outworx.webhook.event.type"
 EVENT_ID: Final = "outworx.webhook.event.id"
 
+OUTCOME: Final = "outworx.webhook.outcome"
+NEAREST_ROUTE: Final = "outworx.webhook.nearest_route"
+
 SIGNATURE_VALID: Final = "outworx.webhook.signature.valid"
 SIGNATURE_REASON: Final = "outworx.webhook.signature.reason"
 SIGNATURE_HINT: Final = "outworx.webhook.signature.hint"
 SIGNATURE_KEY_INDEX: Final = "outworx.webhook.signature.key_index"
 SIGNATURE_AGE: Final = "outworx.webhook.signature.age"
+SIGNATURE_KIND: Final = "outworx.webhook.signature.kind"
 
 IDEMPOTENCY_OUTCOME: Final = "outworx.webhook.idempotency.outcome"
+IDEMPOTENCY_MODE: Final = "outworx.webhook.idempotency.mode"
 IDEMPOTENCY_KEY: Final = "outworx.webhook.idempotency.key"
 IDEMPOTENCY_COMMITTED: Final = "outworx.webhook.idempotency.committed"
 IDEMPOTENCY_BODY_OMITTED: Final = "outworx.webhook.idempotency.body_omitted"
@@ -55,9 +61,11 @@ ERROR_TYPE: Final = "error.type"
 CODE_FILE: Final = "code.file.path"
 CODE_LINE: Final = "code.line.number"
 CODE_FUNCTION: Final = "code.function.name"
+EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
 METRIC_DELIVERIES: Final = "outworx.webhook.deliveries"
 METRIC_DURATION: Final = "outworx.webhook.duration"
 METRIC_SIGNATURE_AGE: Final = "outworx.webhook.signature.age"
-OUTCOME: Final = "outworx.webhook.outcome"

@@ -7,5 +7,6 @@ The pytest plugin `outworx_otel.testing.plugin` brings the fixture `webhooks` an
 from outworx_otel.signatures import sign
 from outworx_otel.testing.capture import CapturedDelivery, Webhooks, capture
 from outworx_otel.testing.posting import post_webhook
+from outworx_otel.testing.trust import trusted
 
-__all__ = ["CapturedDelivery", "Webhooks", "capture", "post_webhook", "sign"]
+__all__ = ["CapturedDelivery", "Webhooks", "capture", "post_webhook", "sign", "trusted"]

@@ -1,7 +1,8 @@
 """Captures deliveries in memory, beside whatever the application does with its spans.
 
-The application's tracer provider is neither replaced nor added to: our own tracer is watched, and where it
-records nothing (no SDK is configured) the delivery's span is made by a provider that only the capture knows.
+The application's tracer provider is neither replaced nor added to: our own tracer is watched. A span that cannot be
+read back (no SDK is configured, it was not sampled, another maker's SDK made it) has a twin that is recorded by a
+provider that only the capture knows.
 """
 
 from __future__ import annotations
@@ -10,22 +11,25 @@ import contextlib
 import linecache
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, overload
 
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import Span, StatusCode, Tracer
+from opentelemetry.trace import Span, SpanContext, Status, StatusCode, Tracer
+from opentelemetry.util.types import Attributes, AttributeValue
 
 from outworx_otel.telemetry import Telemetry, semconv
 
 
 @dataclass(frozen=True)
 class CapturedDelivery:
-    """One delivery, as its span tells it.
+    """One delivery, or a request that never became one, as its span tells it.
 
     Args:
+        outcome: what became of it: `accepted`, `rejected`, `unrouted`, ... (`outworx.webhook.outcome`).
         provider: who sent it.
         path: where to.
         status: the answer's HTTP status; None where there was none.
@@ -39,6 +43,7 @@ class CapturedDelivery:
         span: all of it.
     """
 
+    outcome: str
     provider: str
     path: str
     status: int | None
@@ -62,6 +67,7 @@ class CapturedDelivery:
         found: dict[str, Any] = dict(span.attributes or {})
         failed = span.status.status_code is StatusCode.ERROR
         return cls(
+            outcome=found.get(semconv.OUTCOME, ""),
             provider=found.get(semconv.PROVIDER, ""),
             path=found.get(semconv.URL_PATH, ""),
             status=found.get(semconv.HTTP_STATUS),
@@ -87,9 +93,7 @@ class CapturedDelivery:
 
     def __str__(self) -> str:
         """What happened; of a silent drop the very line."""
-        said = (
-            f"{self.provider} {self.path}: answered {self.status}, {self.processing or 'no mark asked for'}"
-        )
+        said = f"{self.provider} {self.path}: answered {self.status}, {self.processing or self._without_a_mark()}"
         if self.explanation:
             said += f"\n  {self.explanation}"
         if self.file is not None and self.line is not None:
@@ -97,21 +101,22 @@ class CapturedDelivery:
             said += f"\n  {self.file}:{self.line}: {source}"
         return said
 
+    def _without_a_mark(self) -> str:
+        return "no mark asked for" if self.outcome == "accepted" else self.outcome
+
 
 class Webhooks(Sequence[CapturedDelivery]):
-    """The deliveries of one test, in the order in which they came."""
+    """What was reported of one test's webhooks, in the order in which it began: two spans of one request are two."""
 
     def __init__(self) -> None:
-        self._spans: list[Span] = []
+        self._spans: list[ReadableSpan] = []
 
-    def _started(self, span: Span) -> None:
+    def _started(self, span: ReadableSpan) -> None:
         self._spans.append(span)
 
     def _finished(self, name: str) -> list[ReadableSpan]:
         return [
-            span
-            for span in list(self._spans)
-            if isinstance(span, ReadableSpan) and span.end_time is not None and span.name.startswith(name)
+            span for span in list(self._spans) if span.end_time is not None and span.name.startswith(name)
         ]
 
     @property
@@ -214,11 +219,62 @@ class _Tee:
 
     def start_span(self, *args: Any, **kwargs: Any) -> Span:
         span = self._tracer.start_span(*args, **kwargs)
-        if not span.get_span_context().is_valid:
-            span = _private_tracer().start_span(*args, **kwargs)
+        readable: Any = span
+        if not (isinstance(span, ReadableSpan) and span.is_recording()):
+            readable = _private_tracer().start_span(*args, **kwargs)
+            # Without an SDK, "the span" is none, or the very one that is current already.
+            current = trace.get_current_span(kwargs.get("context")).get_span_context()
+            is_none = span.get_span_context() in (trace.INVALID_SPAN_CONTEXT, current)
+            span = readable if is_none else _Twins(span, readable)
         for webhooks in list(_captures):
-            webhooks._started(span)
+            webhooks._started(readable)
         return span
+
+
+class _Twins(Span):
+    """The application's span, and what is written to it once more for the capture."""
+
+    def __init__(self, span: Span, recorded: Span) -> None:
+        self._span = span
+        self._both = (span, recorded)
+
+    def get_span_context(self) -> SpanContext:
+        return self._span.get_span_context()
+
+    def is_recording(self) -> bool:
+        return True
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        for span in self._both:
+            span.set_attribute(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
+        for span in self._both:
+            span.set_attributes(attributes)
+
+    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
+        for span in self._both:
+            span.add_event(name, attributes, timestamp)
+
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        for span in self._both:
+            span.add_link(context, attributes)
+
+    def update_name(self, name: str) -> None:
+        for span in self._both:
+            span.update_name(name)
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        for span in self._both:
+            span.set_status(status, description)
+
+    def record_exception(self, exception: BaseException, *args: Any, **kwargs: Any) -> None:
+        for span in self._both:
+            span.record_exception(exception, *args, **kwargs)
+
+    def end(self, end_time: int | None = None) -> None:
+        for span in self._both:
+            span.end(end_time)
 
 
 def _private_tracer() -> Tracer:

@@ -50,6 +50,9 @@ class Setup:
 
 def configuration(setup: Setup) -> Iterator[Finding]:
     """Each endpoint with its options; then everything that is wrong with the file and the variables."""
+    file = setup.configuration.file
+    yield ok(CHECK, "no configuration file" if file is None else f"configuration {file}")
+    yield from _enforcement()
     told = {endpoint.problem for endpoint in setup.endpoints.values()}
     for found in setup.assembly.problems:
         if found not in told:
@@ -68,6 +71,19 @@ def configuration(setup: Setup) -> Iterator[Finding]:
     detect = "OUTWORX_DETECT" if os.environ.get("OUTWORX_DETECT") else "the default or the file"
     state = "on" if setup.configuration.detect else "off"
     yield ok(CHECK, f"providers of other paths are detected: {state} ({detect})")
+
+
+def _enforcement() -> Iterator[Finding]:
+    from outworx_otel.setup import enforcement
+
+    if enforcement.reports_only():
+        yield warning(
+            CHECK, enforcement.REPORTING, f"unset {enforcement.ENFORCE} when the verdicts are as expected"
+        )
+    if enforcement.is_strict():
+        yield ok(
+            CHECK, f"{enforcement.STRICT}: the application does not start with a problem in its configuration"
+        )
 
 
 def _endpoint(pattern: str, endpoint: Endpoint) -> Finding:

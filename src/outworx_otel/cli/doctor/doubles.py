@@ -50,8 +50,8 @@ def _configured_twice(setup: Setup, found: list[Place]) -> Iterator[Finding]:
         yield warning(
             CHECK,
             f"{_listed(found)} gives options in code, and a file or the environment also configures "
-            f"{', '.join(sorted(setup.endpoints))}: for a path in both, those in code count alone; without a "
-            "signature_secret there, nothing is verified",
+            f"{', '.join(sorted(setup.endpoints))}: for a path in both, those in code count, and "
+            "without a secret there the file's verification stands",
             "give each path all its options in one place, or see that the code's are complete",
         )
 

@@ -65,7 +65,13 @@ def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[
         if why is None or "not installed" in why:
             # A framework that is not there needs no instrumentor.
             continue
-        if entry.name in disabled or "*" in disabled:
+        if entry.name in _OURS and (entry.name in disabled or "*" in disabled):
+            yield warning(
+                CHECK,
+                f"{entry.name} is switched off by {DISABLED}, so nobody guards endpoints of its applications",
+                "take it out, or call outworx_otel.instrument() in the application",
+            )
+        elif entry.name in disabled or "*" in disabled:
             yield ok(CHECK, f"{entry.name} is switched off by {DISABLED}")
         else:
             yield warning(CHECK, f"{entry.name} will be passed over: {why}", "install a version it knows")

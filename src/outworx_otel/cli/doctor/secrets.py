@@ -61,8 +61,7 @@ def secrets(setup: Setup) -> Iterator[Finding]:
     owners: dict[str, tuple[str, str]] = {}
     for pattern, endpoint in setup.endpoints.items():
         provider = endpoint.options.provider
-        given = endpoint.options.signature_secret
-        for secret in () if given is None else [given] if isinstance(given, str | bytes) else given:
+        for secret in endpoint.secrets:
             text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
             doubts = list(_doubts(pattern, provider, text))
             other = owners.setdefault(text, (pattern, provider))

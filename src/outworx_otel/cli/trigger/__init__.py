@@ -48,7 +48,7 @@ def trigger(
             "--bad-signature",
             metavar="REASON",
             help="Have it rejected for missing_header, malformed_header, timestamp_drift, hmac_mismatch, "
-            "parsed_body or body_unavailable.",
+            "parsed_body, body_unavailable or credentials_mismatch.",
         ),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for each answer.")] = 30.0,

@@ -13,7 +13,7 @@ from outworx_otel.cli.trigger.samples import Change, Sample, render
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import Credentials, Outgoing, signed_url
 from outworx_otel.signatures import SignatureScheme, scheme_for, sign_request
-from outworx_otel.signatures.verifier import row_for_secret
+from outworx_otel.signatures.secret import row_for_secret
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ _RECEIVERS: Final = {
     "missing_secret": "the application has no secret: unset it there",
     "unsupported_provider": "the application names a provider without a verifier",
     "verifier_threw": "the application's own verifier raises",
+    "key_unavailable": "the application cannot fetch the provider's key",
 }
 SPOILED: Final = tuple(reason for reason in REASONS if reason not in _RECEIVERS)
 _MALFORMED: Final = "!no signature!"
@@ -27,7 +28,9 @@ _HELD_UP: Final = 1800.0
 
 
 # Flaws for which any secret does, or none.
-_WITHOUT_SECRET: Final = frozenset({"missing_header", "malformed_header", "hmac_mismatch"})
+_WITHOUT_SECRET: Final = frozenset(
+    {"missing_header", "malformed_header", "hmac_mismatch", "credentials_mismatch"}
+)
 
 
 def needs_secret(reason: str | None) -> bool:
@@ -51,7 +54,11 @@ def obstacle(reason: str, row: SignatureScheme, sample: Sample, credentials: Cre
     if reason == "missing_header" and not row.signature_header:
         return f"{row.title} signs in the body, so no header can be missing; try malformed_header"
     if reason == "malformed_header" and row.algorithm == "token":
-        return f"{row.title}'s token has no form that could be wrong; try hmac_mismatch"
+        return f"{row.title}'s token has no form that could be wrong; try credentials_mismatch"
+    if reason == "hmac_mismatch" and row.algorithm == "token":
+        return f"{row.title}'s token is no signature; try credentials_mismatch"
+    if reason == "credentials_mismatch" and row.algorithm != "token":
+        return f"{row.title} signs and sends no credentials; try hmac_mismatch"
     if reason == "timestamp_drift" and math.isinf(window(row, credentials)):
         return f"{row.title} gives no time within which a signature holds, so none can drift"
     if reason == "parsed_body" and (row.procedure is not None or not row.signs_body or sample.is_form):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from outworx_otel.server.model import OUTCOMES, Outcome, Overview
+from outworx_otel.server.model import Overview
+from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
 MAX_BARS: Final = 60
 _GAP: Final = 0.22

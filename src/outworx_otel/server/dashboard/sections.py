@@ -21,6 +21,8 @@ _SHOWN_ELSEWHERE: Final = frozenset(
         semconv.EVENT_ID,
         semconv.CLOUDEVENTS_TYPE,
         semconv.CLOUDEVENTS_ID,
+        semconv.OUTCOME,
+        semconv.SIGNATURE_KIND,
         semconv.SIGNATURE_VALID,
         semconv.SIGNATURE_REASON,
         semconv.SIGNATURE_HINT,
@@ -81,6 +83,7 @@ class Sections(NamedTuple):
     """All that is known beyond the summary."""
 
     signature_hint: str | None
+    signature_kind: str | None
     key_index: int | None
     signature_age: float | None
     committed: bool | None
@@ -106,6 +109,7 @@ def sections_of(delivery: Delivery) -> Sections:
     content_type = next((one.value for one in headers if one.name == "content-type"), "")
     return Sections(
         text(attributes, semconv.SIGNATURE_HINT),
+        text(attributes, semconv.SIGNATURE_KIND),
         whole(attributes, semconv.SIGNATURE_KEY_INDEX),
         seconds(attributes, semconv.SIGNATURE_AGE),
         flag(attributes, semconv.IDEMPOTENCY_COMMITTED),
@@ -113,7 +117,7 @@ def sections_of(delivery: Delivery) -> Sections:
         bool(flag(attributes, semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH)),
         text(attributes, semconv.PROCESSING_REASON),
         findings_of(delivery),
-        [_raised(event) for event in delivery.events if event.name == "exception"],
+        [_raised(event) for event in delivery.events if event.name == semconv.EXCEPTION_EVENT],
         headers,
         whole(attributes, semconv.HEADERS_OMITTED) or 0,
         _below(attributes, semconv.METADATA_PREFIX),
@@ -126,15 +130,23 @@ def sections_of(delivery: Delivery) -> Sections:
 
 
 def failure_of(delivery: Delivery) -> str | None:
-    """Why it failed, in the application's words: an exception, or what was given to `track.failed`."""
-    raised = next((_raised(event) for event in delivery.events if event.name == "exception"), None)
-    if raised is not None:
-        dotted = raised.type.replace(".", "").replace("_", "").isalnum()
-        kind = raised.type.rpartition(".")[2] if dotted else raised.type
-        return f"{kind}: {raised.message}" if raised.message else kind
-    return text(delivery.attributes, semconv.PROCESSING_REASON) or text(
-        delivery.attributes, semconv.ERROR_TYPE
-    )
+    """Why it failed, in the application's words: an exception, or what was given to `track.failed`.
+
+    An exception that decided something and was handled (the store was away) is no failure of another type.
+    """
+    error_type = text(delivery.attributes, semconv.ERROR_TYPE)
+    for event in delivery.events:
+        if event.name == semconv.EXCEPTION_EVENT:
+            raised = _raised(event)
+            kind = _short_type(raised.type)
+            if error_type is None or error_type == "error" or _short_type(error_type) == kind:
+                return f"{kind}: {raised.message}" if raised.message else kind
+    return text(delivery.attributes, semconv.PROCESSING_REASON) or error_type
+
+
+def _short_type(name: str) -> str:
+    """An exception's type without its module; what is no dotted name stays as it is."""
+    return name.rpartition(".")[2] if name.replace(".", "").replace("_", "").isalnum() else name
 
 
 def findings_of(record: Delivery | SpanRecord) -> list[Finding]:
@@ -157,7 +169,7 @@ def _finding(attributes: Attributes) -> Finding:
 
 
 def _raised(event: SpanEvent) -> Raised:
-    names = (semconv.EXCEPTION_TYPE, "exception.message", "exception.stacktrace")
+    names = (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE, semconv.EXCEPTION_STACKTRACE)
     return Raised(*(plain(event.attributes.get(name, "")) for name in names))
 
 

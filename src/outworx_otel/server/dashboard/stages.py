@@ -10,7 +10,15 @@ from outworx_otel.server.dashboard.words import CAUSES, IDEMPOTENCY, REASONS, ad
 from outworx_otel.server.model import Delivery
 from outworx_otel.telemetry import semconv
 
-_UNHANDLED: Final = ("rejected", "replayed", "in_flight")
+_UNHANDLED: Final = (
+    "rejected",
+    "replayed",
+    "in_flight",
+    "handshake",
+    "unrouted",
+    "redirected",
+    "turned_away",
+)
 
 State = Literal["good", "bad", "warn", "none"]
 
@@ -32,7 +40,9 @@ def _verify(delivery: Delivery) -> Stage:
     if delivery.signature_valid is None:
         return Stage("Verify", "none", "no signature was checked")
     if delivery.signature_valid:
-        return Stage("Verify", "good", "the signature is valid")
+        kind = delivery.attributes.get(semconv.SIGNATURE_KIND)
+        said = "the sender is authenticated" if kind == "authenticated" else "the signature is valid"
+        return Stage("Verify", "good", said)
     reason = advice_for(REASONS, delivery.reason)
     return Stage("Verify", "bad", "invalid" if reason is None else reason.title)
 
@@ -40,7 +50,7 @@ def _verify(delivery: Delivery) -> Stage:
 def _claim(delivery: Delivery) -> Stage:
     outcome = delivery.idempotency
     if outcome is None:
-        went_no_further = delivery.outcome == "rejected"
+        went_no_further = delivery.outcome in _UNHANDLED
         return Stage("Claim", "none", "not reached" if went_no_further else "no idempotency key")
     words = advice_for(IDEMPOTENCY, outcome)
     said = outcome if words is None else words.title

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from outworx_otel.server.model import OUTCOMES, Delivery, Outcome, Summary
+from outworx_otel.server.model import Delivery, Summary
+from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
 
 class Kind(NamedTuple):
@@ -17,11 +19,18 @@ class Kind(NamedTuple):
 
 KINDS: Final[dict[Outcome, Kind]] = {
     "accepted": Kind("Accepted", "good", "the handler ran and answered 2xx or 3xx"),
+    "handshake": Kind("Handshake", "calm", "the provider asked whether the endpoint is there; no event came"),
     "replayed": Kind("Replayed", "calm", "a duplicate: the stored answer was given, the handler did not run"),
     "deferred": Kind("Deferred", "calm", "the work goes on after the answer"),
     "in_flight": Kind("In flight", "calm", "a duplicate that came while the first was still running: 409"),
+    "unprotected": Kind(
+        "Unprotected", "warn", "the handler ran while the idempotency store was away: it may have run twice"
+    ),
     "rejected": Kind("Rejected", "warn", "the signature was not valid: 401, the handler did not run"),
-    "refused": Kind("Refused", "warn", "answered with a 4xx"),
+    "refused": Kind("Refused", "warn", "the handler answered 4xx"),
+    "turned_away": Kind("Turned away", "warn", "something in front of the handler answered 4xx"),
+    "redirected": Kind("Redirected", "warn", "answered with another address, before the handler"),
+    "unrouted": Kind("Unrouted", "warn", "nothing serves this path, or not with this method"),
     "failed": Kind("Failed", "bad", "the handler said that the event was not handled"),
     "silent_drop": Kind("Silent drop", "bad", "answered 2xx without ever saying that the work was done"),
     "error": Kind("Error", "bad", "an exception or a 5xx"),
@@ -73,7 +82,7 @@ REASONS: Final[dict[str, Advice]] = {
     "verifier_threw": Advice(
         "the verifier raised",
         "Your signature_verifier raised an exception.",
-        "on_error and the application's log have the exception.",
+        "Mend what the exception below says; error_message, on_error and the application's log have it too.",
     ),
     "missing_secret": Advice(
         "the endpoint has no usable secret",
@@ -84,6 +93,16 @@ REASONS: Final[dict[str, Advice]] = {
         "the body could not be read",
         "The body is too large, incomplete, or was read by somebody else first.",
         "See the hint: max_body_size, a client that hung up, or a middleware that reads the body.",
+    ),
+    "credentials_mismatch": Advice(
+        "the credentials are wrong",
+        "The token, user or password that came with the request is not the configured one.",
+        "Compare the endpoint's secret with the token that is set in the provider's dashboard.",
+    ),
+    "key_unavailable": Advice(
+        "the provider's key cannot be had",
+        "The key that the provider publishes could not be fetched, so nothing could be verified.",
+        "Look for what keeps the application from the provider's key server; the provider will send again.",
     ),
 }
 
@@ -129,7 +148,7 @@ IDEMPOTENCY: Final[dict[str, Advice]] = {
     "key_error": Advice(
         "no key",
         "The idempotency_key function raised, so the handler ran without a claim.",
-        "on_error and the application's log have the exception.",
+        "Mend what the exception says; error_message, on_error and the application's log have it too.",
     ),
 }
 
@@ -199,11 +218,47 @@ def headline(delivery: Delivery, failure: str | None) -> Headline:
             )
         case "refused":
             return Headline(f"Refused{status}", "Many providers do not try again after a 4xx.", "")
-        case "replayed" | "in_flight" | "deferred":
+        case "unrouted" | "redirected" | "turned_away":
+            return _lost(delivery, status)
+        case "unprotected":
+            words = IDEMPOTENCY["fail_open"]
+            return Headline("Ran without its idempotency store", words.meaning, words.action)
+        case "replayed" | "in_flight" | "deferred" | "handshake":
             kind = KINDS[delivery.outcome]
             return Headline(kind.label, f"{kind.meaning[0].upper()}{kind.meaning[1:]}.", "")
         case _:
             return _accepted(delivery, status, reason)
+
+
+_LOST: Final[dict[Outcome, Advice]] = {
+    "unrouted": Advice(
+        "Unrouted",
+        "Nothing serves this path, or not with this method.",
+        "Change the address in the provider's dashboard, or the route; then let the provider send it again.",
+    ),
+    "redirected": Advice(
+        "Redirected",
+        "The request was answered with another address, and few providers follow that.",
+        "Give the provider the address that answers: mind https, the host, and a slash at the end.",
+    ),
+    "turned_away": Advice(
+        "Turned away",
+        "Something in front of the handler answered: CSRF protection, authentication, the allowed hosts, or a limit.",
+        "Let this path through it: the signature says who sent the request.",
+    ),
+}
+
+
+def _lost(delivery: Delivery, status: str) -> Headline:
+    words = _LOST[delivery.outcome]
+    title = f"{words.title}: answered{status}" if status else words.title
+    nearest = delivery.attributes.get(semconv.NEAREST_ROUTE)
+    near = f" The nearest route is {nearest}." if isinstance(nearest, str) else ""
+    if delivery.signature_valid:
+        return Headline(
+            title, f"It came from the provider, and no handler had it. {words.meaning}{near}", words.action
+        )
+    return Headline(title, f"{words.meaning}{near} It was not proved to come from the provider.", "")
 
 
 def _after_a_failure(delivery: Delivery) -> str:

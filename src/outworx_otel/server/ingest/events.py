@@ -13,8 +13,9 @@ import msgspec
 from outworx_otel.server.documents import finite
 from outworx_otel.server.ingest.outcome import outcome_of
 from outworx_otel.server.ingest.values import column, size_column
-from outworx_otel.server.model import Attributes, Delivery, Outcome
+from outworx_otel.server.model import Attributes, Delivery
 from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.outcomes import Outcome
 
 MAX_EVENTS: Final = 10_000
 _MAX_DURATION_MS: Final = 7 * 86_400_000.0

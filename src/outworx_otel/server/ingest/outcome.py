@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from outworx_otel.server.model import Attributes, Outcome
+from outworx_otel.server.model import Attributes
 from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.outcomes import SPAN_STATUS, Outcome
 
 _BY_KEY: Final[dict[str, Outcome]] = {
     "replayed": "replayed",
@@ -21,7 +22,13 @@ _BY_PROCESSING: Final[dict[str, Outcome]] = {
 
 
 def outcome_of(attributes: Attributes) -> Outcome:
-    """As the metric `outworx.webhook.deliveries` counts it. Attributes of any type are taken."""
+    """What the span says, and of one that does not (of an older release) what its other attributes come to.
+
+    Attributes of any type are taken.
+    """
+    told = attributes.get(semconv.OUTCOME)
+    if isinstance(told, str) and told in SPAN_STATUS:
+        return told
     by_key = _looked_up(_BY_KEY, attributes.get(semconv.IDEMPOTENCY_OUTCOME))
     if by_key is not None:
         return by_key

@@ -10,7 +10,7 @@ from typing import Any, Final
 from outworx_otel.server.replay.stored import StoredRequest
 from outworx_otel.signatures import detect, scheme_for
 from outworx_otel.telemetry import semconv
-from outworx_otel.telemetry.redaction import MAX_HEADER_CHARS, REDACTED
+from outworx_otel.telemetry.redaction import MAX_HEADER_BYTES, REDACTED
 
 _OURS: Final = "outworx.webhook."
 
@@ -123,9 +123,13 @@ def _attributed(delivery: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, values in delivery.items():
         if name.startswith(_HEADER_PREFIX):
             for value in values if isinstance(values, list | tuple) else (values,):
-                # A longer one was cut, and half of it is worse than none.
-                if isinstance(value, str) and REDACTED not in value and len(value) < MAX_HEADER_CHARS:
+                if isinstance(value, str) and REDACTED not in value and not _was_cut(value):
                     yield name.removeprefix(_HEADER_PREFIX), value
+
+
+def _was_cut(value: str) -> bool:
+    """Whether it may be a part of a longer one, which is worse than none: it was cut where a character began."""
+    return len(value.encode("utf-8", "replace")) > MAX_HEADER_BYTES - 4
 
 
 def _put_back(delivery: Mapping[str, Any], provider: str, there: set[str]) -> Iterator[tuple[str, str]]:

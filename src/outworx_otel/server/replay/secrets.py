@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.paths import PathMap
 from outworx_otel.setup.configuration import SECRET_PREFIX, read_configuration
 from outworx_otel.setup.options import TrackOptions
@@ -103,10 +104,10 @@ def known_secrets(
 
 
 def _secrets(options: TrackOptions) -> tuple[str | bytes, ...]:
-    secret = options.signature_secret
-    if secret is None:
+    try:
+        return options.secrets()
+    except ConfigurationError:  # said where the configuration is shown
         return ()
-    return (secret,) if isinstance(secret, str | bytes) else tuple(secret)
 
 
 def _from_environment(provider: str) -> tuple[str | bytes, ...]:

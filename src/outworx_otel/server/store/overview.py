@@ -8,15 +8,18 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, select
 
-from outworx_otel.server.model import EndpointFigures, Filter, Outcome, Overview, Slot
+from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot
 from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
 from outworx_otel.server.store.listing import chosen_facets
 from outworx_otel.server.store.schema import LEVELS, durations, facets, rollups
+from outworx_otel.telemetry.outcomes import Outcome
 
 MAX_ENDPOINTS: Final = 200
 _MAX_SLOTS: Final = 73
 _STEPS: Final = (300, 900, 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
-_SUCCESSES: Final = frozenset({"accepted", "replayed", "deferred"})
+_SUCCESSES: Final = frozenset({"accepted", "unprotected", "replayed", "deferred"})
+# No handler had them, and strangers may have sent them: they are shown, and have no part in a rate.
+_NO_DELIVERIES: Final = frozenset({"handshake", "unrouted", "redirected", "turned_away"})
 _DUPLICATES: Final = ("replayed", "in_flight")
 _SECOND: Final = 10**9
 _LONGEST: Final = 366 * 86_400
@@ -78,7 +81,7 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
         slots=[Slot(begins * _SECOND, dict(slots[begins])) for begins in _beginnings(span, step)],
         total=total,
         outcomes=dict(outcomes),
-        success_rate=_rate(outcomes, total),
+        success_rate=_rate(outcomes),
         p50_ns=_percentile(times, 0.5),
         p95_ns=_percentile(times, 0.95),
         reasons=_named(reasons),
@@ -108,7 +111,7 @@ class _Endpoint:
             provider=provider,
             route=route or None,
             total=self.total,
-            success_rate=_rate(self.outcomes, self.total),
+            success_rate=_rate(self.outcomes),
             p50_ns=_percentile(self.times, 0.5),
             p95_ns=_percentile(self.times, 0.95),
             signature_failures=self.failures,
@@ -200,8 +203,10 @@ def _percentile(times: Counter[int], part: float) -> int | None:
     return None
 
 
-def _rate(outcomes: Counter[Outcome], total: int) -> float | None:
-    return sum(outcomes[name] for name in outcomes if name in _SUCCESSES) / total if total else None
+def _rate(outcomes: Counter[Outcome]) -> float | None:
+    total = sum(number for name, number in outcomes.items() if name not in _NO_DELIVERIES)
+    good = sum(number for name, number in outcomes.items() if name in _SUCCESSES)
+    return good / total if total else None
 
 
 def _named(counts: Counter[str]) -> dict[str, int]:

@@ -9,10 +9,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from outworx_otel.server.model import OUTCOMES, Batch, Count, Delivery, SpanRecord
+from outworx_otel.server.model import Batch, Count, Delivery, SpanRecord
 from outworx_otel.server.store.dictionary import DICTIONARY
 from outworx_otel.server.store.errors import BatchRefused
 from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.outcomes import OUTCOMES
 
 MAX_SPAN_BYTES: Final = 64 * 1024
 _MAX_FACET_TEXT: Final = 200

@@ -1,7 +1,7 @@
-"""Why a signature failed: a list of small hypotheses, each of which proves itself or stays silent."""
+"""Finds out why a signature failed: small hypotheses, each of which is proved or says nothing."""
 
 from __future__ import annotations
 
-from outworx_otel.signatures.diagnosis.investigation import explain
+from outworx_otel.signatures.diagnosis.investigation import Diagnosis
 
-__all__ = ["explain"]
+__all__ = ["Diagnosis"]

@@ -1,4 +1,4 @@
-"""Hypotheses about the secret: the right one in the wrong clothes, or another endpoint's."""
+"""Hypotheses about the secret: the right one, written wrongly, or another endpoint's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.signatures.diagnosis.case import Case, Finding, mismatch
-from outworx_otel.signatures.keys import DERIVATIONS, WHSEC, Key, Secret, key_from_bytes, make_key
+from outworx_otel.signatures.diagnosis.case import Case, Explanation, Trial
+from outworx_otel.signatures.keys import DERIVATIONS, WHSEC, key_from_bytes, make_key
+from outworx_otel.signatures.procedure import Key
 from outworx_otel.signatures.scheme import KeyForm
+from outworx_otel.signatures.secret import Secret, split_secrets
 
 _MAX_KNOWN = 32
 _ASSIGNMENT = re.compile(r"(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*(.+)", re.DOTALL)
@@ -27,21 +29,21 @@ _OTHER_CREDENTIALS: dict[str, tuple[str, ...]] = {
 }
 
 
-def untidy_secret(case: Case) -> Finding | None:
+def untidy_secret(case: Case) -> Iterator[Trial]:
     """White space, quotes or a whole line of an .env file round the secret."""
-    for index, secret in case.verifier.secrets:
+    for index, secret in case.checker.secrets:
         for what, tidy in _tidied(_text(secret)):
-            key = _key(case, tidy)
-            if key is not None and case.fits(keys=(key,)):
-                return mismatch(f"Proved: secret {index} is right but for {what}; configure it without.")
-    return None
+            explanation = Explanation(
+                f"Proved: secret {index} is right but for {what}; configure it without."
+            )
+            yield case.with_key((index, what), explanation, _key, case, tidy)
 
 
 def _tidied(secret: str) -> Iterator[tuple[str, str]]:
     bare = secret.strip()
     if bare != secret:
         yield "white space or a newline round it", bare
-    for quoted in {bare, bare.removesuffix("\\n")}:
+    for quoted in dict.fromkeys((bare, bare.removesuffix("\\n"))):
         unquoted = quoted.strip("\"'`").strip()
         if unquoted not in (bare, secret):
             yield "quotes or an escaped newline round it", unquoted
@@ -50,23 +52,19 @@ def _tidied(secret: str) -> Iterator[tuple[str, str]]:
         yield "the variable's name in front of it", assignment[1].strip("\"' ")
 
 
-def known_secret(case: Case) -> Finding | None:
+def known_secret(case: Case) -> Iterator[Trial]:
     """The secret of another endpoint or provider signed this delivery."""
-    source = case.verifier.known_secrets
-    if source is None:
-        return None
-    from outworx_otel.signatures.verifier import split_secrets
-
-    own = {secret for _, secret in case.verifier.secrets}
-    for label, provider, secrets in islice(source(), _MAX_KNOWN):
-        for secret in split_secrets(secrets):
-            key = None if secret in own else _key(case, secret)
-            if key is not None and case.fits(keys=(key,)):
-                return mismatch(
-                    f"Proved: this delivery is signed with the secret of {label} ({provider}), not with this "
-                    "endpoint's; exchange the secrets or correct the endpoint's URL at the provider."
-                )
-    return None
+    if case.known_secrets is None:
+        return
+    own = {secret for _, secret in case.checker.secrets}
+    for label, provider, secrets in islice(case.known_secrets(), _MAX_KNOWN):
+        explanation = Explanation(
+            f"Proved: this delivery is signed with the secret of {label} ({provider}), not with this endpoint's; "
+            "exchange the secrets or correct the endpoint's URL at the provider."
+        )
+        for place, secret in enumerate(split_secrets(secrets)):
+            if secret not in own:
+                yield case.with_key((label, provider, place), explanation, _key, case, secret)
 
 
 _FORM_NAMES: dict[KeyForm, str] = {
@@ -77,12 +75,13 @@ _FORM_NAMES: dict[KeyForm, str] = {
 }
 
 
-def key_form(case: Case) -> Finding | None:
+def key_form(case: Case) -> Iterator[Trial]:
     """The secret was taken as text where it is base64 or hex, or the other way round."""
-    scheme = case.verifier.scheme
+    scheme = case.checker.scheme
     if not scheme.algorithm.startswith("hmac-"):
-        return None
-    for index, secret in case.verifier.secrets:
+        return
+    usual = _FORM_NAMES.get(scheme.key, scheme.key)
+    for index, secret in case.checker.secrets:
         text = _text(secret).strip()
         bare = text.removeprefix(WHSEC)
         readings: list[tuple[KeyForm, str, str]] = [
@@ -98,22 +97,20 @@ def key_form(case: Case) -> Finding | None:
             if raw is None or raw in tried:
                 continue
             tried.add(raw)
-            if case.fits(keys=(key_from_bytes(scheme.algorithm, raw),)):
-                return mismatch(
-                    f"Proved: secret {index} signs as {name}, while {scheme.title} secrets are read as "
-                    f"{_FORM_NAMES.get(scheme.key, scheme.key)}; check how it was copied: whsec_, base64, hex."
-                )
-    return None
+            explanation = Explanation(
+                f"Proved: secret {index} signs as {name}, while {scheme.title} secrets are read as {usual}; check "
+                "how it was copied: whsec_, base64, hex."
+            )
+            yield case.with_key((index, name), explanation, key_from_bytes, scheme.algorithm, raw)
 
 
-def other_credential(case: Case) -> Finding | None:
+def other_credential(case: Case) -> Explanation | None:
     """An API key was configured where a signing secret belongs; its beginning says so."""
-    for index, secret in case.verifier.secrets:
-        for beginning in _OTHER_CREDENTIALS.get(case.verifier.scheme.provider, ()):
+    for index, secret in case.checker.secrets:
+        for beginning in _OTHER_CREDENTIALS.get(case.checker.scheme.provider, ()):
             if _text(secret).strip().startswith(beginning):
                 mode = " test" if "test" in beginning else " live" if "live" in beginning else ""
-                return Finding(
-                    case.result.reason or "hmac_mismatch",
+                return Explanation(
                     f"Secret {index} begins with {beginning}: that is a{mode} API key or id, not the signing "
                     "secret of the webhook endpoint.",
                 )
@@ -126,7 +123,7 @@ def _text(secret: Secret) -> str:
 
 def _key(case: Case, secret: Secret) -> Key | None:
     try:
-        return make_key(case.verifier.scheme, secret)
+        return make_key(case.checker.scheme, secret)
     except ConfigurationError:
         return None
 

@@ -1,0 +1,239 @@
+"""The front door: which requests concern a webhook, what is verified before anything else runs, what is reported.
+
+It is the outermost seam of each application, which every request passes: `Starlette.__call__`, `Flask.__call__`,
+Django's `get_response`, or the place where an adapter is mounted by hand.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import time
+import zlib
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.util.http import ExcludeList, get_excluded_urls
+
+from outworx_otel.delivery import Delivery, Respond
+from outworx_otel.delivery.flow import Flow
+from outworx_otel.integrations._adapter import Adapter, Found
+from outworx_otel.integrations._visit import Visit
+from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.marking import marked
+from outworx_otel.setup.runtime import Runtime
+
+_OWN_VARIABLE: Final = "OTEL_PYTHON_OUTWORX_EXCLUDED_URLS"
+PROOF_BYTES: Final = 64 * 1024
+_PROOFS_PER_SECOND: Final = 10
+_PROOF_ENDPOINTS: Final = 8
+_NEAR_ROUTES: Final = 200
+
+_excluded: ExcludeList | None = None
+_own: bool = False
+_proofs = (0, 0)
+
+
+def read_excluded_urls() -> None:
+    """Reads `OTEL_PYTHON_OUTWORX_EXCLUDED_URLS`, else `OTEL_PYTHON_EXCLUDED_URLS`, anew."""
+    global _excluded, _own
+    _own = _OWN_VARIABLE in os.environ
+    try:
+        _excluded = get_excluded_urls("OUTWORX")
+    except re.error as error:
+        logger.error(
+            "outworx: OTEL_PYTHON_OUTWORX_EXCLUDED_URLS (or OTEL_PYTHON_EXCLUDED_URLS) holds no regular expression, "
+            "so no URL is excluded: %s",
+            error,
+        )
+        _excluded = ExcludeList([])
+
+
+def is_opened(path: str, endpoint: Endpoint, runtime: Runtime) -> bool:
+    """Whether an excluded URL lets this request by: our own variable any, the others what does not verify."""
+    if _excluded is None:
+        read_excluded_urls()
+    if _excluded and _excluded.url_disabled(path) and (_own or not endpoint.verifies):
+        return True
+    given = runtime.excluded_urls
+    return given is not None and not endpoint.verifies and given.url_disabled(path)
+
+
+def is_silent(path: str, runtime: Runtime) -> bool:
+    """Whether a request is verified and not reported: suppressed instrumentation, URLs excluded from traces."""
+    if not is_instrumentation_enabled():
+        return True
+    if _excluded is None:
+        read_excluded_urls()
+    if _excluded and _excluded.url_disabled(path):
+        return True
+    return runtime.excluded_urls is not None and runtime.excluded_urls.url_disabled(path)
+
+
+def concerned(
+    runtime: Runtime, method: str, path: str, within: str, provider: str | None
+) -> tuple[Endpoint, bool] | None:
+    """The endpoint that a request at the door concerns, and whether its path is configured; None where it passes.
+
+    Args:
+        runtime: what is configured.
+        method: in upper case.
+        path: as the provider called it.
+        within: the same without the prefix that a server or a header adds.
+        provider: of unmistakable headers, if there are any.
+    """
+    endpoint = runtime.at_path(path, within)
+    configured = endpoint is not None
+    if endpoint is None:
+        if provider is None:
+            return None
+        endpoint = runtime.endpoint_of_detected(provider)
+    elif not endpoint.may_listen_to(method):
+        return None
+    return None if is_opened(path, endpoint, runtime) else (endpoint, configured)
+
+
+def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | None]:
+    """Verifies a request at the door, where its endpoint verifies.
+
+    Returns:
+        The answer that turns it away; None where it may go on. `visit.pending` says that it was not verified, and
+        that a seam further in must do so before a handler runs.
+    """
+    delivery = visit.delivery
+    endpoint = delivery.endpoint
+    if not endpoint.verifies:
+        if not visit.configured and _may_buffer(runtime, endpoint, delivery):
+            reading = yield from adapter.read_body(PROOF_BYTES)
+            visit.body = reading.body
+        return None
+    found = _routing(adapter) if endpoint.asks_request else None
+    if found is not None:
+        adapter.know_parameters(found.parameters)
+    reading = yield from adapter.read_body(endpoint.options.max_body_size)
+    if delivery.record.method not in endpoint.methods and not reading.body and reading.problem is None:
+        # The stream says that there is no body: a method that nobody listens to is nobody's delivery.
+        visit.dismissed = True
+        return None
+    delivery.take_body(*reading)
+    visit.body = reading.body
+    yield from delivery.verify()
+    if not delivery.is_turned_away:
+        return None
+    plain = decoded(reading.body, delivery.request.headers.get("content-encoding"), endpoint)
+    if plain is not None:
+        refused = delivery.record.signature
+        delivery.take_body(plain)
+        yield from delivery.verify()
+        if not delivery.is_turned_away:
+            visit.plain = plain
+            return None
+        delivery.take_body(*reading)
+        delivery.record.signature = refused
+    if _is_decided_inside(adapter, delivery, plain):
+        visit.pending = True
+        return None
+    if adapter.is_nowhere():
+        return None
+    found = found or _routing(adapter)
+    if found is not None:
+        delivery.routed(found.template, found.handler)
+    decision = yield from delivery.admit()
+    return decision if isinstance(decision, Respond) else None
+
+
+def _routing(adapter: Adapter) -> Found | None:
+    try:
+        return adapter.lookup()
+    except Exception:  # noqa: BLE001  # the application's routes may need what only a middleware further in gives
+        return None
+
+
+def _is_decided_inside(adapter: Adapter, delivery: Delivery, plain: bytes | None) -> bool:
+    """Whether a delivery that failed at the door may be verified by what is only known further in."""
+    endpoint = delivery.endpoint
+    signature = delivery.record.signature
+    if delivery.request.body_problem is not None or (
+        signature is not None and signature.reason in ("missing_secret", "unsupported_provider")
+    ):
+        own_secret = False
+    else:
+        verifier = endpoint.verifier
+        if verifier is not None and verifier.scheme.signs_url and endpoint.options.public_url is None:
+            return True  # a proxy middleware further in knows the URL that was called
+        if endpoint.asks_request:
+            return True  # the user's function may need what a middleware puts into the request
+        if plain is None and "content-encoding" in delivery.request.headers:
+            return True  # a middleware may decode what we cannot
+        own_secret = True
+    found = _routing(adapter)
+    if found is None:
+        return False
+    inner = marked(found.handler, delivery.record.method)
+    return inner is not None and inner is not endpoint and inner.verifies and (own_secret or inner.rejects)
+
+
+def decoded(body: bytes | None, encoding: str | None, endpoint: Endpoint) -> bytes | None:
+    """A body without its Content-Encoding (gzip, deflate), up to `max_body_size`; None where it has none of these."""
+    kind = (encoding or "").strip().lower()
+    if not body or kind not in ("gzip", "x-gzip", "deflate"):
+        return None
+    limit = endpoint.options.max_body_size
+    for window in (31,) if kind != "deflate" else (15, -15):
+        unpacker = zlib.decompressobj(window)
+        try:
+            plain = unpacker.decompress(body, limit + 1)
+        except zlib.error:
+            continue
+        return plain if unpacker.eof and len(plain) <= limit else None
+    return None
+
+
+def _may_buffer(runtime: Runtime, endpoint: Endpoint, delivery: Delivery) -> bool:
+    """Whether the body of a request to a path that is not configured is kept, to tell a lost delivery from a scan."""
+    global _proofs
+    size = delivery.record.body_size
+    if size is None or not 0 < size <= PROOF_BYTES or not runtime.verifying(endpoint.options.provider):
+        return False
+    second = int(time.monotonic())
+    now, count = _proofs
+    _proofs = (second, count + 1 if now == second else 1)
+    return now != second or count < _PROOFS_PER_SECOND
+
+
+def report(
+    adapter: Adapter, visit: Visit, runtime: Runtime, status: int | None, error: BaseException | None = None
+) -> None:
+    """Reports a request that concerned a webhook and became nobody's delivery."""
+    try:
+        delivery = visit.delivery
+        if not visit.configured and visit.body is not None:
+            delivery.take_body(visit.body)
+            _prove(delivery, runtime)
+        nearest = None
+        if status in (404, 405):
+            nearest = _nearest(delivery.record.path, adapter.templates())
+        delivery.unhandled(status, error, nearest=nearest)
+    except Exception as failure:  # noqa: BLE001  # ours: the answer stands
+        runtime.failed("reporting a request", failure)
+
+
+def _prove(delivery: Delivery, runtime: Runtime) -> None:
+    request, record = delivery.request, delivery.record
+    for endpoint in islice(runtime.verifying(delivery.endpoint.options.provider), _PROOF_ENDPOINTS):
+        verifier = endpoint.verifier
+        if verifier is None or request.body is None or verifier.scheme.signs_url:
+            continue
+        result = verifier.verify(request.body, request.headers, now=record.start_ns / 1e9, diagnose=False)
+        if record.signature is None or result.valid:
+            record.signature = result
+        if result.valid:
+            return
+
+
+def _nearest(path: str, templates: Iterable[str]) -> str | None:
+    near = difflib.get_close_matches(path, list(islice(templates, _NEAR_ROUTES)), 1, 0.5)
+    return near[0] if near else None

@@ -1,0 +1,79 @@
+"""The one reader of environment variables: typed, with aliases, and errors that name the variable.
+
+White space round a value does not count, and an empty variable counts as an unset one, as in all of OpenTelemetry.
+Of several names the first that is set is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from outworx_otel.errors import ConfigurationError
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_MAX_SHOWN: Final = 40
+
+Environ = Mapping[str, str]
+
+
+def name_set(*names: str, environ: Environ | None = None) -> str | None:
+    """Which of these variables is set, and would be read."""
+    variables = os.environ if environ is None else environ
+    return next((name for name in names if variables.get(name, "").strip()), None)
+
+
+def text(*names: str, environ: Environ | None = None) -> str | None:
+    """The value, or None where none of the variables is set."""
+    variables = os.environ if environ is None else environ
+    name = name_set(*names, environ=variables)
+    return None if name is None else variables[name].strip()
+
+
+def raw(*names: str, environ: Environ | None = None) -> str | None:
+    """The value as it stands, white space included, for whoever has something to say of that."""
+    variables = os.environ if environ is None else environ
+    return next((variables[name] for name in names if variables.get(name)), None)
+
+
+def flag(*names: str, default: bool = False, environ: Environ | None = None) -> bool:
+    """True for `1`, `true`, `yes` or `on`, False for `0`, `false`, `no` or `off`, in any case of letters.
+
+    Raises:
+        ConfigurationError: any other value.
+    """
+    said = text(*names, environ=environ)
+    if said is None:
+        return default
+    if said.lower() in _TRUE:
+        return True
+    if said.lower() in _FALSE:
+        return False
+    raise ConfigurationError(
+        f"{name_set(*names, environ=environ)} must be true or false, not {said[:_MAX_SHOWN]!r}"
+    )
+
+
+def number(*names: str, default: int, least: int = 0, environ: Environ | None = None) -> int:
+    """A whole number.
+
+    Args:
+        names: the variables.
+        default: where none is set.
+        least: the smallest number that can be used.
+
+    Raises:
+        ConfigurationError: no whole number, or a smaller one.
+    """
+    said = text(*names, environ=environ)
+    if said is None:
+        return default
+    digits = said.removeprefix("-")
+    # Longer numbers are no setting of anything, and `int` refuses to read very long ones.
+    if digits.isascii() and digits.isdecimal() and len(digits) <= 18 and int(said) >= least:
+        return int(said)
+    raise ConfigurationError(
+        f"{name_set(*names, environ=environ)} must be a whole number of {least} or more, not {said[:_MAX_SHOWN]!r}"
+    )

@@ -1,0 +1,76 @@
+"""What must begin anew in a forked child: locks, threads, connections.
+
+A lock that another thread held at the moment of the fork stays locked in the child for ever, and a connection used by
+both processes mixes up their answers. The one hook is set with the first callback.
+
+Locks and threads are made at their first use in a process, and not at the fork: gunicorn's gevent worker patches
+`threading` after the fork, and a greenlet that waits for a lock from before that would stop the whole worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+_MADE: Final = "made"
+_logger = logging.getLogger("outworx_otel")
+
+# A list of weak or plain references: copying it is atomic, and a signal handler may do so any time.
+_callbacks: list[Callable[[], Callable[[], Any] | None]] = []
+_hooked = False
+
+
+def after_fork_in_child(callback: Callable[[], Any]) -> None:
+    """Has `callback` called in every forked child, before any of its other threads run.
+
+    Args:
+        callback: takes nothing. Of a bound method the object is held weakly: once it is gone, nothing is called.
+    """
+    global _hooked
+    if isinstance(callback, MethodType):
+        _callbacks.append(weakref.WeakMethod(callback, _callbacks.remove))
+    else:
+        _callbacks.append(lambda: callback)
+    if not _hooked and hasattr(os, "register_at_fork"):
+        _hooked = True
+        os.register_at_fork(after_in_child=_begin_anew)
+
+
+def _begin_anew() -> None:
+    for reference in list(_callbacks):
+        callback = reference()
+        if callback is not None:
+            try:
+                callback()
+            except Exception:  # the other callbacks must be called too
+                _logger.exception("beginning anew after a fork failed")
+
+
+class PerProcess(Generic[T]):
+    """Something that each process makes for itself, at its first use there.
+
+    Args:
+        make: makes it; may be called twice if two threads come first at the same time, then one result is dropped.
+    """
+
+    __slots__ = ("__weakref__", "_kept", "_make")
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._kept: dict[str, T] = {}
+        after_fork_in_child(self.forget)
+
+    def __call__(self) -> T:
+        """This process's own."""
+        kept = self._kept
+        return kept[_MADE] if kept else kept.setdefault(_MADE, self._make())
+
+    def forget(self) -> T | None:
+        """What was made, if anything was; the next call makes another."""
+        return self._kept.pop(_MADE, None)

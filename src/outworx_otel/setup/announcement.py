@@ -1,0 +1,153 @@
+"""The line that says what was found at start, so that silence never means "not verified"."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+
+from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.enforcement import reports_only
+
+if TYPE_CHECKING:
+    from outworx_otel.export import Destination
+
+QUIET: Final = "OUTWORX_HOOKS_QUIET"
+_SHOWN_PATHS: Final = 5
+
+
+def announcement(
+    file: str | None, endpoints: Mapping[str, Endpoint], destination: Destination | None, provider: Any
+) -> str:
+    """The line.
+
+    Args:
+        file: where the configuration stands, if there is a file.
+        endpoints: what is configured by path.
+        destination: where `init()` sends spans; None where it was not called.
+        provider: the tracer provider in use.
+    """
+    open_ones = [pattern for pattern, endpoint in endpoints.items() if not endpoint.verifies]
+    closed = [pattern for pattern, endpoint in endpoints.items() if endpoint.problem is not None]
+    verified = len(endpoints) - len(open_ones) - len(closed)
+    parts = [
+        f"configuration {file}" if file is not None else "no configuration file",
+        f"{len(endpoints)} {'endpoint' if len(endpoints) == 1 else 'endpoints'} by path, {verified} verified"
+        + _listed("NOT VERIFIED", open_ones)
+        + _listed("closed until their configuration is put right", closed),
+        f"spans go to {_destination(destination, provider)}",
+    ]
+    if reports_only():
+        parts.append("nobody is refused (OUTWORX_ENFORCE=report)")
+    return f"outworx: {'; '.join(parts)}"
+
+
+def announce(line: str) -> None:
+    """Says the line at INFO; where the logging set-up hides that, on standard error, unless that is not wanted."""
+    if _is_shown(logging.INFO):
+        logger.info("%s", line)
+    elif (
+        os.environ.get(QUIET, "").strip().lower() in ("", "0", "false", "no", "off")
+        and sys.stderr is not None
+    ):
+        print(line, file=sys.stderr)
+
+
+def describe(endpoints: Mapping[str, Endpoint], store: object, destination: Destination | None) -> None:
+    """With `debug`: one line per endpoint, one for the store, and one for where spans go."""
+    for pattern, endpoint in endpoints.items():
+        options = endpoint.options
+        logger.info(
+            "outworx: endpoint %s: provider=%s from=%s signature=%s idempotency=%s",
+            pattern,
+            options.provider,
+            endpoint.source,
+            _verification(endpoint),
+            "on" if options.idempotency_key else "off",
+        )
+    logger.info("outworx: idempotency keys in %s", store)
+    if destination is not None:
+        logger.info("outworx: exporting to %s (%s)", destination.endpoint, destination.protocol)
+    else:
+        chosen = os.environ.get("OTEL_TRACES_EXPORTER") or "as the application's TracerProvider does"
+        logger.info("outworx: exporting spans: %s", chosen)
+
+
+def show_log() -> None:
+    """Lets INFO through, also where the application has set up no logging."""
+    logger.setLevel(logging.INFO)
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+
+
+class NamesUs(logging.Filter):
+    """Puts `outworx` before a message where nobody has set up logging, and so nothing else names the logger."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets every record through."""
+        if not logger.hasHandlers() and isinstance(record.msg, str) and "outworx" not in record.getMessage():
+            record.msg = f"outworx: {record.msg}"
+        return True
+
+
+logger.addFilter(NamesUs())
+
+
+def _verification(endpoint: Endpoint) -> str:
+    options = endpoint.options
+    if endpoint.problem is not None:
+        return "CLOSED"
+    if options.signature_secret_file is not None:
+        return f"secret in {options.signature_secret_file}"
+    if callable(options.signature_secret):
+        return "secret by function"
+    if endpoint.secrets:
+        return "secret set"
+    return "custom" if endpoint.verifies else "not verified"
+
+
+def _listed(what: str, paths: list[str]) -> str:
+    if not paths:
+        return ""
+    more = f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else ""
+    return f", {len(paths)} {what} ({', '.join(paths[:_SHOWN_PATHS])}{more})"
+
+
+def _destination(destination: Destination | None, provider: Any) -> str:
+    from outworx_otel.errors import ConfigurationError
+    from outworx_otel.export import Destination as Named
+
+    names = [name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",") if name.strip()]
+    if destination is None and "outworx" in names:
+        try:
+            destination = Named.from_environment()
+        except ConfigurationError:
+            return "nobody, for the exporter cannot be used"
+    if destination is not None and not destination.standard:
+        return destination.endpoint
+    if os.environ.get("OTEL_CONFIG_FILE"):
+        return "where OTEL_CONFIG_FILE says"
+    if names:
+        return f"the exporters {', '.join(names)}" if names != ["none"] else "no exporter"
+    if isinstance(provider, trace.ProxyTracerProvider):
+        return "nobody, for no OpenTelemetry SDK is configured"
+    return "the exporters of the application's tracer provider"
+
+
+def _is_shown(level: int) -> bool:
+    """Whether a handler would show a record of this level: without any, Python shows warnings alone."""
+    if not logger.isEnabledFor(level):
+        return False
+    source: logging.Logger | None = logger
+    while source is not None:
+        for handler in source.handlers:
+            if handler.level <= level and not isinstance(handler, logging.NullHandler):
+                return True
+        source = source.parent if source.propagate else None
+    return False

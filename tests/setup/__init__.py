@@ -1,0 +1,1 @@
+"""Set-ups that do less than they say, in processes of their own."""

@@ -1,0 +1,55 @@
+"""The standard names are those of the newest semantic conventions that are installed."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from opentelemetry.semconv._incubating.attributes import cloudevents_attributes
+from opentelemetry.semconv.attributes import (
+    code_attributes,
+    error_attributes,
+    exception_attributes,
+    http_attributes,
+    url_attributes,
+)
+from opentelemetry.semconv.schemas import Schemas
+
+from outworx_otel.telemetry import semconv
+
+STANDARD = {
+    module.__name__: {value for _, value in inspect.getmembers(module) if isinstance(value, str)}
+    for module in (
+        cloudevents_attributes,
+        code_attributes,
+        error_attributes,
+        exception_attributes,
+        http_attributes,
+        url_attributes,
+    )
+}
+
+
+def test_the_schema_is_the_newest_that_is_known() -> None:
+    def version(url: str) -> tuple[int, ...]:
+        return tuple(map(int, url.rpartition("/")[2].split(".")))
+
+    newest = max((schema.value for schema in Schemas), key=version)
+    if version(newest) < version(semconv.SCHEMA_URL):
+        pytest.skip(f"these semantic conventions end at {newest}")
+    assert newest == semconv.SCHEMA_URL
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        value
+        for name, value in vars(semconv).items()
+        if isinstance(value, str)
+        and name.isupper()
+        and value.startswith(("http.", "url.", "code.", "error.", "exception.", "cloudevents."))
+        and name not in ("HTTP_BODY_SIZE", "HTTP_REQUEST_HEADER_PREFIX")
+    ],
+)
+def test_a_standard_name_is_one(name: str) -> None:
+    assert any(name in names for names in STANDARD.values())
