@@ -72,6 +72,15 @@ class Site:
         if self.guarded:
             self._monkeypatch.setenv(name, value)
 
+    def configure(self, text: str, started_in: str = ".") -> Path:
+        """An `outworx.toml`, with the process started in a folder relative to it; the file's path."""
+        file = self.folder / "outworx.toml"
+        if self.guarded:
+            file.write_text(text)
+            (self.folder / started_in).mkdir(parents=True, exist_ok=True)
+            self._monkeypatch.chdir(self.folder / started_in)
+        return file
+
     # What its handler does.
 
     def ran(self, body: bytes) -> str:
