@@ -133,7 +133,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
             return None
         delivery.take_body(*reading)
         delivery.record.signature = refused
-    if _is_decided_inside(adapter, delivery, plain):
+    if _is_decided_inside(adapter, delivery):
         visit.pending = True
         return None
     if adapter.is_nowhere():
@@ -152,7 +152,7 @@ def _routing(adapter: Adapter) -> Found | None:
         return None
 
 
-def _is_decided_inside(adapter: Adapter, delivery: Delivery, plain: bytes | None) -> bool:
+def _is_decided_inside(adapter: Adapter, delivery: Delivery) -> bool:
     """Whether a delivery that failed at the door may be verified by what is only known further in."""
     endpoint = delivery.endpoint
     signature = delivery.record.signature
@@ -164,10 +164,8 @@ def _is_decided_inside(adapter: Adapter, delivery: Delivery, plain: bytes | None
         verifier = endpoint.verifier
         if verifier is not None and verifier.scheme.signs_url and endpoint.options.public_url is None:
             return True  # a proxy middleware further in knows the URL that was called
-        if endpoint.asks_request:
-            return True  # the user's function may need what a middleware puts into the request
-        if plain is None and "content-encoding" in delivery.request.headers:
-            return True  # a middleware may decode what we cannot
+        if endpoint.asks_request and signature is not None and signature.reason == "verifier_threw":
+            return True  # the user's function may need what only a middleware puts into the request
         own_secret = True
     found = _routing(adapter)
     if found is None:

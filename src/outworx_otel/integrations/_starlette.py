@@ -21,7 +21,7 @@ from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import VISIT, Visit
-from outworx_otel.integrations.asgi import MOUNTED
+from outworx_otel.integrations.asgi import MOUNTED, OutworxHooksMiddleware
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.guarding import any_guarded
 from outworx_otel.setup.marking import marked
@@ -201,7 +201,7 @@ def _serve_here(
 def has_seam(app: Any) -> bool:
     """Whether an application that is mounted will meet a seam of ours: it has routes, or is instrumented."""
     return any(
-        isinstance(layer, starlette.routing.Router)
+        isinstance(layer, starlette.routing.Router | OutworxHooksMiddleware)
         or getattr(layer, "routes", None)
         or instrumented_elsewhere(layer)
         for layer in layers(app)

@@ -81,11 +81,18 @@ class _FlaskDoor(Door):
 
     def __init__(self, app: flask.Flask, *args: Any) -> None:
         self._app = app
+        self._parameters: dict[str, Any] | None = None
         super().__init__(*args)
 
     def native(self) -> flask.Request:
         """Flask's request, before Flask has made one."""
-        return self._app.request_class(self.environ)
+        native = self._app.request_class(self.environ)
+        native.view_args = self._parameters
+        return native
+
+    def know_parameters(self, parameters: dict[str, Any]) -> None:
+        """`request.view_args`, before the URL map has been asked."""
+        self._parameters = parameters
 
     def lookup(self) -> Found | None:
         """What the URL map says."""
