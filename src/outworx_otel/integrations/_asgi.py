@@ -133,6 +133,7 @@ class ASGIAdapter(Adapter):
 
     def place(self, visit: Visit) -> None:
         """In the scope."""
+        visit.headers = self.scope.get("headers")
         self.scope[VISIT] = visit
 
     def lookup(self) -> Found | None:
@@ -211,6 +212,7 @@ class Door(ASGIAdapter):
         self.visit = Visit(
             Delivery(endpoint, self.request(), runtime, self.start_ns, silent=silent), configured
         )
+        self.visit.headers = scope.get("headers")
         self.templates = templates  # type: ignore[method-assign]  # the application's, where it has any
         self._closed = False
         # Whether a 404 or 405 is a lost delivery, or the framework's own business.

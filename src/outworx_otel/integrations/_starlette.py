@@ -20,7 +20,7 @@ from outworx_otel.integrations._inside import layers
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
-from outworx_otel.integrations._visit import VISIT, Visit
+from outworx_otel.integrations._visit import Visit, visit_of_scope
 from outworx_otel.integrations.asgi import MOUNTED, OutworxHooksMiddleware
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.guarding import any_guarded
@@ -79,7 +79,7 @@ def route_gate(
     methods = route.methods if context is None else context.methods
     if (methods and method not in methods) or _lacks_method(handler, method):
         return wrapped(scope, receive, send)
-    runtime, visit = current(), scope.get(VISIT)
+    runtime, visit = current(), visit_of_scope(scope)
     chosen = _choose(runtime, visit, scope, handler, method, mounted, route, context)
     if chosen is None or isinstance(chosen, LetBy):
         return _passing(wrapped, scope, receive, send, chosen, runtime)
@@ -166,7 +166,7 @@ def mount_gate(
     scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
     if scope.get("type") != "http":
         return wrapped(scope, receive, send)
-    visit = scope.get(VISIT)
+    visit = visit_of_scope(scope)
     runtime = current()
     if visit is None:
         if not runtime.endpoints or not covers(scope.get("app")):
@@ -227,7 +227,7 @@ def router_gate(
     scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
     if scope.get("type") != "http":
         return wrapped(scope, receive, send)
-    visit = scope.get(VISIT)
+    visit = visit_of_scope(scope)
     runtime = current()
     if visit is None:
         if not runtime.endpoints or not covers(scope.get("app")):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -23,11 +23,23 @@ class Visit:
         configured: whether the path is configured; False where headers alone speak of a webhook.
     """
 
-    __slots__ = ("body", "configured", "delivery", "dismissed", "pending", "plain", "stream", "taken")
+    __slots__ = (
+        "body",
+        "configured",
+        "delivery",
+        "dismissed",
+        "headers",
+        "pending",
+        "plain",
+        "stream",
+        "taken",
+    )
 
     def __init__(self, delivery: Delivery, configured: bool = True) -> None:
         self.delivery = delivery
         self.configured = configured
+        # Over ASGI, the very object that is the request's headers: copies of its scope have it too.
+        self.headers: object = None
         # Whether it turned out to be nobody's delivery, by its method.
         self.dismissed = False
         # Whether a seam has taken the delivery over: it runs its handler, and settles and reports it.
@@ -51,6 +63,21 @@ class Visit:
         if self.pending or body is None or self.body is None:
             return False
         return body == self.body or (self.plain is not None and body == self.plain)
+
+
+def visit_of_scope(scope: MutableMapping[str, Any]) -> Visit | None:
+    """The visit of an ASGI request, also where a layer handed on a copy of the scope that was made before."""
+    visit = scope.get(VISIT)
+    if visit is None:
+        visit = visit_in_context()
+        if visit is None or visit.headers is not scope.get("headers"):
+            # a2wsgi puts the environ of the WSGI server outside into the scope.
+            environ = scope.get("wsgi_environ")
+            visit = environ.get(VISIT) if isinstance(environ, dict) else None
+            if visit is None:
+                return None
+        scope[VISIT] = visit
+    return visit if isinstance(visit, Visit) else None
 
 
 def visit_in_context() -> Visit | None:
