@@ -273,6 +273,7 @@ class Door(ASGIAdapter):
             forget()
             self.report_unrouted(error)
             visit.delivery.visit = None
+            self.scope.pop(VISIT, None)
 
     def report_unrouted(self, error: BaseException | None = None) -> None:
         """Reports what nobody took for a delivery, unless it is the framework's own business."""

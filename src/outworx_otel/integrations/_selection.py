@@ -10,7 +10,7 @@ from typing import Any, Final
 from outworx_otel.integrations._adapter import Found, LetBy
 from outworx_otel.integrations._door import is_opened
 from outworx_otel.integrations._visit import Visit
-from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.marking import marked
 from outworx_otel.setup.runtime import Runtime
 
@@ -79,8 +79,9 @@ class OtherURLs:
             for path, endpoint in endpoints.items()
             if endpoint.verifies and not any(sign in path for sign in "*{<")
         }
-        self._handlers: dict[Any, list[tuple[dict[str, Any], Endpoint]]] = {}
+        self._handlers: dict[Any, list[tuple[dict[str, Any], Endpoint, str]]] = {}
         self._asked: set[int] = set()
+        self._said: set[str] = set()
 
     def find(
         self, app: Any, handler: Any, parameters: Mapping[str, Any], lookup: Callable[[str], Found | None]
@@ -116,7 +117,7 @@ class OtherURLs:
             ):  # the application's converters, and a host that it does not serve
                 found = lookup(path)
                 if found is not None and found.handler is not None:
-                    self._handlers.setdefault(found.handler, []).append((found.parameters, endpoint))
+                    self._handlers.setdefault(found.handler, []).append((found.parameters, endpoint, path))
 
 
 _other_urls: weakref.WeakKeyDictionary[Runtime, OtherURLs] = weakref.WeakKeyDictionary()
