@@ -73,27 +73,24 @@ def is_silent(path: str, runtime: Runtime) -> bool:
     return runtime.excluded_urls is not None and runtime.excluded_urls.url_disabled(path)
 
 
-def concerned(
-    runtime: Runtime, method: str, path: str, within: str, provider: str | None
-) -> tuple[Endpoint, bool] | None:
-    """The endpoint that a request at the door concerns, and whether its path is configured; None where it passes.
+def concerned(runtime: Runtime, method: str, path: str, endpoint: Endpoint) -> tuple[Endpoint, bool] | None:
+    """The endpoint that a request to a configured path concerns, and True; None where it passes.
 
     Args:
         runtime: what is configured.
         method: in upper case.
         path: as the provider called it.
-        within: the same without the prefix that a server or a header adds.
-        provider: of unmistakable headers, if there are any.
+        endpoint: of the path.
     """
-    endpoint = runtime.at_path(path, within)
-    configured = endpoint is not None
-    if endpoint is None:
-        if provider is None:
-            return None
-        endpoint = runtime.endpoint_of_detected(provider)
-    elif not endpoint.may_listen_to(method):
+    if not endpoint.may_listen_to(method) or is_opened(path, endpoint, runtime):
         return None
-    return None if is_opened(path, endpoint, runtime) else (endpoint, configured)
+    return endpoint, True
+
+
+def guessed(runtime: Runtime, path: str, provider: str) -> tuple[Endpoint, bool] | None:
+    """The same for a path that is not configured, and headers that are unmistakably a provider's."""
+    endpoint = runtime.endpoint_of_detected(provider)
+    return None if is_opened(path, endpoint, runtime) else (endpoint, False)
 
 
 def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | None]:

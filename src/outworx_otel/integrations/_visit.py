@@ -9,10 +9,14 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from outworx_otel.delivery import Delivery
-from outworx_otel.setup.admission import UnderWay, set_under_way, under_way
+from outworx_otel.setup.admission import UnderWay, put_under_way, set_under_way, under_way
 
 VISIT: Final = "outworx_otel.visit"
 """Where a visit stands in an ASGI scope, a WSGI environ, and among a Django request's attributes."""
+
+
+PASSED: Final = "outworx_otel.passed"
+"""Where the door leaves the path of a request that concerns nothing: seams further in need not look it up again."""
 
 
 class Visit:
@@ -29,8 +33,10 @@ class Visit:
         "delivery",
         "dismissed",
         "headers",
+        "intake",
         "pending",
         "plain",
+        "receive",
         "stream",
         "taken",
     )
@@ -40,6 +46,9 @@ class Visit:
         self.configured = configured
         # Over ASGI, the very object that is the request's headers: copies of its scope have it too.
         self.headers: object = None
+        # And the `receive` that was handed on, with the intake behind it.
+        self.receive: object = None
+        self.intake: Any = None
         # Whether it turned out to be nobody's delivery, by its method.
         self.dismissed = False
         # Whether a seam has taken the delivery over: it runs its handler, and settles and reports it.
@@ -120,11 +129,11 @@ class Outside:
         """Puts the outer context in place; returns the inner one."""
         inside = otel_context.get_current(), under_way()
         otel_context.attach(self._context)
-        set_under_way(self._work)
+        put_under_way(self._work)
         return inside
 
     @staticmethod
     def step_in(inside: tuple[otel_context.Context, UnderWay | None]) -> None:
         """Puts the inner context in place again."""
         otel_context.attach(inside[0])
-        set_under_way(inside[1])
+        put_under_way(inside[1])
