@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+from outworx_otel.cli.doctor.declarative import declarative, is_usable
 from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
 from outworx_otel.cli.doctor.sources import SENDING, places
 from outworx_otel.setup.options import unknown_name
@@ -26,7 +27,10 @@ _LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "paren
 
 
 def exporters() -> Iterator[Finding]:
-    """Each signal's exporters, and the sampler."""
+    """Each signal's exporters, and the sampler: as `OTEL_CONFIG_FILE` names them, else as the variables do."""
+    yield from declarative()
+    if is_usable():
+        return
     for variable, group in _SIGNALS.items():
         yield from _exporters_of(variable, group)
     yield from _protocol()
