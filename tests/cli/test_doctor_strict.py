@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from outworx_otel.cli.doctor.configuration import Setup, configuration
+from outworx_otel.cli.doctor.configuration import Setup, configuration, destination
 from outworx_otel.cli.doctor.exporters import exporters
 from outworx_otel.cli.doctor.finding import Finding
 from outworx_otel.cli.doctor.guards import guards
+from outworx_otel.cli.doctor.server import server
 from outworx_otel.cli.doctor.store import store
 
 from .commands import invoked
@@ -229,12 +230,22 @@ def test_the_sdks_own_file_may_name_an_exporter_wrongly_and_lose_deliveries(
     assert "names no span exporter outworx" in _of(found, "hint")
 
 
-def test_instrumentors_that_the_sdks_own_file_switches_off_leave_endpoints_unguarded(
+def test_instrumentors_that_the_sdks_own_file_switches_off_are_warned_of(
     verified: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _file(monkeypatch, Sampler(), "outworx", enabled=False)
 
     assert "OTEL_CONFIG_FILE switches outworx_flask off" in _of(guards(Setup()), "warning")
+
+
+def test_where_that_file_says_where_spans_go_no_other_server_is_asked_or_called_reachable(
+    verified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTEL_TRACES_EXPORTER")
+    _file(monkeypatch, Sampler(), "outworx")
+
+    assert "where spans go is in OTEL_CONFIG_FILE; no server was asked" in _of(destination(), "hint")
+    assert list(server(Setup())) == []
 
 
 def test_without_its_reader_that_file_is_a_problem_and_the_variables_count(

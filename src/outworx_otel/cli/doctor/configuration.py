@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from outworx_otel.cli.doctor.declarative import VARIABLE, is_usable
 from outworx_otel.cli.doctor.finding import Finding, hint, ok, problem, warning
 from outworx_otel.cli.doctor.sources import GUARDING, REGISTERING, Place, places
 
@@ -102,8 +103,8 @@ def _file(setup: Setup) -> Finding:
     return hint(
         CHECK,
         f"no configuration file: neither outworx.toml nor [tool.outworx] in a pyproject.toml, in {Path.cwd()} and "
-        f"the {len(Path.cwd().parents)} folders above it; an application also looks beside its main module, which is not "
-        "known here",
+        f"the {len(Path.cwd().parents)} folders above it; an application also looks beside its main module, which is "
+        "not known here",
         "start it in the file's folder, or name the file in OUTWORX_CONFIG_FILE",
     )
 
@@ -152,6 +153,9 @@ def destination() -> Iterator[Finding]:
         found = Destination.from_environment()
     except ConfigurationError as error:
         yield problem("destination", str(error), "correct the variable that it names")
+        return
+    if found.standard and is_usable():
+        yield hint("destination", f"where spans go is in {VARIABLE}; no server was asked")
         return
     values = {
         "endpoint": found.endpoint,

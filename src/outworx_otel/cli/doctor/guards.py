@@ -52,15 +52,20 @@ def _enforcement() -> Iterator[Finding]:
 
 
 def _switched_off(setup: Setup) -> Iterator[Finding]:
+    where = ", ".join(setup.verifying)
+    for name in disabled_in_file() if where else ():
+        yield warning(
+            CHECK,
+            f"OTEL_CONFIG_FILE switches {name} off: opentelemetry-instrument loads it all the same, and where code "
+            f"applies that file, nobody guards {where} in its applications",
+            "take it out of the file",
+        )
     off = disabled_instrumentors()
-    in_file = disabled_in_file()
-    if not setup.verifying or not (off or in_file):
+    if not where or not off:
         return
     switching = [place for place in setup.places if place.name in SWITCHING]
     by_hand = [place for place in setup.places if place.name in BY_HAND]
-    where = ", ".join(setup.verifying)
-    by, names = (DISABLED, off) if off else ("OTEL_CONFIG_FILE", in_file)
-    said = f"{by} switches {', '.join(names)} off"
+    said = f"{DISABLED} switches {', '.join(off)} off"
     if switching:
         yield hint(CHECK, f"{said}; {listed(switching)} calls instrument(), which switches ours on")
     elif by_hand:

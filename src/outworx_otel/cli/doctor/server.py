@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from outworx_otel.cli.doctor.declarative import is_usable
 from outworx_otel.cli.doctor.finding import Finding, hint, ok, problem, warning
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def server(setup: Setup) -> Iterator[Finding]:
         destination = Destination.from_environment()
     except ConfigurationError:
         # Said where the destination is described.
+        return
+    if destination.standard and is_usable():
+        # Likewise.
         return
     if destination.standard and os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
         yield hint(
