@@ -56,6 +56,8 @@ def test_a_set_up_that_guards_what_it_names_passes(verified: Path) -> None:
         ("OUTWORX_ROUTES", "/hooks/github=github"),
         ("OUTWORX_CONFIG_FILE", "nowhere.toml"),
         ("OTEL_CONFIG_FILE", "nowhere.yaml"),
+        ("OTEL_TRACES_EXPORTER", "outwrox"),
+        ("OTEL_METRICS_EXPORTER", "outwrox"),
     ],
 )
 def test_less_guarded_than_asked_ends_with_78_and_only_if_that_is_wanted(
@@ -77,9 +79,27 @@ def test_a_start_in_a_folder_without_the_file_ends_with_78(
 
 
 def test_a_problem_of_another_kind_ends_with_1(verified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "outwrox")
+    monkeypatch.setenv("STRIPE_SECRET", f'"{SECRET}"')
 
     assert invoked("doctor", "--strict").code == 1
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        {"OUTWORX_HOOKS_ENDPOINT": "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "outworx"},
+        {"OUTWORX_IDEMPOTENCY_STORE": "redis://127.0.0.1:9"},
+        {"OUTWORX_IDEMPOTENCY_STORE": "outworx://127.0.0.1:9"},
+    ],
+)
+def test_a_server_or_store_that_is_away_keeps_no_application_from_starting(
+    away: dict[str, str], verified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in away.items():
+        monkeypatch.setenv(name, value)
+
+    assert invoked("doctor").code == 1
+    assert invoked("doctor", "--strict").code == 0
 
 
 def test_the_report_says_which_findings_leave_less_guarded(

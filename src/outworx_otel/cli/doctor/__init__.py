@@ -31,8 +31,9 @@ def doctor(
     secrets, asks the server for the time and whether it takes the key, and
     claims and releases one key in the idempotency store. No secret is shown,
     and nothing of the application is imported or run. What it cannot try it
-    says as a hint. Exits with 1 if there is a problem, else with 0; with
-    --strict also with 78 if less is guarded than was asked for.
+    says as a hint. Exits with 1 if there is a problem, else with 0. With
+    --strict it exits with 78 if less is guarded than was asked for, and a
+    server or a store that is away is no reason not to start.
 
     Examples:
 

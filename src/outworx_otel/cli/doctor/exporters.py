@@ -69,12 +69,15 @@ def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
                 CHECK,
                 f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r} is none that the SDK exports by",
                 "set it to http/protobuf or grpc",
+                unguarded=True,
             )
         elif real not in known:
             yield problem(
                 CHECK,
-                f"{variable}: {unknown_name('exporter', name, known)}; the SDK will not start with it",
+                f"{variable}: {unknown_name('exporter', name, known)}; with it opentelemetry-instrument gives up "
+                "before any instrumentor is loaded",
                 "correct the name, or install the package that brings it",
+                unguarded=True,
             )
     if len(set(names)) < len(names):
         yield warning(CHECK, f"{variable}={chosen} names one twice: everything is sent twice", "name it once")
