@@ -6,12 +6,11 @@ import os
 import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.finding import Finding, ok, warning
 from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
-from outworx_otel.cli.doctor.sources import BY_HAND, MARKING, OFFICIAL, Place, places
+from outworx_otel.cli.doctor.sources import BY_HAND, MARKING, OFFICIAL, Place, listed
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configuration import Setup
@@ -26,7 +25,7 @@ _MAKES_SERVER_SPANS: Final = frozenset({"fastapi", "starlette", "flask", "django
 def doubles(setup: Setup) -> Iterator[Finding]:
     """Ours beside what is mounted by hand, FastAPI's own tracing beside contrib's, one span by two exporters."""
     names = loaded()
-    used = places(Path.cwd())
+    used = setup.places
     yield from _by_hand(names, [place for place in used if place.name in BY_HAND])
     yield from _configured_twice(setup, [place for place in used if place.name in BY_HAND | MARKING])
     yield from _official(names, [place for place in used if place.name in OFFICIAL])
@@ -40,7 +39,7 @@ def _by_hand(names: list[str], found: list[Place]) -> Iterator[Finding]:
     if found and ours:
         yield ok(
             CHECK,
-            f"{_listed(found)} mounts ours by hand, and opentelemetry-instrument also loads {', '.join(ours)}: a "
+            f"{listed(found)} mounts ours by hand, and opentelemetry-instrument also loads {', '.join(ours)}: a "
             "delivery is opened once all the same",
         )
 
@@ -49,7 +48,7 @@ def _configured_twice(setup: Setup, found: list[Place]) -> Iterator[Finding]:
     if found and setup.endpoints:
         yield warning(
             CHECK,
-            f"{_listed(found)} gives options in code, and a file or the environment also configures "
+            f"{listed(found)} gives options in code, and a file or the environment also configures "
             f"{', '.join(sorted(setup.endpoints))}: for a path in both, those in code count, and "
             "without a secret there the file's verification stands",
             "give each path all its options in one place, or see that the code's are complete",
@@ -119,8 +118,3 @@ def _trace_context(setup: Setup, names: list[str]) -> Iterator[Finding]:
         f"delivery's span stands below it{inert}",
         "to begin a trace of your own for each delivery, strip traceparent at the proxy or set OTEL_PROPAGATORS=none",
     )
-
-
-def _listed(found: list[Place]) -> str:
-    shown = ", ".join(map(str, found[:3]))
-    return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"

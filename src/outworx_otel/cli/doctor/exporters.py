@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+from outworx_otel.cli.doctor.declarative import declarative, is_usable
 from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
 from outworx_otel.cli.doctor.sources import SENDING, places
 from outworx_otel.setup.options import unknown_name
@@ -26,7 +27,10 @@ _LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "paren
 
 
 def exporters() -> Iterator[Finding]:
-    """Each signal's exporters, and the sampler."""
+    """Each signal's exporters, and the sampler: as `OTEL_CONFIG_FILE` names them, else as the variables do."""
+    yield from declarative()
+    if is_usable():
+        return
     for variable, group in _SIGNALS.items():
         yield from _exporters_of(variable, group)
     yield from _protocol()
@@ -65,12 +69,15 @@ def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
                 CHECK,
                 f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r} is none that the SDK exports by",
                 "set it to http/protobuf or grpc",
+                unguarded=True,
             )
         elif real not in known:
             yield problem(
                 CHECK,
-                f"{variable}: {unknown_name('exporter', name, known)}; the SDK will not start with it",
+                f"{variable}: {unknown_name('exporter', name, known)}; with it opentelemetry-instrument gives up "
+                "before any instrumentor is loaded",
                 "correct the name, or install the package that brings it",
+                unguarded=True,
             )
     if len(set(names)) < len(names):
         yield warning(CHECK, f"{variable}={chosen} names one twice: everything is sent twice", "name it once")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Final
 
-from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
+from outworx_otel.cli.doctor.finding import Finding, hint, ok, problem, warning
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "instrumentors"
@@ -51,10 +51,11 @@ def instrumentors() -> Iterator[Finding]:
             CHECK,
             "none of ours will be loaded, so no endpoint is verified or reported under opentelemetry-instrument",
             f"install a framework, or take ours out of {DISABLED}; in code, outworx_otel.instrument() does it",
+            unguarded=True,
         )
     hooks = [entry.name for entry in entry_points(group="opentelemetry_pre_instrument")]
     if hooks:
-        yield ok(
+        yield hint(
             CHECK, f"before them run {', '.join(hooks)}; if one of these raises, nothing is instrumented"
         )
 
@@ -65,14 +66,9 @@ def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[
         if why is None or "not installed" in why:
             # A framework that is not there needs no instrumentor.
             continue
-        if entry.name in _OURS and (entry.name in disabled or "*" in disabled):
-            yield warning(
-                CHECK,
-                f"{entry.name} is switched off by {DISABLED}, so nobody guards endpoints of its applications",
-                "take it out, or call outworx_otel.instrument() in the application",
-            )
-        elif entry.name in disabled or "*" in disabled:
-            yield ok(CHECK, f"{entry.name} is switched off by {DISABLED}")
+        if entry.name in disabled or "*" in disabled:
+            # What that costs is said with the endpoints.
+            yield hint(CHECK, f"{entry.name} is switched off by {DISABLED}")
         else:
             yield warning(CHECK, f"{entry.name} will be passed over: {why}", "install a version it knows")
 

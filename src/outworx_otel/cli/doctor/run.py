@@ -17,13 +17,15 @@ from outworx_otel.cli.doctor.configuration import Setup, configuration, destinat
 from outworx_otel.cli.doctor.doubles import doubles
 from outworx_otel.cli.doctor.exporters import exporters
 from outworx_otel.cli.doctor.finding import Finding, Status, within
+from outworx_otel.cli.doctor.guards import guards
 from outworx_otel.cli.doctor.instrumentors import configurator, instrumentors
 from outworx_otel.cli.doctor.packages import packages
 from outworx_otel.cli.doctor.secrets import secrets
 from outworx_otel.cli.doctor.server import server
 from outworx_otel.cli.doctor.store import store
+from outworx_otel.setup.enforcement import EXIT_STATUS
 
-_COLOURS: Final[dict[Status, str]] = {"ok": "green", "warning": "yellow", "problem": "red"}
+_COLOURS: Final[dict[Status, str]] = {"ok": "green", "hint": "cyan", "warning": "yellow", "problem": "red"}
 _WIDTH: Final = max(map(len, _COLOURS))
 
 _OF_THE_ENVIRONMENT: Final[tuple[tuple[str, Callable[[], Iterable[Finding]]], ...]] = (
@@ -35,6 +37,7 @@ _OF_THE_ENVIRONMENT: Final[tuple[tuple[str, Callable[[], Iterable[Finding]]], ..
 )
 _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[Setup], Iterable[Finding]]], ...]] = (
     ("configuration", configuration),
+    ("guards", guards),
     ("secrets", secrets),
     ("idempotency", store),
     ("exporter", server),
@@ -42,8 +45,16 @@ _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[Setup], Iterable[Finding]]
 )
 
 
-def run(directory: Path | None, as_json: bool) -> None:
-    """Examines the application in `directory`; ends with 1 where there is a problem."""
+# What may be a passing trouble of somebody else: it keeps no application from starting.
+_PASSING: Final = frozenset({"exporter", "clock", "idempotency"})
+
+
+def run(directory: Path | None, as_json: bool, strict: bool = False) -> None:
+    """Examines the application in `directory`; ends with 1 where there is a problem.
+
+    With `strict` it ends with 78 where less is guarded than was asked for, as `OUTWORX_STRICT` ends an application,
+    and a server or store that is away does not count.
+    """
     if directory is not None:
         try:
             # The application is started there: a relative path of a store or a file means the same.
@@ -62,7 +73,9 @@ def run(directory: Path | None, as_json: bool) -> None:
     else:
         say("")
         say(", ".join(map(_amount, _counted(counts).items())), dim=True)
-    if counts["problem"]:
+    if strict and any(finding.unguarded for finding in report):
+        raise typer.Exit(EXIT_STATUS)
+    if any(finding.status == "problem" and not (strict and finding.check in _PASSING) for finding in report):
         raise typer.Exit(FAILED)
 
 
@@ -81,7 +94,12 @@ def _findings() -> Iterator[Finding]:
 
 
 def _counted(counts: Counter[Status]) -> dict[str, int]:
-    return {"problems": counts["problem"], "warnings": counts["warning"], "ok": counts["ok"]}
+    return {
+        "problems": counts["problem"],
+        "warnings": counts["warning"],
+        "hints": counts["hint"],
+        "ok": counts["ok"],
+    }
 
 
 def _amount(counted: tuple[str, int]) -> str:

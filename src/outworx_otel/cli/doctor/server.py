@@ -11,7 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
+from outworx_otel.cli.doctor.declarative import is_usable
+from outworx_otel.cli.doctor.finding import Finding, hint, ok, problem, warning
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configuration import Setup
@@ -36,8 +37,13 @@ def server(setup: Setup) -> Iterator[Finding]:
     except ConfigurationError:
         # Said where the destination is described.
         return
+    if destination.standard and is_usable():
+        # Likewise.
+        return
     if destination.standard and os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
-        yield ok(CHECK, "no key and no endpoint of ours, and OTEL_TRACES_EXPORTER=none: nothing is exported")
+        yield hint(
+            CHECK, "no key and no endpoint of ours, and OTEL_TRACES_EXPORTER=none: nothing is exported"
+        )
         return
     if destination.standard and _speaks_grpc():
         yield from _port_only(destination)
@@ -160,7 +166,9 @@ def _clock(date: str | None, middle: float, tolerance: float, host: str) -> Iter
         # The header has whole seconds; the moment was somewhere in that one.
         server_time = parsedate_to_datetime(date or "").timestamp() + 0.5
     except (ValueError, TypeError, IndexError, OverflowError):
-        yield ok(CLOCK, f"{host} does not say what time it is")
+        yield hint(
+            CLOCK, f"{host} does not say what time it is, so this machine's clock was compared with none"
+        )
         return
     off = middle - server_time
     text = f"this machine's clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} that of {host}"
@@ -195,7 +203,7 @@ def _port_only(destination: Destination) -> Iterator[Finding]:
             "is it running, and is the address right?",
         )
         return
-    yield ok(
+    yield hint(
         CHECK,
-        f"something listens at {address[0]}:{address[1]}; whether it takes the key is not asked by gRPC",
+        f"something listens at {address[0]}:{address[1]}; whether it takes spans and the key was not asked by gRPC",
     )
