@@ -71,6 +71,8 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 
 $(VENV)/.bench: $(VENV)/.dev
 	@$(PIP) install --group bench
+	@# The published SDK brings a command of the same name: ours is put back.
+	@$(PIP) install --no-deps --force-reinstall --editable .
 	@touch $@
 
 newest: .venvs/newest/.made

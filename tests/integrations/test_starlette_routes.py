@@ -189,7 +189,9 @@ def test_a_route_may_allow_larger_bodies_than_its_application(monitor: Monitor) 
     assert app.post(body, deliveries.stripe(body), "/small").status == 413
 
 
-def test_a_limit_of_the_route_refuses_what_was_verified_before(monitor: Monitor, telemetry: Telemetry) -> None:
+def test_a_limit_of_the_route_refuses_what_was_verified_before(
+    monitor: Monitor, telemetry: Telemetry
+) -> None:
     app = Starlette(routes=[Route(PATH, receives, methods=["POST"], max_body_size=10)])
     monitor(EVERYWHERE)
     assert UnderTransport(app).post(BODY, deliveries.stripe()).status == 413

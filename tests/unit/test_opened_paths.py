@@ -7,6 +7,7 @@ import pytest
 from outworx_otel import TrackOptions
 from outworx_otel.setup.announcement import EXCLUDED_URLS, announcement
 from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.exclusions import excluded_urls
 
 ENDPOINTS = {
     "/webhooks/stripe": Endpoint(TrackOptions("stripe", signature_secret="whsec_a"), "code"),  # noqa: S106
@@ -50,3 +51,8 @@ def test_a_pattern_is_opened_as_a_whole_where_the_expression_matches_all_of_it(
 )
 def test_nothing_else_opens_a_path(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OPENED" not in _line(variable, value, monkeypatch)
+
+
+@pytest.mark.parametrize("value", ["healthz,", " ", ",", "healthz, ,metrics"])
+def test_an_empty_expression_excludes_nothing(value: str) -> None:
+    assert not excluded_urls(value).url_disabled("/webhooks/stripe")

@@ -16,17 +16,17 @@ from itertools import islice
 from typing import Final
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.util.http import ExcludeList, get_excluded_urls
+from opentelemetry.util.http import ExcludeList
 
 from outworx_otel.delivery import Delivery, Respond
 from outworx_otel.delivery.flow import Flow
 from outworx_otel.integrations._adapter import Adapter, Found
 from outworx_otel.integrations._visit import Visit
 from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.exclusions import GENERAL_VARIABLE, OWN_VARIABLE, excluded_urls
 from outworx_otel.setup.marking import marked
 from outworx_otel.setup.runtime import Runtime
 
-_OWN_VARIABLE: Final = "OTEL_PYTHON_OUTWORX_EXCLUDED_URLS"
 PROOF_BYTES: Final = 64 * 1024
 _PROOFS_PER_SECOND: Final = 10
 _PROOF_ENDPOINTS: Final = 8
@@ -40,13 +40,14 @@ _proofs = (0, 0)
 def read_excluded_urls() -> None:
     """Reads `OTEL_PYTHON_OUTWORX_EXCLUDED_URLS`, else `OTEL_PYTHON_EXCLUDED_URLS`, anew."""
     global _excluded, _own
-    _own = _OWN_VARIABLE in os.environ
+    own, general = os.environ.get(OWN_VARIABLE), os.environ.get(GENERAL_VARIABLE)
+    _own = own is not None
     try:
-        _excluded = get_excluded_urls("OUTWORX")
+        _excluded = excluded_urls(own if own is not None else general or "")
     except re.error as error:
         logger.error(
-            "outworx: OTEL_PYTHON_OUTWORX_EXCLUDED_URLS (or OTEL_PYTHON_EXCLUDED_URLS) holds no regular expression, "
-            "so no URL is excluded: %s",
+            "outworx: %s holds no regular expression, so no URL is excluded: %s",
+            OWN_VARIABLE if _own else GENERAL_VARIABLE,
             error,
         )
         _excluded = ExcludeList([])

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
-from opentelemetry.util.http import parse_excluded_urls
 
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.enforcement import reports_only
+from outworx_otel.setup.exclusions import excluded_urls
 
 if TYPE_CHECKING:
     from outworx_otel.export import Destination
@@ -77,7 +77,7 @@ def _verifying(endpoints: Mapping[str, Endpoint]) -> list[str]:
 
 def _is_excluded(path: str) -> bool:
     try:
-        excluded = parse_excluded_urls(os.environ.get(EXCLUDED_URLS, ""))
+        excluded = excluded_urls(os.environ.get(EXCLUDED_URLS, ""))
     except re.error:  # the door says so, and excludes nothing
         return False
     # With a slash at its end and without, a path is the same endpoint.

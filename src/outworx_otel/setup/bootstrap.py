@@ -12,12 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
-from opentelemetry.util.http import ExcludeList, parse_excluded_urls
+from opentelemetry.util.http import ExcludeList
 
 from outworx_otel.errors import ConfigurationError, OutworxError
 from outworx_otel.idempotency import IdempotencyStore
 from outworx_otel.process import loading
-from outworx_otel.setup import enforcement
+from outworx_otel.setup import enforcement, exclusions
 from outworx_otel.setup.announcement import announce, announcement, describe, show_log
 from outworx_otel.setup.assembly import Assembly, checked_store, forget_providers
 from outworx_otel.setup.configuration import Configuration, read_configuration
@@ -257,7 +257,7 @@ def _take_hooks(request_hook: Any, response_hook: Any, excluded_urls: str | None
         _given.response_hook = response_hook
     if excluded_urls is not None:
         try:
-            _given.excluded_urls = parse_excluded_urls(excluded_urls)
+            _given.excluded_urls = exclusions.excluded_urls(excluded_urls)
         except Exception as error:
             raise ConfigurationError(
                 f"excluded_urls must be comma-separated regular expressions, not {excluded_urls!r}: {error}"

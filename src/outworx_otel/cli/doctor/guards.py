@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.util.http import parse_excluded_urls
-
 from outworx_otel.cli.doctor.declarative import disabled_in_file
 from outworx_otel.cli.doctor.finding import Finding, hint, ok, warning
 from outworx_otel.cli.doctor.sources import BY_HAND, SWITCHING, listed
 from outworx_otel.setup import enforcement
 from outworx_otel.setup.announcement import EXCLUDED_URLS, opened_paths, partly_opened_paths
+from outworx_otel.setup.exclusions import excluded_urls
 from outworx_otel.setup.unguarded import DISABLED, disabled_instrumentors
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def _switched_off(setup: Setup) -> Iterator[Finding]:
 def _opened(setup: Setup) -> Iterator[Finding]:
     value = os.environ.get(EXCLUDED_URLS, "")
     try:
-        parse_excluded_urls(value)
+        excluded_urls(value)
     except re.error as error:
         yield warning(
             CHECK, f"{EXCLUDED_URLS} holds no regular expression ({error}): no URL is excluded", "correct it"
