@@ -111,6 +111,10 @@ class Adapter:
         """What `response_hook` is given: the framework's own answer, where it has one."""
         return response
 
+    def status_in(self, response: Any) -> int | None:
+        """The status of an answer that a call returns; asked by `_door.through`."""
+        return getattr(response, "status", None)
+
     def failed(self, delivery: Delivery, error: Exception) -> Flow[None]:
         """Settles a delivery whose handler raised."""
         yield from conclude(delivery, error, self.status_of(error))

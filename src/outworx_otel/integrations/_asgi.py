@@ -27,7 +27,7 @@ from outworx_otel.integrations._adapter import (
     serve,
     unverified,
 )
-from outworx_otel.integrations._door import examine, is_silent, report
+from outworx_otel.integrations._door import concerned, examine, is_silent, report
 from outworx_otel.integrations._intake import Intake, Message, Receive
 from outworx_otel.integrations._scope import (
     ASGIApp,
@@ -47,6 +47,22 @@ from outworx_otel.setup.runtime import Runtime
 
 Lookup = Callable[[], Found | None]
 NOWHERE: Final = Found(None, None, {})
+
+
+def arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
+    """However they were passed."""
+    return scope, receive, send
+
+
+def concern_of(runtime: Runtime, scope: Scope) -> tuple[Endpoint, bool] | None:
+    """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing."""
+    if not runtime.endpoints and not runtime.detect:
+        return None
+    method = scope["method"].upper()
+    provider = runtime.detect_pairs(method, scope["headers"])
+    if provider is None and not runtime.endpoints:
+        return None
+    return concerned(runtime, method, scope["path"], served_path(scope), provider)
 
 
 class Raised:

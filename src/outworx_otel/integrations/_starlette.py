@@ -14,8 +14,7 @@ from starlette.routing import Match
 
 from outworx_otel.delivery.flow import run_async
 from outworx_otel.integrations._adapter import Found, LetBy, let_by
-from outworx_otel.integrations._asgi import Raised, Seam, refusing
-from outworx_otel.integrations._door import concerned
+from outworx_otel.integrations._asgi import Raised, Seam, arguments, refusing
 from outworx_otel.integrations._inside import layers
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
@@ -42,24 +41,6 @@ def _nobody(app: Any) -> bool:
 
 # Whether an instrumentor acts on an application; set by `starlette.py`.
 covers: Callable[[Any], bool] = _nobody
-
-
-def arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
-    """However they were passed."""
-    return scope, receive, send
-
-
-def concern(
-    runtime: Runtime, method: str, path: str, scope: Scope, pairs: Any
-) -> tuple[Endpoint, bool] | None:
-    """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing."""
-    if not runtime.endpoints and not runtime.detect:
-        return None
-    method = method.upper()
-    provider = runtime.detect_pairs(method, pairs)
-    if provider is None and not runtime.endpoints:
-        return None
-    return concerned(runtime, method, path, served_path(scope), provider)
 
 
 def route_gate(
