@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +16,8 @@ class Reach:
     def __init__(self) -> None:
         self._everywhere: set[str] = set()
         self._apps: weakref.WeakSet[Any] = weakref.WeakSet()
+        # Those that there are no weak references to: Litestar's have slots.
+        self._kept: list[Any] = []
 
     def open(self, instrumentor: str) -> None:
         """Acts on every application, for as long as one instrumentor asks for it."""
@@ -23,19 +26,26 @@ class Reach:
     def close(self, instrumentor: str) -> bool:
         """This instrumentor no longer asks; True where nobody does, and the patch may go."""
         self._everywhere.discard(instrumentor)
-        return not self._everywhere and not self._apps
+        return not self._everywhere and not self._apps and not self._kept
 
     def add(self, app: Any) -> None:
         """Acts on `app` too."""
-        self._apps.add(app)
+        try:
+            self._apps.add(app)
+        except TypeError:
+            self._kept.append(app)
 
     def remove(self, app: Any) -> None:
         """No longer acts on `app`, unless it acts everywhere."""
-        self._apps.discard(app)
+        self._kept = [kept for kept in self._kept if kept is not app]
+        with contextlib.suppress(TypeError):
+            self._apps.discard(app)
 
     def covers(self, app: Any) -> bool:
         """Whether a request to `app` is ours to look at."""
-        return bool(self._everywhere) or (app is not None and app in self._apps)
+        if self._everywhere:
+            return True
+        return app is not None and (app in self._apps or any(kept is app for kept in self._kept))
 
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]

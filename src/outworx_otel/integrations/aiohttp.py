@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 import wrapt
-from aiohttp import web
+from aiohttp import web, web_app
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 from outworx_otel.delivery import Delivery
@@ -174,3 +174,11 @@ class AioHttpServerInstrumentor(Instrumentor):
         Patch(web.Application, "_handle", _door),
         Patch(web.UrlDispatcher, "resolve", _place),
     )
+
+    @classmethod
+    def apply(cls) -> None:
+        """aiohttp keeps the middleware that it has put round a handler: also round one without its seam."""
+        super().apply()
+        kept = getattr(web_app, "_cached_build_middleware", None)
+        if kept is not None:
+            kept.cache_clear()
