@@ -128,7 +128,8 @@ def test_a_middleware_may_do_with_the_request_what_it_does_without_us(how: str, 
 
 
 def test_a_form_is_parsed_by_aiohttp_as_ever(monitor: Monitor) -> None:
-    form = FormData({"name": "value"}, default_to_multipart=True)()
+    form = FormData()
+    form.add_field("name", "value", content_type="text/plain")
     fields: list[Any] = []
 
     async def posts(request: web.Request) -> web.Response:
@@ -138,7 +139,7 @@ def test_a_form_is_parsed_by_aiohttp_as_ever(monitor: Monitor) -> None:
     monitor({PATH: TrackOptions("acme", signature_valid=lambda req: True)})
     site = Site()
     site.app.router.add_post(PATH, posts)
-    assert [one.status for one in site.answers({"body": form, "headers": {}})] == [200]
+    assert [one.status for one in site.answers({"body": form(), "headers": {}})] == [200]
     assert fields == [{"name": "value"}]
 
 
@@ -332,8 +333,10 @@ def test_another_spelling_of_the_path_is_closed(path: str, monitor: Monitor) -> 
                 writer.close()
             return said
 
-    assert asyncio.run(served()) == [b"401", b"200"]
-    assert site.ran == [BODY]
+    unsigned, genuine = asyncio.run(served())
+    # Before 3.11, escapes that need not be are another path to aiohttp.
+    assert (unsigned, genuine in (b"200", b"404")) == (b"401", True)
+    assert site.ran == [BODY] * (genuine == b"200")
 
 
 @pytest.mark.parametrize(

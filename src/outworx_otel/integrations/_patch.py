@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import weakref
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,9 +14,8 @@ class Reach:
 
     def __init__(self) -> None:
         self._everywhere: set[str] = set()
-        self._apps: weakref.WeakSet[Any] = weakref.WeakSet()
-        # Those that there are no weak references to: Litestar's have slots.
-        self._kept: list[Any] = []
+        # By identity: Litestar's have no weak references, and older aiohttp's no hash.
+        self._apps: dict[int, Callable[[], Any]] = {}
 
     def open(self, instrumentor: str) -> None:
         """Acts on every application, for as long as one instrumentor asks for it."""
@@ -26,26 +24,25 @@ class Reach:
     def close(self, instrumentor: str) -> bool:
         """This instrumentor no longer asks; True where nobody does, and the patch may go."""
         self._everywhere.discard(instrumentor)
-        return not self._everywhere and not self._apps and not self._kept
+        return not self._everywhere and all(app() is None for app in self._apps.values())
 
     def add(self, app: Any) -> None:
         """Acts on `app` too."""
         try:
-            self._apps.add(app)
+            self._apps[id(app)] = weakref.ref(app)
         except TypeError:
-            self._kept.append(app)
+            self._apps[id(app)] = lambda: app
 
     def remove(self, app: Any) -> None:
         """No longer acts on `app`, unless it acts everywhere."""
-        self._kept = [kept for kept in self._kept if kept is not app]
-        with contextlib.suppress(TypeError):
-            self._apps.discard(app)
+        self._apps.pop(id(app), None)
 
     def covers(self, app: Any) -> bool:
         """Whether a request to `app` is ours to look at."""
         if self._everywhere:
             return True
-        return app is not None and (app in self._apps or any(kept is app for kept in self._kept))
+        known = self._apps.get(id(app))
+        return known is not None and app is not None and known() is app
 
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]

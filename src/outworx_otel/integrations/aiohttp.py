@@ -169,7 +169,7 @@ REACH: Final = Reach()
 class AioHttpServerInstrumentor(Instrumentor):
     """One webhook span per delivery to handlers of `aiohttp.web`."""
 
-    framework, versions, application, reach = "aiohttp", "aiohttp >= 3.9", web.Application, REACH
+    framework, versions, application, reach = "aiohttp", "aiohttp >= 3.10", web.Application, REACH
     patches = (
         Patch(web.Application, "_handle", _door),
         Patch(web.UrlDispatcher, "resolve", _place),
