@@ -36,9 +36,17 @@ def resolved(router: Any, request: Any) -> tuple[Any, Found | None]:
     else:
         asking.close()
         raise RuntimeError("the router waits")
-    if match.http_exception is not None:
-        return match, None
-    return match, Found(getattr(match.route.resource, "canonical", None), match.route.handler, dict(match))
+    return match, None if match.http_exception is not None else found_in(match)
+
+
+def template(match: Any) -> str | None:
+    """The route's template."""
+    return getattr(match.route.resource, "canonical", None)
+
+
+def found_in(match: Any) -> Found:
+    """What a router has found, in our words."""
+    return Found(template(match), match.route.handler, dict(match))
 
 
 class AioHttpAdapter(Adapter):

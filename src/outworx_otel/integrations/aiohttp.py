@@ -18,7 +18,7 @@ from outworx_otel.delivery import Delivery
 from outworx_otel.delivery.flow import Flow, run_async
 from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.integrations._adapter import Found, LetBy, let_by, refusal_of, serve
-from outworx_otel.integrations._aiohttp import AioHttpAdapter, resolved
+from outworx_otel.integrations._aiohttp import AioHttpAdapter, found_in, resolved, template
 from outworx_otel.integrations._door import concerned, is_opened, is_silent, through
 from outworx_otel.integrations._instrumentor import Instrumentor
 from outworx_otel.integrations._patch import Patch, Reach
@@ -36,7 +36,7 @@ Handler = Callable[[Any], Awaitable[Any]]
 def _door(wrapped: Handler, app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
     """Every request of every application passes here."""
     request, runtime = args[0], current()
-    if VISIT in request or not REACH.covers(app):
+    if VISIT in request._state or not REACH.covers(app):
         return wrapped(request)
     concern = _concern(runtime, request)
     if concern is None:
@@ -86,7 +86,7 @@ class _Seam(wrapt.ObjectProxy):  # type: ignore[type-arg,misc,unused-ignore]  # 
         match = request.match_info
         if not REACH.covers(match.apps[0]):
             return await call()
-        runtime, visit, chosen = current(), request.get(VISIT), _choose(request, self.__wrapped__)
+        runtime, visit, chosen = current(), request._state.get(VISIT), _choose(request, self.__wrapped__)
         if isinstance(chosen, LetBy):
             return await run_async(let_by(chosen.endpoint, call))
         if chosen is None or (visit is not None and visit.taken and not has_own_say(chosen, visit)):
@@ -112,20 +112,15 @@ def _choose(request: Any, handler: Any) -> Endpoint | LetBy | None:
         return other_urls(runtime).find(match.apps[0], handler, match, found_at)
 
     return choose(
-        runtime, request.get(VISIT), handler, request.method.upper(), path, path, _template, match,
+        runtime, request._state.get(VISIT), handler, request.method.upper(), path, path, template, match,
         elsewhere=elsewhere if runtime.endpoints else None,
     )  # fmt: skip
-
-
-def _template(match: Any) -> str | None:
-    return getattr(match.route.resource, "canonical", None)
 
 
 def _run(
     endpoint: Endpoint, request: Any, visit: Visit | None, runtime: Runtime, call: Callable[[], Any]
 ) -> Flow[Any]:
-    adapter, match = AioHttpAdapter(request, visit=visit), request.match_info
-    found = Found(_template(match), match.route.handler, dict(match))
+    adapter, found = AioHttpAdapter(request, visit=visit), found_in(request.match_info)
     silent = visit is None and is_silent(request.path, runtime)
     return serve(adapter, visit, endpoint, runtime, adapter.start_ns, found, call, silent=silent)
 
@@ -146,7 +141,7 @@ def outworx_middleware(options: TrackOptions) -> Any:
     async def monitored(request: Any, handler: Handler) -> Any:
         runtime, path, call = current(), request.path, partial(handler, request)
         endpoint = runtime.standing(own, runtime.at_path(path, path), path)
-        visit = request.get(VISIT)
+        visit = request._state.get(VISIT)
         if (
             not own.concerns(path, path)
             or not own.may_listen_to(request.method.upper())
