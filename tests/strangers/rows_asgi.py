@@ -13,6 +13,7 @@ import litestar
 import quart
 import slack_bolt
 from aiohttp.test_utils import TestClient, TestServer
+from door.rows_served import NO_SEAM
 from door.sending import over_asgi, over_wsgi
 from door.site import SIGNED, Rows, Send, Site
 from fastapi import FastAPI, Request
@@ -205,7 +206,7 @@ def aiohttp_delete(site: Site) -> Send:
     return over_aiohttp(_aiohttp(site, False, "DELETE"), "DELETE", chunked=True)
 
 
-@ROWS.add("aiohttp, answered by a middleware, instrumented")
+@ROWS.add("aiohttp, answered by a middleware, instrumented", **NO_SEAM)
 def aiohttp_middleware(site: Site) -> Send:
     site.instrument()
 

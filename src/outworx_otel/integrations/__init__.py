@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
@@ -22,6 +25,15 @@ _INSTRUMENTORS: Final = {
     "flask": "FlaskInstrumentor",
     "django": "DjangoInstrumentor",
 }
+# Those that are switched on when the application imports this module, and not before: most who have aiohttp
+# installed use its client alone, and importing either takes a third of a second.
+_WHEN_IMPORTED: Final = {
+    "litestar": ("litestar", "LitestarInstrumentor"),
+    "aiohttp": ("aiohttp.web", "AioHttpServerInstrumentor"),
+}
+# The frameworks of these that are to be switched on; wrapt's hooks cannot be taken back.
+_awaited: set[str] = set()
+_hooked: set[str] = set()
 
 
 def instrument(
@@ -34,7 +46,7 @@ def instrument(
     response_hook: Callable[..., Any] | None = None,
     **others: Any,
 ) -> None:
-    """Switches on every framework that is installed: Starlette, FastAPI, Flask, Django.
+    """Switches on every framework that is installed: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
 
     For applications made before or after; harmless when it is called again. Where spans go is for `init()`, or
     for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so
@@ -74,11 +86,26 @@ def instrument(
 
 def _switch_all_on() -> None:
     for instrumentor in _installed():
-        if not instrumentor.is_instrumented_by_opentelemetry:
+        _switch_on(instrumentor)
+    for framework, (module, name) in _WHEN_IMPORTED.items():
+        _awaited.add(framework)
+        if framework not in _hooked:
+            _hooked.add(framework)
+            wrapt.register_post_import_hook(partial(_imported, framework, name), module)
+        elif module in sys.modules:
+            _imported(framework, name)
+
+
+def _imported(framework: str, name: str, module: object = None) -> None:
+    if framework in _awaited:
+        instrumentor = _load(framework, name)
+        if instrumentor is not None:
             _switch_on(instrumentor)
 
 
 def _switch_on(instrumentor: BaseInstrumentor) -> None:
+    if instrumentor.is_instrumented_by_opentelemetry:
+        return
     try:
         instrumentor.instrument(skip_dep_check=True)
     except Exception as error:  # noqa: BLE001  # the others go on
@@ -90,23 +117,35 @@ def _switch_on(instrumentor: BaseInstrumentor) -> None:
 
 def uninstrument() -> None:
     """Takes every patch out again: requests pass as if this package were not there, and are not verified."""
-    for instrumentor in _installed():
-        if instrumentor.is_instrumented_by_opentelemetry:
+    _awaited.clear()
+    loaded = (
+        _load(framework, name)
+        for framework, (_, name) in _WHEN_IMPORTED.items()
+        if f"{__name__}.{framework}" in sys.modules
+    )
+    for instrumentor in (*_installed(), *loaded):
+        if instrumentor is not None and instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.uninstrument()
     drops.stop()
     reset()
 
 
 def _installed() -> list[BaseInstrumentor]:
-    found = []
-    for framework, name in _INSTRUMENTORS.items():
-        if importlib.util.find_spec(framework) is not None:
-            try:
-                module = importlib.import_module(f"{__name__}.{framework}")
-            except Exception as error:  # noqa: BLE001  # installed, and broken or too old for us
-                amiss(
-                    f"outworx: {framework} cannot be imported, so nobody guards its applications: {described(error)}"
-                )
-            else:
-                found.append(getattr(module, name)())
-    return found
+    installed = (
+        _load(framework, name)
+        for framework, name in _INSTRUMENTORS.items()
+        if importlib.util.find_spec(framework) is not None
+    )
+    return [instrumentor for instrumentor in installed if instrumentor is not None]
+
+
+def _load(framework: str, name: str) -> BaseInstrumentor | None:
+    try:
+        module = importlib.import_module(f"{__name__}.{framework}")
+    except Exception as error:  # noqa: BLE001  # installed, and broken or too old for us
+        amiss(
+            f"outworx: {framework} cannot be imported, so nobody guards its applications: {described(error)}"
+        )
+        return None
+    instrumentor: BaseInstrumentor = getattr(module, name)()
+    return instrumentor

@@ -77,6 +77,10 @@ class Adapter:
         """Whether an app-wide adapter leaves what fails to verify to the framework's own 404 or 405."""
         return False
 
+    def reports_unrouted(self) -> bool:
+        """Whether a 404 or 405 is a lost delivery, or the framework's own business."""
+        return True
+
     def templates(self) -> Iterable[str]:
         """The application's routes, to name the nearest one of a request that none of them serves."""
         return ()
@@ -110,6 +114,10 @@ class Adapter:
     def answered(self, response: Any) -> Any:
         """What `response_hook` is given: the framework's own answer, where it has one."""
         return response
+
+    def status_in(self, response: Any) -> int | None:
+        """The status of an answer that a call returns; asked by `_door.through`."""
+        return getattr(response, "status", None)
 
     def failed(self, delivery: Delivery, error: Exception) -> Flow[None]:
         """Settles a delivery whose handler raised."""

@@ -27,7 +27,7 @@ from outworx_otel.integrations._adapter import (
     serve,
     unverified,
 )
-from outworx_otel.integrations._door import examine, is_silent, report
+from outworx_otel.integrations._door import concerned, examine, guessed, is_silent, report
 from outworx_otel.integrations._intake import Intake, Message, Receive
 from outworx_otel.integrations._scope import (
     ASGIApp,
@@ -43,10 +43,31 @@ from outworx_otel.integrations._visit import VISIT, Outside, Visit
 from outworx_otel.process.timer import Deadline
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.options import DEFAULT_METHODS
 from outworx_otel.setup.runtime import Runtime
 
 Lookup = Callable[[], Found | None]
 NOWHERE: Final = Found(None, None, {})
+
+
+def arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
+    """However they were passed."""
+    return scope, receive, send
+
+
+def concern_of(runtime: Runtime, scope: Scope) -> tuple[Endpoint, bool] | None:
+    """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing."""
+    method = scope["method"]
+    if runtime.endpoints:
+        path = scope["path"]
+        endpoint = runtime.at_path(path, served_path(scope) if scope.get("root_path") else path)
+        if endpoint is not None:
+            return concerned(runtime, method.upper(), path, endpoint)
+    if runtime.detect and method in DEFAULT_METHODS:
+        provider = runtime.detect_pairs(method, scope["headers"])
+        if provider is not None:
+            return guessed(runtime, scope["path"], provider)
+    return None
 
 
 class Raised:
@@ -197,8 +218,8 @@ class Outermost:
 class Door(ASGIAdapter):
     """The front door of an ASGI application, for one request that concerns a webhook."""
 
-    reports_unrouted = True
-    """Whether a 404 or 405 is a lost delivery, or the framework's own business."""
+    has_paths = True
+    """Whether somebody named the path: then a 404 or 405 is a lost delivery, else the framework's own business."""
     _closed = False
     _outermost: Outermost | None = None
 
@@ -284,7 +305,7 @@ class Door(ASGIAdapter):
 
     def report_unrouted(self, error: BaseException | None = None) -> None:
         """Reports what nobody took for a delivery, unless it is the framework's own business."""
-        if not self.visit.taken and (self.reports_unrouted or self._concerns_us()):
+        if not self.visit.taken and (self.has_paths or self._concerns_us()):
             report(self, self.visit, self.runtime, self.status, error)
 
     def _concerns_us(self) -> bool:

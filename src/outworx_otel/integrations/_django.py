@@ -162,6 +162,10 @@ class DjangoAdapter(Adapter):
             return 403
         return 400 if isinstance(error, SuspiciousOperation | BadRequest | MultiPartParserError) else None
 
+    def status_in(self, response: Any) -> int | None:
+        """Of an HttpResponse."""
+        return getattr(response, "status_code", None)
+
     def body_read(self) -> bytes | None:
         """What the view has read and Django has kept."""
         kept = self._request.__dict__.get("_body")

@@ -11,17 +11,19 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.util.http import ExcludeList
 
 from outworx_otel.delivery import Delivery, Respond
-from outworx_otel.delivery.flow import Flow
-from outworx_otel.integrations._adapter import Adapter, Found
+from outworx_otel.delivery.flow import Call, Flow
+from outworx_otel.errors import UnverifiedDelivery
+from outworx_otel.integrations._adapter import Adapter, Found, unverified
 from outworx_otel.integrations._visit import Visit
+from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.exclusions import GENERAL_VARIABLE, OWN_VARIABLE, excluded_urls
 from outworx_otel.setup.marking import marked
@@ -135,12 +137,82 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
         visit.pending = True
         return None
     if adapter.is_nowhere():
+        visit.pending = True
         return None
     found = found or _routing(adapter)
     if found is not None:
         delivery.routed(found.template, found.handler)
     decision = yield from delivery.admit()
     return decision if isinstance(decision, Respond) else None
+
+
+def through(
+    adapter: Adapter, visit: Visit, runtime: Runtime, call: Callable[[], Any], outer: Visit | None = None
+) -> Flow[Any]:
+    """The whole door of a framework whose application is called with a request and returns the answer.
+
+    Verifies, lets the application run, and reports what nobody took for a delivery.
+
+    Args:
+        adapter: of the request, as the door sees it.
+        visit: made for it.
+        runtime: in force when the request came.
+        call: calls the application; sync or async as the driver of this flow is.
+        outer: of an instrumentor's door outside of this one: what was its, is reported here.
+
+    Returns:
+        The application's answer, or ours.
+    """
+    delivery = visit.delivery
+    try:
+        refusal = yield from examine(adapter, visit, runtime)
+    except BaseException as cancelled:  # nothing else gets out of there
+        delivery.end_without_waiting(cancelled)
+        raise
+    finally:
+        if outer is not None:
+            outer.taken = True
+    if refusal is not None:
+        try:
+            return (yield from adapter.answer(refusal))
+        finally:
+            delivery.finish()
+    if visit.dismissed:
+        return (yield Call(call, call))
+    adapter.place(visit)
+    delivery.visit = visit
+    forget = set_under_way(delivery)
+    status: int | None = None
+    error: BaseException | None = None
+    try:
+        try:
+            response = yield Call(call, call)
+            status = adapter.status_in(response)
+        except UnverifiedDelivery:
+            delivery.refused, status = True, 500
+        except BaseException as raised:
+            status = adapter.status_of(raised)
+            error = raised if status is None else None
+            if not _is_unguarded(visit, runtime, status or 500):
+                raise
+        else:
+            if not _is_unguarded(visit, runtime, status or 500):
+                return response
+        status, error = 401, None
+        return (yield from adapter.answer(unverified(delivery.request)))
+    finally:
+        forget()
+        if not visit.taken and (status not in (404, 405) or adapter.reports_unrouted()):
+            report(adapter, visit, runtime, status, error)
+        delivery.visit = None
+
+
+def _is_unguarded(visit: Visit, runtime: Runtime, status: int) -> bool:
+    """Whether an answer is withheld: a success that nobody verified, or what was made of a handler's refusal."""
+    if visit.pending and not visit.taken and status < 300:
+        runtime.say_unguarded(visit.delivery.endpoint, visit.delivery.request.path)
+        return True
+    return visit.delivery.refused and status >= 500
 
 
 def _routing(adapter: Adapter) -> Found | None:

@@ -14,7 +14,8 @@ class Reach:
 
     def __init__(self) -> None:
         self._everywhere: set[str] = set()
-        self._apps: weakref.WeakSet[Any] = weakref.WeakSet()
+        # By identity: Litestar's have no weak references, and older aiohttp's no hash.
+        self._apps: dict[int, Callable[[], Any]] = {}
 
     def open(self, instrumentor: str) -> None:
         """Acts on every application, for as long as one instrumentor asks for it."""
@@ -23,19 +24,25 @@ class Reach:
     def close(self, instrumentor: str) -> bool:
         """This instrumentor no longer asks; True where nobody does, and the patch may go."""
         self._everywhere.discard(instrumentor)
-        return not self._everywhere and not self._apps
+        return not self._everywhere and all(app() is None for app in self._apps.values())
 
     def add(self, app: Any) -> None:
         """Acts on `app` too."""
-        self._apps.add(app)
+        try:
+            self._apps[id(app)] = weakref.ref(app)
+        except TypeError:
+            self._apps[id(app)] = lambda: app
 
     def remove(self, app: Any) -> None:
         """No longer acts on `app`, unless it acts everywhere."""
-        self._apps.discard(app)
+        self._apps.pop(id(app), None)
 
     def covers(self, app: Any) -> bool:
         """Whether a request to `app` is ours to look at."""
-        return bool(self._everywhere) or (app is not None and app in self._apps)
+        if self._everywhere:
+            return True
+        known = self._apps.get(id(app))
+        return known is not None and app is not None and known() is app
 
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]

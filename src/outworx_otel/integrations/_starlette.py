@@ -14,8 +14,7 @@ from starlette.routing import Match
 
 from outworx_otel.delivery.flow import run_async
 from outworx_otel.integrations._adapter import Found, LetBy, let_by
-from outworx_otel.integrations._asgi import Raised, Seam, refusing
-from outworx_otel.integrations._door import concerned, guessed
+from outworx_otel.integrations._asgi import Raised, Seam, arguments, refusing
 from outworx_otel.integrations._inside import layers
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
@@ -25,7 +24,6 @@ from outworx_otel.integrations.asgi import MOUNTED, OutworxHooksMiddleware
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.guarding import any_guarded
 from outworx_otel.setup.marking import marked
-from outworx_otel.setup.options import DEFAULT_METHODS
 from outworx_otel.setup.runtime import Runtime, current
 
 # Starlette 1.10 and newer limit bodies by route.
@@ -44,26 +42,6 @@ def _nobody(app: Any) -> bool:
 
 # Whether an instrumentor acts on an application; set by `starlette.py`.
 covers: Callable[[Any], bool] = _nobody
-
-
-def arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
-    """However they were passed."""
-    return scope, receive, send
-
-
-def concern(runtime: Runtime, scope: Scope) -> tuple[Endpoint, bool] | None:
-    """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing."""
-    method = scope["method"]
-    if runtime.endpoints:
-        path = scope["path"]
-        endpoint = runtime.at_path(path, served_path(scope) if scope.get("root_path") else path)
-        if endpoint is not None:
-            return concerned(runtime, method.upper(), path, endpoint)
-    if runtime.detect and method in DEFAULT_METHODS:
-        provider = runtime.detect_pairs(method, scope["headers"])
-        if provider is not None:
-            return guessed(runtime, scope["path"], provider)
-    return None
 
 
 def route_gate(

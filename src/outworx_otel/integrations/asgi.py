@@ -166,7 +166,7 @@ class _MountedDoor(Door):
         self.known: Found | None = None
         self._middleware = middleware
         # Without `paths`, the framework's own 404 and 405 are none of our business.
-        self.reports_unrouted = endpoint.paths is not None
+        self.has_paths = endpoint.paths is not None
 
     def is_nowhere(self) -> bool:
         """Whether no route serves it, and nothing else would."""

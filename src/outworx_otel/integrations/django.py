@@ -20,7 +20,7 @@ from django.core.signals import got_request_exception
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from outworx_otel.delivery import Delivery
-from outworx_otel.delivery.flow import Call, Flow, run_async, run_sync
+from outworx_otel.delivery.flow import Flow, run_async, run_sync
 from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.http.paths import PathMap
 from outworx_otel.integrations._adapter import (
@@ -30,7 +30,6 @@ from outworx_otel.integrations._adapter import (
     let_by,
     refusal_of,
     serve,
-    unverified,
 )
 from outworx_otel.integrations._django import (
     UNDER_WAY,
@@ -40,11 +39,10 @@ from outworx_otel.integrations._django import (
     routing,
     visit_at,
 )
-from outworx_otel.integrations._door import concerned, examine, guessed, is_opened, is_silent, report
+from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent, through
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
 from outworx_otel.integrations._visit import PASSED, Visit
-from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.bootstrap import ensure_ready, prepare
 from outworx_otel.setup.endpoints import Endpoint, stricter
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
@@ -142,48 +140,11 @@ def _through(
     call: Callable[[], Any],
     adapter: _MiddlewareAdapter | None = None,
 ) -> Flow[Any]:
-    """Verifies, lets Django run, and reports what nobody took for a delivery."""
-    outer = visit_at(request)
     adapter = adapter or _MiddlewareAdapter(request)
     endpoint, configured = concern
-    inbound = adapter.request()
-    visit = Visit(
-        Delivery(endpoint, inbound, runtime, adapter.start_ns, silent=is_silent(request.path, runtime)),
-        configured,
-    )
-    refusal = yield from examine(adapter, visit, runtime)
-    if outer is not None:
-        outer.taken = True
-    if refusal is not None:
-        visit.delivery.finish()
-        return response_of(refusal)
-    if visit.dismissed:
-        return (yield Call(call, call))
-    adapter.place(visit)
-    visit.delivery.visit = visit
-    visit.pending = visit.pending or adapter.nowhere
-    forget = set_under_way(visit.delivery)
-    error: BaseException | None = None
-    status: int | None = None
-    try:
-        response = yield Call(call, call)
-        status = getattr(response, "status_code", None)
-        if visit.pending and not visit.taken and status is not None and status < 300:
-            runtime.say_unguarded(endpoint, request.path)
-            status = 401
-            response = response_of(unverified(inbound))
-        elif visit.delivery.refused and status is not None and status >= 500:
-            status = 401
-            response = response_of(unverified(inbound))
-        return response
-    except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        forget()
-        if not visit.taken and (status not in (404, 405) or adapter.reports_unrouted(runtime)):
-            report(adapter, visit, runtime, status, error)
-        visit.delivery.visit = None
+    silent = is_silent(request.path, runtime)
+    delivery = Delivery(endpoint, adapter.request(), runtime, adapter.start_ns, silent=silent)
+    return through(adapter, Visit(delivery, configured), runtime, call, visit_at(request))
 
 
 class _MiddlewareAdapter(DjangoAdapter):
@@ -192,20 +153,17 @@ class _MiddlewareAdapter(DjangoAdapter):
     def __init__(self, request: Any, *, app_wide: bool = False) -> None:
         super().__init__(request)
         self.app_wide = app_wide
-        # An unsigned request to nowhere: Django's own 404, if nothing further in makes it somewhere.
-        self.nowhere = False
 
     def is_nowhere(self) -> bool:
-        """Whether the URLconf has no such path, and the options name none."""
-        if self.app_wide:
-            found = self.lookup()
-            self.nowhere = found is None or _lacks_method(found.handler, self._request)
-        return self.nowhere
+        """Whether the URLconf has no such path or method, and the options name no path."""
+        if not self.app_wide:
+            return False
+        found = self.lookup()
+        return found is None or _lacks_method(found.handler, self._request)
 
-    def reports_unrouted(self, runtime: Runtime) -> bool:
-        """Whether a 404 or 405 is a lost delivery."""
-        request = self._request
-        return not self.app_wide or runtime.detect_environ("POST", request.META) is not None
+    def reports_unrouted(self) -> bool:
+        """Of an app-wide adapter, what has a provider's unmistakable headers."""
+        return not self.app_wide or current().detect_environ("POST", self._request.META) is not None
 
 
 # -- the seam at the view ----------------------------------------------------------------------------------

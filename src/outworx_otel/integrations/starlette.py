@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from outworx_otel.integrations import _starlette as seams
 from outworx_otel.integrations._adapter import Found
-from outworx_otel.integrations._asgi import Door
+from outworx_otel.integrations._asgi import Door, arguments, concern_of
 from outworx_otel.integrations._inside import application_in
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
@@ -73,11 +73,11 @@ class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base
 
 def _door(wrapped: ASGIApp, app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None]:
     """Every request of every application passes here."""
-    scope, receive, send = args if len(args) == 3 else seams.arguments(*args, **kwargs)
+    scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
     if scope["type"] != "http" or VISIT in scope or not REACH.covers(app):
         return wrapped(scope, receive, send)
     runtime = current()
-    concern = seams.concern(runtime, scope)
+    concern = concern_of(runtime, scope)
     if concern is None:
         scope[PASSED] = scope["path"]
         return wrapped(scope, receive, send)
@@ -100,7 +100,7 @@ def _door(wrapped: ASGIApp, app: Any, args: tuple[Any, ...], kwargs: dict[str, A
 def _lifespan(
     wrapped: ASGIApp, router: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Awaitable[None]:
-    scope, receive, send = seams.arguments(*args, **kwargs)
+    scope, receive, send = arguments(*args, **kwargs)
     return wrapped(scope, receive, flushing_at_shutdown(send))
 
 

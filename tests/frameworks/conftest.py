@@ -1,0 +1,29 @@
+"""Fixtures: those of the integrations, with aiohttp and Litestar as the frameworks."""
+
+from __future__ import annotations
+
+import pytest
+from integrations.calls import Framework
+from integrations.conftest import (  # noqa: F401  # fixtures, which pytest finds here by their names
+    _clean_process,
+    errors,
+    monitor,
+    telemetry,
+)
+
+from .apps import AioHTTPKind, LitestarKind
+
+KINDS: tuple[Framework, ...] = (AioHTTPKind(), LitestarKind())
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def framework(request: pytest.FixtureRequest) -> Framework:
+    """aiohttp and Litestar."""
+    kind: Framework = request.param
+    return kind
+
+
+@pytest.fixture
+def each(framework: Framework) -> Framework:
+    """The same, for tests that run once per framework."""
+    return framework
