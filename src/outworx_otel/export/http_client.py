@@ -1,4 +1,4 @@
-"""One HTTP client per process: posts a body, says what the answer means."""
+"""Posts a body to the receiver and reads what its answer means."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from opentelemetry.util.re import parse_env_headers
 
-from outworx_otel.export.answers import (
-    Answer,
+from outworx_otel.export.send_result import (
+    SendResult,
     Verdict,
-    judge,
+    log_excerpt,
     partial_success,
-    printable,
     retry_after_seconds,
+    verdict_of_status,
 )
 from outworx_otel.process import environment
 from outworx_otel.process.forks import PerProcess
@@ -30,7 +30,7 @@ _MAX_ANSWER: Final = 64 * 1024
 _MIN_TIMEOUT: Final = 0.05
 
 
-class Sender:
+class HttpClient:
     """Posts to one destination. Used by one thread at a time.
 
     `requests` is imported when the first sender is made, not with the package: an application that
@@ -42,8 +42,8 @@ class Sender:
 
         self._requests = requests
         self._destination = destination
-        # A fork must not write into its parent's sockets. What the child inherits is left to its garbage collector:
-        # closing it would end the parent's TLS connection.
+        # A child must not write into its parent's sockets, nor close them: that would end the parent's TLS
+        # connection. Its garbage collector frees what it inherits.
         self._session: PerProcess[requests.Session] = PerProcess(requests.Session)
 
     def post(
@@ -55,8 +55,8 @@ class Sender:
         signal: Signal = "traces",
         encoding: str | None = None,
         timeout: float | None = None,
-    ) -> Answer:
-        """Make one attempt of at most `timeout` seconds (the destination's own when None)."""
+    ) -> SendResult:
+        """Makes one attempt of at most `timeout` seconds; None is the destination's own time-out."""
         bound = self._destination.timeout / 1000
         bound = bound if timeout is None else max(min(bound, timeout), _MIN_TIMEOUT)
         headers = self._headers(signal, content_type, encoding)
@@ -77,22 +77,24 @@ class Sender:
                 content = _bounded_content(response, bound)
         except (self._requests.RequestException, OSError, ValueError) as exc:
             # A connection that could not be made, broke, or took too long.
-            return Answer(Verdict.PASSING, self._plain(_reason(exc)))
+            return SendResult(Verdict.PASSING, self._plain(_reason(exc)))
         return self._read(response, content, signal)
 
-    def _read(self, response: requests.Response, content: bytes, signal: Signal) -> Answer:
-        verdict = judge(response.status_code)
+    def _read(self, response: requests.Response, content: bytes, signal: Signal) -> SendResult:
+        verdict = verdict_of_status(response.status_code)
         media = response.headers.get("content-type", "").lower()
         if verdict is Verdict.DELIVERED:
             rejected, reason = partial_success(content, media, signal)
-            return Answer(verdict, self._plain(reason), rejected=rejected)
+            return SendResult(verdict, self._plain(reason), rejected=rejected)
         detail = f"HTTP {response.status_code} from {response.url}"
         if 300 <= response.status_code < 400:
             target = response.headers.get("location", "elsewhere")
             detail += f", a redirect to {target}: it is not followed; set the endpoint to where it leads"
         elif content and ("json" in media or media.startswith("text/plain")):
             detail += f": {content.decode('utf-8', 'replace')}"
-        return Answer(verdict, self._plain(detail), retry_after_seconds(response.headers.get("retry-after")))
+        return SendResult(
+            verdict, self._plain(detail), retry_after_seconds(response.headers.get("retry-after"))
+        )
 
     def _headers(self, signal: Signal, content_type: str, encoding: str | None) -> dict[str, str]:
         headers: dict[str, str] = {}
@@ -108,7 +110,7 @@ class Sender:
         return headers
 
     def _plain(self, text: str) -> str:
-        return printable(text, self._destination.api_key)
+        return log_excerpt(text, self._destination.api_key)
 
     def close(self) -> None:
         """Close the sockets that this process opened."""

@@ -1,22 +1,22 @@
-"""Which destinations a live exporter of ours already serves, so that nothing is exported twice."""
+"""Which destinations an exporter of ours already serves, so that nothing is exported twice."""
 
 from __future__ import annotations
 
 import weakref
 
 from outworx_otel.export.destination import Destination
-from outworx_otel.export.sender import Signal
+from outworx_otel.export.http_client import Signal
 
 _serving: dict[tuple[str, Signal], weakref.WeakSet[object]] = {}
 
 
 def serve(destination: Destination, owner: object, signal: Signal = "traces") -> None:
-    """`owner` exports to this destination until it is garbage or says `stop_serving`."""
+    """Notes that `owner` exports to this destination, until `stop_serving` or its garbage collection."""
     _serving.setdefault((destination.fingerprint, signal), weakref.WeakSet()).add(owner)
 
 
 def stop_serving(destination: Destination, owner: object, signal: Signal = "traces") -> None:
-    """`owner` was shut down."""
+    """Notes that `owner` was shut down."""
     owners = _serving.get((destination.fingerprint, signal))
     if owners is not None:
         owners.discard(owner)
@@ -25,5 +25,5 @@ def stop_serving(destination: Destination, owner: object, signal: Signal = "trac
 
 
 def is_served(destination: Destination, signal: Signal = "traces") -> bool:
-    """Whether a live exporter of ours sends this signal to the same endpoint with the same key."""
+    """Returns whether an exporter of ours sends this signal to the same endpoint with the same key."""
     return bool(_serving.get((destination.fingerprint, signal)))

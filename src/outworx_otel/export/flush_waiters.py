@@ -1,4 +1,4 @@
-"""Those who wait in `flush` until an outbox has settled what was put before."""
+"""The callers of `flush` that wait until a queue has settled the items put before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 
-class Waiter:
+class FlushWaiter:
     """One caller of `flush`.
 
     A plain lock, not a Condition or an Event: those hold a lock of their own in Python code, where
@@ -15,7 +15,7 @@ class Waiter:
 
     Args:
         goal: number of items that have to be settled.
-        patient: goes on waiting while the receiver is in trouble.
+        patient: whether to go on waiting while the receiver fails.
     """
 
     def __init__(self, goal: int, patient: bool) -> None:
@@ -25,30 +25,30 @@ class Waiter:
         self._gate.acquire()
 
     def wait(self, timeout: float) -> bool:
-        """Block for at most `timeout` seconds; whether the goal was reached."""
+        """Blocks for at most `timeout` seconds. Returns whether the goal was reached."""
         return self._gate.acquire(timeout=max(timeout, 0.0)) and self._reached
 
     def release(self, reached: bool) -> None:
-        """Let the caller go on."""
+        """Wakes the caller."""
         self._reached = reached
         self._gate.release()
 
 
-class Waiters:
-    """All callers of one outbox's `flush`. They add themselves, the worker releases them."""
+class FlushWaiters:
+    """The waiting callers of one queue. They add themselves; the worker releases them."""
 
     def __init__(self) -> None:
-        self._waiting: collections.deque[Waiter] = collections.deque()
+        self._waiting: collections.deque[FlushWaiter] = collections.deque()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, waiter: Waiter) -> None:
-        """Keep a caller until `release` lets it go."""
+    def add(self, waiter: FlushWaiter) -> None:
+        """Adds a caller that waits."""
         self._waiting.append(waiter)
 
-    def release(self, settled: int, is_hopeless: Callable[[Waiter], bool]) -> None:
-        """Let those go whose goal is reached, or for whom waiting longer makes no sense."""
+    def release(self, settled: int, is_hopeless: Callable[[FlushWaiter], bool]) -> None:
+        """Wakes the callers whose goal is reached, and those for whom waiting is hopeless."""
         for _ in range(len(self._waiting)):
             waiter = self._waiting.popleft()
             if settled >= waiter.goal or is_hopeless(waiter):

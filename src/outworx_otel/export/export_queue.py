@@ -1,4 +1,4 @@
-"""A bounded queue with one worker thread that delivers what is put into it, and keeps it while it cannot."""
+"""A bounded queue whose worker thread sends the items in batches, and keeps them while the receiver is away."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from outworx_otel.export import living
-from outworx_otel.export.answers import Answer, Verdict
-from outworx_otel.export.living import EXIT_TIMEOUT
-from outworx_otel.export.patience import Patience
-from outworx_otel.export.report import Report
-from outworx_otel.export.waiting import Waiter, Waiters
+from outworx_otel.export import open_queues
+from outworx_otel.export.flush_waiters import FlushWaiter, FlushWaiters
+from outworx_otel.export.open_queues import EXIT_TIMEOUT
+from outworx_otel.export.report import ExportReport
+from outworx_otel.export.retry_policy import RetryPolicy
+from outworx_otel.export.send_result import SendResult, Verdict
+from outworx_otel.process.forks import after_fork_in_child
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -28,17 +29,17 @@ T_contra = TypeVar("T_contra", contravariant=True)
 _logger = logging.getLogger("outworx_otel")
 
 
-class Courier(Protocol[T_contra]):
-    """Makes one attempt to deliver a batch."""
+class BatchSender(Protocol[T_contra]):
+    """Makes one attempt to send a batch."""
 
-    def send(self, items: Sequence[T_contra], timeout: float | None) -> Answer: ...
+    def send(self, items: Sequence[T_contra], timeout: float | None) -> SendResult: ...
 
     def close(self) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
-    """Bounds of queue and batch, in items and in estimated bytes; `delay` gathers a batch, in seconds."""
+class QueueLimits:
+    """Bounds of queue and batch, in items and in estimated bytes; `delay` is how many seconds a batch is gathered."""
 
     queue_items: int = 2048
     queue_bytes: int = 16 * 1024 * 1024
@@ -47,7 +48,7 @@ class Limits:
     delay: float = 1.0
 
 
-class Outbox(Generic[T]):
+class ExportQueue(Generic[T]):
     """Takes items without blocking; a daemon thread, started with the first item, sends them.
 
     The SDK's BatchSpanProcessor is not used below because its queue is bounded by count alone and drops
@@ -59,20 +60,27 @@ class Outbox(Generic[T]):
     keeps its own counters, and is woken through a SimpleQueue, whose `put` is re-entrant.
     """
 
-    def __init__(self, courier: Courier[T], report: Report, limits: Limits, patience: Patience) -> None:
-        self._courier, self._report, self._limits, self._patience = courier, report, limits, patience
+    def __init__(
+        self,
+        sender: BatchSender[T],
+        report: ExportReport,
+        limits: QueueLimits,
+        retry: RetryPolicy,
+    ) -> None:
+        self._sender, self._report, self._limits, self._retry = sender, report, limits, retry
         self._closing = self._abandoned = False
         self._give_up_at = math.inf
         self.reset()
-        living.watch(self)
+        after_fork_in_child(self.reset)
+        open_queues.add(self)
 
     def reset(self) -> None:
-        """Begin anew, empty and without a thread: what a child does after a fork."""
+        """Empties the queue and forgets its thread. Called in a forked child."""
         # RLock: the garbage collector may end a span inside `put`.
         self._lock = threading.RLock()
         self._queue: collections.deque[tuple[T, int]] = collections.deque()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._waiters = Waiters()
+        self._waiters = FlushWaiters()
         self._thread: threading.Thread | None = None
         self._state: Literal["idle", "gathering", "sending"] = "idle"
         self._added = self._added_bytes = self._shared = self._refused = 0  # producers, under the lock
@@ -84,12 +92,12 @@ class Outbox(Generic[T]):
             self._give_up_at = math.inf
 
     def put(self, item: T, size: int, shared: int = 0) -> bool:
-        """Queues an item; False if it was refused, which is counted and said.
+        """Queues an item. Returns False if the queue is full or closed; the loss is counted and logged.
 
         Args:
             item: what is to be sent.
             size: in bytes, about.
-            shared: bytes that each batch has once beside its items, such as a resource.
+            shared: bytes that every batch carries once beside its items, such as the resource.
         """
         limits = self._limits
         with self._lock:
@@ -113,11 +121,11 @@ class Outbox(Generic[T]):
         return True
 
     def flush(self, timeout: float, *, patient: bool = True) -> bool:
-        """Wait until what was put before is delivered or dropped; False if it is not in time.
+        """Waits until all items put so far are delivered or dropped. Returns False if that takes longer.
 
-        With `patient=False` it also returns as soon as the receiver is in trouble and items are kept.
+        With `patient=False` it also returns as soon as the receiver fails and items are kept.
         """
-        waiter = Waiter(self._added, patient)
+        waiter = FlushWaiter(self._added, patient)
         if self._settled >= waiter.goal:
             return True
         thread = self._thread
@@ -125,21 +133,21 @@ class Outbox(Generic[T]):
             return False
         if self._is_hopeless(waiter):
             return False
-        living.hurry_if_exiting()
+        open_queues.finish_if_exiting()
         self._waiters.add(waiter)
         self._nudge()
         return waiter.wait(timeout)
 
     def give_up_after(self, seconds: float) -> None:
-        """Retry no longer than this from now on: the process is about to end."""
+        """Stops retrying after so many seconds, because the process is about to end."""
         self._give_up_at = min(self._give_up_at, time.monotonic() + seconds)
         self._nudge()
 
     def close(self, timeout: float = EXIT_TIMEOUT) -> None:
-        """Send what is queued, for at most `timeout` seconds; what then is left is counted and said."""
+        """Sends what is queued, for at most `timeout` seconds. What is left then is counted and logged."""
         if self._closing:
             return
-        living.hurry_if_exiting()
+        open_queues.finish_if_exiting()
         self.give_up_after(timeout)
         self._closing = True
         self._nudge()
@@ -155,18 +163,18 @@ class Outbox(Generic[T]):
                 self._work()  # put by another thread between the worker's last look and `_closing`
         self._say_refused()
         if thread is not None and thread.is_alive():
-            # An attempt that began before `close`, with its full time-out. From here on it is on its own.
+            # An attempt that began before `close` still runs, with its full time-out. Nobody waits for it.
             self._report.dropped(self._added - self._settled, "still under way as the process ended")
             self._abandoned = True
         else:
-            self._courier.close()
+            self._sender.close()
         self._report.say_drops()
 
     def _start(self) -> None:
         # Of the same kind as the thread: gunicorn's gevent worker replaces both after the fork, and a greenlet
         # that waits in a queue from before would stop the whole server.
         self._wake = queue.SimpleQueue()
-        thread = threading.Thread(target=self._work, name="OutworxOutbox", daemon=True)
+        thread = threading.Thread(target=self._work, name="OutworxExportQueue", daemon=True)
         self._thread = thread
         try:
             thread.start()
@@ -189,7 +197,7 @@ class Outbox(Generic[T]):
             while self._queue or not self._closing:
                 self._gather()
                 self._state = "sending"
-                # What comes in meanwhile is gathered anew, else a busy service would send it in crumbs.
+                # What comes in meanwhile waits for the next batch; else a busy service would send many small ones.
                 last = self._settled + len(self._queue)
                 while self._queue and self._settled < last:
                     self._settle(self._next_batch())
@@ -250,31 +258,31 @@ class Outbox(Generic[T]):
                 paused = now < self._key_pause_until
                 self._drop(batch, "the key is rejected" if paused else "the process ended first")
                 return
-            answer = self._courier.send(batch, None if left == math.inf else left)
+            result = self._sender.send(batch, None if left == math.inf else left)
             attempt += 1
-            self._troubled = answer.verdict in (Verdict.PASSING, Verdict.KEY_REJECTED)
-            if answer.verdict is Verdict.NOT_SENT:
+            self._troubled = result.verdict in (Verdict.PASSING, Verdict.KEY_REJECTED)
+            if result.verdict is Verdict.NOT_SENT:
                 return
-            if answer.verdict is Verdict.DELIVERED:
+            if result.verdict is Verdict.DELIVERED:
                 self._key_pause_until = 0.0
-                self._report.delivered(len(batch), answer.detail, answer.rejected)
+                self._report.delivered(len(batch), result.detail, result.rejected)
                 return
-            if answer.verdict is Verdict.SPLIT and len(batch) > 1:
+            if result.verdict is Verdict.SPLIT and len(batch) > 1:
                 middle = len(batch) // 2
                 self._deliver(batch[:middle])
                 self._deliver(batch[middle:])
                 return
-            wait = self._patience.wait(answer, attempt, time.monotonic() - started)
+            wait = self._retry.wait(result, attempt, time.monotonic() - started)
             if self._ending():
-                wait = self._patience.wait_at_exit(answer, self._give_up_at - time.monotonic())
-            if answer.verdict is Verdict.KEY_REJECTED:
-                self._key_pause_until = time.monotonic() + self._patience.key_pause
-                self._report.key_rejected(answer.detail, self._patience.key_pause)
+                wait = self._retry.wait_at_exit(result, self._give_up_at - time.monotonic())
+            if result.verdict is Verdict.KEY_REJECTED:
+                self._key_pause_until = time.monotonic() + self._retry.key_pause
+                self._report.key_rejected(result.detail, self._retry.key_pause)
             elif wait is not None and attempt > 1:
                 # The first failure is often no more than a connection that the receiver closed as idle.
-                self._report.trouble(answer.detail, self._patience.keep)
+                self._report.trouble(result.detail, self._retry.keep)
             if wait is None:
-                self._drop(batch, answer.detail)
+                self._drop(batch, result.detail)
                 return
             self._release_waiters()
             self._say_refused()
@@ -293,7 +301,7 @@ class Outbox(Generic[T]):
             if self._ending() and not ending:
                 return
 
-    def _is_hopeless(self, waiter: Waiter) -> bool:
+    def _is_hopeless(self, waiter: FlushWaiter) -> bool:
         return self._key_pause_until > time.monotonic() or (self._troubled and not waiter.patient)
 
     def _release_waiters(self) -> None:

@@ -1,4 +1,4 @@
-"""What a receiver's answer means for the batch that was sent."""
+"""What a receiver's answer means for the batch that was sent: its status, Retry-After and partial success."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Verdict(enum.Enum):
     """What to do with the batch."""
 
     DELIVERED = "delivered"
-    NOT_SENT = "not_sent"  # there was nothing in it that this receiver takes
+    NOT_SENT = "not_sent"  # the receiver takes nothing of what it held
     PASSING = "passing"  # try again, with back-off
     KEY_REJECTED = "key_rejected"  # try again once a minute
     UNSUPPORTED = "unsupported"  # the receiver does not know this path, method or format
@@ -31,8 +31,8 @@ class Verdict(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """One attempt's outcome. `detail` is safe to log; `retry_after` is in seconds."""
+class SendResult:
+    """The outcome of one attempt. `detail` is safe to log; `retry_after` is in seconds."""
 
     verdict: Verdict
     detail: str = ""
@@ -40,8 +40,8 @@ class Answer:
     rejected: int = 0
 
 
-def judge(status: int) -> Verdict:
-    """Sort an HTTP status by the OTLP/HTTP specification's rules (retry on 429 and 5xx; 408 besides).
+def verdict_of_status(status: int) -> Verdict:
+    """Sorts an HTTP status by the rules of OTLP/HTTP (retry on 429 and 5xx), and retries on 408 too.
 
     A redirect is refused, not followed: the key would travel to a host that nobody configured.
     """
@@ -75,8 +75,8 @@ def retry_after_seconds(value: str | None, now: datetime.datetime | None = None)
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
-def printable(text: str, *secrets: str | None) -> str:
-    """Cut a stranger's text to one short line and take our secrets out of it."""
+def log_excerpt(text: str, *secrets: str | None) -> str:
+    """Cuts a text from outside to one short line and takes our secrets out of it."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "[key]")

@@ -12,7 +12,7 @@ from outworx_otel.export import (
     OutworxSpanExporter,
     OutworxSpanProcessor,
     is_served,
-    registry,
+    served_destinations,
 )
 
 ENDPOINT = "http://127.0.0.1:9"
@@ -49,5 +49,5 @@ def test_a_processor_that_was_thrown_away_serves_nobody() -> None:
 
 def test_the_registry_holds_no_key() -> None:
     processor = OutworxSpanProcessor("ohk_secret", ENDPOINT)
-    assert "ohk_secret" not in repr(registry._serving)
+    assert "ohk_secret" not in repr(served_destinations._serving)
     processor.shutdown()

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from outworx_otel.export.answers import Verdict, judge, printable, retry_after_seconds
+from outworx_otel.export.send_result import Verdict, log_excerpt, retry_after_seconds, verdict_of_status
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from outworx_otel.export.answers import Verdict, judge, printable, retry_after_s
     ],
 )
 def test_a_status_decides_what_becomes_of_the_batch(status: int, verdict: Verdict) -> None:
-    assert judge(status) is verdict
+    assert verdict_of_status(status) is verdict
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_retry_after_is_read_as_seconds_or_date_and_bounded(
 
 
 def test_a_strangers_text_is_cut_to_one_printable_line() -> None:
-    assert printable("a\r\nb\x1b[1m\u2028" + "c" * 1000, "b") == "a [key] [1m " + "c" * 188
+    assert log_excerpt("a\r\nb\x1b[1m\u2028" + "c" * 1000, "b") == "a [key] [1m " + "c" * 188

@@ -1,15 +1,15 @@
-"""How long a batch is kept and when it is tried again: the retention policy, without any I/O."""
+"""How long a batch is kept and when it is sent again. No I/O."""
 
 from __future__ import annotations
 
 import dataclasses
 import random
 
-from outworx_otel.export.answers import Answer, Verdict
+from outworx_otel.export.send_result import SendResult, Verdict
 
 
 @dataclasses.dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """All times in seconds.
 
     Args:
@@ -27,22 +27,24 @@ class Patience:
     key_pause: float = 60.0
     key_attempts: int = 5
 
-    def wait(self, answer: Answer, attempt: int, elapsed: float) -> float | None:
-        """Seconds until the next attempt after the `attempt`-th (from 1) failed; None: drop the batch."""
-        if answer.verdict is Verdict.KEY_REJECTED:
+    def wait(self, result: SendResult, attempt: int, elapsed: float) -> float | None:
+        """Returns the seconds until the next attempt, after attempt number `attempt` (from 1) failed.
+
+        None means: drop the batch."""
+        if result.verdict is Verdict.KEY_REJECTED:
             return self.key_pause if attempt < self.key_attempts else None
-        if answer.verdict is not Verdict.PASSING or elapsed >= self.keep:
+        if result.verdict is not Verdict.PASSING or elapsed >= self.keep:
             return None
         wait = min(self.first_wait * 2.0 ** min(attempt - 1, 16), self.longest_wait)
         wait *= random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
-        # A receiver may ask for more patience, not for less: `Retry-After: 0` must not make us spin.
-        wait = max(wait, answer.retry_after or 0.0)
-        # The last attempt is made as the time runs out, not given away.
+        # A receiver may lengthen the wait, not shorten it: `Retry-After: 0` must not make us spin.
+        wait = max(wait, result.retry_after or 0.0)
+        # The last attempt is made when the time runs out.
         return min(wait, max(self.keep - elapsed, 0.05))
 
-    def wait_at_exit(self, answer: Answer, left: float) -> float | None:
-        """The same when the process ends in `left` seconds: short waits, and no last round of pleading."""
-        if answer.verdict is not Verdict.PASSING:
+    def wait_at_exit(self, result: SendResult, left: float) -> float | None:
+        """Returns the same when the process ends in `left` seconds; the waits are short."""
+        if result.verdict is not Verdict.PASSING:
             return None
-        wait = max(self.first_wait, answer.retry_after or 0.0)
+        wait = max(self.first_wait, result.retry_after or 0.0)
         return wait if wait < left else None
