@@ -1,4 +1,4 @@
-"""Where functions mark, and where they call what marks: read off their code, once a delivery was dropped."""
+"""On which lines functions mark, or call what marks. Read from their code after a delivery was dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from outworx_otel.drops.layout import layout_of, line_at
 
 
 def reachable(roots: tuple[Node, ...]) -> Iterator[Node]:
-    """A handler's own code, and all that it may call."""
+    """Yields a handler's own nodes and all that they may call."""
     seen = set(roots)
     waiting = list(roots)
     while waiting:
@@ -25,19 +25,19 @@ def reachable(roots: tuple[Node, ...]) -> Iterator[Node]:
 
 
 def mark_lines(node: Node) -> list[int]:
-    """Where a function marks."""
+    """Returns the lines of a function's marks."""
     return sorted({line_at(node.code, offset) for offset in mark_offsets(node.code)}) if node.marks else []
 
 
 def leading_call_lines(node: Node) -> Iterator[int]:
-    """Where a function calls what leads to a mark."""
+    """Yields the lines on which a function calls what leads to a mark."""
     for callee in list(node.calls):
         if callee.leads:
             yield from call_lines(node, callee)
 
 
 def call_lines(node: Node, callee: Node) -> set[int]:
-    """Where a function calls, or speaks of, another."""
+    """Returns the lines on which a function calls another, or names it."""
     sites = list(node.calls[callee])
     lines = {line_at(node.code, site) for site in sites if isinstance(site, int)}
     names = {site for site in sites if isinstance(site, str)}
@@ -45,7 +45,7 @@ def call_lines(node: Node, callee: Node) -> set[int]:
 
 
 def seen_calls(node: Node, code: CodeType) -> list[int]:
-    """The lines on which a function was seen to call another, and does not await it at once."""
+    """Returns the lines on which a function was seen to call another without awaiting it at once."""
     sites = {offset for called, offset in list(node.foreign) if called is code}
     for callee, seen in list(node.calls.items()):
         if callee.code is code:
@@ -58,7 +58,7 @@ def seen_calls(node: Node, code: CodeType) -> list[int]:
 
 
 def written_calls(node: Node, code: CodeType) -> list[int]:
-    """The lines of a function's source that call something of another's name, and do not await it."""
+    """Returns the lines of a function's source that call something by another's name without awaiting it."""
     layout = layout_of(node.code.co_filename)
     if layout is None or code.co_name not in layout.unawaited:
         return []

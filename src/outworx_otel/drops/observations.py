@@ -1,8 +1,7 @@
-"""One delivery being watched: what the callbacks saw of it, and the variable that tells them which it is."""
+"""What the interpreter's callbacks saw of one delivery, and the context variable that tells them which one."""
 
 from __future__ import annotations
 
-import logging
 from contextvars import ContextVar, Token
 from types import CodeType
 from typing import TYPE_CHECKING, Final
@@ -12,30 +11,26 @@ import msgspec
 from outworx_otel.drops.origin import is_application
 
 if TYPE_CHECKING:
-    from outworx_otel.drops.finding import Finding
     from outworx_otel.drops.graph import Node
-
-logger = logging.getLogger("outworx_otel")
 
 MAX_CAUGHT: Final = 16
 MAX_UNAWAITED: Final = 8
 _MAX_FRAMES: Final = 256
 
-# Not reset after a delivery, where the frame that would have to do it runs in another context: a watch that is
-# closed takes in nothing more.
-watched: ContextVar[Watch | None] = ContextVar("outworx_watch", default=None)
+# `close` may run in another context and cannot reset it there: what is closed takes in nothing more.
+current: ContextVar[Observations | None] = ContextVar("outworx_watch", default=None)
 
 
-class Caught(msgspec.Struct, frozen=True):
-    """An exception that the application's code handled. Holds neither it nor its frames.
+class CaughtException(msgspec.Struct, frozen=True):
+    """An exception that the application's code handled. Holds neither the exception nor its frames.
 
     Args:
         code, offset: where its handling began.
-        exception: its id, by which it is known should it be raised again.
+        exception: its id, to recognise it if it is raised again.
         kind: its class.
-        line: where it came up in `code`.
-        raised: the innermost code of the application that it came from, and the line there.
-        passed: the ids of the application's code that it broke off.
+        line: where it came from, in `code`.
+        raised: the application's innermost code that it passed, and the line there.
+        passed: the ids of the application's code objects that it ended.
     """
 
     code: CodeType
@@ -47,7 +42,7 @@ class Caught(msgspec.Struct, frozen=True):
     passed: tuple[int, ...]
 
 
-class Unawaited(msgspec.Struct, frozen=True):
+class UnawaitedCoroutine(msgspec.Struct, frozen=True):
     """A coroutine that died without having been awaited.
 
     Args:
@@ -63,8 +58,8 @@ class Unawaited(msgspec.Struct, frozen=True):
     certain: bool
 
 
-class Watch:
-    """What was seen of one delivery. Made by `watch()`, current until `close()`.
+class Observations:
+    """What was seen of one delivery. It is `current` in the context it was made in, until `close()`.
 
     Callbacks write to it from any thread or task that runs in a copy of the delivery's context.
     """
@@ -75,40 +70,30 @@ class Watch:
         self.roots = roots
         # By the id of a code object, the offset of its last return; in the order of returning.
         self.returns: dict[int, int] | None = {}
-        self.caught: list[Caught] | None = None
-        self.unawaited: list[Unawaited] | None = None
-        self._token: Token[Watch | None] = watched.set(self)
+        self.caught: list[CaughtException] | None = None
+        self.unawaited: list[UnawaitedCoroutine] | None = None
+        self._token: Token[Observations | None] = current.set(self)
 
     @property
     def closed(self) -> bool:
-        """Whether the delivery is over."""
+        """Returns whether the delivery is over."""
         return self.returns is None
 
-    def findings(self) -> tuple[Finding, ...]:
-        """Why the delivery was dropped, the most telling reason first. Ask only if it was."""
-        from outworx_otel.drops.verdict import findings
-
-        try:
-            return () if self.closed else findings(self)
-        except Exception as error:  # noqa: BLE001  # ours: the delivery keeps its status, without a cause
-            logger.debug("silent drops: no cause could be found: %r", error)
-            return ()
-
     def close(self) -> None:
-        """Ends the watching and lets go of everything seen; from any thread, any number of times."""
+        """Ends the observation and drops everything seen. Any thread may call it, more than once."""
         if self.returns is None:
             return
         self.returns = self.caught = self.unawaited = None
         self.roots = ()
         try:
-            watched.reset(self._token)
+            current.reset(self._token)
         except (ValueError, RuntimeError):
             # Another context: a deadline's thread, or a task of the framework's own.
-            if watched.get() is self:
-                watched.set(None)
+            if current.get() is self:
+                current.set(None)
 
     def note_caught(self, code: CodeType, offset: int, error: BaseException) -> None:
-        """The application's code has begun to handle an exception, maybe only to raise it again."""
+        """Notes that the application's code began to handle an exception; it may raise it again."""
         caught = self.caught
         if caught is None:
             if self.returns is None:
@@ -126,18 +111,18 @@ class Watch:
                 raised = (frame_code, entry.tb_lineno)
                 passed.append(id(frame_code))
             entry = entry.tb_next
-        caught.append(Caught(code, offset, id(error), type(error), line, raised, tuple(passed)))
+        caught.append(CaughtException(code, offset, id(error), type(error), line, raised, tuple(passed)))
 
     def note_raised_again(self, code: CodeType, error: BaseException) -> None:
-        """What began as the handling of an exception (`finally`, `with`, another `except`) let it go on."""
+        """Removes an exception that its handler (`finally`, `with`, another `except`) raised again."""
         caught = self.caught or []
         for position in reversed(range(len(caught))):
             if caught[position].exception == id(error) and caught[position].code is code:
                 del caught[position]
                 return
 
-    def note_unawaited(self, coroutine: Unawaited) -> None:
-        """A coroutine was thrown away."""
+    def note_unawaited(self, coroutine: UnawaitedCoroutine) -> None:
+        """Notes a coroutine that was never awaited."""
         if self.unawaited is None:
             if self.returns is None:
                 return

@@ -1,4 +1,4 @@
-"""Handlers, read: which functions they consist of and may reach. All there is without `sys.monitoring`."""
+"""Reads which functions a handler consists of and may call. Works without `sys.monitoring`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from outworx_otel.drops.graph import MAX_NODES, Graph, Node
 from outworx_otel.drops.handlers import functions_behind
 
 
-class Reader:
-    """Reads handlers, from any thread."""
+class HandlerReader:
+    """Reads handlers; any thread may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self.graph = Graph(self._listen_to_calls, self._listen_to_returns)
 
     def add_handler(self, handler: Any) -> tuple[Node, ...]:
-        """Reads a handler and begins to listen to it; no nodes where no Python code of it was found."""
+        """Reads a handler and returns its nodes; none where it has no Python code of the application."""
         functions, owner = functions_behind(handler)
         if not functions:
             return ()
@@ -27,28 +27,28 @@ class Reader:
 
     @property
     def full(self) -> bool:
-        """Whether it knows as many functions as it may."""
+        """Returns whether it knows as many functions as it may."""
         return len(self.graph.nodes) >= MAX_NODES
 
     def forget(self) -> None:
-        """Knows no function any more, and listens to none."""
+        """Forgets all functions."""
         with self._lock:
             self._deafen()
             self.graph = Graph(self._listen_to_calls, self._listen_to_returns)
 
     def stop(self) -> None:
-        """Switches off whatever was switched on."""
+        """Switches off what was switched on."""
         self.forget()
 
     def renew_lock(self) -> None:
-        """After a fork: whoever held the lock is not in this process."""
+        """Called in a forked child, where the thread that held the lock does not exist."""
         self._lock = threading.RLock()
 
     def _listen_to_calls(self, code: CodeType) -> None:
-        """The graph has a new function."""
+        """Called when the graph has a new function."""
 
     def _listen_to_returns(self, code: CodeType) -> None:
-        """A function leads to a mark, or is a handler."""
+        """Called for a handler, and for a function that leads to a mark."""
 
     def _deafen(self) -> None:
-        """No function is to be listened to any more."""
+        """Called when no function is to be listened to any more."""

@@ -1,16 +1,16 @@
-"""The exception that kept a delivery from its mark."""
+"""Finds the handled exception that kept a delivery from its mark."""
 
 from __future__ import annotations
 
+from outworx_otel.drops.call_sites import leading_call_lines, mark_lines, reachable
+from outworx_otel.drops.exit_points import ExitPoint
 from outworx_otel.drops.finding import Finding, absolute
 from outworx_otel.drops.graph import Node
 from outworx_otel.drops.layout import caught_by
-from outworx_otel.drops.leaving import Left
-from outworx_otel.drops.sites import leading_call_lines, mark_lines, reachable
-from outworx_otel.drops.watching import Caught, Watch, qualified_name
+from outworx_otel.drops.observations import CaughtException, Observations, qualified_name
 
 
-class Swallowed:
+class SwallowedException:
     """An exception that the application handled.
 
     Args:
@@ -19,7 +19,7 @@ class Swallowed:
         leading: the ids of all code that leads to a mark.
     """
 
-    def __init__(self, caught: Caught, node: Node | None, leading: frozenset[int]) -> None:
+    def __init__(self, caught: CaughtException, node: Node | None, leading: frozenset[int]) -> None:
         self.caught = caught
         self.line, self.guard, self.clause = caught_by(caught.code, caught.offset, caught.kind)
         self.skipped_mark = any(code in leading for code in caught.passed) or (
@@ -27,7 +27,7 @@ class Swallowed:
         )
 
     def finding(self) -> Finding:
-        """What is to be said of it."""
+        """Returns the finding for this exception."""
         caught, kind = self.caught, self.caught.kind
         name = (
             kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
@@ -51,20 +51,21 @@ class Swallowed:
             for first, last in self.guard.guarded
         )
 
-    def explains(self, left: Left) -> bool:
-        """Whether the way out of `left` was this exception's doing."""
+    def explains(self, exit_point: ExitPoint) -> bool:
+        """Returns whether this exception caused the exit."""
         if self.skipped_mark:
             return True
-        if not left.early:
+        if not exit_point.early:
             # Where there is no mark at all, that is the reason.
-            return left.node.leads
-        inside = self.clause is not None and self.clause.body[0] <= left.line <= self.clause.body[1]
-        return left.node.code is self.caught.code and inside
+            return exit_point.node.leads
+        inside = self.clause is not None and self.clause.body[0] <= exit_point.line <= self.clause.body[1]
+        return exit_point.node.code is self.caught.code and inside
 
 
-def most_telling(watch: Watch) -> Swallowed | None:
-    """The last exception that skipped the mark, else the last one."""
-    nodes = {id(node.code): node for node in reachable(watch.roots)}
+def most_telling_exception(observations: Observations) -> SwallowedException | None:
+    """Returns the last exception that skipped the mark, else the last one; None if there was none."""
+    nodes = {id(node.code): node for node in reachable(observations.roots)}
     leading = frozenset(key for key, node in nodes.items() if node.leads)
-    seen = [Swallowed(caught, nodes.get(id(caught.code)), leading) for caught in reversed(watch.caught or ())]
+    caught = reversed(observations.caught or ())
+    seen = [SwallowedException(one, nodes.get(id(one.code)), leading) for one in caught]
     return next((swallowed for swallowed in seen if swallowed.skipped_mark), seen[0] if seen else None)

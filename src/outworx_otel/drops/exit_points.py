@@ -1,25 +1,25 @@
-"""The `return` that an unmarked answer came from."""
+"""Finds the `return` that an unmarked answer came from."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from outworx_otel.drops.call_sites import call_lines, mark_lines
 from outworx_otel.drops.finding import Finding, absolute
 from outworx_otel.drops.graph import Node
 from outworx_otel.drops.layout import returned_line
-from outworx_otel.drops.sites import call_lines, mark_lines
-from outworx_otel.drops.watching import Watch, qualified_name
+from outworx_otel.drops.observations import Observations, qualified_name
 
 _MAX_DEPTH: Final = 64
 
 
-class Left:
-    """The function that a delivery was left by without its mark, and the line of its `return`."""
+class ExitPoint:
+    """The function that returned without the mark, and the line of its `return`."""
 
-    def __init__(self, node: Node, line: int, watch: Watch) -> None:
+    def __init__(self, node: Node, line: int, observations: Observations) -> None:
         self.node = node
         self.line = line
-        returns = watch.returns or {}
+        returns = observations.returns or {}
         self.below = min((at for at in mark_lines(node) if at > line), default=None)
         self.calls_below = [
             (at, callee)
@@ -31,14 +31,16 @@ class Left:
 
     @property
     def early(self) -> bool:
-        """Whether a mark, or a call that leads to one, stands further down."""
+        """Returns whether a mark, or a call that leads to one, stands further down."""
         return self.below is not None or bool(self.calls_below)
 
     @classmethod
-    def find(cls, watch: Watch) -> Left | None:
-        """Begins at the handler, and goes into what it called as long as the mark was to be made there."""
-        returns = dict(watch.returns or {})
-        roots = {id(root.code): root for root in watch.roots}
+    def find(cls, observations: Observations) -> ExitPoint | None:
+        """Starts at the handler and follows the calls that should have led to the mark.
+
+        Returns None if no return of the handler was seen."""
+        returns = dict(observations.returns or {})
+        roots = {id(root.code): root for root in observations.roots}
         # The outermost returns last.
         node = next((roots[key] for key in reversed(returns) if key in roots), None)
         if node is None:
@@ -46,36 +48,36 @@ class Left:
         order = {key: position for position, key in enumerate(returns)}
         seen = {node}
         for _ in range(_MAX_DEPTH):
-            left = cls(node, returned_line(node.code, returns[id(node.code)]), watch)
+            exit_point = cls(node, returned_line(node.code, returns[id(node.code)]), observations)
             called = [
                 callee for callee in list(node.calls) if id(callee.code) in order and callee not in seen
             ]
             strong = [callee for callee in called if callee.strong]
-            weak = [] if left.early else [callee for callee in called if callee.leads]
+            weak = [] if exit_point.early else [callee for callee in called if callee.leads]
             inner = max(strong or weak, key=lambda callee: order[id(callee.code)], default=None)
             if inner is None:
                 break
             seen.add(inner)
             node = inner
-        return left
+        return exit_point
 
 
-def early_return(left: Left, roots: tuple[Node, ...]) -> Finding:
-    """What is to be said of it."""
-    code = left.node.code
-    place = (absolute(code.co_filename), left.line, qualified_name(code))
+def early_return(exit_point: ExitPoint, roots: tuple[Node, ...]) -> Finding:
+    """Returns the finding for an exit point."""
+    code = exit_point.node.code
+    place = (absolute(code.co_filename), exit_point.line, qualified_name(code))
     if not any(root.leads for root in roots):
         return Finding(
             "never_marked",
             *place,
             detail="neither the handler nor a function it calls has a .processed(), .failed() or .ignored()",
         )
-    if left.below is not None:
-        detail = f"returned before the mark on line {left.below}"
-    elif left.calls_below:
-        line, callee = min(left.calls_below, key=lambda call: call[0])
+    if exit_point.below is not None:
+        detail = f"returned before the mark on line {exit_point.below}"
+    elif exit_point.calls_below:
+        line, callee = min(exit_point.calls_below, key=lambda call: call[0])
         detail = f"returned before {callee.code.co_name} on line {line}, which leads to a mark"
     else:
-        lines = ", ".join(str(line) for line in mark_lines(left.node))
+        lines = ", ".join(str(line) for line in mark_lines(exit_point.node))
         detail = f"returned without passing the mark on line {lines}" if lines else "returned without a mark"
     return Finding("early_return", *place, detail=detail)
