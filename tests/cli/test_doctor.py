@@ -12,8 +12,8 @@ import pytest
 from export.receiver import Receiver, Reply, free_port
 from idempotency.servers import RedisServer
 
-from outworx_otel.cli.doctor import server as server_check
-from outworx_otel.cli.doctor import store as store_check
+from outworx_otel.cli.doctor import idempotency_store as store_check
+from outworx_otel.cli.doctor import telemetry_server as server_check
 from outworx_otel.idempotency import Claimed
 
 from .commands import Outcome, invoked, outworx

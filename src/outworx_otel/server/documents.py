@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final
 
-from outworx_otel.server.model import Delivery, SpanEvent, SpanLink, SpanRecord, Summary
+from outworx_otel.server.model import SpanEvent, SpanLink, SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import error_message, semconv
 
 _PREFIX: Final = "outworx.webhook."
@@ -53,7 +53,7 @@ def summary_document(delivery: Summary) -> dict[str, Any]:
 
 
 def delivery_document(
-    delivery: Delivery,
+    delivery: StoredDelivery,
     *,
     spans: Iterable[SpanRecord],
     deferred: Iterable[SpanRecord],
@@ -82,7 +82,7 @@ def delivery_document(
     )
 
 
-def flat_document(delivery: Delivery, **more: Any) -> dict[str, Any]:
+def flat_document(delivery: StoredDelivery, **more: Any) -> dict[str, Any]:
     """A delivery and its attributes, which do not replace what is ours."""
     document = {**summary_document(delivery), **more}
     for name, value in delivery.attributes.items():
@@ -90,7 +90,7 @@ def flat_document(delivery: Delivery, **more: Any) -> dict[str, Any]:
     return document
 
 
-def error_message_of(delivery: Delivery) -> str | None:
+def error_message_of(delivery: StoredDelivery) -> str | None:
     """What went wrong, as the older batch's field of this name says it: the status, and each exception."""
     raised = (event.attributes for event in delivery.events if event.name == semconv.EXCEPTION_EVENT)
     return error_message(

@@ -34,6 +34,6 @@ def doctor(
       outworx doctor --app-dir /srv/shop
       docker compose exec web outworx doctor --json
     """
-    from outworx_otel.cli.doctor.run import run
+    from outworx_otel.cli.doctor.examination import run
 
     run(app_dir, as_json)

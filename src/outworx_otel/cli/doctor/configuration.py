@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
 
 if TYPE_CHECKING:
     from outworx_otel.setup.assembly import Assembly
@@ -23,7 +23,7 @@ _DESTINATION: Final = (
 )
 
 
-class Setup:
+class ConfiguredSetup:
     """The configuration of this directory, put together as an application started here would have it."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Setup:
         return "the default" if self.configuration.store_url is None else "idempotency_store in the file"
 
 
-def configuration(setup: Setup) -> Iterator[Finding]:
+def configuration(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """Each endpoint with its options; then everything that is wrong with the file and the variables."""
     file = setup.configuration.file
     yield ok(CHECK, "no configuration file" if file is None else f"configuration {file}")
@@ -73,7 +73,7 @@ def configuration(setup: Setup) -> Iterator[Finding]:
     yield ok(CHECK, f"providers of other paths are detected: {state} ({detect})")
 
 
-def _enforcement() -> Iterator[Finding]:
+def _enforcement() -> Iterator[CheckResult]:
     from outworx_otel.setup import enforcement
 
     if enforcement.reports_only():
@@ -86,7 +86,7 @@ def _enforcement() -> Iterator[Finding]:
         )
 
 
-def _endpoint(pattern: str, endpoint: Endpoint) -> Finding:
+def _endpoint(pattern: str, endpoint: Endpoint) -> CheckResult:
     options = repr(endpoint.options).removeprefix("TrackOptions(").removesuffix(")")
     text = f"{pattern}: {options} (from {endpoint.source})"
     if endpoint.problem is not None:
@@ -104,7 +104,7 @@ def _endpoint(pattern: str, endpoint: Endpoint) -> Finding:
     return ok(CHECK, text)
 
 
-def destination() -> Iterator[Finding]:
+def destination() -> Iterator[CheckResult]:
     """Where telemetry goes, and which variable says so."""
     from outworx_otel.errors import ConfigurationError
     from outworx_otel.export import Destination

@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from outworx_otel.cli.doctor.finding import Finding, ok, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, warning
 from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
-from outworx_otel.cli.doctor.sources import BY_HAND, MARKING, OFFICIAL, Place, places
+from outworx_otel.cli.doctor.source_scan import BY_HAND, MARKING, OFFICIAL, SourceLine, source_lines
 
 if TYPE_CHECKING:
-    from outworx_otel.cli.doctor.configuration import Setup
+    from outworx_otel.cli.doctor.configuration import ConfiguredSetup
 
 CHECK: Final = "double instrumentation"
 TRACES: Final = "trace context"
@@ -23,10 +23,10 @@ _FASTAPI_TRACES: Final = (0, 142)
 _MAKES_SERVER_SPANS: Final = frozenset({"fastapi", "starlette", "flask", "django", "asgi", "wsgi"})
 
 
-def doubles(setup: Setup) -> Iterator[Finding]:
+def doubles(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """Ours beside what is mounted by hand, FastAPI's own tracing beside contrib's, one span by two exporters."""
     names = loaded()
-    used = places(Path.cwd())
+    used = source_lines(Path.cwd())
     yield from _by_hand(names, [place for place in used if place.name in BY_HAND])
     yield from _configured_twice(setup, [place for place in used if place.name in BY_HAND | MARKING])
     yield from _official(names, [place for place in used if place.name in OFFICIAL])
@@ -35,7 +35,7 @@ def doubles(setup: Setup) -> Iterator[Finding]:
     yield from _trace_context(setup, names)
 
 
-def _by_hand(names: list[str], found: list[Place]) -> Iterator[Finding]:
+def _by_hand(names: list[str], found: list[SourceLine]) -> Iterator[CheckResult]:
     ours = [name for name in names if name.startswith("outworx_")]
     if found and ours:
         yield ok(
@@ -45,7 +45,7 @@ def _by_hand(names: list[str], found: list[Place]) -> Iterator[Finding]:
         )
 
 
-def _configured_twice(setup: Setup, found: list[Place]) -> Iterator[Finding]:
+def _configured_twice(setup: ConfiguredSetup, found: list[SourceLine]) -> Iterator[CheckResult]:
     if found and setup.endpoints:
         yield warning(
             CHECK,
@@ -56,7 +56,7 @@ def _configured_twice(setup: Setup, found: list[Place]) -> Iterator[Finding]:
         )
 
 
-def _official(names: list[str], found: list[Place]) -> Iterator[Finding]:
+def _official(names: list[str], found: list[SourceLine]) -> Iterator[CheckResult]:
     for place in found:
         framework = place.name.removesuffix("Instrumentor").lower()
         if framework in names:
@@ -67,7 +67,7 @@ def _official(names: list[str], found: list[Place]) -> Iterator[Finding]:
             )
 
 
-def _fastapi(names: list[str]) -> Iterator[Finding]:
+def _fastapi(names: list[str]) -> Iterator[CheckResult]:
     try:
         have = version("fastapi")
     except PackageNotFoundError:
@@ -90,7 +90,7 @@ def _fastapi(names: list[str]) -> Iterator[Finding]:
         )
 
 
-def _exported_twice() -> Iterator[Finding]:
+def _exported_twice() -> Iterator[CheckResult]:
     chosen = {name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")}
     theirs = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip().rstrip("/")
     ours = os.environ.get("OUTWORX_HOOKS_ENDPOINT", "").strip().rstrip("/")
@@ -102,7 +102,7 @@ def _exported_twice() -> Iterator[Finding]:
         )
 
 
-def _trace_context(setup: Setup, names: list[str]) -> Iterator[Finding]:
+def _trace_context(setup: ConfiguredSetup, names: list[str]) -> Iterator[CheckResult]:
     makers = sorted(_MAKES_SERVER_SPANS & set(names))
     if not makers:
         yield ok(
@@ -121,6 +121,6 @@ def _trace_context(setup: Setup, names: list[str]) -> Iterator[Finding]:
     )
 
 
-def _listed(found: list[Place]) -> str:
+def _listed(found: list[SourceLine]) -> str:
     shown = ", ".join(map(str, found[:3]))
     return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"

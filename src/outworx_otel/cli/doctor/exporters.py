@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
-from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
-from outworx_otel.cli.doctor.sources import SENDING, places
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.cli.doctor.source_scan import SENDING, source_lines
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -25,7 +25,7 @@ _OUR_SAMPLER: Final = "outworx_webhook"
 _LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio")
 
 
-def exporters() -> Iterator[Finding]:
+def exporters() -> Iterator[CheckResult]:
     """Each signal's exporters, and the sampler."""
     for variable, group in _SIGNALS.items():
         yield from _exporters_of(variable, group)
@@ -33,7 +33,7 @@ def exporters() -> Iterator[Finding]:
     yield from _sampler()
 
 
-def _protocol() -> Iterator[Finding]:
+def _protocol() -> Iterator[CheckResult]:
     chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
     named = [os.environ.get(name) for name in _PROTOCOL_VARIABLES]
     if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not _named_destination():
@@ -45,7 +45,7 @@ def _protocol() -> Iterator[Finding]:
         )
 
 
-def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
+def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
     chosen = os.environ.get(variable, "").strip()
     known = sorted({entry.name for entry in entry_points(group=group)})
     if not chosen:
@@ -78,9 +78,9 @@ def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
         yield ok(CHECK, f"{variable}={chosen}")
 
 
-def _left_to_the_distribution(variable: str) -> Finding:
+def _left_to_the_distribution(variable: str) -> CheckResult:
     named = _named_destination()
-    if named is None or any(place.name in SENDING for place in places(Path.cwd())):
+    if named is None or any(place.name in SENDING for place in source_lines(Path.cwd())):
         return ok(CHECK, f"{variable} is not set: opentelemetry-distro takes otlp")
     return warning(
         CHECK,
@@ -102,7 +102,7 @@ def _real_name(name: str) -> str | None:
     return _PROTOCOLS.get(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip().lower())
 
 
-def _sampler() -> Iterator[Finding]:
+def _sampler() -> Iterator[CheckResult]:
     chosen = os.environ.get(_SAMPLER, "").strip()
     known = sorted({entry.name for entry in entry_points(group="opentelemetry_traces_sampler")})
     if chosen and chosen not in known:

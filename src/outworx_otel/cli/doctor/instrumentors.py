@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Final
 
-from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "instrumentors"
@@ -32,7 +32,7 @@ def disabled_names() -> list[str]:
     return [name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip()]
 
 
-def instrumentors() -> Iterator[Finding]:
+def instrumentors() -> Iterator[CheckResult]:
     """The instrumentors in the loader's order, and what stands in their way."""
     entries = list(entry_points(group=_GROUP))
     disabled = disabled_names()
@@ -59,7 +59,7 @@ def instrumentors() -> Iterator[Finding]:
         )
 
 
-def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[Finding]:
+def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[CheckResult]:
     for entry in entries:
         why = _obstacle(entry, disabled)
         if why is None or "not installed" in why:
@@ -101,7 +101,7 @@ def _has(distribution: str) -> bool:
     return True
 
 
-def configurator() -> Iterator[Finding]:
+def configurator() -> Iterator[CheckResult]:
     """Whether `opentelemetry-instrument` finds something that sets the SDK up."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
 
-from outworx_otel.cli.forward.exchange import Delivery, LocalAnswer
-from outworx_otel.cli.forward.server import Server, ServerError
+from outworx_otel.cli.forward.relay_client import RelayClient, RelayError
+from outworx_otel.cli.forward.tunnelled_request import LocalAnswer, TunnelledRequest
 
 EVENT_HEADER: Final = "http.request.header.x-outworx-tunnel-event"
 _TROUBLE: Final = frozenset({"rejected", "refused", "failed", "silent_drop", "error"})
@@ -33,15 +33,15 @@ class Reasons:
         tell: is given a delivery and what the server knows of it.
     """
 
-    def __init__(self, server: Server, tell: Callable[[Delivery, dict[str, Any]], None]) -> None:
+    def __init__(self, server: RelayClient, tell: Callable[[TunnelledRequest, dict[str, Any]], None]) -> None:
         self._server = server
         self._tell = tell
-        self._waiting: OrderedDict[str, tuple[Delivery, float]] = OrderedDict()
+        self._waiting: OrderedDict[str, tuple[TunnelledRequest, float]] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._asking: asyncio.Task[None] | None = None
         self._known = True
 
-    def expect(self, delivery: Delivery, answer: LocalAnswer) -> None:
+    def expect(self, delivery: TunnelledRequest, answer: LocalAnswer) -> None:
         """A delivery was answered by the local server: if it went wrong, that will be told."""
         if not self._known or answer.problem is not None:
             return
@@ -62,7 +62,7 @@ class Reasons:
             await asyncio.sleep(_EVERY)
             try:
                 await self._look()
-            except ServerError as error:
+            except RelayError as error:
                 # A server that only relays knows of no deliveries.
                 self._known = error.status is None or error.status >= 500
             self._give_up_old()

@@ -16,7 +16,7 @@ _CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 421: 9, 429: 
 _INTERNAL: Final = 13
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that goes no further.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final, NamedTuple
 
-from outworx_otel.server.dashboard.legible import duration
+from outworx_otel.server.dashboard.formatting import duration
 from outworx_otel.server.dashboard.sections import text
-from outworx_otel.server.model import Delivery, SpanRecord
+from outworx_otel.server.model import SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
 
 MAX_BARS: Final = 80
@@ -48,7 +48,7 @@ class _Item(NamedTuple):
     note: str
 
 
-def waterfall_of(delivery: Delivery, spans: list[SpanRecord], deferred: list[SpanRecord]) -> Waterfall:
+def waterfall_of(delivery: StoredDelivery, spans: list[SpanRecord], deferred: list[SpanRecord]) -> Waterfall:
     """The delivery's own span, the others of its trace, and the deferred work that belongs to it."""
     own = _Item(
         delivery.span_id,

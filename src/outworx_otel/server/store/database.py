@@ -15,9 +15,9 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, mak
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.server.store.errors import QueryTooWide, StoreUnavailable
-from outworx_otel.server.store.faults import is_interrupted, said
+from outworx_otel.server.store.database_errors import is_interrupted, said
 from outworx_otel.server.store.schema import metadata
+from outworx_otel.server.store.store_errors import QueryTooWide, StoreUnavailable
 
 READ_SECONDS: Final = 5.0
 _KNOWN: Final = "sqlite:///path or postgresql+psycopg://user@host/name"

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, select
 
 from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot
+from outworx_otel.server.store.delivery_pages import chosen_facets
 from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
-from outworx_otel.server.store.listing import chosen_facets
 from outworx_otel.server.store.schema import LEVELS, durations, facets, rollups
 from outworx_otel.telemetry.outcomes import Outcome
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final, NamedTuple
 
-from outworx_otel.server.store.errors import StoreBusy, StoreUnavailable
 from outworx_otel.server.store.packing import Packed
+from outworx_otel.server.store.store_errors import StoreBusy, StoreUnavailable
 
 __all__ = ["StoreBusy", "StoreUnavailable", "Writer"]
 

@@ -1,0 +1,78 @@
+"""What a check found, and the patience that each check is given."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from outworx_otel.errors import described
+from outworx_otel.telemetry.redaction import scrub
+
+Status = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One line of the report.
+
+    Args:
+        check: what was looked at, in a word or two.
+        status: whether something has to be done about it.
+        text: what was found.
+        advice: what to do; None where there is nothing to do.
+    """
+
+    check: str
+    status: Status
+    text: str
+    advice: str | None = None
+
+
+def ok(check: str, text: str, advice: str | None = None) -> CheckResult:
+    """Nothing to do; `advice` may still explain."""
+    return CheckResult(check, "ok", text, advice)
+
+
+def warning(check: str, text: str, advice: str) -> CheckResult:
+    """It works, and may not do what is wanted."""
+    return CheckResult(check, "warning", text, advice)
+
+
+def problem(check: str, text: str, advice: str) -> CheckResult:
+    """It does not work."""
+    return CheckResult(check, "problem", text, advice)
+
+
+PATIENCE: Final = 10.0
+
+
+def run_check(
+    check: str, look: Callable[[], Iterable[CheckResult]], seconds: float = PATIENCE
+) -> list[CheckResult]:
+    """What a check finds; a problem of its own where it raises or does not end in time.
+
+    It runs in a daemon thread, so that whatever hangs (a name look-up, a file on a dead network drive) hangs alone.
+    """
+    found: list[CheckResult] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.extend(look())
+        except Exception as error:  # noqa: BLE001  # said below; one broken check must not hide the others
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name=f"outworx-doctor-{check}", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        said = problem(
+            check, f"did not end within {seconds:g} s", "something it asks does not answer: see above"
+        )
+        return [*found, said]
+    if errors:
+        text = f"could not be finished: {scrub(described(errors[0]))}"
+        return [*found, problem(check, text, "please report this, with the versions above")]
+    return found

@@ -1,0 +1,109 @@
+"""Where an application's own code mounts what `opentelemetry-instrument` would load as well. Nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_MAX_FILES: Final = 1000
+_MAX_BYTES: Final = 512 * 1024
+_SKIPPED: Final = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})
+
+# Names that mount ours by hand, and those that instrument a framework officially.
+BY_HAND: Final = frozenset({"OutworxHooksMiddleware", "with_webhook_monitoring"})
+OFFICIAL: Final = frozenset(
+    {
+        "FastAPIInstrumentor",
+        "StarletteInstrumentor",
+        "FlaskInstrumentor",
+        "DjangoInstrumentor",
+        "OpenTelemetryMiddleware",
+    }
+)
+
+# What sends by itself, whatever OTEL_TRACES_EXPORTER says.
+SENDING: Final = frozenset({"init", "OutworxSpanProcessor"})
+# The decorator: a handler's own options.
+MARKING: Final = frozenset({"webhook"})
+# Too common to be ours without a look at where they come from.
+_COMMON: Final = SENDING | MARKING
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """A line of the application's code that uses one of the names."""
+
+    name: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def source_lines(directory: Path) -> list[SourceLine]:
+    """Every use in the Python files below a directory, a thousand of them at most."""
+    found: list[SourceLine] = []
+    for number, path in enumerate(_python_files(directory)):
+        if number >= _MAX_FILES:
+            break
+        found += _uses(path, path.relative_to(directory).as_posix())
+    return found
+
+
+def _python_files(directory: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(directory):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if not _is_foreign(here / name))
+        yield from (here / name for name in sorted(files) if name.endswith(".py"))
+
+
+def _is_foreign(folder: Path) -> bool:
+    return folder.name.startswith(".") or folder.name in _SKIPPED or (folder / "pyvenv.cfg").exists()
+
+
+def _uses(path: Path, shown: str) -> Iterator[SourceLine]:
+    try:
+        if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+            return
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    # A name that came from elsewhere: both sides call an instrumentor by the same name.
+    ours = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("outworx_otel")
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        name = _name(node)
+        if name in BY_HAND or (name in OFFICIAL and name not in ours) or _is_ours(node, name, ours):
+            yield SourceLine(name, shown, getattr(node, "lineno", 0))
+
+
+def _is_ours(node: ast.AST, name: str, ours: set[str]) -> bool:
+    if name not in _COMMON:
+        return False
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Name) and node.value.id == "outworx_otel"
+    return name in ours
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    # Django's settings name a middleware in a string.
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.startswith("outworx_otel.")
+    ):
+        return node.value.rpartition(".")[2]
+    return ""
