@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from typing import Final
 
 from outworx_otel.cli.console import say
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.process import environment
 from outworx_otel.server.replay import Credentials, credentials_for, variable_for
 from outworx_otel.signatures import scheme_for
 
@@ -33,8 +33,8 @@ def chosen_credentials(
     configured = _configured(provider, paths)
     given: list[str] = []
     for name in variables:
-        value = os.environ.get(name, "")
-        if not value.strip():
+        value = environment.raw(name)
+        if value is None or not value.strip():
             raise ConfigurationError(
                 f"the environment variable {name} (--secret-env) is not set, or is empty"
             )

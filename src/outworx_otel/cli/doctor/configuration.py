@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.process import environment
 
 if TYPE_CHECKING:
     from outworx_otel.setup.assembly import Assembly
@@ -43,7 +43,7 @@ class ConfiguredSetup:
     @property
     def store_source(self) -> str:
         """Where the idempotency store was named."""
-        if os.environ.get("OUTWORX_IDEMPOTENCY_STORE"):
+        if environment.text("OUTWORX_IDEMPOTENCY_STORE"):
             return "OUTWORX_IDEMPOTENCY_STORE"
         return "the default" if self.configuration.store_url is None else "idempotency_store in the file"
 
@@ -68,7 +68,7 @@ def configuration(setup: ConfiguredSetup) -> Iterator[CheckResult]:
             'begin an outworx.toml with [endpoints."/webhooks/stripe"] provider = "stripe"; not needed where the '
             "code says TrackOptions(...)",
         )
-    detect = "OUTWORX_DETECT" if os.environ.get("OUTWORX_DETECT") else "the default or the file"
+    detect = "OUTWORX_DETECT" if environment.text("OUTWORX_DETECT") else "the default or the file"
     state = "on" if setup.configuration.detect else "off"
     yield ok(CHECK, f"providers of other paths are detected: {state} ({detect})")
 
@@ -122,7 +122,7 @@ def destination() -> Iterator[CheckResult]:
     }
     parts = [f"{name} {values[name]} ({_source(variables)})" for name, variables in _DESTINATION]
     yield ok("destination", ", ".join(parts))
-    set_keys = {os.environ[name].strip() for name in _DESTINATION[0][1] if os.environ.get(name)}
+    set_keys = {value for name in _DESTINATION[0][1] if (value := environment.text(name))}
     if len(set_keys) > 1:
         yield warning(
             "destination",
@@ -132,4 +132,4 @@ def destination() -> Iterator[CheckResult]:
 
 
 def _source(variables: tuple[str, ...]) -> str:
-    return next((name for name in variables if os.environ.get(name, "").strip()), "the default")
+    return environment.name_set(*variables) or "the default"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
 from outworx_otel.cli.doctor.source_scan import SENDING, source_lines
+from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -34,9 +34,9 @@ def exporters() -> Iterator[CheckResult]:
 
 
 def _protocol() -> Iterator[CheckResult]:
-    chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
-    named = [os.environ.get(name) for name in _PROTOCOL_VARIABLES]
-    if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not _named_destination():
+    chosen = environment.text("OTEL_TRACES_EXPORTER") or "otlp"
+    named = environment.name_set(*_PROTOCOL_VARIABLES)
+    if "otlp" in [name.strip() for name in chosen.split(",")] and not named and not _named_destination():
         yield warning(
             CHECK,
             "under opentelemetry-instrument, opentelemetry-distro sends OTLP by gRPC (port 4317), while "
@@ -46,7 +46,7 @@ def _protocol() -> Iterator[CheckResult]:
 
 
 def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
-    chosen = os.environ.get(variable, "").strip()
+    chosen = environment.text(variable) or ""
     known = sorted({entry.name for entry in entry_points(group=group)})
     if not chosen:
         yield _left_to_the_distribution(variable)
@@ -60,7 +60,7 @@ def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
     for name in names:
         real = _real_name(name)
         if real is None:
-            protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+            protocol = environment.text("OTEL_EXPORTER_OTLP_PROTOCOL")
             yield problem(
                 CHECK,
                 f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r} is none that the SDK exports by",
@@ -92,18 +92,18 @@ def _left_to_the_distribution(variable: str) -> CheckResult:
 
 def _named_destination() -> str | None:
     """The variable of ours that says where to send."""
-    return next((name for name in _OURS if os.environ.get(name, "").strip()), None)
+    return environment.name_set(*_OURS)
 
 
 def _real_name(name: str) -> str | None:
     """The entry point behind a name: `otlp` stands for one by the protocol."""
     if name != "otlp":
         return name
-    return _PROTOCOLS.get(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip().lower())
+    return _PROTOCOLS.get((environment.text("OTEL_EXPORTER_OTLP_PROTOCOL") or "").lower())
 
 
 def _sampler() -> Iterator[CheckResult]:
-    chosen = os.environ.get(_SAMPLER, "").strip()
+    chosen = environment.text(_SAMPLER) or ""
     known = sorted({entry.name for entry in entry_points(group="opentelemetry_traces_sampler")})
     if chosen and chosen not in known:
         yield warning(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "instrumentors"
@@ -29,7 +29,7 @@ def loaded() -> list[str]:
 
 def disabled_names() -> list[str]:
     """What OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names."""
-    return [name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip()]
+    return [name.strip() for name in (environment.text(DISABLED) or "").split(",") if name.strip()]
 
 
 def instrumentors() -> Iterator[CheckResult]:
@@ -103,10 +103,10 @@ def _has(distribution: str) -> bool:
 
 def configurator() -> Iterator[CheckResult]:
     """Whether `opentelemetry-instrument` finds something that sets the SDK up."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if (environment.text("OTEL_SDK_DISABLED") or "").lower() == "true":
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
     names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
-    wanted = os.environ.get("OTEL_PYTHON_CONFIGURATOR", "").strip()
+    wanted = environment.text("OTEL_PYTHON_CONFIGURATOR") or ""
     if not names:
         yield warning(
             CONFIGURATOR,

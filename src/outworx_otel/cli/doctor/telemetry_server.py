@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.process import environment
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configuration import ConfiguredSetup
@@ -36,7 +36,7 @@ def server(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     except ConfigurationError:
         # Said where the destination is described.
         return
-    if destination.standard and os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+    if destination.standard and (environment.text("OTEL_TRACES_EXPORTER") or "").lower() == "none":
         yield ok(CHECK, "no key and no endpoint of ours, and OTEL_TRACES_EXPORTER=none: nothing is exported")
         return
     if destination.standard and _speaks_grpc():
@@ -102,7 +102,7 @@ def _credentials(destination: Destination) -> dict[str, str]:
     from opentelemetry.util.re import parse_env_headers
 
     # They belong to the endpoint that the standard variables name, and to no other.
-    own = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS")
+    own = environment.text("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
     return dict(parse_env_headers(own or "", liberal=True))
 
 
@@ -146,7 +146,7 @@ def _no_answer(destination: Destination, error: Exception) -> CheckResult:
     where = destination.traces_url
     why = f"within {_PATIENCE:g} s" if isinstance(error, httpx.TimeoutException) else f": {error}"[:200]
     text = f"no answer from {where} {why}".replace(" :", ":")
-    if destination.standard and not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    if destination.standard and not environment.text("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return warning(
             CHECK,
             f"{text}; nothing else is configured, so telemetry goes nowhere",
@@ -177,10 +177,8 @@ def _clock(date: str | None, middle: float, tolerance: float, host: str) -> Iter
 
 
 def _speaks_grpc() -> bool:
-    chosen = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get(
-        "OTEL_EXPORTER_OTLP_PROTOCOL", ""
-    )
-    return chosen.strip().lower() == "grpc"
+    chosen = environment.text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") or ""
+    return chosen.lower() == "grpc"
 
 
 def _port_only(destination: Destination) -> Iterator[CheckResult]:

@@ -11,6 +11,8 @@ from typing import IO
 
 import msgspec
 
+from outworx_otel.process import environment
+
 if sys.platform != "win32":
     import fcntl
 
@@ -82,7 +84,7 @@ class SessionFile:
 def session_file_for(endpoint: str, api_key: str | None, words: list[str]) -> SessionFile:
     """The file of clients with the same server, key and targets."""
     try:
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        state = Path(environment.text("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     except RuntimeError:  # no home
         return SessionFile(None)
     told_apart = "\0".join([endpoint, api_key or "", *words])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.paths import PathMap
+from outworx_otel.process import environment
 from outworx_otel.setup.configuration import SECRET_PREFIX, read_configuration
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.signatures import KnownSecret, providers, scheme_for
@@ -92,15 +92,13 @@ def known_secrets(
     directory: Path | None = None, environ: Mapping[str, str] | None = None
 ) -> Iterator[KnownSecret]:
     """Every secret that is configured here, so that a diagnosis can prove a mix-up."""
-    environ = os.environ if environ is None else environ
     for found in read_configuration(directory=directory).endpoints:
         for secret in _secrets(found.options):
             yield KnownSecret(found.pattern, found.options.provider, secret)
     by_variable = {variable_for(row.provider): row.provider for row in providers()}
-    for name, value in environ.items():
-        if name.startswith(SECRET_PREFIX) and value.strip():
-            provider = by_variable.get(name, name.removeprefix(SECRET_PREFIX).lower())
-            yield KnownSecret(name, provider, value)
+    for name, value in environment.beginning_with(SECRET_PREFIX, environ).items():
+        provider = by_variable.get(name, name.removeprefix(SECRET_PREFIX).lower())
+        yield KnownSecret(name, provider, value)
 
 
 def _secrets(options: TrackOptions) -> tuple[str | bytes, ...]:
@@ -111,7 +109,7 @@ def _secrets(options: TrackOptions) -> tuple[str | bytes, ...]:
 
 
 def _from_environment(provider: str) -> tuple[str | bytes, ...]:
-    value = os.environ.get(variable_for(provider), "")
+    value = environment.raw(variable_for(provider)) or ""
     return (value,) if value.strip() else ()
 
 
