@@ -1,4 +1,4 @@
-"""Which secret a command uses: what its options name, else what is configured for the endpoint."""
+"""Chooses the secret that a command uses: from its options, else from the endpoint's configuration."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def chosen_credentials(
 
 
 def _configured(provider: str, paths: list[str]) -> Credentials:
-    """Of the first path that has secrets, else of the first that has anything to say."""
+    """Returns the credentials of the first path that has secrets, else of the first path."""
     behind = [_TUNNEL.sub("", path, count=1) or "/" for path in paths if _TUNNEL.match(path)]
     found = [credentials_for(provider, path) for path in [*paths, *behind]] or [Credentials()]
     ranked = sorted(found, key=lambda one: (not one.secrets, one.problem is None))
@@ -64,7 +64,7 @@ def _configured(provider: str, paths: list[str]) -> Credentials:
 
 
 def no_secret(provider: str, path: str, credentials: Credentials) -> str:
-    """What to do where there is none."""
+    """Returns the advice for when there is no secret."""
     if credentials.problem is not None:
         return f"{credentials.problem}; or name the variable that holds it with --secret-env"
     scheme = scheme_for(provider)

@@ -18,7 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.server.access.connections import PatientProtocol
+from outworx_otel.server.access.connections import HeadDeadlineProtocol
 from outworx_otel.server.app import Application, create_app
 from outworx_otel.server.settings import Settings
 
@@ -129,7 +129,7 @@ def _config(app: ASGIApp, settings: Settings, verbose: bool, lifespan: str) -> u
     return uvicorn.Config(
         app,
         # h11 alone bounds the size of headers, and is strict about everything else that requests are smuggled by.
-        http=PatientProtocol,
+        http=HeadDeadlineProtocol,
         ws="none",
         lifespan="on" if lifespan == "on" else "off",
         log_config=None,

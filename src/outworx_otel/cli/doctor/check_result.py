@@ -1,4 +1,4 @@
-"""What a check found, and the patience that each check is given."""
+"""The result of a check of `outworx doctor`, and a time limit for each check."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class CheckResult:
 
 
 def ok(check: str, text: str, advice: str | None = None) -> CheckResult:
-    """Nothing to do; `advice` may still explain."""
+    """Makes a result with nothing to do; `advice` may still explain."""
     return CheckResult(check, "ok", text, advice)
 
 
 def warning(check: str, text: str, advice: str) -> CheckResult:
-    """It works, and may not do what is wanted."""
+    """Makes a result for what works but may not do what is wanted."""
     return CheckResult(check, "warning", text, advice)
 
 
 def problem(check: str, text: str, advice: str) -> CheckResult:
-    """It does not work."""
+    """Makes a result for what does not work."""
     return CheckResult(check, "problem", text, advice)
 
 
@@ -51,9 +51,9 @@ PATIENCE: Final = 10.0
 def run_check(
     check: str, look: Callable[[], Iterable[CheckResult]], seconds: float = PATIENCE
 ) -> list[CheckResult]:
-    """What a check finds; a problem of its own where it raises or does not end in time.
+    """Runs a check. Returns its results, or one problem if it raises or does not end in time.
 
-    It runs in a daemon thread, so that whatever hangs (a name look-up, a file on a dead network drive) hangs alone.
+    The check runs in a daemon thread, because a name look-up or a dead network drive may hang for ever.
     """
     found: list[CheckResult] = []
     errors: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""What is configured here, where each thing comes from, and what is wrong with it."""
+"""Checks the configuration of a directory: what is set, where it comes from, what is wrong with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DESTINATION: Final = (
 
 
 class ConfiguredSetup:
-    """The configuration of this directory, put together as an application started here would have it."""
+    """The configuration that an application started in this directory would have."""
 
     def __init__(self) -> None:
         from outworx_otel.setup.assembly import Assembly

@@ -1,4 +1,4 @@
-"""Secrets that are set, and look as if they were not the right ones. None of them is ever shown."""
+"""Checks the configured secrets for signs that they are wrong. No secret is shown."""
 
 from __future__ import annotations
 

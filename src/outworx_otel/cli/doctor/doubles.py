@@ -1,4 +1,4 @@
-"""What is instrumented twice, and whose trace a delivery's span ends up in."""
+"""Checks for double instrumentation, and shows whose trace a delivery's span belongs to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAKES_SERVER_SPANS: Final = frozenset({"fastapi", "starlette", "flask", "django
 
 
 def doubles(setup: ConfiguredSetup) -> Iterator[CheckResult]:
-    """Ours beside what is mounted by hand, FastAPI's own tracing beside contrib's, one span by two exporters."""
+    """Yields what is done twice: by hand and by us, by FastAPI and contrib, by two exporters."""
     names = loaded()
     used = source_lines(Path.cwd())
     yield from _by_hand(names, [place for place in used if place.name in BY_HAND])

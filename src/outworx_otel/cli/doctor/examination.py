@@ -1,4 +1,4 @@
-"""`outworx doctor`: every check in its turn, each with a deadline, and the report."""
+"""Runs every check of `outworx doctor`, each with a deadline, and prints the report."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(directory: Path | None, as_json: bool) -> None:
             usage("doctor", f"--app-dir {directory}: {error.strerror}")
     counts: Counter[Status] = Counter()
     report: list[CheckResult] = []
-    for finding in _findings():
+    for finding in _check_results():
         counts[finding.status] += 1
         report.append(finding)
         if not as_json:
@@ -66,7 +66,7 @@ def run(directory: Path | None, as_json: bool) -> None:
         raise typer.Exit(FAILED)
 
 
-def _findings() -> Iterator[CheckResult]:
+def _check_results() -> Iterator[CheckResult]:
     for name, look in _OF_THE_ENVIRONMENT:
         yield from run_check(name, look)
     made: list[ConfiguredSetup] = []

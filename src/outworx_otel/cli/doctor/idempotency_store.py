@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CHECK: Final = "idempotency"
 _LEASE: Final = 10.0
 _SLOW: Final = 0.1
-_PATIENCE: Final = 2.0
+_TIMEOUT_SECONDS: Final = 2.0
 
 
 def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
@@ -43,8 +43,8 @@ def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
             yield ok(CHECK, f"{text}; no endpoint uses them")
         return
     try:
-        # With more patience than a delivery has: slow and gone are two things.
-        found = open_store(setup.configuration.store_url or "memory://", budget=_PATIENCE)
+        # More time than a delivery gives it: a slow store is not a missing one.
+        found = open_store(setup.configuration.store_url or "memory://", budget=_TIMEOUT_SECONDS)
         found.check()
     except StoreError as error:
         yield problem(

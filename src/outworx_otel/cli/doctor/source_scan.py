@@ -1,4 +1,4 @@
-"""Where an application's own code mounts what `opentelemetry-instrument` would load as well. Nothing is imported."""
+"""Scans an application's code for what it mounts by hand. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SourceLine:
 
 
 def source_lines(directory: Path) -> list[SourceLine]:
-    """Every use in the Python files below a directory, a thousand of them at most."""
+    """Yields every use in the Python files below a directory, up to a thousand files."""
     found: list[SourceLine] = []
     for number, path in enumerate(_python_files(directory)):
         if number >= _MAX_FILES:

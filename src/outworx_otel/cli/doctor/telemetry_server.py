@@ -1,4 +1,4 @@
-"""Whether the exporter's server is there and takes this key, and how far its clock is from ours."""
+"""Checks that the exporter's server is there and takes the key, and compares its clock with ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHECK: Final = "exporter"
 CLOCK: Final = "clock"
-_PATIENCE: Final = 4.0
+_TIMEOUT_SECONDS: Final = 4.0
 _OFF: Final = 5.0
 # What most providers allow, where no endpoint says otherwise.
 _USUAL_TOLERANCE: Final = 300.0
@@ -27,7 +27,7 @@ _NO_OTLP: Final = (404, 405, 415)
 
 
 def server(setup: ConfiguredSetup) -> Iterator[CheckResult]:
-    """One empty OTLP request, and what its answer tells."""
+    """Sends one empty OTLP request and yields what its answer shows."""
     from outworx_otel.errors import ConfigurationError
     from outworx_otel.export import Destination
 
@@ -46,7 +46,7 @@ def server(setup: ConfiguredSetup) -> Iterator[CheckResult]:
 
 
 def smallest_tolerance(setup: ConfiguredSetup) -> float:
-    """Seconds that this machine's clock may be off before deliveries of an endpoint fail."""
+    """Returns the seconds that this machine's clock may be off before deliveries of an endpoint fail."""
     windows = [
         endpoint.verifier.tolerance
         for endpoint in setup.endpoints.values()
@@ -63,7 +63,9 @@ def _asked(destination: Destination, tolerance: float) -> Iterator[CheckResult]:
     began = time.time()
     try:
         # No bytes are an empty request in protobuf.
-        answer = httpx.post(url, content=b"", headers=headers, timeout=_PATIENCE, follow_redirects=False)
+        answer = httpx.post(
+            url, content=b"", headers=headers, timeout=_TIMEOUT_SECONDS, follow_redirects=False
+        )
     except (httpx.HTTPError, OSError, ValueError) as error:
         yield _no_answer(destination, error)
         return
@@ -75,13 +77,13 @@ def _asked(destination: Destination, tolerance: float) -> Iterator[CheckResult]:
 
 
 def _unwell(url: str) -> CheckResult | None:
-    """What an empty request cannot show: `outworx serve` takes one although its database cannot be used."""
+    """Asks for the server's health: `outworx serve` accepts an empty request even if its database is down."""
     import httpx
 
     parts = urlsplit(url)
     health = f"{parts.scheme}://{parts.netloc}/healthz"
     try:
-        status = httpx.get(health, timeout=_PATIENCE, follow_redirects=False).status_code
+        status = httpx.get(health, timeout=_TIMEOUT_SECONDS, follow_redirects=False).status_code
     except (httpx.HTTPError, OSError, ValueError):
         # Only a server that says so itself is unwell: another one need not have this call at all.
         return None
@@ -144,7 +146,9 @@ def _no_answer(destination: Destination, error: Exception) -> CheckResult:
     import httpx
 
     where = destination.traces_url
-    why = f"within {_PATIENCE:g} s" if isinstance(error, httpx.TimeoutException) else f": {error}"[:200]
+    why = (
+        f"within {_TIMEOUT_SECONDS:g} s" if isinstance(error, httpx.TimeoutException) else f": {error}"[:200]
+    )
     text = f"no answer from {where} {why}".replace(" :", ":")
     if destination.standard and not environment.text("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return warning(
@@ -185,7 +189,7 @@ def _port_only(destination: Destination) -> Iterator[CheckResult]:
     parts = urlsplit(destination.endpoint)
     address = (parts.hostname or "localhost", parts.port or 4317)
     try:
-        socket.create_connection(address, timeout=_PATIENCE).close()
+        socket.create_connection(address, timeout=_TIMEOUT_SECONDS).close()
     except OSError as error:
         yield problem(
             CHECK,

@@ -14,7 +14,7 @@ _FIELDS: Final = ("type", "path", "provider", "method")
 
 
 class FilterRules:
-    """Rules of the form `field=pattern`. Of one field any must match, and all fields that have rules.
+    """Rules of the form `field=pattern`. For each field that has rules, one of them must match.
 
     Raises:
         UsageError: a rule that cannot be used.
@@ -31,7 +31,7 @@ class FilterRules:
             self._patterns.setdefault(field, []).append(pattern)
 
     def stops(self, delivery: TunnelledRequest) -> str | None:
-        """The rule that a delivery does not meet, or None if it is to be forwarded."""
+        """Returns the rule that a delivery does not meet, None if it should be forwarded."""
         if not self._patterns:
             return None
         described = describe(delivery)

@@ -1,4 +1,4 @@
-"""The local leg: the same bytes to the developer's server, and its answer's bytes back."""
+"""Sends a delivery's exact bytes to the developer's server and returns its answer's exact bytes."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class LocalServers:
         await self._transport.aclose()
 
     async def forward(self, delivery: TunnelledRequest) -> LocalAnswer:
-        """The local server's answer, or one that says why there is none. Never raises for what a server does."""
+        """Returns the local server's answer, or one that says why there is none. Never raises for a server's fault."""
         target = self._targets.find(delivery.path)
         if target is None:
             return _own(404, "no local server is named for this path")
         begun = time.monotonic()
-        timeout = min(self._timeout, max(delivery.patience, 0.1))
+        timeout = min(self._timeout, max(delivery.seconds_left, 0.1))
         try:
             return await asyncio.wait_for(self._exchange(delivery, target, begun), timeout)
         except (asyncio.TimeoutError, TimeoutError):

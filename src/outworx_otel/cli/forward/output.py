@@ -1,4 +1,4 @@
-"""What a running tunnel tells, whoever listens: a terminal, a pipe, a script."""
+"""The interface by which a running tunnel reports to a terminal, a pipe or a script."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Output(Protocol):
 
 
 def terminal_safe(text: str, limit: int = 200) -> str:
-    """A stranger's text with nothing in it that a terminal would obey."""
+    """Returns a text from outside without control characters that a terminal would obey."""
     cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)
 
 
 def summary_of(document: dict[str, Any]) -> str:
-    """A delivery's trouble in one line: the reason, its hint, and the place in the code."""
+    """Returns why a delivery failed, in one line: the reason, its hint, and the place in the code."""
     reason = document.get("signature.reason") or document.get("silent_drop.cause")
     outcome = document.get("outcome", "")
     parts = [str(reason or document.get("error.type") or outcome)]

@@ -1,4 +1,4 @@
-"""Why a delivery failed, where the local application's telemetry reaches the tunnel's server.
+"""Looks up why a delivery failed, if the local application's telemetry reaches the tunnel's server.
 
 The relay puts the delivery's id into a header, which the application's span captures. A little after an answer the
 server is asked for new deliveries that went wrong, once for all of them; nothing waits for that.
@@ -20,7 +20,7 @@ EVENT_HEADER: Final = "http.request.header.x-outworx-tunnel-event"
 _TROUBLE: Final = frozenset({"rejected", "refused", "failed", "silent_drop", "error"})
 _EVERY: Final = 1.0
 # Spans leave the application up to a second after the answer, and may have to be sent again.
-_PATIENCE: Final = 8.0
+_TIMEOUT_SECONDS: Final = 8.0
 _MAX_WAITING: Final = 500
 _MAX_LOOKED_AT: Final = 20
 
@@ -96,5 +96,5 @@ class Reasons:
 
     def _give_up_old(self) -> None:
         now = asyncio.get_running_loop().time()
-        for name in [name for name, (_, at) in self._waiting.items() if now - at > _PATIENCE]:
+        for name in [name for name, (_, at) in self._waiting.items() if now - at > _TIMEOUT_SECONDS]:
             del self._waiting[name]

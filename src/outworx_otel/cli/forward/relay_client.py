@@ -1,4 +1,4 @@
-"""The calls to the tunnel's server, as it has always understood them, and exact where it knows how."""
+"""The calls to the tunnel's server: in the format of old servers, or byte for byte where it can."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_MESSAGE: Final = 300
 
 
 class RelayError(Exception):
-    """The server did not do what it was asked.
+    """A call to the relay failed.
 
     Args:
         message: what happened, for people.
@@ -38,17 +38,17 @@ class RelayError(Exception):
 
     @property
     def session_is_gone(self) -> bool:
-        """Whether a new session would help."""
+        """Returns whether a new session would help."""
         return self.status in (404, 410)
 
     @property
     def is_refusal(self) -> bool:
-        """Whether asking again is pointless."""
+        """Returns whether asking again is pointless."""
         return self.status in (400, 401, 402, 403, 405, 422)
 
 
 class OpenedSession(msgspec.Struct, frozen=True):
-    """What opening a session gives; `resume` and `waiting` only from a server that is exact."""
+    """The answer to opening a session; only newer servers send `resume` and `waiting`."""
 
     sessionId: str
     ingressUrl: str
@@ -100,7 +100,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 class Poll(msgspec.Struct, frozen=True):
-    """What a poll gives; `batch` is to be acknowledged by the next one."""
+    """The answer to a poll; the next poll must acknowledge its `batch`."""
 
     events: list[_Event] = []
     batch: int = 0
@@ -111,7 +111,7 @@ class Poll(msgspec.Struct, frozen=True):
 
 
 class RelayClient:
-    """One server and one key.
+    """Calls one relay with one API key.
 
     Args:
         endpoint: scheme, host and port.
@@ -158,7 +158,7 @@ class RelayClient:
         return _decoded(await self._call("POST", "/api/forward/sessions", call), OpenedSession)
 
     async def poll(self, session: OpenedSession, acknowledged: int, room: int) -> Poll:
-        """What has come; held open by the server while there is nothing.
+        """Returns the deliveries that have come. The server holds the call open while there are none.
 
         Raises:
             ServerError: it cannot be reached, or the session is gone.
@@ -169,7 +169,7 @@ class RelayClient:
         return _decoded(await self._call("GET", asked, timeout=_POLL_TIMEOUT), Poll)
 
     async def respond(self, session: OpenedSession, delivery: TunnelledRequest, answer: LocalAnswer) -> None:
-        """Gives the caller its answer.
+        """Sends an answer for the caller.
 
         Raises:
             ServerError: it cannot be reached, or nobody waits any more (404).
@@ -195,7 +195,7 @@ class RelayClient:
         await self._call("DELETE", path, timeout=_END_TIMEOUT)
 
     async def read(self, path: str) -> dict[str, Any]:
-        """A JSON object that the server has to say.
+        """Gets a JSON object.
 
         Raises:
             ServerError: it has not.
@@ -218,7 +218,7 @@ class RelayClient:
 
 
 def _as_text(answer: LocalAnswer) -> dict[str, Any]:
-    """For a server that knows text alone: headers by name, the body decompressed."""
+    """Formats an answer for a server that takes only text: headers by name, the body decompressed."""
     joined: dict[str, str] = {}
     for name, value in answer.headers:
         name = name.lower()

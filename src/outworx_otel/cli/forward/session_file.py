@@ -1,4 +1,4 @@
-"""What is remembered of a session while it runs, so that a client that was killed comes back to the same URL."""
+"""Remembers a session in a file while it runs, so that a client that was killed gets the same URL again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if sys.platform != "win32":
 
 
 class RememberedSession(msgspec.Struct, frozen=True):
-    """The secret that the session is resumed with, and the client that had it."""
+    """The secret that resumes the session, and the client that had it."""
 
     resume: str
     client: str
@@ -40,7 +40,7 @@ class SessionFile:
         self._file: IO[bytes] | None = None
 
     def take(self) -> RememberedSession | None:
-        """What a client of the same kind, cut off, has left behind."""
+        """Locks the file and returns what a killed client left in it, None if nothing."""
         if self._path is None or sys.platform == "win32":
             return None
         try:
@@ -62,7 +62,7 @@ class SessionFile:
             return None
 
     def keep(self, resume: str | None, client: str) -> None:
-        """Remembers a session."""
+        """Writes a session to the file."""
         if self._file is None:
             return
         with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ class SessionFile:
             self._file.flush()
 
     def forget(self) -> None:
-        """The session was ended."""
+        """Empties the file, because the session was ended."""
         if self._file is not None and self._path is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink()
@@ -82,7 +82,7 @@ class SessionFile:
 
 
 def session_file_for(endpoint: str, api_key: str | None, words: list[str]) -> SessionFile:
-    """The file of clients with the same server, key and targets."""
+    """Returns the file for clients with the same server, key and targets."""
     try:
         state = Path(environment.text("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     except RuntimeError:  # no home

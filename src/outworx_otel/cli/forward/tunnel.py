@@ -113,7 +113,7 @@ class Tunnel:
         return session
 
     async def _fetch(self, session: OpenedSession) -> None:
-        """Polls for ever. The next poll acknowledges the batch before, also when there is no room for another."""
+        """Polls for ever. Each poll acknowledges the batch before, even if there is no room for another."""
         acknowledged, owed = 0, False
         while True:
             room = self._concurrency - len(self._under_way)
@@ -228,7 +228,7 @@ class Tunnel:
                 await self._server.respond(session, delivery, answer)
                 return
             except RelayError as error:
-                over = loop.time() - begun > delivery.patience
+                over = loop.time() - begun > delivery.seconds_left
                 if over or error.session_is_gone or error.is_refusal or error.status == 413:
                     why = "nobody waits for it any more" if error.session_is_gone else str(error)
                     self._output.noted(

@@ -1,4 +1,4 @@
-"""What the client handles: a delivery from the tunnel, and the local server's answer."""
+"""A request from the tunnel, the local server's answer, and what kind of event the request is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TunnelledRequest:
         headers: (name, value) pairs.
         body: exact bytes, from a server that keeps them.
         received_at: ISO 8601; "" where the server does not say.
-        patience: seconds that the caller will still wait.
+        seconds_left: seconds that the caller will still wait.
     """
 
     id: str
@@ -35,19 +35,19 @@ class TunnelledRequest:
     headers: Pairs
     body: bytes
     received_at: str = ""
-    patience: float = 30.0
+    seconds_left: float = 30.0
 
 
 @dataclass(frozen=True)
 class LocalAnswer:
-    """What goes back.
+    """The answer that goes back to the caller.
 
     Args:
         status: the HTTP status.
         headers: (name, value) pairs.
         body: exact bytes.
         seconds: how long the local server took.
-        problem: why the answer is not the local server's own, for the developer.
+        problem: why the local server gave no answer, for the developer.
     """
 
     status: int
@@ -59,14 +59,14 @@ class LocalAnswer:
 
 @dataclass(frozen=True)
 class RequestKind:
-    """Whose delivery it seems to be; proves nothing. Either may be ""."""
+    """The provider and event type that the headers suggest, unverified. Either may be ""."""
 
     provider: str = ""
     event_type: str = ""
 
 
 def describe(delivery: TunnelledRequest) -> RequestKind:
-    """Finds provider and event type, as the instrumentation would."""
+    """Detects provider and event type as the instrumentation does."""
     headers = Headers(delivery.headers)
     provider = detect(headers)
     scheme = scheme_for(provider) if provider else None

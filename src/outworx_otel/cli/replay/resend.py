@@ -1,4 +1,4 @@
-"""`outworx replay`: found, signed, sent."""
+"""Runs `outworx replay`: finds the delivery, signs it anew, sends it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from outworx_otel.signatures import scheme_for
 
 @dataclasses.dataclass(frozen=True)
 class ReplayOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     what: str
     to: str
@@ -50,7 +50,7 @@ class ReplayOptions:
 
 
 def run(wish: ReplayOptions) -> None:
-    """Does what was wished; ends with 1 where nothing or no 2xx came back, and with 2 for a wrong wish."""
+    """Runs the command. Exits with 1 if no 2xx came back, with 2 for an option that cannot be used."""
     try:
         if wish.curl:
             _print_curl(wish)

@@ -1,4 +1,4 @@
-"""One delivery of a sample: rendered, spoiled where that is wanted, signed."""
+"""Makes deliveries of a sample: renders it, spoils it if asked, signs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from outworx_otel.signatures.secret import row_for_secret
 
 @dataclasses.dataclass(frozen=True)
 class PreparedDelivery:
-    """A delivery that can be sent once, or again as its own retry.
+    """A delivery that can be sent once, and again as a retry.
 
     Args:
         request: what to send.

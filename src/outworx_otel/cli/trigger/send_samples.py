@@ -19,7 +19,7 @@ from outworx_otel.server.replay import ReplayAnswer, ReplayError, ReplaySender, 
 
 @dataclasses.dataclass(frozen=True)
 class TriggerOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     provider: str | None
     event: str | None
@@ -39,7 +39,7 @@ class TriggerOptions:
 
 
 def run(wish: TriggerOptions) -> None:
-    """Does what was wished; ends with 1 where an answer was not the one to expect, and with 2 for a wrong wish."""
+    """Runs the command. Exits with 1 for an unexpected answer, with 2 for an option that cannot be used."""
     try:
         if wish.show_list or wish.provider is None or (wish.event is None and wish.to is None):
             _list(wish)
@@ -86,7 +86,7 @@ def _workshop(wish: TriggerOptions, sample: Sample) -> SampleDeliveries:
 
 
 class _Results:
-    """Prints what came back, and knows in the end whether it was what had to come."""
+    """Prints each answer, and counts those that were not expected."""
 
     def __init__(self, wish: TriggerOptions, sample: Sample) -> None:
         self._wish = wish

@@ -1,4 +1,4 @@
-"""The delivery to judge, from wherever it is kept: options, a saved file, or a raw HTTP request."""
+"""Reads the delivery to judge from options, a saved file, or a raw HTTP request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REQUEST_LINE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+)(?: HTTP/
 
 @dataclasses.dataclass(frozen=True)
 class CapturedRequest:
-    """A delivery as it is known.
+    """What is known of the delivery.
 
     Args:
         headers: (name, value) pairs.

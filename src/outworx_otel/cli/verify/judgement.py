@@ -1,4 +1,4 @@
-"""`outworx verify`: read, judged, explained."""
+"""Runs `outworx verify`: reads a delivery, verifies it, explains the result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from outworx_otel.signatures.timestamps import read_timestamp
 
 @dataclasses.dataclass(frozen=True)
 class VerifyOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     provider: str | None
     headers: list[str]
@@ -46,7 +46,7 @@ class VerifyOptions:
 
 
 def run(wish: VerifyOptions) -> None:
-    """Does what was wished; ends with 1 for an invalid signature, and with 2 where nothing can be said."""
+    """Runs the command. Exits with 1 for an invalid signature, with 2 if it cannot be judged."""
     try:
         evidence = _evidence(wish)
         scheme = _scheme(wish, evidence)

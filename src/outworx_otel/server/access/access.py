@@ -1,4 +1,4 @@
-"""The face of this room: what pages call, and the application that stands round all others."""
+"""The interface of access control: what pages call, and the application that wraps all others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIELD = "csrf"
 
 
 class Access:
-    """Who may do what.
+    """Access control of the server.
 
     Args:
         settings: keys, names, limits.
@@ -54,7 +54,7 @@ class Access:
         return self._sessions.form_token(visit)
 
     async def form(self, request: Request) -> FormData:
-        """A form of ours that was sent back.
+        """Returns a submitted form of ours.
 
         Raises:
             HTTPException: 403 where it is not ours, or too old; 413 where it is too large; 400 where it is no form.
@@ -85,7 +85,7 @@ class Access:
         return None if digest is None else self._sessions.logged_in(digest)
 
     def is_logged_in(self, request: Request) -> bool:
-        """Whether this browser has logged in: there is something to log out of."""
+        """Returns whether this browser has logged in."""
         return _visit(request).logged_in
 
     def set_cookie(self, response: Response, value: str) -> None:

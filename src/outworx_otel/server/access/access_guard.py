@@ -1,4 +1,4 @@
-"""The outermost application: every request passes here first, every answer last."""
+"""The outermost ASGI application, which checks every request and completes every answer."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class AccessGuard:
             self._under_way -= 1
 
     def _may_pass(self, scope: Scope, policy: Policy, headers: Headers, visit: BrowserVisit) -> bool:
-        """Whether the request goes on; False where a browser is to log in first.
+        """Returns whether the request goes on; False if the browser must log in first.
 
         Raises:
             Refused: it goes no further.
@@ -134,7 +134,7 @@ class AccessGuard:
         raise RequestRefused(401, _NO_KEY, _CHALLENGE)
 
     def _has_key(self, scope: Scope, policy: Policy, headers: Headers) -> bool:
-        """Whether a key that is taken came with the request, where one is asked for."""
+        """Returns whether the request carries a valid key, or none is needed."""
         given = headers.getlist("authorization")
         if policy is Policy.PUBLIC or not self._keys.required or not given:
             return False
@@ -150,7 +150,7 @@ class AccessGuard:
         raise RequestRefused(401, _WRONG_KEY, _CHALLENGE)
 
     def _cookie(self, visit: BrowserVisit) -> bytes | None:
-        """A visitor who was handed a form gets a cookie that it is bound to."""
+        """Returns the cookie that a form is bound to, for a visitor who was given a form."""
         if not (visit.fresh and visit.token_given):
             return None
         secure = "; Secure" if self._settings.is_https else ""
@@ -168,13 +168,13 @@ def _to_login(scope: Scope) -> Response:
 
 
 def caller(scope: Scope) -> str:
-    """The address that a request comes from."""
+    """Returns the address that a request comes from."""
     client = scope.get("client")
     return str(client[0]) if client else "unknown"
 
 
 def _limited(receive: Receive, headers: Headers) -> Receive:
-    """`receive` that gives no more than a form may be, and waits no longer for it than it may take."""
+    """Wraps `receive` with the largest size and longest time of a form."""
     if (announced_length(headers.get("content-length")) or 0) > _MAX_PAGE_BYTES:
         raise RequestRefused(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")
     received, more = 0, True

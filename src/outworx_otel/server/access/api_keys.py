@@ -16,7 +16,7 @@ _PREFIX: Final = "owx_"
 
 
 class ApiKeys:
-    """The keys that are taken.
+    """The keys that are accepted.
 
     A server that others can reach and that was given none makes one. Its digest is kept in the database, so that a
     restart takes it too; SHA-256 does for a random key of 192 bits, which nobody can try out.
@@ -50,11 +50,11 @@ class ApiKeys:
 
     @property
     def required(self) -> bool:
-        """Whether a key is asked for at all."""
+        """Returns whether a key is needed at all."""
         return bool(self._digests)
 
     def find(self, key: str) -> bytes | None:
-        """The digest of a key that is taken, None for any other. Takes the same time wherever they differ."""
+        """Returns the digest of an accepted key, None for any other. Compares in constant time."""
         given, found = digest(key), None
         for candidate in self._digests:
             if hmac.compare_digest(candidate, given):
@@ -63,16 +63,16 @@ class ApiKeys:
 
     @property
     def digests(self) -> Sequence[bytes]:
-        """Of all keys that are taken."""
+        """Returns the digests of all accepted keys."""
         return self._digests
 
 
 def digest(key: str) -> bytes:
-    """What is held instead of a key."""
+    """Returns the digest that is kept instead of a key."""
     return hashlib.sha256(b"outworx api key\0" + key.encode("utf-8", "surrogateescape")).digest()
 
 
 def bearer(authorization: str) -> str | None:
-    """The key out of an `Authorization` header, None where it names another scheme or nothing."""
+    """Returns the key of an `Authorization` header, None for another scheme or no key."""
     scheme, _, key = authorization.strip().partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None

@@ -1,4 +1,4 @@
-"""Answers to what is refused, in the words of whoever asked: OTLP's Status, JSON, or text."""
+"""Makes the answer to a refused request in the format of its path: OTLP's Status, JSON, or text."""
 
 from __future__ import annotations
 

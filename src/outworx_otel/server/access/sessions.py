@@ -1,4 +1,4 @@
-"""Who a browser is: a signed cookie, and the token that a form of ours carries.
+"""Browser sessions: a signed cookie, and the token that our forms carry.
 
 Nothing is kept for each visitor. The cookie says when it was made and which key it was made with, so it ends by
 itself, and with the key; what was logged out before is remembered until it would have ended.
@@ -65,28 +65,28 @@ class BrowserSessions:
         self._ended: dict[str, float] = {} if ended is None else _ended(ended[0])
 
     def visit(self, cookie: str | None) -> BrowserVisit:
-        """Whose cookie it is; a new visitor where there is none, or one that is not (or no longer) good."""
+        """Returns the visit of a cookie; a new visitor if there is none or it is not valid."""
         found = None if cookie is None else self._read(cookie)
         return found or BrowserVisit(secrets.token_urlsafe(16), fresh=True)
 
     def anonymous(self, visit: BrowserVisit) -> str:
-        """The cookie of a visitor who is not logged in: it binds the forms that are handed out."""
+        """Returns the cookie of a visitor who is not logged in, which binds the forms that are given out."""
         return self._sign(_ANONYMOUS, visit.id)
 
     def logged_in(self, digest: bytes) -> str:
-        """The cookie of whoever has just given the key with this digest. Its id is new: nobody can have set it."""
+        """Returns the cookie of a visitor who gave the key with this digest. Its id is new: nobody can plant it."""
         return self._sign(self._tag(digest), secrets.token_urlsafe(16))
 
     def form_token(self, visit: BrowserVisit) -> str:
-        """What a form must bring back."""
+        """Returns the token that a form must bring back."""
         return self._mac(b"form", visit.id.encode())
 
     def is_form_token(self, visit: BrowserVisit, token: str) -> bool:
-        """Whether it is this visit's."""
+        """Returns whether a token belongs to this visit."""
         return hmac.compare_digest(self.form_token(visit).encode(), token.encode("utf-8", "replace"))
 
     def end(self, visit: BrowserVisit) -> None:
-        """Its cookie counts no longer, also after a restart. Blocks."""
+        """Ends the session: its cookie is no longer accepted, even after a restart. Blocks."""
         now = self._clock()
         self._ended = {id: until for id, until in self._ended.items() if until > now}
         self._ended[_ended_name(visit.id)] = now + self._seconds

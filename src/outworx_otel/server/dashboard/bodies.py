@@ -1,4 +1,4 @@
-"""A body as a page shows it: laid out, as it came, and byte by byte; bounded, whatever was delivered."""
+"""Prepares a body for a page: formatted, as it came, and as a hex dump; always bounded."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def body_of(stored: str, full_size: int | None, content_type: str = "") -> Shown
 
 
 def _laid_out(text: str) -> Markup | None:
-    """JSON with an indent, None where it is none. The layout alone changes: digits, order and repeats stay."""
+    """Returns JSON with an indent, None for what is no JSON. Digits, order and repeated names stay."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:

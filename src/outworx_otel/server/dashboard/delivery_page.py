@@ -123,7 +123,7 @@ class DeliveryPage:
 
 
 def _that_worked(delivery: StoredDelivery, same_event: list[Summary]) -> Summary | None:
-    """The run that a duplicate was spared by: the one it is linked to, else the one that ran."""
+    """Returns the delivery whose run this duplicate repeats: the linked one, else the one that ran."""
     if delivery.idempotency not in ("replayed", "in_flight"):
         return None
     linked = {link.span_id for link in delivery.links}

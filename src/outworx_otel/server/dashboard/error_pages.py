@@ -1,4 +1,4 @@
-"""What cannot be shown, as a page: the database is away, a form is out of date."""
+"""Error pages: the database is away, a form is out of date."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TITLES: Final = {
 
 
 def as_page(pages: Pages, view: View) -> View:
-    """`view`, with what it raises told to people instead of programs."""
+    """Wraps a view so that its errors are answered as pages."""
 
     async def shown(request: Request) -> Response:
         try:

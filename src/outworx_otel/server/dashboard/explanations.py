@@ -1,4 +1,4 @@
-"""What codes mean, in plain words, and what to do about each."""
+"""Explains codes in plain words, and says what to do about each."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ _NOT_KNOWN: Final = "The application did not say more."
 
 
 def advice_for(table: dict[str, Advice], code: str | None) -> Advice | None:
-    """The words for a code; a code that this release does not know stands for itself."""
+    """Returns the explanation of a code; a code of a later release is shown as it is."""
     return None if code is None else table.get(code) or Advice(code, _NOT_KNOWN, "")
 
 

@@ -1,4 +1,4 @@
-"""Values as people read them. What was delivered is a stranger's: nothing in it may hide, or disguise itself."""
+"""Formats values for people. In what was delivered, invisible and misleading characters are made visible."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _picture(found: re.Match[str]) -> str:
 
 
 def shown(value: Any) -> Any:
-    """What a page prints of any value: the environment's `finalize`, so that no template can forget it."""
+    """Escapes any value that a template prints. It is the environment's `finalize`, so no template can forget it."""
     if value is None:
         return ""
     if isinstance(value, Markup) or not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""`/login` and `/logout`: who has a key gets a session."""
+"""`/login` and `/logout`: a valid key opens a session."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class LoginPage:
 
 
 def own_path(text: str) -> str:
-    """`text` where it is a path of this server, else `/`: nobody is sent elsewhere after logging in."""
+    """Returns `text` if it is a path of this server, else `/`, so that a login never redirects to another site."""
     try:
         parts = urlsplit(text)
     except ValueError:

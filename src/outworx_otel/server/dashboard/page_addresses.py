@@ -1,4 +1,4 @@
-"""Addresses of our own pages with a filter in them, and the chips that take a filter away again."""
+"""Builds addresses of our pages with filters, and the chips that remove a filter."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MAX_TRAIL: Final = 12
 
 
 class Chip(NamedTuple):
-    """A filter that is on, and the address without it."""
+    """An active filter, and the page's address without it."""
 
     label: str
     value: str
@@ -43,18 +43,18 @@ class Chip(NamedTuple):
 
 
 def wanted_of(params: QueryParams) -> dict[str, str]:
-    """The filter's parameters that are set; the first of each."""
+    """Returns the filter parameters that are set; of repeated ones the first."""
     return {name: params[name] for name in LABELS if params.get(name)}
 
 
 def address(path: str, wanted: Mapping[str, object]) -> str:
-    """`path` with a query; a value of None takes the parameter away."""
+    """Returns `path` with a query; a value of None removes the parameter."""
     query = urlencode({name: value for name, value in wanted.items() if value not in (None, "")})
     return f"{path}?{query}" if query else path
 
 
 def chips_of(wanted: Mapping[str, str]) -> list[Chip]:
-    """One for each parameter that is set."""
+    """Returns a chip for each parameter that is set."""
     return [
         Chip(LABELS[name], _said(name, value), address("/deliveries", {**wanted, name: None}))
         for name, value in wanted.items()
@@ -76,7 +76,7 @@ class Paging(NamedTuple):
 
 
 def paging_of(wanted: Mapping[str, str], params: QueryParams, next_cursor: str | None) -> Paging:
-    """Pages are asked for by where they begin, so the way back is carried along: the last dozen of beginnings."""
+    """Returns the addresses of both pages. A page's address holds its start, and the last dozen starts before it."""
     cursor, trail = params.get("cursor", ""), [step for step in params.get("trail", "").split("~") if step]
     older = newer = newest = None
     if next_cursor is not None:

@@ -1,4 +1,4 @@
-"""Templates, made ready once, and what every page knows."""
+"""Loads the templates once and renders pages."""
 
 from __future__ import annotations
 
@@ -88,5 +88,5 @@ class Pages:
         return self._environment.get_template(template).render(**context)
 
     def own_address(self, request: Request) -> str:
-        """How applications reach this server, for the lines that can be copied."""
+        """Returns the address by which applications reach this server, for the lines to copy."""
         return (self._settings.public_url or str(request.base_url)).rstrip("/")

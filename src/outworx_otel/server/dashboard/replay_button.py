@@ -26,7 +26,7 @@ _OURS: Final = "outworx.webhook."
 
 
 class Offer(NamedTuple):
-    """Whether a delivery can be replayed: `why_not` says why it cannot, `signing` what its signature will be."""
+    """Whether a delivery can be replayed: `why_not` says why it cannot, `signing` how it will be signed."""
 
     why_not: str | None
     path: str
@@ -34,7 +34,7 @@ class Offer(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """What came of it: an answer, or a problem in plain words."""
+    """The result of a replay: an answer, or a problem in plain words."""
 
     target: str
     problem: str | None = None
@@ -46,7 +46,7 @@ class Replayed(NamedTuple):
 
 
 def offer_of(delivery: StoredDelivery) -> Offer:
-    """Looks at what is stored, and for the secret in this server's environment. Blocks: it reads outworx.toml."""
+    """Returns whether a delivery can be replayed, and with which signature. Blocks: it reads outworx.toml."""
     judged = _judged(delivery)
     if judged.request is None:
         return Offer(judged.reason or "what is stored is not all of it", "", "")
@@ -64,7 +64,7 @@ def offer_of(delivery: StoredDelivery) -> Offer:
 
 
 def replay(delivery: StoredDelivery, target: str) -> Replayed:
-    """Sends it once, to this machine alone. Blocks for `TIMEOUT_SECONDS` at most."""
+    """Sends the request once, only to this machine. Blocks for `TIMEOUT_SECONDS` at most."""
     target = target.strip()[:MAX_TARGET]
     judged = _judged(delivery)
     if judged.request is None:

@@ -1,4 +1,4 @@
-"""What the page of one delivery shows, taken out of its span's attributes and events.
+"""Extracts what the page of a delivery shows from its span's attributes and events.
 
 Attributes come from outside: any of them may be missing, or of another type than it should be.
 """

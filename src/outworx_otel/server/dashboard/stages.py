@@ -1,4 +1,4 @@
-"""The way of a delivery: verify → claim → handler → mark, and how far it got."""
+"""The stages of a delivery (verify → claim → handler → mark), and how far it got."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ State = Literal["good", "bad", "warn", "none"]
 
 
 class Stage(NamedTuple):
-    """One station; `none` was not reached, or is not configured."""
+    """One stage; `none` means not reached or not configured."""
 
     name: str
     state: State
@@ -32,7 +32,7 @@ class Stage(NamedTuple):
 
 
 def stages_of(delivery: StoredDelivery) -> list[Stage]:
-    """The four stations in their order."""
+    """Returns the four stages in order."""
     return [_verify(delivery), _claim(delivery), _handler(delivery), _mark(delivery)]
 
 

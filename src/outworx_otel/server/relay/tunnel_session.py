@@ -57,7 +57,7 @@ class TunnelSession:
         self.polls = 0
         self.polled_at = 0.0
         self.closed = False
-        self._patience = acknowledge_timeout
+        self._acknowledge_timeout = acknowledge_timeout
         self._queue: deque[HeldCaller] = deque()
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._batches: OrderedDict[str, _GivenBatch] = OrderedDict()
@@ -148,7 +148,7 @@ class TunnelSession:
             held.client = client
         if taken:
             loop = asyncio.get_running_loop()
-            batch.overdue = loop.call_later(self._patience, self._take_back, batch)
+            batch.overdue = loop.call_later(self._acknowledge_timeout, self._take_back, batch)
         while len(self._batches) > MAX_CLIENTS:
             _, oldest = self._batches.popitem(last=False)
             self._take_back(oldest)
