@@ -1,4 +1,4 @@
-"""Which deliveries have been handled: the store protocol, its back-ends, and the keeper of leases."""
+"""Remembers which deliveries were handled: the store protocol, its back-ends, and the lease keeper."""
 
 from outworx_otel.idempotency.breaker import BreakerOpen, StoreCounts
 from outworx_otel.idempotency.guarded_store import Backend, GuardedStore

@@ -1,4 +1,4 @@
-"""Round every remote store: one deadline per operation, a circuit breaker, and two faces of one back-end."""
+"""Wraps every remote store: a deadline for each operation, a circuit breaker, and the async methods."""
 
 from __future__ import annotations
 

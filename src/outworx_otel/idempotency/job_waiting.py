@@ -1,7 +1,7 @@
 """Waiting for a job from a thread, from asyncio and from trio, until it is done or its time is up.
 
-The time is kept by whoever waits (a lock's time-out, the loop's own timer), not by the process's timer: its thread
-would have to wake a second one for every operation, although hardly any runs out of time.
+Each waiter keeps its own time (a lock's time-out, the loop's timer). The process's timer would have to wake a second
+thread for every operation, although hardly any runs out of time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from outworx_otel.idempotency.workers import Job, WorkerPool
 
 
 def wait(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
-    """Blocks this thread; afterwards `job.done` says which of both it was."""
+    """Blocks this thread; afterwards `job.done` tells whether the job ended in time."""
     waiter = threading.Lock()
     waiter.acquire()
     job.notify = waiter.release

@@ -1,4 +1,4 @@
-"""Idempotency keys: which values are none, and what stores and telemetry see of the others."""
+"""Idempotency keys: which values cannot be keys, and how the others are hashed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The URL of a store, taken apart so that nothing in it that is secret is ever shown."""
+"""Parses a store's URL so that none of its secrets is ever shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StoreAddress:
         return f"<Address {self.shown}>"
 
     def scrub(self, text: str) -> str:
-        """The first line of a message, without whatever it quotes of the secrets."""
+        """Returns the first line of a message, without any secret that it quotes."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text.strip().partition("\n")[0][:300]

@@ -1,4 +1,4 @@
-"""A few daemon threads that do the waiting, so that a caller can stop waiting whenever its time is up."""
+"""A few daemon threads that make blocking calls, so that a caller can stop waiting when its time is up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Job(Generic[T]):
         self.error: BaseException | None = None
 
     def abandon(self, undo: Callable[[], Any]) -> bool:
-        """Nobody wants the outcome: not begun if there is time, else undone after.
+        """Gives the job up: it is not begun if it still waits, else it is undone when it ends.
 
         Returns:
             True where it was done already, so that the caller has to see to the undoing.

@@ -36,7 +36,7 @@ _MAX_DEPTH: Final = 32
 
 
 def summary_document(delivery: Summary) -> dict[str, Any]:
-    """What lists hold of a delivery; what is not known is left out."""
+    """Returns a delivery as lists show it; unknown fields are left out."""
     document: dict[str, Any] = {
         "id": delivery.id,
         "time": iso_time(delivery.time_ns),
@@ -59,7 +59,7 @@ def delivery_document(
     deferred: Iterable[SpanRecord],
     same_event: Iterable[Summary],
 ) -> dict[str, Any]:
-    """Everything of one delivery.
+    """Returns everything about one delivery.
 
     Args:
         delivery: the delivery. An attribute that a sender has named like one of our own fields does not replace it.
@@ -83,7 +83,7 @@ def delivery_document(
 
 
 def flat_document(delivery: StoredDelivery, **more: Any) -> dict[str, Any]:
-    """A delivery and its attributes, which do not replace what is ours."""
+    """Returns a delivery with its attributes beside our own fields, which they cannot replace."""
     document = {**summary_document(delivery), **more}
     for name, value in delivery.attributes.items():
         document.setdefault(name.removeprefix(_PREFIX), jsonable(value))
@@ -91,7 +91,7 @@ def flat_document(delivery: StoredDelivery, **more: Any) -> dict[str, Any]:
 
 
 def error_message_of(delivery: StoredDelivery) -> str | None:
-    """What went wrong, as the older batch's field of this name says it: the status, and each exception."""
+    """Returns what went wrong, for the older batch's field of this name: the status, and each exception."""
     raised = (event.attributes for event in delivery.events if event.name == semconv.EXCEPTION_EVENT)
     return error_message(
         delivery.status_message,
@@ -108,7 +108,7 @@ def attributes_document(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def jsonable(value: Any, depth: int = 0) -> Any:
-    """What JSON can hold of a value: NaN and infinity by name, as OTLP writes them, bytes in base64."""
+    """Returns a value as JSON can hold it: NaN and infinity by name as in OTLP, bytes in base64."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Runs the server: sockets, signals, and an end within seconds that loses nothing."""
+"""Runs the server: opens its sockets, handles signals, and stops within seconds without losing data."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def _serve(
 
 
 class _Server(uvicorn.Server):
-    """One of perhaps two servers of a process: signals are for both."""
+    """One of up to two servers of a process; signals stop both."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -68,7 +68,7 @@ class LocalServers:
         await self._transport.aclose()
 
     async def forward(self, delivery: TunnelledRequest) -> LocalAnswer:
-        """Returns the local server's answer, or one that says why there is none. Never raises for a server's fault."""
+        """Returns the local server's answer, or one that says why there is none. Raises for no server's fault."""
         target = self._targets.find(delivery.path)
         if target is None:
             return _own(404, "no local server is named for this path")

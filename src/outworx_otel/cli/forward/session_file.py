@@ -73,7 +73,7 @@ class SessionFile:
             self._file.flush()
 
     def forget(self) -> None:
-        """Empties the file, because the session was ended."""
+        """Deletes the file, because the session was ended."""
         if self._file is not None and self._path is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink()

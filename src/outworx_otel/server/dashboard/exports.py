@@ -1,4 +1,4 @@
-"""`/deliveries.json` and `/deliveries.csv`: the deliveries that the list's filter lets through, as a file."""
+"""`/deliveries.json` and `/deliveries.csv`: the filtered list as a file."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _pieces(deliveries: Iterable[StoredDelivery]) -> Iterator[list[StoredDeliver
 
 
 def cell(value: Any) -> str:
-    """A value for a spreadsheet, which must not take it for a formula."""
+    """Returns a value for a spreadsheet, quoted so that it is not taken for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):

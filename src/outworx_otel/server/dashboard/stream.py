@@ -1,4 +1,4 @@
-"""`/live`: new deliveries as server-sent events, for lists that are open."""
+"""`/live`: sends new deliveries to open lists as server-sent events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spans round a delivery, one bar below the other."""
+"""The waterfall of a delivery: a bar for each span of its trace and of its deferred work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Bar(NamedTuple):
 
 
 class Waterfall(NamedTuple):
-    """The bars in the order of a tree, and how many had no room."""
+    """The bars in tree order, and how many were left out."""
 
     bars: list[Bar]
     left_out: int
@@ -96,7 +96,7 @@ def _item(record: SpanRecord, late: bool, delivery_span: str) -> _Item:
 
 
 def _as_tree(items: list[_Item]) -> list[tuple[_Item, int]]:
-    """Parents before children, by time; a span whose parent is not here stands at the top, and so does a circle."""
+    """Orders parents before children, by time. A span without a known parent, or in a circle, comes at the top."""
     ids = {item.span_id for item in items}
     below: dict[str, list[_Item]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.start):

@@ -1,4 +1,4 @@
-"""What every way in has in common: answered once it is durable, then told to the open pages."""
+"""Hands batches to the writer, waits until they are durable, and then tells the open pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BatchIntake:
         self._live = live
 
     def submit(self, batch: Batch, size: int) -> Future[None] | None:
-        """Hands a batch to the writer, which takes some work: in the thread that decoded it.
+        """Hands a batch to the writer. This packs the batch: call it in the thread that decoded it.
 
         Args:
             batch: None comes back for an empty one.
@@ -44,7 +44,7 @@ class BatchIntake:
             raise HTTPException(400, str(error)) from error
 
     async def kept(self, batch: Batch, written: Future[None] | None) -> None:
-        """Returns once the batch is durable, all of it.
+        """Returns once the whole batch is durable.
 
         Raises:
             StoreUnavailable: it could not be written.

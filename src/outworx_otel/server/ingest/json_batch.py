@@ -1,4 +1,4 @@
-"""The JSON batch that the published SDK sends, as deliveries with OTLP's attribute names."""
+"""Turns the published SDK's JSON batch into deliveries with OTLP's attribute names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADER: Final = semconv.HTTP_REQUEST_HEADER_PREFIX
 
 
 class BatchEvent(msgspec.Struct, kw_only=True):
-    """What one delivery is told by; unknown fields are passed over."""
+    """One delivery of a batch; unknown fields are ignored."""
 
     provider: str
     status_code: Annotated[int, msgspec.Meta(ge=100, le=999)]
@@ -53,7 +53,7 @@ class UnusableEvent(msgspec.Struct, frozen=True):
 
 
 class DecodedEvents(NamedTuple):
-    """What a batch held."""
+    """The deliveries of a batch, and what could not be used."""
 
     deliveries: list[StoredDelivery]
     unusable: list[UnusableEvent]
@@ -68,7 +68,7 @@ _event: Final = msgspec.json.Decoder(BatchEvent)
 
 
 def deliveries_of(body: bytes) -> DecodedEvents:
-    """The deliveries of a batch; what is unusable costs nothing but itself.
+    """Returns the deliveries of a batch. An unusable event is left out; the others are kept.
 
     Raises:
         msgspec.DecodeError: no JSON, or no list of `events`.

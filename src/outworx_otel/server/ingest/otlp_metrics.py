@@ -1,4 +1,4 @@
-"""The counter of deliveries, as it is exported, → counts. Other metrics are accepted and dropped."""
+"""Turns the exported counter of deliveries into counts. Other metrics are accepted and dropped."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Series = bytes
 
 
 class SeriesReading(NamedTuple):
-    """Where a cumulative series stood."""
+    """The last value of a cumulative series."""
 
     start_ns: int
     value: float
 
 
 class ReadCounts(NamedTuple):
-    """What a request held.
+    """The counts of one request.
 
     Args:
         counts: to be written.

@@ -1,4 +1,4 @@
-"""OTLP's spans → what the store keeps."""
+"""Turns OTLP's spans into what the store keeps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KINDS: Final = ("internal", "internal", "server", "client", "producer", "consum
 
 
 def problem_of(span: Any) -> str | None:
-    """Why a span (of `wire`) cannot be kept, or None."""
+    """Returns why a span (of `otlp_wire`) cannot be kept, None if it can."""
     if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
         return "the trace id must be 16 bytes, not all zero"
     if len(span.span_id) != 8 or span.span_id == _NO_SPAN:

@@ -1,4 +1,4 @@
-"""The body of a request, decompressed as it comes in, and bounded in every direction."""
+"""Reads the body of a request, decompresses it as it comes in, and bounds its size."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class _Inflater:
         self._begun = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """What more can be decompressed, at most a piece more than the limit."""
+        """Returns what more can be decompressed, up to one piece more than the limit."""
         pieces: list[bytes] = []
         total = 0
         try:

@@ -1,4 +1,4 @@
-"""Exported spans, sorted: deliveries, deferred work, and context for the timelines of deliveries."""
+"""Sorts exported spans into deliveries, deferred work, and other spans for the timelines of deliveries."""
 
 from __future__ import annotations
 

@@ -25,14 +25,14 @@ _OVERHEAD: Final = 512
 
 
 class WaitingSpan(NamedTuple):
-    """A span as it came, which is smaller than what is made of it."""
+    """A span in its encoded form, which is smaller than the decoded one."""
 
     encoded: bytes
     service: str
     scope: str
 
     def record(self) -> SpanRecord:
-        """As it is kept."""
+        """Returns the span decoded, as it is kept."""
         return record_of(Span.FromString(self.encoded), Decoder(), self.service, self.scope)
 
 
@@ -62,11 +62,11 @@ class WaitingSpans:
 
     @property
     def size(self) -> int:
-        """Bytes that wait."""
+        """Returns how many bytes wait."""
         return self._bytes
 
     def arrived(self, traces: Collection[bytes]) -> dict[bytes, list[WaitingSpan]]:
-        """Deliveries of these traces have come: what waited for them, which is then the caller's."""
+        """Notes that deliveries of these traces have come. Returns the spans that waited for them."""
         taken: dict[bytes, list[WaitingSpan]] = {}
         with self._lock:
             for trace in traces:
@@ -83,13 +83,13 @@ class WaitingSpans:
         return taken
 
     def put_back(self, taken: dict[bytes, list[WaitingSpan]]) -> None:
-        """The deliveries could not be written: their sender comes again."""
+        """Takes spans back because their deliveries could not be written; the sender will send those again."""
         for trace, spans in taken.items():
             for span in spans:
                 self._put(trace, span)
 
     def admit(self, span: Any, service: str, scope: str) -> bool:
-        """Whether a span (of `wire`) is to be kept now; else it waits, or is over its trace's budget."""
+        """Returns whether a span (of `otlp_wire`) is kept now; else it waits, or is over its trace's budget."""
         trace = span.trace_id
         cost = span.ByteSize() + _OVERHEAD
         with self._lock:

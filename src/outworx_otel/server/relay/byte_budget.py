@@ -1,4 +1,4 @@
-"""How many bytes may be held at once."""
+"""A limit on the bytes that may be held at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ByteBudget:
         self.used = 0
 
     def take(self, amount: int) -> bool:
-        """Whether there was room for it; if so, it is taken."""
+        """Takes so many bytes if there is room. Returns whether there was."""
         if self.used + amount > self._limit or (self._above is not None and not self._above.take(amount)):
             return False
         self.used += amount

@@ -1,4 +1,4 @@
-"""What clients and the relay say to each other, as JSON.
+"""The JSON of the calls between clients and the relay.
 
 The names are those that the published outworx-hooks 1.5.0 sends and reads. Clients that poll with a `client` get the
 second, exact shape. msgspec writes `bytes` as base64.

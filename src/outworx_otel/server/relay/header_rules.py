@@ -1,4 +1,4 @@
-"""Which headers pass the relay, on the way to the local server and on the way back."""
+"""Chooses which headers pass the relay, to the local server and back."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _OF_THE_SERVER: Final = frozenset({"content-length", "date", "server"})
 
 
 def sound_host(host: str) -> bool:
-    """Whether a Host header can be one: it is passed on in X-Forwarded-Host, and applications build links of it."""
+    """Returns whether a Host header is well formed: applications build links from the X-Forwarded-Host we send."""
     return _HOST.fullmatch(host) is not None
 
 
@@ -67,7 +67,7 @@ def for_the_local_server(
     host: str,
     cookie: str,
 ) -> Pairs:
-    """A caller's headers as the local server is to see them.
+    """Returns a caller's headers for the local server.
 
     Args:
         raw: ASGI's pairs.
@@ -90,7 +90,7 @@ def for_the_local_server(
 def for_the_caller(
     pairs: Pairs, *, slug: str, own_origin: bool, cookie: str, bodiless: bool
 ) -> list[tuple[str, str]]:
-    """The local answer's headers as the caller is to see them; what cannot stand in a head is left out.
+    """Returns the local answer's headers for the caller, without those that are malformed.
 
     Args:
         pairs: as the client sent them.
@@ -130,7 +130,7 @@ def is_part_of_a_page(raw: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def too_large(pairs: Pairs) -> bool:
-    """Whether an answer's head is more than servers and callers put up with."""
+    """Returns whether an answer's headers are larger than servers and callers accept."""
     return (
         len(pairs) > MAX_ANSWER_HEADERS
         or sum(len(name) + len(value) + 4 for name, value in pairs) > MAX_ANSWER_HEADER_BYTES

@@ -1,4 +1,4 @@
-"""One tunnelled exchange: what a caller sent, and what it is answered."""
+"""One tunnelled exchange: a caller's request, and the answer it waits for."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Arrival:
 
     @property
     def size(self) -> int:
-        """Bytes that holding it costs, near enough."""
+        """Returns about how many bytes it takes to hold the request."""
         head = sum(len(name) + len(value) for name, value in self.headers)
         return len(self.body) + head + len(self.path) + len(self.query_string) + 512
 
 
 @dataclass(frozen=True)
 class CallerAnswer:
-    """What goes back to the caller: the local application's answer, or one of the relay's own."""
+    """The answer for the caller, from the local application or from the relay."""
 
     status: int
     headers: Pairs
@@ -47,7 +47,7 @@ class CallerAnswer:
 
 
 class HeldCaller:
-    """A caller that waits for its answer.
+    """A caller that waits for an answer.
 
     Args:
         arrival: its request; given up once a client has it.
@@ -67,7 +67,7 @@ class HeldCaller:
         self.answer: asyncio.Future[CallerAnswer] = asyncio.get_running_loop().create_future()
 
     def settle(self, answer: CallerAnswer) -> bool:
-        """Gives the caller its answer; False if it has one."""
+        """Gives the caller its answer. Returns False if it already has one."""
         if self.answer.done():
             return False
         self.answer.set_result(answer)

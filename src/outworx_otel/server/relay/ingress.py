@@ -23,7 +23,7 @@ _PIECE: Final = 256 * 1024
 
 
 class _HungUp(Exception):
-    """The caller is gone; nobody is to be answered."""
+    """The caller hung up, so there is nobody to answer."""
 
 
 class Ingress:
@@ -78,7 +78,7 @@ class Ingress:
         return _full() if held is None else await self._wait(session, held, receive)
 
     def _hold(self, session: TunnelSession, arrival: Arrival) -> HeldCaller | None:
-        """Queues the caller; None where there is no room (any more: its body took its time)."""
+        """Queues the caller. Returns None if there is no room, or none any more after its body was read."""
         limits = self._relay.limits
         if session.closed or len(session.held) >= limits.max_held:
             return None
@@ -133,7 +133,7 @@ def _arrival(scope: Scope, relay: Relay, place: TunnelPlace, host: str, body: by
 
 
 async def _read(scope: Scope, receive: Receive, budget: ByteBudget, limits: RelayLimits) -> bytes | None:
-    """The caller's body; None where there is no room for it. While it is read, it counts against what is held.
+    """Returns the caller's body, None if there is no room for it. It counts as held while it is read.
 
     Raises:
         Refused: 413 for a body that is too long, 408 for one that is too long in coming.

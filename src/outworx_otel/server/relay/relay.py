@@ -1,4 +1,4 @@
-"""The relay: all sessions, what they hold together, and who may have another."""
+"""The relay: all sessions, the bounds of what they hold together, and who may open another."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class CallRefused(Exception):
 
 
 class Relay:
-    """Everything that the tunnels of one server know, in memory. Belongs to one event loop.
+    """The state of a server's tunnels, in memory. Used on one event loop only.
 
     Args:
         public_url: how the outside reaches `/t/`; None takes it from the call that opens a session.
@@ -153,7 +153,7 @@ class Relay:
         return None
 
     def end(self, session: TunnelSession, answer: CallerAnswer = ENDED) -> None:
-        """Closes a session; whoever waits gets `answer`."""
+        """Closes a session; callers that wait get `answer`."""
         self._by_slug.pop(session.slug, None)
         self._by_id.pop(session.id, None)
         self._ended[session.slug] = None
@@ -184,7 +184,7 @@ class Relay:
             )
 
     def _evict(self, sessions: list[TunnelSession]) -> bool:
-        """Ends the session that has gone without a client for longest, if that is long enough."""
+        """Ends the session that has been without a client for the longest time, if that is long enough."""
         now = asyncio.get_running_loop().time()
         idle = [one for one in sessions if not one.polls and not one.held and now - one.polled_at > _IDLE]
         if not idle:

@@ -1,4 +1,4 @@
-"""Where in `/t/` a request points to, from the bytes of its request line."""
+"""Splits the path of a tunnelled request into slug and rest, byte for byte."""
 
 from __future__ import annotations
 

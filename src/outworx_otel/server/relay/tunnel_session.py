@@ -1,4 +1,4 @@
-"""A session: one public URL, the callers it holds, and the clients that fetch and answer for them."""
+"""A session: one public URL, the callers it holds, and the clients that answer them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_CLIENTS: Final = 64
 
 @dataclass
 class _GivenBatch:
-    """What a client was given last, until it says that it has it."""
+    """The callers that a client was given last, until it acknowledges them."""
 
     client: str
     number: int
@@ -80,7 +80,7 @@ class TunnelSession:
         self._wake()
 
     def let_go(self, held: HeldCaller) -> None:
-        """Forgets a caller: it was answered, has hung up, or has waited long enough."""
+        """Forgets a caller that was answered, hung up, or waited too long."""
         if self.held.pop(held.id, None) is not None:
             self._release(held)
             if held.client is None:
@@ -112,7 +112,7 @@ class TunnelSession:
             raise
 
     def pass_on(self) -> None:
-        """Whoever was woken cannot take anything: somebody else may."""
+        """Wakes another client, because the one that was woken cannot take anything."""
         if self._queue:
             self._wake()
 
@@ -134,13 +134,13 @@ class TunnelSession:
         return taken
 
     def hand_over(self, taken: Iterable[HeldCaller]) -> None:
-        """To a client that acknowledges nothing: what is written to it counts as received."""
+        """Gives callers to a client that does not acknowledge: what is written to it counts as received."""
         for held in taken:
             held.client = ""
             self._release(held)
 
     def lend(self, client: str, taken: list[HeldCaller]) -> int:
-        """To a client that acknowledges: the number of the batch, which its next poll is to name."""
+        """Gives callers to a client that acknowledges. Returns the number of the batch, which its next poll names."""
         last = self._batches.pop(client, None)
         number = 1 if last is None else last.number + 1
         batch = self._batches[client] = _GivenBatch(client, number, taken)
@@ -155,7 +155,7 @@ class TunnelSession:
         return number
 
     def acknowledge(self, client: str, number: int) -> None:
-        """What a client's poll says of the batch before: it has it, or else the batch is queued again."""
+        """Settles a client's previous batch: received if its poll names it, else queued again."""
         batch = self._batches.get(client)
         if batch is None or not batch.given:
             return
@@ -174,7 +174,7 @@ class TunnelSession:
         batch.given = []
 
     def bury(self, client: str, answer: CallerAnswer) -> None:
-        """A client is gone: what it may not have received is queued again, what it had is answered."""
+        """Removes a client: what it may not have received is queued again, callers that it had are answered."""
         batch = self._batches.pop(client, None)
         if batch is not None:
             self._take_back(batch)
@@ -191,7 +191,7 @@ class TunnelSession:
         self.pass_on()
 
     def _release(self, held: HeldCaller) -> None:
-        """Nobody will ask for its bytes again."""
+        """Frees the bytes of a caller's request."""
         held.arrival = None
         self.budget.give_back(held.charged)
         held.charged = 0

@@ -1,4 +1,4 @@
-"""Sending a delivery once more: what was stored, signed anew, to an application that is being developed."""
+"""Sends a stored delivery once more, signed anew, to an application on a developer's machine."""
 
 from outworx_otel.server.replay.completeness import Completeness, completeness
 from outworx_otel.server.replay.credentials import (

@@ -1,4 +1,4 @@
-"""One request over HTTP, bounded: no redirect is followed, no proxy asked, and the answer is cut where it is long."""
+"""Sends one request over HTTP: follows no redirect, uses no proxy, and cuts a long answer."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class ReplaySender:
             raise ReplayError(_no_answer(request.url, error)) from error
 
     def _ways(self, url: str) -> list[tuple[str, bytes, dict[str, Any]]]:
-        """What to connect to, with the Host header and the TLS name that belong to the URL where these differ."""
+        """Yields the addresses to connect to, with the URL's Host header and TLS name where these differ."""
         if not self._loopback_only:
             return [(url, b"", {})]
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Where to: the shorthands of the command line, and the address a stored request goes to."""
+"""Reads the shorthands of `--to`, and makes the URL that a stored request is sent to."""
 
 from __future__ import annotations
 

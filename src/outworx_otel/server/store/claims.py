@@ -1,4 +1,4 @@
-"""Idempotency keys of the applications that ask this server: the same statements as their own SQL stores."""
+"""Keeps idempotency keys for applications, with the same statements as their own SQL stores."""
 
 from __future__ import annotations
 

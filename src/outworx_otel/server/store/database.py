@@ -1,4 +1,4 @@
-"""A database by its URL: how it is opened, read, written and measured. What differs between the two is here."""
+"""Opens, reads, writes and measures a database. What differs between SQLite and PostgreSQL is here."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _PASSING: Final = ("40P01", "40001")
 
 
 def said(error: BaseException) -> str:
-    """In one line, without the statement and its values, which SQLAlchemy would add."""
+    """Returns an error in one line, without the statement and values that SQLAlchemy adds."""
     original = _original(error)
     if original is None:
         return type(error).__name__

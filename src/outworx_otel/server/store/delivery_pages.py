@@ -1,4 +1,4 @@
-"""Pages of deliveries, newest first: whatever the filter, as many rows are read as are shown, or few more."""
+"""Reads pages of deliveries, newest first. Whatever the filter, few more rows are read than shown."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ FIRST: Final = PageStart(_LAST, _LAST)
 
 
 def cursor_of(place: PageStart) -> str:
-    """For the outside."""
+    """Returns the cursor for the start of a page."""
     return base64.urlsafe_b64encode(_CURSOR.pack(*place)).rstrip(b"=").decode()
 
 
 def place_of(cursor: str | None) -> PageStart:
-    """What `cursor_of` made.
+    """Reads a cursor that `cursor_of` made.
 
     Raises:
         BadCursor: anything else.
@@ -64,7 +64,7 @@ def place_of(cursor: str | None) -> PageStart:
 
 
 def places(connection: Connection, wanted: Filter, after: PageStart, limit: int) -> list[PageStart]:
-    """Where the deliveries stand that a page shows, newest first."""
+    """Returns the positions of a page's deliveries, newest first."""
     before = min(after, PageStart(_clamped(wanted.until, _LAST), 0))
     during = _During(before, _clamped(wanted.since, -_LAST))
     if wanted.search is not None:

@@ -1,4 +1,4 @@
-"""What belongs to a delivery: the spans of its trace, the outcome of its deferred work, others of the same event."""
+"""Reads what belongs to a delivery: spans of its trace, its deferred work, others of the same event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server must know again after a restart: its signing key, the digest of a key that it made."""
+"""Keeps secrets across restarts: the signing key, and the digest of a key that the server made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a time, out of the rollups: how many rows there are makes no difference."""
+"""Computes the figures of a time range from rollups, whose cost does not grow with the deliveries."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class _Endpoint:
 
 
 def cover(since: int, until: int, finest: int, coarsest: int) -> Iterator[tuple[int, int, int]]:
-    """Ranges of slots that make up a time: level, from, to; large ones in the middle, small ones at the ends."""
+    """Returns the slots that make up a time range (level, from, to): large in the middle, small at the ends."""
     levels = [level for level in LEVELS if finest <= level <= coarsest]
     yield from _cover(since, until, levels)
 

@@ -1,4 +1,4 @@
-"""Deliveries and spans ↔ what the tables hold of them."""
+"""Converts deliveries and spans to the tables' rows and back."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def pack(kept: msgspec.Struct) -> bytes:
 
 
 def unpack(data: bytes, type_: type[T]) -> T:
-    """The other way."""
+    """Reverses `pack`."""
     plain = zlib.decompressobj(_WINDOW, zdict=DICTIONARY).decompress(memoryview(data)[1:])
     return msgspec.msgpack.decode(plain, type=type_)
 

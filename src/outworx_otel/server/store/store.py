@@ -1,4 +1,4 @@
-"""The store: what is written together, and what is asked for."""
+"""The store of deliveries: writes batches and answers queries."""
 
 from __future__ import annotations
 

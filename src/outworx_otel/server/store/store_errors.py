@@ -1,4 +1,4 @@
-"""What the store says when it cannot do what is asked; each message says what to do and holds no secret."""
+"""The errors of the store. Each message says what to do and holds no secret."""
 
 from __future__ import annotations
 

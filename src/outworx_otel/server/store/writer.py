@@ -1,4 +1,4 @@
-"""One thread writes: what has come in the meantime goes into one transaction."""
+"""The one thread that writes; batches that wait go into one transaction."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Writer:
         self._thread.start()
 
     def make_sure_of_room(self, size: int) -> None:
-        """Before a batch is packed for nothing.
+        """Raises if the queue is full, before a batch is packed for nothing.
 
         Raises:
             StoreBusy: the queue is full.
