@@ -16,7 +16,7 @@ USAGE: Final = 2
 
 
 def say(text: str, colour: str | None = None, *, dim: bool = False, err: bool = False) -> None:
-    """One line to stdout, or to stderr; what a stranger put into it cannot move the cursor."""
+    """Prints one line to stdout or stderr, without control characters that could move the cursor."""
     stream = sys.stderr if err else sys.stdout
     shown = printable(text)
     if (colour or dim) and _coloured(stream):

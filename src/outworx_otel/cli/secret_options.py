@@ -12,7 +12,7 @@ from outworx_otel.process import environment
 from outworx_otel.server.replay import Credentials, credentials_for, variable_for
 from outworx_otel.signatures import scheme_for
 
-# An address of the tunnel: the application has its endpoint at what comes behind it.
+# The prefix of a tunnel's path; the rest is the path of the application's endpoint.
 _TUNNEL: Final = re.compile(r"/t/[0-9a-f]{16,64}(?=/|$)")
 
 

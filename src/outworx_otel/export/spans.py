@@ -81,11 +81,7 @@ class OutworxSpanProcessor(SpanProcessor):
             batch_bytes=_positive("max_batch_bytes", max_batch_bytes, None, 0),
             delay=_positive("schedule_delay", schedule_delay, "OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000,
         )
-        report = ExportReport(self.destination, "spans", on_error)
-        batch_sender = SpanBatchSender(self.destination, report)
-        self._export_queue = ExportQueue[ReadableSpan](
-            batch_sender, report, limits, retry_policy or RetryPolicy()
-        )
+        self._export_queue = _span_queue(self.destination, on_error, limits, retry_policy)
         serve(self.destination, self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -117,7 +113,7 @@ class OutworxSpanProcessor(SpanProcessor):
 
 
 class OutworxSpanExporter(SpanExporter):
-    """The same as an exporter: `OTEL_TRACES_EXPORTER=outworx`, or for a batch processor of one's own.
+    """Exports webhook spans as an SDK exporter: for `OTEL_TRACES_EXPORTER=outworx`, or a batch processor in code.
 
     Webhook spans go into a queue of their own, so that a receiver that is away does not hold up the
     processor's thread (its queue would overflow with the application's other spans, and drop ours).
@@ -139,11 +135,7 @@ class OutworxSpanExporter(SpanExporter):
         self.destination = destination or Destination.from_environment(
             api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
-        report = ExportReport(self.destination, "spans", on_error)
-        batch_sender = SpanBatchSender(self.destination, report)
-        self._export_queue = ExportQueue[ReadableSpan](
-            batch_sender, report, QueueLimits(), retry_policy or RetryPolicy()
-        )
+        self._export_queue = _span_queue(self.destination, on_error, QueueLimits(), retry_policy)
         serve(self.destination, self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -164,6 +156,13 @@ class OutworxSpanExporter(SpanExporter):
         """Send what is left, for at most about five seconds."""
         stop_serving(self.destination, self)
         self._export_queue.close(EXIT_TIMEOUT)
+
+
+def _span_queue(
+    destination: Destination, on_error: OnError | None, limits: QueueLimits, retry_policy: RetryPolicy | None
+) -> ExportQueue[ReadableSpan]:
+    report = ExportReport(destination, "spans", on_error)
+    return ExportQueue(SpanBatchSender(destination, report), report, limits, retry_policy or RetryPolicy())
 
 
 def _positive(name: str, value: int | None, variable: str | None, default: int) -> int:

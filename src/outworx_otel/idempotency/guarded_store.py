@@ -242,7 +242,7 @@ class GuardedStore:
         # Read only now: a worker writes the outcome first and `done` last.
         error = job.error
         if isinstance(error, StoreError):
-            # The store answered, with something that nobody can use.
+            # The store answered with something unusable.
             self._breaker().succeeded(ticket)
             raise error
         if error is not None:
@@ -270,7 +270,7 @@ class GuardedStore:
         self._in_background(tidy)
 
     def _in_background(self, call: Callable[[], object]) -> None:
-        # Nobody waits, and nothing depends on it: what fails is tried by the next operation, batch or lease.
+        # No caller waits for it: what fails is tried again by the next operation, batch or lease.
         job = Job(call, time.monotonic() + _BACKGROUND_BUDGET)
 
         def notify() -> None:

@@ -55,7 +55,7 @@ async def _await_on_asyncio(pool: WorkerPool, job: Job[Any], seconds: float) -> 
             waiter.set_result(None)
 
     def notify() -> None:
-        # The loop may be closed by now: then nobody waits.
+        # If the loop is closed by now, no caller waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(wake)
 

@@ -45,7 +45,7 @@ FIXED: Final = frozenset(
 # same, and the next delivery has it.
 _CONNECT_SECONDS: Final = 2
 _SCHEMA_LOCK: Final = 0x6F757477
-"""Advisory lock of whoever makes the table: CREATE ... IF NOT EXISTS is not safe against itself (PostgreSQL 17)."""
+"""Advisory lock for making the table: CREATE ... IF NOT EXISTS is not safe against itself (PostgreSQL 17)."""
 
 
 class PostgresqlBackend(SqlBackend):

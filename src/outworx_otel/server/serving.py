@@ -49,7 +49,7 @@ def serve(
         StoreUnavailable: the database cannot be used.
     """
     with contextlib.ExitStack() as stack:
-        # First the sockets: whoever starts it twice by mistake must not touch the first one's database.
+        # First the sockets: a second server started by mistake must not touch the first one's database.
         own = stack.enter_context(contextlib.closing(_bound(settings.host, settings.port, "--port")))
         sockets = [own]
         if settings.relay_port is not None:

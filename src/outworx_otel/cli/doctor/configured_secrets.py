@@ -56,7 +56,7 @@ _WITH_WHSEC: Final = frozenset({"stripe", "gitlab"})
 
 
 def secrets(setup: ConfiguredSetup) -> Iterator[CheckResult]:
-    """Every configured secret, and the OUTWORX_SECRET_* variables that nobody uses."""
+    """Yields a result for every configured secret, and for unused OUTWORX_SECRET_* variables."""
     sound = 0
     owners: dict[str, tuple[str, str]] = {}
     for pattern, endpoint in setup.endpoints.items():

@@ -89,7 +89,7 @@ class JsonOutput:
 
     def _write(self, event: str, **fields: Any) -> None:
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
-        # In ASCII: what a terminal would obey, or show elsewhere, may be in a stranger's text.
+        # In ASCII: a text from outside may hold characters that a terminal obeys.
         line = json.dumps(
             {"event": event, "time": now.replace("+00:00", "Z"), **fields}, separators=(",", ":")
         )

@@ -99,7 +99,7 @@ class LocalServers:
         )
 
     def _request(self, delivery: TunnelledRequest, target: Target) -> httpx.Request:
-        """A request of nothing but what came: no defaults of httpx's, and the path's bytes as they were."""
+        """Makes a request with the delivery's bytes and headers only, without httpx's defaults."""
         query = f"?{delivery.query_string}" if delivery.query_string else ""
         line = f"{target.base}{delivery.path}{query}"
         if not _TOKEN.fullmatch(delivery.method) or not _visible(line):

@@ -39,7 +39,7 @@ class Output(Protocol):
         """The public URL is another one now."""
 
     def noted(self, message: str) -> None:
-        """Anything else that somebody should know."""
+        """Reports anything else."""
 
     def closed(self) -> None:
         """The tunnel is closed."""

@@ -27,7 +27,7 @@ VISIT: Final = "outworx.visit"
 
 # A form of ours; ingest and the relay have limits of their own.
 _MAX_PAGE_BYTES: Final = 64 * 1024
-# Whoever sends it slower holds one of the places that all requests share.
+# A form that is sent more slowly would hold one of the places that all requests share.
 _FORM_SECONDS: Final = 20.0
 _READING: Final = frozenset({"GET", "HEAD"})
 _OTHER_NAME: Final = (
@@ -117,7 +117,7 @@ class AccessGuard:
         Raises:
             Refused: it goes no further.
         """
-        # A key proves more than a name does, and a stranger's page has none.
+        # A valid key proves more than a name, and another site's page has none.
         if self._has_key(scope, policy, headers):
             return True
         if not self._origins.answers_to(headers):
@@ -183,9 +183,9 @@ def _limited(receive: Receive, headers: Headers) -> Receive:
     async def bounded() -> Message:
         nonlocal received, more, until
         if not more:
-            # All of it is there: whoever still listens waits for the end of the connection.
+            # The whole form was read: a further `receive` waits for the end of the connection.
             return await receive()
-        # From when somebody reads: a page may have been long at work before.
+        # The time counts from the first read: the page may have worked for long before.
         until = until or time.monotonic() + _FORM_SECONDS
         try:
             message = await asyncio.wait_for(receive(), until - time.monotonic())

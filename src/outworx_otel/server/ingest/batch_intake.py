@@ -53,7 +53,7 @@ class BatchIntake:
         if written is None:
             return
         try:
-            # Whoever is told to stop waits no longer; the write goes on.
+            # A cancelled request waits no longer; the write goes on.
             await asyncio.shield(asyncio.wrap_future(written))
         except BatchRefused as error:
             raise HTTPException(400, str(error)) from error

@@ -147,7 +147,7 @@ CALLS: Final[dict[str, tuple[type[Any], Callable[[Claims, Any], msgspec.Struct]]
 
 
 def _hashed(key: str) -> str:
-    # Applications may put anything into a key; what is stored tells nobody what.
+    # Applications may put anything into a key, so only its hash is stored.
     return hashed_key(_SCOPE, key)
 
 

@@ -31,7 +31,7 @@ class TooManyPoints(Exception):
 
 
 Series = bytes
-"""A digest, so that a stranger's long attributes are not kept."""
+"""A digest, so that long attributes from outside are not kept."""
 
 
 class SeriesReading(NamedTuple):

@@ -25,7 +25,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Calls:
-    """The endpoints, for requests that have been let in: whose they are is told by their API key."""
+    """The endpoints. Access was checked before; the API key tells whose call it is."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay

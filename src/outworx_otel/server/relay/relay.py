@@ -28,7 +28,7 @@ CLIENT_GONE = CallerAnswer(
     (("content-type", "text/plain; charset=utf-8"), ("retry-after", "1")),
     b"The tunnel's client went away before it answered; send it again.\n",
 )
-# A session that nobody has polled for this long gives way to a new one.
+# A session that no client has polled for this long gives way to a new one.
 _IDLE = 120.0
 
 

@@ -127,7 +127,7 @@ class TunnelSession:
                 break
             self._queue.popleft()
             held.client = ""
-            # Whoever has been answered in this moment, because the server stops, is not to be delivered any more.
+            # A caller that was answered just now, because the server stops, must not be delivered any more.
             if not held.answer.done():
                 taken.append(held)
         self.pass_on()

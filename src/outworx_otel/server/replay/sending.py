@@ -25,7 +25,7 @@ _REPLAYED: Final = "idempotent-replayed"
 
 @dataclasses.dataclass(frozen=True)
 class ReplayAnswer:
-    """What came back.
+    """The answer to a replayed request.
 
     Args:
         status: the HTTP status.

@@ -52,7 +52,7 @@ class Claims:
         else:
             self._backend = PostgresqlBackend(address, table=TABLE, budget=_BUDGET, connections=_CONNECTIONS)
         t = self._backend.table
-        # Whoever holds it: the lease may be over, as long as nobody else took the key.
+        # The current holder: its lease may be over, as long as no other claim took the key.
         self._look = select(t.c.token).where(t.c.key == bound("key"), t.c.answer.is_(None))
         self._lock = threading.Lock()
         self._tidies_at = time.monotonic() + _TIDY_EVERY

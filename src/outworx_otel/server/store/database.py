@@ -187,7 +187,7 @@ class SqliteDatabase(Database):
         # Transactions begin where they are told to, and not where the driver thinks.
         connection.isolation_level = None
         if not connection.execute("PRAGMA page_count").fetchone()[0]:
-            # Later it would change nothing, but wait for the lock of whoever writes.
+            # Set later, it would change nothing and wait for the writer's lock.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL").fetchall()
         for pragma in (
             "journal_mode=WAL",

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from outworx_otel.errors import described
 
-# Part of what SQLite says → what that means to whoever runs the server. The first that fits.
+# Part of SQLite's message → what it means for the operator. The first that fits counts.
 _SQLITE: Final = (
     ("disk is full", "the disk is full: free some space; what is sent meanwhile is refused and sent again"),
     (
@@ -39,7 +39,7 @@ _POSTGRESQL: Final = (
     ("42501", "this user may not do that: grant the rights on the schema"),
     ("57", "the server is being stopped or started"),
 )
-# Where it lets nobody in there is no code, only its text.
+# A refused connection has no code, only a text.
 _CONNECTING: Final = (
     ("authentication failed", "the server does not take this user and password"),
     ("pg_hba.conf", "the server does not let this user in from here: look at pg_hba.conf"),

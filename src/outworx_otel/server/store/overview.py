@@ -18,7 +18,7 @@ MAX_ENDPOINTS: Final = 200
 _MAX_SLOTS: Final = 73
 _STEPS: Final = (300, 900, 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
 _SUCCESSES: Final = frozenset({"accepted", "unprotected", "replayed", "deferred"})
-# No handler had them, and strangers may have sent them: they are shown, and have no part in a rate.
+# No handler saw them and anyone may have sent them: they are shown, and do not count in a rate.
 _NO_DELIVERIES: Final = frozenset({"handshake", "unrouted", "redirected", "turned_away"})
 _DUPLICATES: Final = ("replayed", "in_flight")
 _SECOND: Final = 10**9
@@ -147,7 +147,7 @@ def _whole_slots(connection: Connection, since_ns: int, until_ns: int, now_ns: i
     first, last = connection.execute(
         select(func.min(rollups.c.slot), func.max(rollups.c.slot)).where(rollups.c.level == LEVELS[-1])
     ).one()
-    # Whoever asks for everything, from 0 to the end of time, is shown the time in which there is something.
+    # A query from 0 to the end of time is narrowed to the time in which there is data.
     until = max(min(until, max(now_ns // _SECOND, (last or 0)) + LEVELS[-1]), 0)
     if until - since > _LONGEST:
         since = until - LEVELS[-1] if first is None else max(since, first)

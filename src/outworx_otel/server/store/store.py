@@ -38,7 +38,7 @@ _AT_ONCE = 200
 # A server may be ended and be back at once; for a lock both wait by themselves, `lock_seconds`.
 _TRIES = 3
 _TIDIES_AGAIN_AFTER = 30.0
-# Seconds that exporters keep what was refused: when nobody has tried for so long, nobody knows.
+# Seconds that exporters keep what was refused. A failure older than that says nothing about now.
 _UNWELL_FOR = 60.0
 _logger = logging.getLogger("outworx_otel.server")
 
@@ -220,7 +220,7 @@ class Store:
             except SQLAlchemyError as error:
                 tries += 1
                 lost = is_connection(error) and not self._database.counts_free_room
-                # After a lost connection nobody knows whether it was written; ids are kept once.
+                # After a lost connection it is unknown whether it was written; a repeated id is kept once.
                 if tries >= _TRIES or not (lost or is_passing(error)):
                     raise
                 careful = True

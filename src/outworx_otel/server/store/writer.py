@@ -68,7 +68,7 @@ class Writer:
             StoreBusy: the queue is full.
         """
         future: Future[None] = Future()
-        # Whoever gives up waiting must not make `set_result` fail.
+        # A cancelled future must not make `set_result` fail.
         future.set_running_or_notify_cancel()
         with self._changed:
             self.make_sure_of_room(size)
@@ -111,7 +111,7 @@ class Writer:
     def _write_all(self, taken: Sequence[_Waiting]) -> None:
         try:
             ends = self._write([one.packed for one in taken])
-        except Exception as error:  # noqa: BLE001  # whoever waits is told
+        except Exception as error:  # noqa: BLE001  # passed on through the future
             ends = [error] * len(taken)
         with self._changed:
             self._queued -= sum(one.size for one in taken)
