@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outworx_otel.cli.doctor.check_result import CheckResult, run_check
-from outworx_otel.cli.doctor.configuration import ConfiguredSetup, configuration
 from outworx_otel.cli.doctor.configured_secrets import secrets
+from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration
 from outworx_otel.cli.doctor.doubles import doubles
 from outworx_otel.cli.doctor.exporters import exporters
 from outworx_otel.cli.doctor.instrumentors import configurator, instrumentors

@@ -1,4 +1,4 @@
-"""No file of the package imports, at any time of its run, a file that imports it."""
+"""How the house is built: no file imports, not even late, a file that imports it, and no two classes share a name."""
 
 from __future__ import annotations
 
@@ -125,3 +125,17 @@ def test_every_kind_of_import_is_seen(
     assert circles(graph_of({**dict.fromkeys(FILES, ""), **files})) == (
         {frozenset(files)} if is_one else set()
     )
+
+
+ONE_FOR_EACH_FRAMEWORK = {"OutworxHooksMiddleware", "Door"}
+"""Names that the integrations share because they are the same thing for another framework or protocol."""
+
+
+def test_no_two_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module)
+    shared = {name: modules for name, modules in places.items() if len(modules) > 1}
+    assert {name: found for name, found in shared.items() if name not in ONE_FOR_EACH_FRAMEWORK} == {}

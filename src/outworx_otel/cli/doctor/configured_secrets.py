@@ -12,7 +12,7 @@ from outworx_otel.setup.options import unknown_name
 from outworx_otel.signatures import providers, scheme_for
 
 if TYPE_CHECKING:
-    from outworx_otel.cli.doctor.configuration import ConfiguredSetup
+    from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
 
 CHECK: Final = "secrets"
 _VARIABLES: Final = "OUTWORX_SECRET_"

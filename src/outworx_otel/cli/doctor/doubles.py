@@ -14,7 +14,7 @@ from outworx_otel.cli.doctor.source_scan import BY_HAND, MARKING, OFFICIAL, Sour
 from outworx_otel.process import environment
 
 if TYPE_CHECKING:
-    from outworx_otel.cli.doctor.configuration import ConfiguredSetup
+    from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
 
 CHECK: Final = "double instrumentation"
 TRACES: Final = "trace context"

@@ -14,8 +14,8 @@ import typer
 
 from outworx_otel.cli.console import FAILED, say, say_json, usage
 from outworx_otel.cli.doctor.check_result import CheckResult, Status, run_check
-from outworx_otel.cli.doctor.configuration import ConfiguredSetup, configuration, destination
 from outworx_otel.cli.doctor.configured_secrets import secrets
+from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration, destination
 from outworx_otel.cli.doctor.doubles import doubles
 from outworx_otel.cli.doctor.exporters import exporters
 from outworx_otel.cli.doctor.idempotency_store import store

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
 
 if TYPE_CHECKING:
-    from outworx_otel.cli.doctor.configuration import ConfiguredSetup
+    from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
     from outworx_otel.idempotency import Claim, IdempotencyStore
 
 CHECK: Final = "idempotency"

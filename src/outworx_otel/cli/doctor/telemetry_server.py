@@ -14,7 +14,7 @@ from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warni
 from outworx_otel.process import environment
 
 if TYPE_CHECKING:
-    from outworx_otel.cli.doctor.configuration import ConfiguredSetup
+    from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
     from outworx_otel.export import Destination
 
 CHECK: Final = "exporter"

@@ -46,7 +46,7 @@ def cursor_of(place: PageStart) -> str:
     return base64.urlsafe_b64encode(_CURSOR.pack(*place)).rstrip(b"=").decode()
 
 
-def place_of(cursor: str | None) -> PageStart:
+def page_start_of(cursor: str | None) -> PageStart:
     """Reads a cursor that `cursor_of` made.
 
     Raises:

@@ -110,7 +110,7 @@ class Store:
             QueryTooWide: a search that has too much to look through.
             StoreUnavailable: as from every method here, where the database does not answer.
         """
-        after = delivery_pages.place_of(cursor)
+        after = delivery_pages.page_start_of(cursor)
         with self._database.read() as connection:
             found = delivery_pages.places(connection, wanted, after, limit + 1)
             shown = delivery_pages.summaries(connection, found[:limit])
