@@ -13,7 +13,7 @@ NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	  && echo "$$python" && break; done)
 
-.PHONY: help demo test newest test-full lint types contracts bench clean
+.PHONY: help demo test door newest test-full lint types contracts bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -21,8 +21,12 @@ help: ## say what there is
 demo: $(VENV)/.demo ## three applications, signed deliveries, their spans in a table
 	@$(BIN)/python examples/demo.py $(ARGS)
 
+# In a random order; OUTWORX_TEST_SEED=..., which a failure prints, gives that order again.
 test: $(VENV)/.dev newest ## the tests, scaled to minutes; ARGS go to pytest
 	@$(BIN)/python tests/run.py $(ARGS)
+
+door: $(VENV)/.dev ## every known way round the front door, on every framework and server
+	@$(BIN)/python tests/run.py tests/door tests/strangers $(ARGS)
 
 test-full: $(VENV)/.dev newest ## the tests at their full counts
 	@OUTWORX_TEST_FULL=1 $(BIN)/python tests/run.py $(ARGS)

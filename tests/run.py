@@ -1,7 +1,8 @@
 """`make test`: everything, in two parts. Arguments go to pytest; where they name a file or folder, that alone runs.
 
 Most tests may share the machine, and run on two cores. Those of whole deployments (several server processes each, and
-stores that have 250 ms to answer) are then run one after the other, with the machine to themselves.
+stores that have 250 ms to answer) are then run one after the other, with the machine to themselves. Each part is in a
+random order, and says which: see random_order.py.
 """
 
 from __future__ import annotations

@@ -129,6 +129,7 @@ def test_a_sound_set_up_has_no_problem_and_every_check_has_its_line(sound: Path)
         "exporters",
         "destination",
         "configuration",
+        "guards",
         "secrets",
         "idempotency",
         "exporter",

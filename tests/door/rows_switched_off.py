@@ -198,3 +198,49 @@ def routes_with_an_empty_secret(site: Site) -> Send:
     site.setenv("OUTWORX_SECRET_STRIPE", "")
     site.instrument({})
     return django_wsgi([url(PATH[1:], django_view(site))])
+
+
+# The file, wherever the process was started.
+FILE = f"""
+[endpoints."{PATH}"]
+provider = "stripe"
+signature_secret_env = "SHOP_SECRET"
+"""
+
+
+def _configured(app: Callable[[Site], Send], text: str, started_in: str, name: str | None) -> Any:
+    def build(site: Site) -> Send:
+        file = site.configure(text, started_in)
+        site.setenv("SHOP_SECRET", str(SIGNED.signature_secret))
+        if name is not None:
+            site.setenv(name, str(file))
+        site.instrument({})
+        return app(site)
+
+    return build
+
+
+def _only_starlette(site: Site) -> Send:
+    return over_asgi(Starlette(routes=[Route(PATH, starlette_handler(site), methods=["POST"])]))
+
+
+def _only_flask(site: Site) -> Send:
+    app = Flask("shop")
+    app.add_url_rule(PATH, "hook", flask_view(site), methods=["POST"])
+    return over_wsgi(app)
+
+
+def _only_django(site: Site) -> Send:
+    return django_wsgi([url(PATH[1:], django_view(site))])
+
+
+for _name, _app in {"starlette": _only_starlette, "flask": _only_flask, "django": _only_django}.items():
+    ROWS.add(f"{_name}, outworx.toml where it is started")(_configured(_app, FILE, ".", None))
+    ROWS.add(f"{_name}, outworx.toml in a folder further up")(_configured(_app, FILE, "deep/er", None))
+    ROWS.add(f"{_name}, OUTWORX_CONFIG_FILE names it from another folder")(
+        _configured(_app, FILE, "../elsewhere", "OUTWORX_CONFIG_FILE")
+    )
+    # In code a file that cannot be read is an error; under the loader see tests/setup.
+    ROWS.add(f"{_name}, outworx.toml cannot be read", genuine_runs=None, may_refuse_to_start=True)(
+        _configured(_app, FILE + "methods = [", ".", None)
+    )

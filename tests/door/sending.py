@@ -11,7 +11,7 @@ from typing import Any
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
-from integrations.calls import PATH, Answer
+from integrations.calls import PATH, Answer, HeaderList
 from integrations.django_apps import _Urls
 from opentelemetry import trace
 
@@ -22,15 +22,7 @@ from .site import Send
 Message = dict[str, Any]
 
 
-def over_asgi(
-    app: Any,
-    method: str = "POST",
-    path: str = PATH,
-    *,
-    length: bool = True,
-    step: int = 65_536,
-    **scope: Any,
-) -> Send:
+def over_asgi(app: Any, method: str = "POST", path: str = PATH, *, length: bool = True, **scope: Any) -> Send:
     """Sends by ASGI messages.
 
     Args:
@@ -38,7 +30,6 @@ def over_asgi(
         method: to the letter.
         path: decoded, as a server puts it into the scope.
         length: False where the server has none to announce: HTTP/2, or a function as a service.
-        step: bytes in a message.
         **scope: other entries of the scope.
     """
 
@@ -46,25 +37,33 @@ def over_asgi(
         given = {"host": "testserver", **headers}
         if length:
             given["content-length"] = str(len(body))
-        whole = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1" if length else "2",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in given.items()],
-            "client": ("127.0.0.1", 5),
-            "server": ("testserver", 80),
-            "state": {},
-            **scope,
-        }
-        return asyncio.run(_converse(app, whole, body, step))
+        version = "1.1" if length else "2"
+        return asgi_request(app, method, path, list(given.items()), body, http_version=version, **scope)
 
     return send
+
+
+def asgi_request(
+    app: Any, method: str, path: str, headers: HeaderList, body: bytes, *, step: int = 65_536, **scope: Any
+) -> Answer:
+    """Sends one request to the letter, its body in messages of `step` bytes."""
+    whole = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
+        "client": ("127.0.0.1", 5),
+        "server": ("testserver", 80),
+        "state": {},
+        **scope,
+    }
+    return asyncio.run(_converse(app, whole, body, step))
 
 
 async def _converse(app: Any, scope: Message, body: bytes, step: int) -> Answer:
@@ -107,50 +106,58 @@ def over_wsgi(
     """Sends by a WSGI environ; without a length the body is chunked, and the server says that it ends."""
 
     def send(body: bytes, headers: Mapping[str, str]) -> Answer:
-        whole: dict[str, Any] = {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": path.encode().decode("latin-1"),
-            "QUERY_STRING": "",
-            "SERVER_NAME": "testserver",
-            "SERVER_PORT": "80",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": "testserver",
-            "REMOTE_ADDR": "127.0.0.1",
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body),
-            "wsgi.errors": io.StringIO(),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            **{_variable(name): value for name, value in headers.items()},
-            **environ,
-        }
-        if length:
-            whole["CONTENT_LENGTH"] = str(len(body))
-        else:
-            whole |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
-        started: list[tuple[str, list[tuple[str, str]]]] = []
-
-        def start_response(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
-            started.append((status, headers))
-            return lambda data: None
-
-        before = trace.get_current_span()
-        try:
-            parts = app(whole, start_response)
-            try:
-                answer = b"".join(parts)
-            finally:
-                getattr(parts, "close", lambda: None)()
-        except Exception as error:  # noqa: BLE001  # a server answers 500
-            return Answer(500, {}, repr(error).encode())
-        assert nothing_stayed(before)
-        status, given = started[-1]
-        return Answer(int(status.split()[0]), {name.lower(): value for name, value in given}, answer)
+        announced: dict[str, Any] = {"CONTENT_LENGTH": str(len(body))}
+        if not length:
+            announced = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+        return wsgi_request(app, method, path, list(headers.items()), body, **announced, **environ)
 
     return send
+
+
+def wsgi_request(
+    app: Any, method: str, path: str, headers: HeaderList, body: bytes, **environ: Any
+) -> Answer:
+    """Sends one request to the letter; headers that repeat are joined, as servers do."""
+    whole: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path.encode().decode("latin-1"),
+        "QUERY_STRING": "",
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "testserver",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    joined: dict[str, list[str]] = {}
+    for name, value in headers:
+        joined.setdefault(_variable(name), []).append(value)
+    whole |= {name: ", ".join(values) for name, values in joined.items()} | environ
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+        started.append((status, headers))
+        return lambda data: None
+
+    before = trace.get_current_span()
+    try:
+        parts = app(whole, start_response)
+        try:
+            answer = b"".join(parts)
+        finally:
+            getattr(parts, "close", lambda: None)()
+    except Exception as error:  # noqa: BLE001  # a server answers 500
+        return Answer(500, {}, repr(error).encode())
+    assert nothing_stayed(before)
+    status, given = started[-1]
+    return Answer(int(status.split()[0]), {name.lower(): value for name, value in given}, answer)
 
 
 def nothing_stayed(before: trace.Span) -> bool:

@@ -41,7 +41,9 @@ class Site:
         self.guarded = guarded
         self.folder = folder
         self.bodies: list[bytes] = []
+        # For rows whose handler is not given the bytes, and for shapes that override methods.
         self.expected = b""
+        self.rewrites = False
         self.spans_in_handler: list[trace.Span] = []
         self._exporter = InMemorySpanExporter()
         self._monkeypatch = monkeypatch
@@ -70,6 +72,15 @@ class Site:
         if self.guarded:
             self._monkeypatch.setenv(name, value)
 
+    def configure(self, text: str, started_in: str = ".") -> Path:
+        """An `outworx.toml`, with the process started in a folder relative to it; the file's path."""
+        file = self.folder / "outworx.toml"
+        if self.guarded:
+            file.write_text(text)
+            (self.folder / started_in).mkdir(parents=True, exist_ok=True)
+            self._monkeypatch.chdir(self.folder / started_in)
+        return file
+
     # What its handler does.
 
     def ran(self, body: bytes) -> str:
@@ -77,6 +88,12 @@ class Site:
         self.bodies.append(bytes(body))
         self.spans_in_handler.append(trace.get_current_span())
         return "served"
+
+    def forget(self) -> None:
+        """What ran and was reported so far."""
+        self.bodies.clear()
+        self.spans_in_handler.clear()
+        self._exporter.clear()
 
     # What was reported.
 
@@ -113,7 +130,8 @@ class Row:
         may_refuse_to_start: a `ConfigurationError` while the application is built is as good as a refusal.
         reported: False where spans are switched off.
         in_context: False where the request does not run in the context of the test's SERVER span.
-        handler_in_context: False where a thread of the bridge runs the handler in a context of its own.
+        handler_in_context: False where no route serves the path, so that no delivery is opened round a handler, or
+            where the thread of a bridge has a context of its own.
     """
 
     name: str

@@ -41,5 +41,5 @@ def test_every_endpoint_names_its_secret_and_wants_marks(
     assert not found.warnings
     assert len(found.endpoints) == 2
     assert all(
-        one.options.signature_secret and one.options.require_processing_mark for one in found.endpoints
+        one.options.signature_secret_env and one.options.require_processing_mark for one in found.endpoints
     )

@@ -60,6 +60,12 @@ def store(server: RedisServer | PostgresServer, monkeypatch: pytest.MonkeyPatch)
     store.close()
 
 
+@pytest.fixture
+def key() -> str:
+    """No other test's, of those that share the server."""
+    return secrets.token_hex()
+
+
 def claim(store: IdempotencyStore) -> bool:
     return store.claim(secrets.token_hex(), "token", 30) == Claimed("token")
 
@@ -116,7 +122,7 @@ def test_a_server_that_hangs_for_long_is_tried_by_one_operation_at_a_time(
 
 
 def test_a_server_that_died_fails_at_once_and_is_found_again(
-    server: Server, store: GuardedStore, answer: StoredAnswer
+    server: Server, store: GuardedStore, answer: StoredAnswer, key: str
 ) -> None:
     server.stop()
     assert timed(lambda: claim(store)) < BUDGET + SLACK
@@ -125,8 +131,8 @@ def test_a_server_that_died_fails_at_once_and_is_found_again(
     assert store.counts.state == "open"
     server.start()
     recovers(store)
-    assert store.claim("key", "token", 30) == Claimed("token")
-    assert store.complete("key", "token", answer, 60)
+    assert store.claim(key, "token", 30) == Claimed("token")
+    assert store.complete(key, "token", answer, 60)
 
 
 def test_a_restart_between_two_operations_goes_unnoticed(
@@ -146,14 +152,14 @@ def test_a_restart_between_two_operations_goes_unnoticed(
 
 
 def test_a_commit_whose_answer_was_lost_can_be_repeated(
-    server: Server, store: GuardedStore, answer: StoredAnswer
+    server: Server, store: GuardedStore, answer: StoredAnswer, key: str
 ) -> None:
-    store.claim("key", "token", 30)
+    store.claim(key, "token", 30)
     server.hang()
-    timed(lambda: store.complete("key", "token", answer, 60))
+    timed(lambda: store.complete(key, "token", answer, 60))
     server.resume()
-    until(lambda: store.complete("key", "token", answer, 60), "the commit")
-    assert store.claim("key", "other", 30) == Completed(answer)
+    until(lambda: store.complete(key, "token", answer, 60), "the commit")
+    assert store.claim(key, "other", 30) == Completed(answer)
 
 
 def test_under_load_every_operation_is_answered_or_refused_in_time_and_counted(

@@ -189,14 +189,16 @@ def test_a_route_may_allow_larger_bodies_than_its_application(monitor: Monitor) 
     assert app.post(body, deliveries.stripe(body), "/small").status == 413
 
 
-def test_a_limit_of_the_route_is_reported_as_a_rejection(monitor: Monitor, telemetry: Telemetry) -> None:
+def test_a_limit_of_the_route_refuses_what_was_verified_before(
+    monitor: Monitor, telemetry: Telemetry
+) -> None:
     app = Starlette(routes=[Route(PATH, receives, methods=["POST"], max_body_size=10)])
     monitor(EVERYWHERE)
     assert UnderTransport(app).post(BODY, deliveries.stripe()).status == 413
-    assert telemetry.said("signature.reason") == "body_unavailable"
+    assert telemetry.said("signature.valid") is True
     assert telemetry.delivery().attributes["http.response.status_code"] == 413
     (point,) = telemetry.points("deliveries")
-    assert point[0]["outworx.webhook.outcome"] == "rejected"
+    assert point[0]["outworx.webhook.outcome"] == "refused"
 
 
 def test_the_decorator_marks_functions_classes_and_methods(monitor: Monitor, telemetry: Telemetry) -> None:

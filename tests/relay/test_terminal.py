@@ -22,10 +22,19 @@ from .waiting import PATIENCE, wait_for
 COLUMNS, LINES = 100, 24
 
 
+# The command, which waits for what is under way for as long as any test has patience.
+WAITING_LONG = """
+import outworx_otel.cli.forward.tunnel as tunnel
+from outworx_otel.cli import main
+tunnel._LAST_WAIT = 600.0
+main()
+"""
+
+
 class Terminal:
     """`outworx forward` in a pseudo-terminal, whose screen is kept as a terminal would draw it."""
 
-    def __init__(self, arguments, directory, **environ) -> None:
+    def __init__(self, arguments, directory, program=("-m", "outworx_otel.cli"), **environ) -> None:
         self.screen = pyte.Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
@@ -35,7 +44,7 @@ class Terminal:
         variables = _quiet_environment(directory) | {"TERM": "xterm-256color", **environ}
         variables.pop("COLUMNS", None)
         self._process = subprocess.Popen(  # noqa: S603  # a command of our own
-            [sys.executable, "-m", "outworx_otel.cli", "forward", *arguments],
+            [sys.executable, *program, "forward", *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -169,12 +178,21 @@ def test_a_terminal_that_can_do_nothing_gets_plain_lines(serve, terminal, site, 
 
 
 def test_a_second_ctrl_c_does_not_wait_for_what_is_under_way(serve, terminal, site, callers):
-    shown = terminal(serve(response_timeout=2), site.port)
+    serving = serve(response_timeout=600, poll_timeout=600)
+    shown = terminal(serving, site.port, program=("-c", WAITING_LONG))
     url = shown.shows(r"Public URL:  (\S+)")[1]
     callers.send(f"{url}/x", headers={"x-gate": "never"})
     shown.shows("1 under way")
+
+    def polls() -> int:
+        (session,) = serving.relay._by_slug.values()
+        return session.polls
+
+    # It asks for more while it waits for the answer.
+    wait_for(lambda: serving.on_loop(polls) == 1)
     shown.type(b"\x03")
-    wait_for(lambda: b"^C" in shown.written)
+    # Two signals at once would be one: the first must have been acted upon, and then it asks no more.
+    wait_for(lambda: serving.on_loop(polls) == 0)
     shown.type(b"\x03")
     assert shown.wait() != 0
     # The terminal is left as it was all the same.

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from door.conftest import open_site  # noqa: F401  # a fixture, which pytest finds here by its name
+from door.conftest import failures, open_site  # noqa: F401  # fixtures, which pytest finds here by their names

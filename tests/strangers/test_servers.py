@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,12 +30,14 @@ def served(shared: Running) -> Running:
     return shared
 
 
-def seen(look: Callable[[], list[Any]], count: int) -> list[Any]:
-    """What is there when so many are; a span ends when its answer has gone."""
-    until = time.monotonic() + 10
-    while len(look()) < count and time.monotonic() < until:
+def verified(served: Running, count: int) -> list[dict[str, Any]]:
+    """The spans of deliveries that were verified, when so many are there: they end when their answer has gone."""
+    until = time.monotonic() + 5
+    while True:
+        found = [span for span in served.deliveries() if span["valid"]]
+        if len(found) >= count or time.monotonic() > until:
+            return found
         time.sleep(0.01)
-    return look()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -51,8 +53,6 @@ def test_a_forged_body_of_unknown_length_runs_nothing(method: str, served: Runni
     forged = (JSON, deliveries.stripe(body, WRONG), deliveries.stripe(b""))
     assert [served.send(method, "/hook", body, headers) for headers in forged] == [401] * 3
     assert served.ran() == []
-    # At most ten spans a second tell of refusals: not each of these need have one.
-    assert {(span["valid"], span["status"]) for span in served.deliveries()} <= {(False, 401)}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -60,9 +60,7 @@ def test_a_genuine_body_of_unknown_length_runs_once(method: str, served: Running
     body = event()
     assert served.send(method, "/hook", body, deliveries.stripe(body)) == 200
     assert served.ran() == [body]
-    assert [(span["valid"], span["status"], span["parent"]) for span in seen(served.deliveries, 1)] == [
-        (True, 200, None)
-    ]
+    assert [(span["status"], span["parent"]) for span in verified(served, 1)] == [(200, None)]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -90,8 +88,7 @@ def test_a_connections_next_request_is_below_no_delivery_that_is_over(size: int,
     assert served.ran() == [large, small]
     contexts = [json.loads(answer) for status, answer in answers[1::2]]
     assert [context["delivery"] for context in contexts] == [False, False]
-    spans = seen(served.deliveries, 2)
-    assert [span["parent"] for span in spans] == [None, None]
+    assert [span["parent"] for span in verified(served, 2)] == [None, None]
 
 
 def over_one_connection(served: Running, large: bytes, small: bytes) -> list[tuple[int, bytes]]:

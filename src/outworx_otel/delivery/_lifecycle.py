@@ -99,7 +99,7 @@ class Delivery:
         self._claim: KeyClaim | None = None
         self._watch: drops.Watch | None = None
         self._lingers = False
-        self.state = State.ARRIVED
+        self.state: State = "arrived"
         # Whether a marked handler inside has refused to run.
         self.refused = False
         # The request's way through our layers; theirs to use.
@@ -116,12 +116,12 @@ class Delivery:
     @property
     def is_over(self) -> bool:
         """Whether it has been reported, or turned out to be no delivery."""
-        return self.state is State.REPORTED or self.state is State.DROPPED
+        return self.state in ("reported", "dropped")
 
     @property
     def is_settled(self) -> bool:
         """Whether it is known what became of it."""
-        return self.state is State.SETTLED or self.is_over
+        return self.state == "settled" or self.is_over
 
     # -- before the handler ----------------------------------------------------------------------------------
 
@@ -193,9 +193,9 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  # ours: the request goes on without telemetry
             self.runtime.failed("admitting a delivery", error)
         if answer is not None:
-            self._step(Event.ANSWER)
+            self._step("answer")
             return answer
-        self._step(Event.ADMIT)
+        self._step("admit")
         options = endpoint.options
         if options.require_processing_mark and options.diagnose_silent_drops:
             # In the context that the handler is called in: a flow runs in that of whoever drives it.
@@ -263,7 +263,7 @@ class Delivery:
             status_of_error: the status that the framework turns that exception into (Http404, `abort(403)`);
                 None where it is an error.
         """
-        if not self._step(Event.SETTLE):
+        if not self._step("settle"):
             return
         record = self.record
         record.mark = mark = self.track.close(partial(marked_after, self.runtime, self.record))
@@ -295,7 +295,7 @@ class Delivery:
 
     def broke_after(self, error: BaseException) -> None:
         """Something raised after the answer was settled: a dependency's clean-up, a background task."""
-        if self.state is State.SETTLED:
+        if self.state == "settled":
             self.record.error = error
             self.record.outcome = "error"
 
@@ -325,7 +325,7 @@ class Delivery:
 
     def linger(self, end_ns: int) -> None:
         """The last byte of a settled answer is out, and the handler may go on: its end reports the delivery."""
-        if self.state is State.SETTLED:
+        if self.state == "settled":
             self._lingers = True
             linger(self, end_ns)
 
@@ -339,7 +339,7 @@ class Delivery:
         return call_in(_BACKGROUND_SECONDS, stop)
 
     def _defer(self, answer: OutboundResponse) -> Flow[None]:
-        if not self._step(Event.SETTLE):
+        if not self._step("settle"):
             return
         record = self.record
         record.status = answer.status
@@ -351,7 +351,7 @@ class Delivery:
 
     def finish(self, end_ns: int | None = None) -> None:
         """Reports the delivery, as ended at `end_ns` (now, if None)."""
-        if not self._step(Event.REPORT):
+        if not self._step("report"):
             return
         self._let_go()
         self.record.end_ns = end_ns or time.time_ns()
@@ -368,7 +368,7 @@ class Delivery:
 
     def drop(self) -> Flow[None]:
         """Forgets the delivery and frees its key: it turned out to be none (the framework's own 404 or 405)."""
-        if self._step(Event.DROP):
+        if self._step("drop"):
             self._let_go()
             if self._claim is not None:
                 yield from self._claim.end(None, commits=False)
@@ -411,7 +411,7 @@ class Delivery:
             error: what it raised.
             nearest: for a 404 or 405, the route that is nearest to the path.
         """
-        if not self._step(Event.REPORT):
+        if not self._step("report"):
             return
         self._let_go()
         record = self.record

@@ -11,45 +11,25 @@ What is not in the table has no effect: a second settle, a report after a report
 
 from __future__ import annotations
 
-from enum import Enum, auto
-from typing import Final
+from typing import Final, Literal
 
+State = Literal["arrived", "admitted", "answered", "settled", "reported", "dropped"]
+"""Where a delivery is: `admitted` while its handler runs, `answered` where we answer in its place."""
 
-class State(Enum):
-    """Where a delivery is."""
-
-    ARRIVED = auto()
-    ADMITTED = auto()
-    """The handler runs."""
-    ANSWERED = auto()
-    """We answered: rejected, replayed, or under way elsewhere."""
-    SETTLED = auto()
-    """Its status is known, and its key committed or released."""
-    REPORTED = auto()
-    DROPPED = auto()
-
-
-class Event(Enum):
-    """What happens to a delivery."""
-
-    ADMIT = auto()
-    ANSWER = auto()
-    SETTLE = auto()
-    REPORT = auto()
-    DROP = auto()
-
+Event = Literal["admit", "answer", "settle", "report", "drop"]
+"""What happens to a delivery."""
 
 TRANSITIONS: Final[dict[State, dict[Event, State]]] = {
-    State.ARRIVED: {
-        Event.ADMIT: State.ADMITTED,
-        Event.ANSWER: State.ANSWERED,
-        Event.SETTLE: State.SETTLED,
-        Event.REPORT: State.REPORTED,
-        Event.DROP: State.DROPPED,
+    "arrived": {
+        "admit": "admitted",
+        "answer": "answered",
+        "settle": "settled",
+        "report": "reported",
+        "drop": "dropped",
     },
-    State.ADMITTED: {Event.SETTLE: State.SETTLED, Event.DROP: State.DROPPED},
-    State.ANSWERED: {Event.REPORT: State.REPORTED},
-    State.SETTLED: {Event.REPORT: State.REPORTED, Event.DROP: State.DROPPED},
-    State.REPORTED: {},
-    State.DROPPED: {},
+    "admitted": {"settle": "settled", "drop": "dropped"},
+    "answered": {"report": "reported"},
+    "settled": {"report": "reported", "drop": "dropped"},
+    "reported": {},
+    "dropped": {},
 }

@@ -223,12 +223,14 @@ def serve(
         if not reading.body and reading.problem is None and not endpoint.listens_to(delivery.record.method):
             # A method that nobody listens to, and no body: no delivery.
             return (yield from let_by(endpoint, call))
-        if visit is None or visit.delivery is not delivery or not visit.verified_bytes(reading.body):
+        known = visit is not None and visit.delivery is delivery and visit.verified_bytes(reading.body)
+        if not known:
             request = adapter.request()
             delivery.request.url, delivery.request.headers = request.url, request.headers
             delivery.record.headers = request.headers
             delivery.record.signature = None
-        delivery.take_body(*reading)
+        if not known or reading.body is not delivery.request.body:
+            delivery.take_body(*reading)
     if visit is None:
         visit = Visit(delivery)
         adapter.place(visit)

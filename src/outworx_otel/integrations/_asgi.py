@@ -63,35 +63,36 @@ class ASGIAdapter(Adapter):
 
     Args:
         endpoint: what is wanted.
-        scope, receive, send: as ASGI gives them.
+        scope, send: as ASGI gives them.
         runtime: in force when the request came.
+        headers: of the request.
         intake: where the body comes from.
-        lookup: asks the framework's routing; None where there is none to ask.
-        drain: reads the body ahead in a framework's own way; None is `read_ahead`.
     """
+
+    # What most requests leave as it is: one attribute less to set for each.
+    status: int | None = None
+    """Of the answer, once its head has gone by."""
+    broke: Exception | None = None
+    """What was raised while the body was read."""
+    _parameters: dict[str, Any] | None = None
+    _lookup: Lookup | None = None
+    _drain: Callable[[Any], Awaitable[None]] | None = None
 
     def __init__(
         self,
         endpoint: Endpoint,
         scope: Scope,
-        receive: Receive,
         send: Send,
         runtime: Runtime,
-        lookup: Lookup | None = None,
-        drain: Callable[[Any], Awaitable[None]] | None = None,
+        headers: Headers,
+        intake: Intake,
     ) -> None:
         self.endpoint = endpoint
         self.scope = scope
         self.runtime = runtime
-        self.start_ns = time.time_ns()
-        self.headers = Headers(scope.get("headers") or ())
-        self.status: int | None = None
+        self.headers = headers
+        self.intake = intake
         self._send = send
-        self._lookup = lookup
-        self._drain = drain
-        self.broke: Exception | None = None
-        self._parameters: dict[str, Any] | None = None
-        self.intake = Intake(receive, self.headers, endpoint.options.max_body_size, None)
 
     def native(self) -> Any:
         """Starlette's request, or the scope."""
@@ -133,6 +134,7 @@ class ASGIAdapter(Adapter):
 
     def place(self, visit: Visit) -> None:
         """In the scope."""
+        visit.headers = self.scope.get("headers")
         self.scope[VISIT] = visit
 
     def lookup(self) -> Found | None:
@@ -164,15 +166,15 @@ async def send_answer(send: Send, answer: Respond) -> None:
 class Outermost:
     """The outermost layer of ours: `receive` and `send` run in the context that the request came with."""
 
-    __slots__ = ("_outside", "_send")
+    __slots__ = ("_send", "outside")
 
     def __init__(self, send: Send) -> None:
-        self._outside = Outside()
+        self.outside = Outside()
         self._send = send
 
     def around(self, upstream: Receive) -> Receive:
         """A `receive` that steps out."""
-        outside = self._outside
+        outside = self.outside
 
         async def receive() -> Message:
             inside = outside.step_out()
@@ -185,15 +187,20 @@ class Outermost:
 
     async def send(self, message: Message) -> None:
         """Steps out, and sends."""
-        inside = self._outside.step_out()
+        inside = self.outside.step_out()
         try:
             await self._send(message)
         finally:
-            self._outside.step_in(inside)
+            self.outside.step_in(inside)
 
 
 class Door(ASGIAdapter):
     """The front door of an ASGI application, for one request that concerns a webhook."""
+
+    reports_unrouted = True
+    """Whether a 404 or 405 is a lost delivery, or the framework's own business."""
+    _closed = False
+    _outermost: Outermost | None = None
 
     def __init__(
         self,
@@ -206,15 +213,16 @@ class Door(ASGIAdapter):
         lookup: Lookup | None = None,
         templates: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        super().__init__(endpoint, scope, receive, send, runtime, lookup)
+        start_ns = time.time_ns()
+        pairs = scope.get("headers") or ()
+        headers = Headers(pairs)
+        intake = Intake(receive, headers, endpoint.options.max_body_size, None)
+        super().__init__(endpoint, scope, send, runtime, headers, intake)
+        self._lookup = lookup
+        self._templates = templates
         silent = is_silent(scope.get("path", ""), runtime)
-        self.visit = Visit(
-            Delivery(endpoint, self.request(), runtime, self.start_ns, silent=silent), configured
-        )
-        self.templates = templates  # type: ignore[method-assign]  # the application's, where it has any
-        self._closed = False
-        # Whether a 404 or 405 is a lost delivery, or the framework's own business.
-        self.reports_unrouted = True
+        self.visit = Visit(Delivery(endpoint, self.request(), runtime, start_ns, silent=silent), configured)
+        self.visit.headers = pairs
 
     async def run(self, app: ASGIApp) -> None:
         """Verifies, lets the application run, and reports what nobody took for a delivery."""
@@ -252,13 +260,14 @@ class Door(ASGIAdapter):
         """Lets the application run, with the visit where its layers find it."""
         visit = self.visit
         self.scope[VISIT] = visit
-        outermost = Outermost(self._send)
-        self._send, self.intake.upstream = outermost.send, outermost.around(self.intake.upstream)
+        self._outermost = outermost = Outermost(self._send)
+        self.intake.upstream = outermost.around(self.intake.upstream)
         visit.delivery.visit = visit
+        visit.intake, visit.receive = self.intake, self.intake.receive
         forget = set_under_way(visit.delivery)
         error: BaseException | None = None
         try:
-            await app(self.scope, self.intake.receive, self.send)
+            await app(self.scope, visit.receive, self.send)
         except UnverifiedDelivery as refused:
             error = refused
             if self.status is not None:
@@ -270,7 +279,8 @@ class Door(ASGIAdapter):
         finally:
             forget()
             self.report_unrouted(error)
-            visit.delivery.visit = None
+            visit.delivery.visit = visit.intake = visit.receive = None
+            self.scope.pop(VISIT, None)
 
     def report_unrouted(self, error: BaseException | None = None) -> None:
         """Reports what nobody took for a delivery, unless it is the framework's own business."""
@@ -296,14 +306,30 @@ class Door(ASGIAdapter):
             if visit.delivery.refused and self.status >= 500:
                 await self._refuse()
                 return
-        await self._send(message)
+            # The head of an answer leads no server to the connection's next request.
+            await self._send(message)
+            return
+        outermost = self._outermost
+        if outermost is None:
+            await self._send(message)
+            return
+        inside = outermost.outside.step_out()
+        try:
+            await self._send(message)
+        finally:
+            outermost.outside.step_in(inside)
 
     async def _refuse(self) -> None:
         """Answers 401 in place of the application: what it answered was not shown to be verified."""
         self._closed = True
         self.status = 401
         request = self.visit.delivery.request
-        await send_answer(self._send, unverified(request))
+        send = self._send if self._outermost is None else self._outermost.send
+        await send_answer(send, unverified(request))
+
+    def templates(self) -> Iterable[str]:
+        """Every route of the application."""
+        return self._templates()
 
 
 class Seam(ASGIAdapter):
@@ -316,6 +342,12 @@ class Seam(ASGIAdapter):
         drain: reads the body ahead in a framework's own way; None is `read_ahead`.
     """
 
+    end_ns: int | None = None
+    """When the last byte of the answer went out."""
+    _answer_headers: Iterable[tuple[bytes, bytes]] = ()
+    _kept_size = 0
+    _deadline: Deadline | None = None
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -327,17 +359,28 @@ class Seam(ASGIAdapter):
         found: Found,
         drain: Callable[[Seam], Awaitable[None]] | None = None,
     ) -> None:
-        super().__init__(endpoint, scope, receive, send, runtime, drain=drain)
+        # Whether nothing stands between the door's body and this seam's.
+        self.direct = visit is not None and visit.receive is receive
+        pairs = scope.get("headers") or ()
+        headers = None
+        if visit is not None and visit.headers is pairs:
+            headers = visit.delivery.request.headers
+        if headers is None:
+            headers = Headers(pairs)
+        looks = not endpoint.admits_by_body and (endpoint.picker is not None or endpoint.options.capture_body)
+        if self.direct and not looks and visit is not None:
+            intake = visit.intake
+        else:
+            look = self._body_was_read if looks else None
+            intake = Intake(receive, headers, endpoint.options.max_body_size, look)
+        super().__init__(endpoint, scope, send, runtime, headers, intake)
         self.visit = visit
         self.found = found
+        self._receive = receive
         self.raised = Raised()
-        self.end_ns: int | None = None
-        self._answer_headers: Iterable[tuple[bytes, bytes]] = ()
+        if drain is not None:
+            self._drain = drain
         self._kept: list[bytes] | None = [] if endpoint.keeps_answer else None
-        self._kept_size = 0
-        self._deadline: Deadline | None = None
-        if not endpoint.admits_by_body and (endpoint.picker is not None or endpoint.options.capture_body):
-            self.intake = Intake(receive, self.headers, endpoint.options.max_body_size, self._body_was_read)
 
     async def run(self, app: ASGIApp) -> None:
         """Takes the delivery over, and runs `app` inside it."""
@@ -351,15 +394,22 @@ class Seam(ASGIAdapter):
                 raise self.broke
             if self.status is not None:  # a body limit of the framework's has answered
                 return nothing()
-            return app(self.scope, self.intake.receive, self.send)
+            return app(self.scope, self._receive if same else self.intake.receive, self.send)
 
+        same = self.visit is not None and self.intake is self.visit.intake
+        start_ns = time.time_ns()
         silent = self.visit is None and is_silent(self.scope.get("path", ""), self.runtime)
-        flow = serve(
-            self, self.visit, self.endpoint, self.runtime, self.start_ns, self.found, call, silent=silent
-        )
+        flow = serve(self, self.visit, self.endpoint, self.runtime, start_ns, self.found, call, silent=silent)
         await run_async(flow)
         if self.broke is not None:
             raise self.broke
+
+    def read_body(self, limit: int) -> Flow[Reading]:
+        """What the door has read, where that is what comes here; else reads ahead."""
+        visit = self.visit
+        if self.direct and visit is not None and visit.body is not None:
+            return Reading(visit.body)
+        return (yield from super().read_body(limit))
 
     def answer(self, answer: Respond) -> Flow[Any]:
         """Sends it, unless the framework has answered, or is to."""
@@ -477,11 +527,14 @@ async def refusing(
         await application
     except UnverifiedDelivery as error:
         endpoint = getattr(error, "endpoint", None)
+        headers = Headers(scope.get("headers") or ())
+        intake = Intake(receive, headers, 0, None)
         adapter = ASGIAdapter(
             endpoint if isinstance(endpoint, Endpoint) else runtime.endpoint_of_detected("unknown"),
             scope,
-            receive,
             send,
             runtime,
+            headers,
+            intake,
         )
-        await send_answer(send, refusal_of(error, adapter, runtime, adapter.start_ns))
+        await send_answer(send, refusal_of(error, adapter, runtime, time.time_ns()))

@@ -73,27 +73,24 @@ def is_silent(path: str, runtime: Runtime) -> bool:
     return runtime.excluded_urls is not None and runtime.excluded_urls.url_disabled(path)
 
 
-def concerned(
-    runtime: Runtime, method: str, path: str, within: str, provider: str | None
-) -> tuple[Endpoint, bool] | None:
-    """The endpoint that a request at the door concerns, and whether its path is configured; None where it passes.
+def concerned(runtime: Runtime, method: str, path: str, endpoint: Endpoint) -> tuple[Endpoint, bool] | None:
+    """The endpoint that a request to a configured path concerns, and True; None where it passes.
 
     Args:
         runtime: what is configured.
         method: in upper case.
         path: as the provider called it.
-        within: the same without the prefix that a server or a header adds.
-        provider: of unmistakable headers, if there are any.
+        endpoint: of the path.
     """
-    endpoint = runtime.at_path(path, within)
-    configured = endpoint is not None
-    if endpoint is None:
-        if provider is None:
-            return None
-        endpoint = runtime.endpoint_of_detected(provider)
-    elif not endpoint.may_listen_to(method):
+    if not endpoint.may_listen_to(method) or is_opened(path, endpoint, runtime):
         return None
-    return None if is_opened(path, endpoint, runtime) else (endpoint, configured)
+    return endpoint, True
+
+
+def guessed(runtime: Runtime, path: str, provider: str) -> tuple[Endpoint, bool] | None:
+    """The same for a path that is not configured, and headers that are unmistakably a provider's."""
+    endpoint = runtime.endpoint_of_detected(provider)
+    return None if is_opened(path, endpoint, runtime) else (endpoint, False)
 
 
 def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | None]:
@@ -133,7 +130,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
             return None
         delivery.take_body(*reading)
         delivery.record.signature = refused
-    if _is_decided_inside(adapter, delivery, plain):
+    if _is_decided_inside(adapter, delivery):
         visit.pending = True
         return None
     if adapter.is_nowhere():
@@ -152,7 +149,7 @@ def _routing(adapter: Adapter) -> Found | None:
         return None
 
 
-def _is_decided_inside(adapter: Adapter, delivery: Delivery, plain: bytes | None) -> bool:
+def _is_decided_inside(adapter: Adapter, delivery: Delivery) -> bool:
     """Whether a delivery that failed at the door may be verified by what is only known further in."""
     endpoint = delivery.endpoint
     signature = delivery.record.signature
@@ -164,10 +161,8 @@ def _is_decided_inside(adapter: Adapter, delivery: Delivery, plain: bytes | None
         verifier = endpoint.verifier
         if verifier is not None and verifier.scheme.signs_url and endpoint.options.public_url is None:
             return True  # a proxy middleware further in knows the URL that was called
-        if endpoint.asks_request:
-            return True  # the user's function may need what a middleware puts into the request
-        if plain is None and "content-encoding" in delivery.request.headers:
-            return True  # a middleware may decode what we cannot
+        if endpoint.asks_request and signature is not None and signature.reason == "verifier_threw":
+            return True  # the user's function may need what only a middleware puts into the request
         own_secret = True
     found = _routing(adapter)
     if found is None:

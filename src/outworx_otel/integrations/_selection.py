@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, Final
 
 from outworx_otel.integrations._adapter import Found, LetBy
 from outworx_otel.integrations._door import is_opened
 from outworx_otel.integrations._visit import Visit
-from outworx_otel.setup.endpoints import Endpoint
+from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.marking import marked
 from outworx_otel.setup.runtime import Runtime
 
@@ -56,12 +57,21 @@ def choose(
         if endpoint is None and elsewhere is not None:
             endpoint = elsewhere()
         if endpoint is None:
-            return None if visit is None else visit.delivery.endpoint
+            if visit is not None:
+                return visit.delivery.endpoint
+            note_plain(runtime, handler)
+            return None
     elif below is not None:
         endpoint = runtime.standing(endpoint, below, path)
     if not endpoint.may_listen_to(method) or is_opened(path, endpoint, runtime):
         return None if own is None else LetBy(own)
     return endpoint
+
+
+def note_plain(runtime: Runtime, handler: Any) -> None:
+    """A function whose requests concern nothing, unless the door finds that they do: asked no more."""
+    if type(handler) is FunctionType and not runtime.has_templates and not other_urls(runtime).knows(handler):
+        runtime.plain.add(handler)
 
 
 class OtherURLs:
@@ -79,8 +89,9 @@ class OtherURLs:
             for path, endpoint in endpoints.items()
             if endpoint.verifies and not any(sign in path for sign in "*{<")
         }
-        self._handlers: dict[Any, list[tuple[dict[str, Any], Endpoint]]] = {}
+        self._handlers: dict[Any, list[tuple[dict[str, Any], Endpoint, str]]] = {}
         self._asked: set[int] = set()
+        self._said: set[str] = set()
 
     def find(
         self, app: Any, handler: Any, parameters: Mapping[str, Any], lookup: Callable[[str], Found | None]
@@ -102,12 +113,24 @@ class OtherURLs:
             known = self._handlers.get(handler)
         except TypeError:  # it cannot be hashed
             return None
-        for expected, endpoint in known or ():
-            if all(
-                name in _NOT_THE_VIEWS or parameters.get(name) == value for name, value in expected.items()
-            ):
+        for expected, endpoint, path in known or ():
+            if _has(parameters, expected):
+                self._say(path)
                 return endpoint
         return None
+
+    def knows(self, handler: Any) -> bool:
+        """Whether this handler serves a configured path."""
+        return handler in self._handlers
+
+    def _say(self, path: str) -> None:
+        if path not in self._said:
+            self._said.add(path)
+            logger.warning(
+                "outworx: the handler of %r was called by another URL, and is verified there too. Give the other URL "
+                "a handler of its own where that is not wanted",
+                path,
+            )
 
     def _ask(self, lookup: Callable[[str], Found | None]) -> None:
         for path, endpoint in self._endpoints.items():
@@ -116,7 +139,11 @@ class OtherURLs:
             ):  # the application's converters, and a host that it does not serve
                 found = lookup(path)
                 if found is not None and found.handler is not None:
-                    self._handlers.setdefault(found.handler, []).append((found.parameters, endpoint))
+                    self._handlers.setdefault(found.handler, []).append((found.parameters, endpoint, path))
+
+
+def _has(parameters: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    return all(name in _NOT_THE_VIEWS or parameters.get(name) == value for name, value in expected.items())
 
 
 _other_urls: weakref.WeakKeyDictionary[Runtime, OtherURLs] = weakref.WeakKeyDictionary()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import starlette.routing
 from starlette.endpoints import HTTPEndpoint
@@ -15,16 +15,17 @@ from starlette.routing import Match
 from outworx_otel.delivery.flow import run_async
 from outworx_otel.integrations._adapter import Found, LetBy, let_by
 from outworx_otel.integrations._asgi import Raised, Seam, refusing
-from outworx_otel.integrations._door import concerned
+from outworx_otel.integrations._door import concerned, guessed
 from outworx_otel.integrations._inside import layers
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
-from outworx_otel.integrations._visit import VISIT, Visit
-from outworx_otel.integrations.asgi import MOUNTED
+from outworx_otel.integrations._visit import PASSED, VISIT, Visit, visit_of_scope
+from outworx_otel.integrations.asgi import MOUNTED, OutworxHooksMiddleware
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.guarding import any_guarded
 from outworx_otel.setup.marking import marked
+from outworx_otel.setup.options import DEFAULT_METHODS
 from outworx_otel.setup.runtime import Runtime, current
 
 # Starlette 1.10 and newer limit bodies by route.
@@ -33,6 +34,7 @@ with contextlib.suppress(ImportError):
     from starlette.middleware.body_limit import RequestBodyLimitMiddleware as _BodyLimit
 
 _CHECKED: Final = "outworx_otel.checked"
+_KNOWN_PLAIN: Final = "_outworx_plain"
 _RUNS_GET: Final = {"HEAD": "GET"}
 
 
@@ -49,17 +51,19 @@ def arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receiv
     return scope, receive, send
 
 
-def concern(
-    runtime: Runtime, method: str, path: str, scope: Scope, pairs: Any
-) -> tuple[Endpoint, bool] | None:
+def concern(runtime: Runtime, scope: Scope) -> tuple[Endpoint, bool] | None:
     """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing."""
-    if not runtime.endpoints and not runtime.detect:
-        return None
-    method = method.upper()
-    provider = runtime.detect_pairs(method, pairs)
-    if provider is None and not runtime.endpoints:
-        return None
-    return concerned(runtime, method, path, served_path(scope), provider)
+    method = scope["method"]
+    if runtime.endpoints:
+        path = scope["path"]
+        endpoint = runtime.at_path(path, served_path(scope) if scope.get("root_path") else path)
+        if endpoint is not None:
+            return concerned(runtime, method.upper(), path, endpoint)
+    if runtime.detect and method in DEFAULT_METHODS:
+        provider = runtime.detect_pairs(method, scope["headers"])
+        if provider is not None:
+            return guessed(runtime, scope["path"], provider)
+    return None
 
 
 def route_gate(
@@ -67,6 +71,10 @@ def route_gate(
 ) -> Awaitable[None]:
     """Runs a route's `handle` inside a delivery, where the request is one."""
     scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
+    runtime = current()
+    if scope.get(PASSED) is scope.get("path", "") and route.endpoint in runtime.plain:
+        passing = wrapped(scope, receive, send)
+        return refusing(passing, scope, receive, send, runtime) if any_guarded() else passing
     # FastAPI's `handle` calls Starlette's: once is enough.
     if scope.get(_CHECKED) is route or scope.get("type") != "http":
         return wrapped(scope, receive, send)
@@ -79,8 +87,12 @@ def route_gate(
     methods = route.methods if context is None else context.methods
     if (methods and method not in methods) or _lacks_method(handler, method):
         return wrapped(scope, receive, send)
-    runtime, visit = current(), scope.get(VISIT)
-    chosen = _choose(runtime, visit, scope, handler, method, mounted, route, context)
+    visit = scope.get(VISIT) or visit_of_scope(scope)
+    chosen: Endpoint | LetBy | None
+    if visit is not None and visit.configured and mounted is None and marked(handler, method.upper()) is None:
+        chosen = visit.delivery.endpoint
+    else:
+        chosen = _choose(runtime, visit, scope, handler, method, mounted, route, context)
     if chosen is None or isinstance(chosen, LetBy):
         return _passing(wrapped, scope, receive, send, chosen, runtime)
     if visit is not None and visit.taken and not has_own_say(chosen, visit):
@@ -166,12 +178,9 @@ def mount_gate(
     scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
     if scope.get("type") != "http":
         return wrapped(scope, receive, send)
-    visit = scope.get(VISIT)
     runtime = current()
-    if visit is None:
-        if not runtime.endpoints or not covers(scope.get("app")):
-            return wrapped(scope, receive, send)
-    elif visit.taken:
+    visit = _to_be_served(scope, runtime)
+    if visit is False:
         return wrapped(scope, receive, send)
     inner = getattr(route, "_base_app", route.app)
     if has_seam(inner):
@@ -179,6 +188,22 @@ def mount_gate(
     return _serve_here(
         wrapped, scope, receive, send, runtime, visit, Found(_mounted(scope, route), inner, {})
     )
+
+
+def _to_be_served(scope: Scope, runtime: Runtime) -> Visit | Literal[False] | None:
+    """The visit of a request that no seam has taken yet; False where it concerns nothing, or was taken.
+
+    None where the door has not seen the path that a middleware has made of the request's.
+    """
+    path = scope.get("path", "")
+    if scope.get(PASSED) is path:
+        return False
+    visit = scope.get(VISIT) or visit_of_scope(scope)
+    if visit is not None:
+        return False if visit.taken else visit
+    if runtime.at_path(path, served_path(scope)) is None or not covers(scope.get("app")):
+        return False
+    return None
 
 
 def _serve_here(
@@ -201,7 +226,7 @@ def _serve_here(
 def has_seam(app: Any) -> bool:
     """Whether an application that is mounted will meet a seam of ours: it has routes, or is instrumented."""
     return any(
-        isinstance(layer, starlette.routing.Router)
+        isinstance(layer, starlette.routing.Router | OutworxHooksMiddleware)
         or getattr(layer, "routes", None)
         or instrumented_elsewhere(layer)
         for layer in layers(app)
@@ -227,12 +252,9 @@ def router_gate(
     scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
     if scope.get("type") != "http":
         return wrapped(scope, receive, send)
-    visit = scope.get(VISIT)
     runtime = current()
-    if visit is None:
-        if not runtime.endpoints or not covers(scope.get("app")):
-            return wrapped(scope, receive, send)
-    elif visit.taken:
+    visit = _to_be_served(scope, runtime)
+    if visit is False:
         return wrapped(scope, receive, send)
     if _is_plain(router):
         return wrapped(scope, receive, send)
@@ -244,10 +266,13 @@ def router_gate(
 
 def _is_plain(router: Any) -> bool:
     """Whether every route of a router has a seam of ours, and its default is the framework's."""
+    known = router.__dict__.get(_KNOWN_PLAIN)
+    if known is not None and known[0] == len(router.routes) and known[1] == router.default:
+        return known[2] is True
     default = getattr(router.default, "__func__", None)
-    if default is not starlette.routing.Router.not_found:
-        return False
-    return all(_has_gate(route) for route in router.routes)
+    plain = default is starlette.routing.Router.not_found and all(map(_has_gate, router.routes))
+    router.__dict__[_KNOWN_PLAIN] = (len(router.routes), router.default, plain)
+    return plain
 
 
 def _has_gate(route: Any) -> bool:

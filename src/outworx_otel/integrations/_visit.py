@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from outworx_otel.delivery import Delivery
-from outworx_otel.setup.admission import UnderWay, set_under_way, under_way
+from outworx_otel.setup.admission import UnderWay, put_under_way, set_under_way, under_way
 
 VISIT: Final = "outworx_otel.visit"
 """Where a visit stands in an ASGI scope, a WSGI environ, and among a Django request's attributes."""
+
+
+PASSED: Final = "outworx_otel.passed"
+"""Where the door leaves the path of a request that concerns nothing: seams further in need not look it up again."""
 
 
 class Visit:
@@ -23,11 +27,28 @@ class Visit:
         configured: whether the path is configured; False where headers alone speak of a webhook.
     """
 
-    __slots__ = ("body", "configured", "delivery", "dismissed", "pending", "plain", "stream", "taken")
+    __slots__ = (
+        "body",
+        "configured",
+        "delivery",
+        "dismissed",
+        "headers",
+        "intake",
+        "pending",
+        "plain",
+        "receive",
+        "stream",
+        "taken",
+    )
 
     def __init__(self, delivery: Delivery, configured: bool = True) -> None:
         self.delivery = delivery
         self.configured = configured
+        # Over ASGI, the very object that is the request's headers: copies of its scope have it too.
+        self.headers: object = None
+        # And the `receive` that was handed on, with the intake behind it.
+        self.receive: object = None
+        self.intake: Any = None
         # Whether it turned out to be nobody's delivery, by its method.
         self.dismissed = False
         # Whether a seam has taken the delivery over: it runs its handler, and settles and reports it.
@@ -51,6 +72,21 @@ class Visit:
         if self.pending or body is None or self.body is None:
             return False
         return body == self.body or (self.plain is not None and body == self.plain)
+
+
+def visit_of_scope(scope: MutableMapping[str, Any]) -> Visit | None:
+    """The visit of an ASGI request, also where a layer handed on a copy of the scope that was made before."""
+    visit = scope.get(VISIT)
+    if visit is None:
+        visit = visit_in_context()
+        if visit is None or visit.headers is not scope.get("headers"):
+            # a2wsgi puts the environ of the WSGI server outside into the scope.
+            environ = scope.get("wsgi_environ")
+            visit = environ.get(VISIT) if isinstance(environ, dict) else None
+            if visit is None:
+                return None
+        scope[VISIT] = visit
+    return visit if isinstance(visit, Visit) else None
 
 
 def visit_in_context() -> Visit | None:
@@ -93,11 +129,11 @@ class Outside:
         """Puts the outer context in place; returns the inner one."""
         inside = otel_context.get_current(), under_way()
         otel_context.attach(self._context)
-        set_under_way(self._work)
+        put_under_way(self._work)
         return inside
 
     @staticmethod
     def step_in(inside: tuple[otel_context.Context, UnderWay | None]) -> None:
         """Puts the inner context in place again."""
         otel_context.attach(inside[0])
-        set_under_way(inside[1])
+        put_under_way(inside[1])

@@ -12,7 +12,7 @@ from outworx_otel.integrations._door import is_opened
 from outworx_otel.integrations._intake import Message, Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations._selection import has_own_say
-from outworx_otel.integrations._visit import VISIT
+from outworx_otel.integrations._visit import VISIT, visit_of_scope
 from outworx_otel.setup.bootstrap import ensure_ready, unflushed
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.options import TrackOptions
@@ -83,7 +83,7 @@ class OutworxHooksMiddleware:
             or is_opened(path, endpoint, runtime)
         ):
             return await self.app(scope, receive, send)
-        visit = scope.get(VISIT)
+        visit = visit_of_scope(scope)
         if visit is not None and visit.taken and not has_own_say(endpoint, visit):
             return await self.app(scope, receive, send)
         return await self._deliver(scope, receive, send, runtime)

@@ -40,14 +40,14 @@ from outworx_otel.integrations._django import (
     routing,
     visit_at,
 )
-from outworx_otel.integrations._door import concerned, examine, is_opened, is_silent, report
+from outworx_otel.integrations._door import concerned, examine, guessed, is_opened, is_silent, report
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
-from outworx_otel.integrations._visit import Visit
+from outworx_otel.integrations._visit import PASSED, Visit
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.bootstrap import ensure_ready, prepare
 from outworx_otel.setup.endpoints import Endpoint, stricter
-from outworx_otel.setup.options import TrackOptions
+from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
 
 
@@ -78,18 +78,28 @@ class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is
 
 
 def _concern(request: Any, runtime: Runtime) -> tuple[Endpoint, bool] | None:
-    method = request.method or ""
+    method, path, within = request.method or "", request.path, request.path_info
     concern = None
     if runtime.endpoints:
-        concern = concerned(runtime, method, request.path, request.path_info, None)
-        if concern is None and settings.USE_I18N:
-            path = _without_language(request.path_info)
-            concern = None if path is None else concerned(runtime, method, path, path, None)
-    if concern is None:
+        endpoint = runtime.at_path(path, within)
+        if endpoint is None and settings.USE_I18N and _has_language(within):
+            bare = _without_language(within)
+            endpoint = None if bare is None else runtime.at_path(bare, bare)
+        if endpoint is not None:
+            concern = concerned(runtime, method, path, endpoint)
+    if concern is None and runtime.detect and method in DEFAULT_METHODS:
         provider = runtime.detect_environ(method, request.META)
         if provider is not None:
-            concern = concerned(runtime, method, request.path, request.path_info, provider)
-    return None if concern is None or visit_at(request) is not None else concern
+            concern = guessed(runtime, path, provider)
+    if concern is None:
+        request.__dict__[PASSED] = within
+        return None
+    return None if visit_at(request) is not None else concern
+
+
+def _has_language(path: str) -> bool:
+    """Whether a path may begin with a language's code: `/de/`, `/pt-br/`; asked of every request."""
+    return path[3:4] in ("/", "-") or path[4:5] in ("/", "-")
 
 
 def _without_language(path: str) -> str | None:
@@ -251,9 +261,12 @@ def _refused(error: UnverifiedDelivery, request: Any) -> Any:
 
 def _choose(request: Any, view: Any) -> Endpoint | LetBy | None:
     by_hand, method = request.__dict__.get(_MOUNTED), request.method
+    runtime = current()
+    if by_hand is None and request.__dict__.get(PASSED) is request.path_info and view in runtime.plain:
+        return None
     if (by_hand is None and not REACH.covers(None)) or _lacks_method(view, request):
         return None
-    runtime, visit = current(), visit_at(request)
+    visit = visit_at(request)
     mounted = None if by_hand is None else by_hand.endpoint_at(request)
     match = request.resolver_match
     parameters = {} if match is None else match.kwargs

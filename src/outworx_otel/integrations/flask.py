@@ -17,18 +17,18 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from outworx_otel.delivery.flow import run_sync
 from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.integrations._adapter import Found, LetBy, let_by, refusal_of, serve
-from outworx_otel.integrations._door import concerned, is_opened, is_silent
+from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent
 from outworx_otel.integrations._flask import FlaskAdapter, routing, template
 from outworx_otel.integrations._inside import application_in
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
-from outworx_otel.integrations._visit import VISIT, Visit
+from outworx_otel.integrations._visit import PASSED, VISIT, Visit
 from outworx_otel.integrations._wsgi import Door, Environ, StartResponse, called_path, path_of, visit_of
 from outworx_otel.setup.admission import set_under_way, under_way
 from outworx_otel.setup.bootstrap import ensure_ready, prepare
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.marking import mark
-from outworx_otel.setup.options import TrackOptions
+from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -81,11 +81,18 @@ class _FlaskDoor(Door):
 
     def __init__(self, app: flask.Flask, *args: Any) -> None:
         self._app = app
+        self._parameters: dict[str, Any] | None = None
         super().__init__(*args)
 
     def native(self) -> flask.Request:
         """Flask's request, before Flask has made one."""
-        return self._app.request_class(self.environ)
+        native = self._app.request_class(self.environ)
+        native.view_args = self._parameters
+        return native
+
+    def know_parameters(self, parameters: dict[str, Any]) -> None:
+        """`request.view_args`, before the URL map has been asked."""
+        self._parameters = parameters
 
     def lookup(self) -> Found | None:
         """What the URL map says."""
@@ -104,14 +111,27 @@ def _door(
     runtime = current()
     if VISIT in environ or not (runtime.endpoints or runtime.detect) or not REACH.covers(app):
         return wrapped(environ, start_response)
-    method = environ["REQUEST_METHOD"]
-    provider = runtime.detect_environ(method, environ)
-    if provider is None and not runtime.endpoints:
+    concern = _concern(runtime, environ)
+    if concern is None:
+        environ[PASSED] = environ.get("PATH_INFO")
         return wrapped(environ, start_response)
-    concern = concerned(runtime, method.upper(), called_path(environ), path_of(environ), provider)
-    if concern is None or visit_of(environ) is not None:
+    if visit_of(environ) is not None:
         return wrapped(environ, start_response)
     return _FlaskDoor(app, *concern, environ, start_response, runtime).run(wrapped)
+
+
+def _concern(runtime: Runtime, environ: Environ) -> tuple[Endpoint, bool] | None:
+    method = environ["REQUEST_METHOD"]
+    if runtime.endpoints:
+        path = called_path(environ)
+        endpoint = runtime.at_path(path, path_of(environ) if environ.get("SCRIPT_NAME") else path)
+        if endpoint is not None:
+            return concerned(runtime, method.upper(), path, endpoint)
+    if runtime.detect and method in DEFAULT_METHODS:
+        provider = runtime.detect_environ(method, environ)
+        if provider is not None:
+            return guessed(runtime, called_path(environ), provider)
+    return None
 
 
 def _arguments(environ: Environ, start_response: StartResponse) -> tuple[Environ, StartResponse]:
@@ -190,6 +210,8 @@ def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: 
         return wrapped(*args, **kwargs)
     runtime, visit = current(), environ.get(VISIT)
     handler = app.view_functions.get(rule.endpoint)
+    if environ.get(PASSED) is environ.get("PATH_INFO") and handler in runtime.plain:
+        return _passing(wrapped, args, kwargs, app, native, runtime)
     chosen = _choose(runtime, visit, app, handler, native)
     called = functools.partial(wrapped, *args, **kwargs)
     try:
@@ -203,6 +225,21 @@ def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: 
         return _run(chosen, native, app, runtime, visit, called)
     except UnverifiedDelivery as error:
         adapter = FlaskAdapter(app, native, visit)
+        return run_sync(adapter.answer(refusal_of(error, adapter, runtime, time.time_ns())))
+
+
+def _passing(
+    wrapped: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    app: flask.Flask,
+    native: flask.Request,
+    runtime: Runtime,
+) -> Any:
+    try:
+        return wrapped(*args, **kwargs)
+    except UnverifiedDelivery as error:
+        adapter = FlaskAdapter(app, native, None)
         return run_sync(adapter.answer(refusal_of(error, adapter, runtime, time.time_ns())))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from outworx_otel.setup.endpoints import Endpoint
@@ -31,6 +31,10 @@ _trusted: ContextVar[bool] = ContextVar("outworx_trusted", default=False)
 def under_way() -> UnderWay | None:
     """What is under way in this context, if anything."""
     return _under_way.get()
+
+
+put_under_way: Final = _under_way.set
+"""Makes work the current one, for good."""
 
 
 def set_under_way(work: UnderWay | None) -> Callable[[], object]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
+from opentelemetry.util.http import parse_excluded_urls
 
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.enforcement import reports_only
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from outworx_otel.export import Destination
 
 QUIET: Final = "OUTWORX_HOOKS_QUIET"
+EXCLUDED_URLS: Final = "OTEL_PYTHON_OUTWORX_EXCLUDED_URLS"
 _SHOWN_PATHS: Final = 5
 
 
@@ -31,19 +34,56 @@ def announcement(
         destination: where `init()` sends spans; None where it was not called.
         provider: the tracer provider in use.
     """
+    opened = opened_paths(endpoints)
     open_ones = [pattern for pattern, endpoint in endpoints.items() if not endpoint.verifies]
-    closed = [pattern for pattern, endpoint in endpoints.items() if endpoint.problem is not None]
-    verified = len(endpoints) - len(open_ones) - len(closed)
+    closed = [
+        pattern
+        for pattern, endpoint in endpoints.items()
+        if endpoint.problem is not None and pattern not in opened
+    ]
+    verified = len(endpoints) - len(open_ones) - len(closed) - len(opened)
     parts = [
         f"configuration {file}" if file is not None else "no configuration file",
         f"{len(endpoints)} {'endpoint' if len(endpoints) == 1 else 'endpoints'} by path, {verified} verified"
         + _listed("NOT VERIFIED", open_ones)
+        + _listed(f"OPENED by {EXCLUDED_URLS}", opened)
         + _listed("closed until their configuration is put right", closed),
         f"spans go to {_destination(destination, provider)}",
     ]
+    partly = partly_opened_paths(endpoints)
+    if partly:
+        parts.append(f"{EXCLUDED_URLS}={os.environ[EXCLUDED_URLS]} may open a part of {', '.join(partly)}")
     if reports_only():
         parts.append("nobody is refused (OUTWORX_ENFORCE=report)")
     return f"outworx: {'; '.join(parts)}"
+
+
+def opened_paths(endpoints: Mapping[str, Endpoint]) -> list[str]:
+    """The paths that are to be verified and that `OTEL_PYTHON_OUTWORX_EXCLUDED_URLS` opens."""
+    return [pattern for pattern in _verifying(endpoints) if _is_excluded(pattern)]
+
+
+def partly_opened_paths(endpoints: Mapping[str, Endpoint]) -> list[str]:
+    """The patterns below which it may open paths: which ones, only a request tells."""
+    if not os.environ.get(EXCLUDED_URLS):
+        return []
+    patterns = (pattern for pattern in _verifying(endpoints) if any(sign in pattern for sign in "*{<"))
+    return [pattern for pattern in patterns if not _is_excluded(pattern)]
+
+
+def _verifying(endpoints: Mapping[str, Endpoint]) -> list[str]:
+    return [pattern for pattern, endpoint in endpoints.items() if endpoint.verifies]
+
+
+def _is_excluded(path: str) -> bool:
+    try:
+        excluded = parse_excluded_urls(os.environ.get(EXCLUDED_URLS, ""))
+    except re.error:  # the door says so, and excludes nothing
+        return False
+    # With a slash at its end and without, a path is the same endpoint.
+    return any(
+        excluded.url_disabled(spelling) for spelling in (path, path.rstrip("/"), f"{path.rstrip('/')}/")
+    )
 
 
 def announce(line: str) -> None:

@@ -1,8 +1,10 @@
-"""What `opentelemetry-instrument` loads of ours before it starts the application: our variables, and one check.
+"""What `opentelemetry-instrument` loads of ours before it starts the application: one check.
 
 Where the SDK cannot use `OTEL_CONFIG_FILE`, its loader gives up before any instrumentor is loaded, and endpoints that
 are configured by path would be open. So a file that cannot be used is said here and left out: the SDK then follows
 the environment, and the endpoints are guarded.
+
+No name here may begin with OTEL_: the launcher makes an option of each, and of two that are alike it makes an error.
 """
 
 from __future__ import annotations
@@ -17,9 +19,6 @@ from typing import Any, Final
 
 from outworx_otel.setup import enforcement
 from outworx_otel.setup.options import unknown_name
-
-OTEL_PYTHON_OUTWORX_EXCLUDED_URLS: Final = "OTEL_PYTHON_OUTWORX_EXCLUDED_URLS"
-"""Comma-separated regular expressions: paths that we leave alone, verification included."""
 
 _CONFIG_FILE: Final = "OTEL_CONFIG_FILE"
 

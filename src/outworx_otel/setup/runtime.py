@@ -71,9 +71,11 @@ class Runtime:
         self.response_hook = response_hook
         self.excluded_urls = excluded_urls
         self._by_path = PathMap(self.endpoints)
-        self._has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
+        self.has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
         self._said: set[str] = set()
+        # Handlers that were found to be nobody's: neither marked nor behind a configured route. Bounded by the code.
+        self.plain: set[Any] = set()
         self._standing: dict[tuple[int, int], Endpoint] = {}
         self._verifying: dict[str, tuple[Endpoint, ...]] = {}
         for endpoint in self.endpoints.values():
@@ -97,7 +99,7 @@ class Runtime:
         endpoint = self._by_path.find(path)
         if within is not None and within is not path and within != path:
             endpoint = stricter(endpoint, self._by_path.find(within))
-        if endpoint is None and self._has_templates:
+        if endpoint is None and self.has_templates:
             route = template(*where)
             endpoint = None if route is None else self._by_path.find(route)
         return endpoint

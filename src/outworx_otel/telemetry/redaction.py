@@ -94,13 +94,13 @@ class Redactor:
         self._names: dict[str, tuple[str, tuple[str, ...] | None]] = {}
         self._room = _MAX_REMEMBERED
 
-    def _shown(self, name: str) -> tuple[str, tuple[str, ...] | None] | None:
+    def _shown(self, name: str) -> tuple[str, tuple[str, ...] | None]:
         """The attribute of a header, and what stands there instead of a value that is not to be seen.
 
-        None where the name is too long for an attribute's.
+        The attribute is "" where the name is too long for one.
         """
         if len(name) > MAX_NAME:
-            return None
+            return "", None
         sensitive = name not in _HARMLESS_NAMES and (
             _SENSITIVE_NAME.search(name) is not None
             or (self._headers is not None and self._headers.match(name) is not None)
@@ -118,14 +118,13 @@ class Redactor:
         if omitted:
             items = sorted(items, key=lambda item: _usefulness(item[0]))[:MAX_HEADERS]
         for name, value in items:
-            shown = self._names.get(name) or self._shown(name)
-            if shown is None:
+            attribute, hidden = self._names.get(name) or self._shown(name)
+            if not attribute:
                 omitted += 1
-                continue
-            attribute, hidden = shown
-            attributes[attribute] = hidden or (
-                value[:MAX_HEADER_BYTES] if value.isascii() else cut(value, MAX_HEADER_BYTES),
-            )
+            elif len(value) <= MAX_HEADER_BYTES and value.isascii():
+                attributes[attribute] = hidden or (value,)
+            else:
+                attributes[attribute] = hidden or (cut(value, MAX_HEADER_BYTES),)
         return omitted
 
     def body(self, raw: bytes, content_type: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from outworx_otel.errors import described
 from outworx_otel.telemetry.redaction import scrub
 
-Status = Literal["ok", "warning", "problem"]
+Status = Literal["ok", "hint", "warning", "problem"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class CheckResult:
         status: whether something has to be done about it.
         text: what was found.
         advice: what to do; None where there is nothing to do.
+        unguarded: whether less is guarded than was asked for: `--strict` ends with 78 over it.
     """
 
     check: str
     status: Status
     text: str
     advice: str | None = None
+    unguarded: bool = False
 
 
 def ok(check: str, text: str, advice: str | None = None) -> CheckResult:
@@ -35,14 +37,19 @@ def ok(check: str, text: str, advice: str | None = None) -> CheckResult:
     return CheckResult(check, "ok", text, advice)
 
 
-def warning(check: str, text: str, advice: str) -> CheckResult:
+def hint(check: str, text: str, advice: str | None = None) -> CheckResult:
+    """Good to know, or not tried: no reason to do anything."""
+    return CheckResult(check, "hint", text, advice)
+
+
+def warning(check: str, text: str, advice: str, *, unguarded: bool = False) -> CheckResult:
     """Makes a result for what works but may not do what is wanted."""
-    return CheckResult(check, "warning", text, advice)
+    return CheckResult(check, "warning", text, advice, unguarded)
 
 
-def problem(check: str, text: str, advice: str) -> CheckResult:
+def problem(check: str, text: str, advice: str, *, unguarded: bool = False) -> CheckResult:
     """Makes a result for what does not work."""
-    return CheckResult(check, "problem", text, advice)
+    return CheckResult(check, "problem", text, advice, unguarded)
 
 
 PATIENCE: Final = 10.0

@@ -56,7 +56,7 @@ _WITH_WHSEC: Final = frozenset({"stripe", "gitlab"})
 
 
 def secrets(setup: ConfiguredSetup) -> Iterator[CheckResult]:
-    """Yields a result for every configured secret, and for unused OUTWORX_SECRET_* variables."""
+    """Every configured secret, and the OUTWORX_SECRET_* variables that nobody uses."""
     sound = 0
     owners: dict[str, tuple[str, str]] = {}
     for pattern, endpoint in setup.endpoints.items():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, warning
 from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
-from outworx_otel.cli.doctor.source_scan import BY_HAND, MARKING, OFFICIAL, SourceLine, source_lines
-from outworx_otel.process import environment
+from outworx_otel.cli.doctor.source_scan import BY_HAND, MARKING, OFFICIAL, SourceLine, listed
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
@@ -26,7 +25,7 @@ _MAKES_SERVER_SPANS: Final = frozenset({"fastapi", "starlette", "flask", "django
 def doubles(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """Yields what is done twice: by hand and by us, by FastAPI and contrib, by two exporters."""
     names = loaded()
-    used = source_lines(Path.cwd())
+    used = setup.source_lines
     yield from _by_hand(names, [place for place in used if place.name in BY_HAND])
     yield from _configured_twice(setup, [place for place in used if place.name in BY_HAND | MARKING])
     yield from _official(names, [place for place in used if place.name in OFFICIAL])
@@ -40,7 +39,7 @@ def _by_hand(names: list[str], found: list[SourceLine]) -> Iterator[CheckResult]
     if found and ours:
         yield ok(
             CHECK,
-            f"{_listed(found)} mounts ours by hand, and opentelemetry-instrument also loads {', '.join(ours)}: a "
+            f"{listed(found)} mounts ours by hand, and opentelemetry-instrument also loads {', '.join(ours)}: a "
             "delivery is opened once all the same",
         )
 
@@ -49,7 +48,7 @@ def _configured_twice(setup: ConfiguredSetup, found: list[SourceLine]) -> Iterat
     if found and setup.endpoints:
         yield warning(
             CHECK,
-            f"{_listed(found)} gives options in code, and a file or the environment also configures "
+            f"{listed(found)} gives options in code, and a file or the environment also configures "
             f"{', '.join(sorted(setup.endpoints))}: for a path in both, those in code count, and "
             "without a secret there the file's verification stands",
             "give each path all its options in one place, or see that the code's are complete",
@@ -91,9 +90,9 @@ def _fastapi(names: list[str]) -> Iterator[CheckResult]:
 
 
 def _exported_twice() -> Iterator[CheckResult]:
-    chosen = {name.strip() for name in (environment.text("OTEL_TRACES_EXPORTER") or "").split(",")}
-    theirs = (environment.text("OTEL_EXPORTER_OTLP_ENDPOINT") or "").rstrip("/")
-    ours = (environment.text("OUTWORX_HOOKS_ENDPOINT") or "").rstrip("/")
+    chosen = {name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")}
+    theirs = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip().rstrip("/")
+    ours = os.environ.get("OUTWORX_HOOKS_ENDPOINT", "").strip().rstrip("/")
     if "outworx" in chosen and chosen & {"otlp", "otlp_proto_http"} and ours and theirs == ours:
         yield warning(
             CHECK,
@@ -119,8 +118,3 @@ def _trace_context(setup: ConfiguredSetup, names: list[str]) -> Iterator[CheckRe
         f"delivery's span stands below it{inert}",
         "to begin a trace of your own for each delivery, strip traceparent at the proxy or set OTEL_PROPAGATORS=none",
     )
-
-
-def _listed(found: list[SourceLine]) -> str:
-    shown = ", ".join(map(str, found[:3]))
-    return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"

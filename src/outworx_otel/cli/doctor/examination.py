@@ -18,12 +18,14 @@ from outworx_otel.cli.doctor.configured_secrets import secrets
 from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration, destination
 from outworx_otel.cli.doctor.doubles import doubles
 from outworx_otel.cli.doctor.exporters import exporters
+from outworx_otel.cli.doctor.guards import guards
 from outworx_otel.cli.doctor.idempotency_store import store
 from outworx_otel.cli.doctor.instrumentors import configurator, instrumentors
 from outworx_otel.cli.doctor.packages import packages
 from outworx_otel.cli.doctor.telemetry_server import server
+from outworx_otel.setup.enforcement import EXIT_STATUS
 
-_COLOURS: Final[dict[Status, str]] = {"ok": "green", "warning": "yellow", "problem": "red"}
+_COLOURS: Final[dict[Status, str]] = {"ok": "green", "hint": "cyan", "warning": "yellow", "problem": "red"}
 _WIDTH: Final = max(map(len, _COLOURS))
 
 _OF_THE_ENVIRONMENT: Final[tuple[tuple[str, Callable[[], Iterable[CheckResult]]], ...]] = (
@@ -35,6 +37,7 @@ _OF_THE_ENVIRONMENT: Final[tuple[tuple[str, Callable[[], Iterable[CheckResult]]]
 )
 _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable[CheckResult]]], ...]] = (
     ("configuration", configuration),
+    ("guards", guards),
     ("secrets", secrets),
     ("idempotency", store),
     ("exporter", server),
@@ -42,8 +45,16 @@ _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable
 )
 
 
-def run(directory: Path | None, as_json: bool) -> None:
-    """Examines the application in `directory`; ends with 1 where there is a problem."""
+# What may be a passing trouble of somebody else: it keeps no application from starting.
+_PASSING: Final = frozenset({"exporter", "clock", "idempotency"})
+
+
+def run(directory: Path | None, as_json: bool, strict: bool = False) -> None:
+    """Examines the application in `directory`; ends with 1 where there is a problem.
+
+    With `strict` it ends with 78 where less is guarded than was asked for, as `OUTWORX_STRICT` ends an application,
+    and a server or store that is away does not count.
+    """
     if directory is not None:
         try:
             # The application is started there: a relative path of a store or a file means the same.
@@ -52,7 +63,7 @@ def run(directory: Path | None, as_json: bool) -> None:
             usage("doctor", f"--app-dir {directory}: {error.strerror}")
     counts: Counter[Status] = Counter()
     report: list[CheckResult] = []
-    for finding in _check_results():
+    for finding in _findings():
         counts[finding.status] += 1
         report.append(finding)
         if not as_json:
@@ -62,11 +73,13 @@ def run(directory: Path | None, as_json: bool) -> None:
     else:
         say("")
         say(", ".join(map(_amount, _counted(counts).items())), dim=True)
-    if counts["problem"]:
+    if strict and any(finding.unguarded for finding in report):
+        raise typer.Exit(EXIT_STATUS)
+    if any(finding.status == "problem" and not (strict and finding.check in _PASSING) for finding in report):
         raise typer.Exit(FAILED)
 
 
-def _check_results() -> Iterator[CheckResult]:
+def _findings() -> Iterator[CheckResult]:
     for name, look in _OF_THE_ENVIRONMENT:
         yield from run_check(name, look)
     made: list[ConfiguredSetup] = []
@@ -81,7 +94,12 @@ def _check_results() -> Iterator[CheckResult]:
 
 
 def _counted(counts: Counter[Status]) -> dict[str, int]:
-    return {"problems": counts["problem"], "warnings": counts["warning"], "ok": counts["ok"]}
+    return {
+        "problems": counts["problem"],
+        "warnings": counts["warning"],
+        "hints": counts["hint"],
+        "ok": counts["ok"],
+    }
 
 
 def _amount(counted: tuple[str, int]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.cli.doctor.declarative import declarative, is_usable
 from outworx_otel.cli.doctor.source_scan import SENDING, source_lines
-from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -26,7 +27,10 @@ _LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "paren
 
 
 def exporters() -> Iterator[CheckResult]:
-    """Each signal's exporters, and the sampler."""
+    """Each signal's exporters, and the sampler: as `OTEL_CONFIG_FILE` names them, else as the variables do."""
+    yield from declarative()
+    if is_usable():
+        return
     for variable, group in _SIGNALS.items():
         yield from _exporters_of(variable, group)
     yield from _protocol()
@@ -34,9 +38,9 @@ def exporters() -> Iterator[CheckResult]:
 
 
 def _protocol() -> Iterator[CheckResult]:
-    chosen = environment.text("OTEL_TRACES_EXPORTER") or "otlp"
-    named = environment.name_set(*_PROTOCOL_VARIABLES)
-    if "otlp" in [name.strip() for name in chosen.split(",")] and not named and not _named_destination():
+    chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    named = [os.environ.get(name) for name in _PROTOCOL_VARIABLES]
+    if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not _named_destination():
         yield warning(
             CHECK,
             "under opentelemetry-instrument, opentelemetry-distro sends OTLP by gRPC (port 4317), while "
@@ -46,7 +50,7 @@ def _protocol() -> Iterator[CheckResult]:
 
 
 def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
-    chosen = environment.text(variable) or ""
+    chosen = os.environ.get(variable, "").strip()
     known = sorted({entry.name for entry in entry_points(group=group)})
     if not chosen:
         yield _left_to_the_distribution(variable)
@@ -60,17 +64,20 @@ def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
     for name in names:
         real = _real_name(name)
         if real is None:
-            protocol = environment.text("OTEL_EXPORTER_OTLP_PROTOCOL")
+            protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
             yield problem(
                 CHECK,
                 f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r} is none that the SDK exports by",
                 "set it to http/protobuf or grpc",
+                unguarded=True,
             )
         elif real not in known:
             yield problem(
                 CHECK,
-                f"{variable}: {unknown_name('exporter', name, known)}; the SDK will not start with it",
+                f"{variable}: {unknown_name('exporter', name, known)}; with it opentelemetry-instrument gives up "
+                "before any instrumentor is loaded",
                 "correct the name, or install the package that brings it",
+                unguarded=True,
             )
     if len(set(names)) < len(names):
         yield warning(CHECK, f"{variable}={chosen} names one twice: everything is sent twice", "name it once")
@@ -92,18 +99,18 @@ def _left_to_the_distribution(variable: str) -> CheckResult:
 
 def _named_destination() -> str | None:
     """The variable of ours that says where to send."""
-    return environment.name_set(*_OURS)
+    return next((name for name in _OURS if os.environ.get(name, "").strip()), None)
 
 
 def _real_name(name: str) -> str | None:
     """The entry point behind a name: `otlp` stands for one by the protocol."""
     if name != "otlp":
         return name
-    return _PROTOCOLS.get((environment.text("OTEL_EXPORTER_OTLP_PROTOCOL") or "").lower())
+    return _PROTOCOLS.get(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip().lower())
 
 
 def _sampler() -> Iterator[CheckResult]:
-    chosen = environment.text(_SAMPLER) or ""
+    chosen = os.environ.get(_SAMPLER, "").strip()
     known = sorted({entry.name for entry in entry_points(group="opentelemetry_traces_sampler")})
     if chosen and chosen not in known:
         yield warning(

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
+from outworx_otel.cli.doctor.source_scan import STORE, SourceLine, listed
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
@@ -25,6 +26,9 @@ def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     from outworx_otel.idempotency import MemoryStore, open_store
 
     found = setup.assembly.store
+    yield from _several(setup)
+    if _in_code(setup) and not setup.stores:
+        return
     used = [
         pattern
         for pattern, endpoint in setup.endpoints.items()
@@ -40,7 +44,7 @@ def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
                 "outworx:// or sqlite:///",
             )
         else:
-            yield ok(CHECK, f"{text}; no endpoint uses them")
+            yield hint(CHECK, f"{text}; no endpoint that is configured here uses them")
         return
     try:
         # More time than a delivery gives it: a slow store is not a missing one.
@@ -64,6 +68,35 @@ def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
         )
     finally:
         found.close()
+
+
+def _several(setup: ConfiguredSetup) -> Iterator[CheckResult]:
+    """The places that name a store: one counts, and keys in another are not seen."""
+    advice = "name one: processes that share deliveries must share a store"
+    if len(set(setup.stores.values())) > 1:
+        yield warning(
+            CHECK,
+            f"{' and '.join(setup.stores)} name different stores: the first counts, keys in the other are not seen",
+            advice,
+        )
+    in_code = _in_code(setup)
+    if not in_code:
+        return
+    if not setup.stores:
+        yield hint(
+            CHECK, f"{listed(in_code)} gives {STORE} in code, which is not tried here: the code is not run"
+        )
+    elif any(place.value not in setup.stores.values() for place in in_code):
+        yield warning(
+            CHECK,
+            f"{listed(in_code)} gives {STORE} in code, which counts before {setup.store_source}; only the latter is "
+            "tried here",
+            advice,
+        )
+
+
+def _in_code(setup: ConfiguredSetup) -> list[SourceLine]:
+    return [place for place in setup.source_lines if place.name == STORE]
 
 
 def _atomicity(found: IdempotencyStore) -> Iterator[CheckResult]:

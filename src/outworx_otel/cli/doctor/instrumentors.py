@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Final
 
-from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
-from outworx_otel.process import environment
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "instrumentors"
@@ -29,7 +29,7 @@ def loaded() -> list[str]:
 
 def disabled_names() -> list[str]:
     """What OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names."""
-    return [name.strip() for name in (environment.text(DISABLED) or "").split(",") if name.strip()]
+    return [name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip()]
 
 
 def instrumentors() -> Iterator[CheckResult]:
@@ -51,10 +51,11 @@ def instrumentors() -> Iterator[CheckResult]:
             CHECK,
             "none of ours will be loaded, so no endpoint is verified or reported under opentelemetry-instrument",
             f"install a framework, or take ours out of {DISABLED}; in code, outworx_otel.instrument() does it",
+            unguarded=True,
         )
     hooks = [entry.name for entry in entry_points(group="opentelemetry_pre_instrument")]
     if hooks:
-        yield ok(
+        yield hint(
             CHECK, f"before them run {', '.join(hooks)}; if one of these raises, nothing is instrumented"
         )
 
@@ -65,14 +66,9 @@ def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[
         if why is None or "not installed" in why:
             # A framework that is not there needs no instrumentor.
             continue
-        if entry.name in _OURS and (entry.name in disabled or "*" in disabled):
-            yield warning(
-                CHECK,
-                f"{entry.name} is switched off by {DISABLED}, so nobody guards endpoints of its applications",
-                "take it out, or call outworx_otel.instrument() in the application",
-            )
-        elif entry.name in disabled or "*" in disabled:
-            yield ok(CHECK, f"{entry.name} is switched off by {DISABLED}")
+        if entry.name in disabled or "*" in disabled:
+            # What that costs is said with the endpoints.
+            yield hint(CHECK, f"{entry.name} is switched off by {DISABLED}")
         else:
             yield warning(CHECK, f"{entry.name} will be passed over: {why}", "install a version it knows")
 
@@ -103,10 +99,10 @@ def _has(distribution: str) -> bool:
 
 def configurator() -> Iterator[CheckResult]:
     """Whether `opentelemetry-instrument` finds something that sets the SDK up."""
-    if (environment.text("OTEL_SDK_DISABLED") or "").lower() == "true":
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
     names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
-    wanted = environment.text("OTEL_PYTHON_CONFIGURATOR") or ""
+    wanted = os.environ.get("OTEL_PYTHON_CONFIGURATOR", "").strip()
     if not names:
         yield warning(
             CONFIGURATOR,

@@ -29,17 +29,31 @@ OFFICIAL: Final = frozenset(
 SENDING: Final = frozenset({"init", "OutworxSpanProcessor"})
 # The decorator: a handler's own options.
 MARKING: Final = frozenset({"webhook"})
+# What gives options in code.
+GUARDING: Final = BY_HAND | MARKING
+# What switches our instrumentors on, whatever opentelemetry-instrument is told.
+SWITCHING: Final = frozenset({"instrument"})
+STORE: Final = "idempotency_store"
+REGISTERING: Final = "register_store"
 # Too common to be ours without a look at where they come from.
-_COMMON: Final = SENDING | MARKING
+_COMMON: Final = SENDING | MARKING | SWITCHING | {REGISTERING}
 
 
 @dataclass(frozen=True)
 class SourceLine:
-    """A line of the application's code that uses one of the names."""
+    """A line of the application's code that uses one of the names.
+
+    Args:
+        name: as it is used.
+        file: relative to the folder.
+        line: in it.
+        value: of `idempotency_store=`, where it is written out.
+    """
 
     name: str
     file: str
     line: int
+    value: str | None = None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -53,6 +67,12 @@ def source_lines(directory: Path) -> list[SourceLine]:
             break
         found += _uses(path, path.relative_to(directory).as_posix())
     return found
+
+
+def listed(found: list[SourceLine]) -> str:
+    """Three of them, and how many more there are."""
+    shown = ", ".join(map(str, found[:3]))
+    return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"
 
 
 def _python_files(directory: Path) -> Iterator[Path]:
@@ -84,6 +104,18 @@ def _uses(path: Path, shown: str) -> Iterator[SourceLine]:
         name = _name(node)
         if name in BY_HAND or (name in OFFICIAL and name not in ours) or _is_ours(node, name, ours):
             yield SourceLine(name, shown, getattr(node, "lineno", 0))
+        if isinstance(node, ast.Call) and _is_ours(node.func, _name(node.func), ours):
+            yield from _stores(node, shown)
+
+
+def _stores(call: ast.Call, shown: str) -> Iterator[SourceLine]:
+    for keyword in call.keywords:
+        if keyword.arg == STORE:
+            given = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+            if given is not None or not isinstance(keyword.value, ast.Constant):
+                yield SourceLine(
+                    STORE, shown, keyword.value.lineno, given if isinstance(given, str) else None
+                )
 
 
 def _is_ours(node: ast.AST, name: str, ours: set[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
-from outworx_otel.process import environment
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
+from outworx_otel.cli.doctor.declarative import is_usable
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
@@ -36,8 +37,13 @@ def server(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     except ConfigurationError:
         # Said where the destination is described.
         return
-    if destination.standard and (environment.text("OTEL_TRACES_EXPORTER") or "").lower() == "none":
-        yield ok(CHECK, "no key and no endpoint of ours, and OTEL_TRACES_EXPORTER=none: nothing is exported")
+    if destination.standard and is_usable():
+        # Likewise.
+        return
+    if destination.standard and os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+        yield hint(
+            CHECK, "no key and no endpoint of ours, and OTEL_TRACES_EXPORTER=none: nothing is exported"
+        )
         return
     if destination.standard and _speaks_grpc():
         yield from _port_only(destination)
@@ -104,7 +110,7 @@ def _credentials(destination: Destination) -> dict[str, str]:
     from opentelemetry.util.re import parse_env_headers
 
     # They belong to the endpoint that the standard variables name, and to no other.
-    own = environment.text("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+    own = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS")
     return dict(parse_env_headers(own or "", liberal=True))
 
 
@@ -150,7 +156,7 @@ def _no_answer(destination: Destination, error: Exception) -> CheckResult:
         f"within {_TIMEOUT_SECONDS:g} s" if isinstance(error, httpx.TimeoutException) else f": {error}"[:200]
     )
     text = f"no answer from {where} {why}".replace(" :", ":")
-    if destination.standard and not environment.text("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    if destination.standard and not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return warning(
             CHECK,
             f"{text}; nothing else is configured, so telemetry goes nowhere",
@@ -164,7 +170,9 @@ def _clock(date: str | None, middle: float, tolerance: float, host: str) -> Iter
         # The header has whole seconds; the moment was somewhere in that one.
         server_time = parsedate_to_datetime(date or "").timestamp() + 0.5
     except (ValueError, TypeError, IndexError, OverflowError):
-        yield ok(CLOCK, f"{host} does not say what time it is")
+        yield hint(
+            CLOCK, f"{host} does not say what time it is, so this machine's clock was compared with none"
+        )
         return
     off = middle - server_time
     text = f"this machine's clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} that of {host}"
@@ -181,8 +189,10 @@ def _clock(date: str | None, middle: float, tolerance: float, host: str) -> Iter
 
 
 def _speaks_grpc() -> bool:
-    chosen = environment.text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") or ""
-    return chosen.lower() == "grpc"
+    chosen = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get(
+        "OTEL_EXPORTER_OTLP_PROTOCOL", ""
+    )
+    return chosen.strip().lower() == "grpc"
 
 
 def _port_only(destination: Destination) -> Iterator[CheckResult]:
@@ -197,7 +207,7 @@ def _port_only(destination: Destination) -> Iterator[CheckResult]:
             "is it running, and is the address right?",
         )
         return
-    yield ok(
+    yield hint(
         CHECK,
-        f"something listens at {address[0]}:{address[1]}; whether it takes the key is not asked by gRPC",
+        f"something listens at {address[0]}:{address[1]}; whether it takes spans and the key was not asked by gRPC",
     )
