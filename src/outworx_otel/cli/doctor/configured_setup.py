@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.cli.doctor.declarative import VARIABLE, is_usable
 from outworx_otel.cli.doctor.source_scan import GUARDING, REGISTERING, SourceLine, source_lines
+from outworx_otel.process import environment
 
 if TYPE_CHECKING:
     from outworx_otel.setup.assembly import Assembly
@@ -175,4 +176,4 @@ def destination() -> Iterator[CheckResult]:
 
 
 def _source(variables: tuple[str, ...]) -> str:
-    return next((name for name in variables if os.environ.get(name, "").strip()), "the default")
+    return next((name for name in variables if (environment.text(name) or "")), "the default")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, warning
 from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
 from outworx_otel.cli.doctor.source_scan import BY_HAND, MARKING, OFFICIAL, SourceLine, listed
+from outworx_otel.process import environment
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
@@ -91,8 +92,8 @@ def _fastapi(names: list[str]) -> Iterator[CheckResult]:
 
 def _exported_twice() -> Iterator[CheckResult]:
     chosen = {name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")}
-    theirs = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip().rstrip("/")
-    ours = os.environ.get("OUTWORX_HOOKS_ENDPOINT", "").strip().rstrip("/")
+    theirs = (environment.text("OTEL_EXPORTER_OTLP_ENDPOINT") or "").rstrip("/")
+    ours = (environment.text("OUTWORX_HOOKS_ENDPOINT") or "").rstrip("/")
     if "outworx" in chosen and chosen & {"otlp", "otlp_proto_http"} and ours and theirs == ours:
         yield warning(
             CHECK,

@@ -11,6 +11,7 @@ from typing import Final
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
 from outworx_otel.cli.doctor.declarative import declarative, is_usable
 from outworx_otel.cli.doctor.source_scan import SENDING, source_lines
+from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -38,7 +39,7 @@ def exporters() -> Iterator[CheckResult]:
 
 
 def _protocol() -> Iterator[CheckResult]:
-    chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    chosen = (environment.text("OTEL_TRACES_EXPORTER") or "") or "otlp"
     named = [os.environ.get(name) for name in _PROTOCOL_VARIABLES]
     if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not _named_destination():
         yield warning(
@@ -50,7 +51,7 @@ def _protocol() -> Iterator[CheckResult]:
 
 
 def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
-    chosen = os.environ.get(variable, "").strip()
+    chosen = environment.text(variable) or ""
     known = sorted({entry.name for entry in entry_points(group=group)})
     if not chosen:
         yield _left_to_the_distribution(variable)
@@ -99,18 +100,18 @@ def _left_to_the_distribution(variable: str) -> CheckResult:
 
 def _named_destination() -> str | None:
     """The variable of ours that says where to send."""
-    return next((name for name in _OURS if os.environ.get(name, "").strip()), None)
+    return next((name for name in _OURS if (environment.text(name) or "")), None)
 
 
 def _real_name(name: str) -> str | None:
     """The entry point behind a name: `otlp` stands for one by the protocol."""
     if name != "otlp":
         return name
-    return _PROTOCOLS.get(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip().lower())
+    return _PROTOCOLS.get((environment.text("OTEL_EXPORTER_OTLP_PROTOCOL") or "").lower())
 
 
 def _sampler() -> Iterator[CheckResult]:
-    chosen = os.environ.get(_SAMPLER, "").strip()
+    chosen = environment.text(_SAMPLER) or ""
     known = sorted({entry.name for entry in entry_points(group="opentelemetry_traces_sampler")})
     if chosen and chosen not in known:
         yield warning(

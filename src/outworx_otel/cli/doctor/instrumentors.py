@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from typing import Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
+from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "instrumentors"
@@ -99,10 +100,10 @@ def _has(distribution: str) -> bool:
 
 def configurator() -> Iterator[CheckResult]:
     """Whether `opentelemetry-instrument` finds something that sets the SDK up."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if (environment.text("OTEL_SDK_DISABLED") or "").lower() == "true":
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
     names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
-    wanted = os.environ.get("OTEL_PYTHON_CONFIGURATOR", "").strip()
+    wanted = environment.text("OTEL_PYTHON_CONFIGURATOR") or ""
     if not names:
         yield warning(
             CONFIGURATOR,

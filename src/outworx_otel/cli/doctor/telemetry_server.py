@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.cli.doctor.declarative import is_usable
+from outworx_otel.process import environment
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
@@ -40,7 +41,7 @@ def server(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     if destination.standard and is_usable():
         # Likewise.
         return
-    if destination.standard and os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+    if destination.standard and (environment.text("OTEL_TRACES_EXPORTER") or "").lower() == "none":
         yield hint(
             CHECK, "no key and no endpoint of ours, and OTEL_TRACES_EXPORTER=none: nothing is exported"
         )
