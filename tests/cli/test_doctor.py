@@ -12,8 +12,8 @@ import pytest
 from export.receiver import Receiver, Reply, free_port
 from idempotency.servers import RedisServer
 
-from outworx_otel.cli.doctor import server as server_check
-from outworx_otel.cli.doctor import store as store_check
+from outworx_otel.cli.doctor import idempotency_store as store_check
+from outworx_otel.cli.doctor import telemetry_server as server_check
 from outworx_otel.idempotency import Claimed
 
 from .commands import Outcome, invoked, outworx
@@ -312,7 +312,7 @@ def test_a_server_that_is_not_there_is_a_problem_only_if_somebody_named_it(
 def test_a_server_that_hangs_costs_a_bounded_time(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    monkeypatch.setattr(server_check, "_PATIENCE", 0.2)
+    monkeypatch.setattr(server_check, "_TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", f"http://127.0.0.1:{listener.getsockname()[1]}")
         done = _doctor()

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.cli.doctor.configuration import Setup, configuration
+from outworx_otel.cli.doctor.check_result import CheckResult, run_check
+from outworx_otel.cli.doctor.configured_secrets import secrets
+from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration
 from outworx_otel.cli.doctor.doubles import doubles
 from outworx_otel.cli.doctor.exporters import exporters
-from outworx_otel.cli.doctor.finding import Finding, within
 from outworx_otel.cli.doctor.instrumentors import configurator, instrumentors
 from outworx_otel.cli.doctor.packages import packages
-from outworx_otel.cli.doctor.secrets import secrets
-from outworx_otel.cli.doctor.sources import places
+from outworx_otel.cli.doctor.source_scan import source_lines
 
 
-def _of(findings: Iterable[Finding], status: str) -> list[str]:
+def _of(findings: Iterable[CheckResult], status: str) -> list[str]:
     return [f"{one.text} -> {one.advice}" for one in findings if one.status == status]
 
 
@@ -176,7 +176,7 @@ def test_a_secret_that_looks_wrong_is_doubted_and_never_shown(
     (folder / "outworx.toml").write_text(ENDPOINT.format(provider))
     monkeypatch.setenv("IN_SECRET", secret)
 
-    found = list(secrets(Setup()))
+    found = list(secrets(ConfiguredSetup()))
 
     assert any(said in text for text in _of(found, status)), found
     assert len(secret) < 8 or secret.strip() not in repr(found)
@@ -188,7 +188,7 @@ def test_one_secret_for_two_providers_is_doubted(folder: Path, monkeypatch: pyte
         ENDPOINT.format("github") + ENDPOINT.format("shopify").replace("/in", "/on")
     )
 
-    assert any("same secret as /in (github)" in text for text in _of(secrets(Setup()), "warning"))
+    assert any("same secret as /in (github)" in text for text in _of(secrets(ConfiguredSetup()), "warning"))
 
 
 def test_a_variable_that_nobody_reads_suggests_the_one_that_was_meant(
@@ -196,7 +196,7 @@ def test_a_variable_that_nobody_reads_suggests_the_one_that_was_meant(
 ) -> None:
     monkeypatch.setenv("OUTWORX_SECRET_STRIP", "0123456789abcdef")
     monkeypatch.setenv("OUTWORX_SECRET_GITHUB", "")
-    found = _of(secrets(Setup()), "warning")
+    found = _of(secrets(ConfiguredSetup()), "warning")
 
     assert any("did you mean 'OUTWORX_SECRET_STRIPE'?" in text for text in found)
     assert any("OUTWORX_SECRET_GITHUB is set and empty" in text for text in found)
@@ -209,7 +209,7 @@ def test_configuration_names_each_option_and_its_source(
     monkeypatch.setenv("OUTWORX_SECRET_GITHUB", "0123456789abcdef")
     monkeypatch.setenv("OUTWORX_SECRET_ACME", "0123456789abcdef")
     (folder / "outworx.toml").write_text('detct = true\n[endpoints."/plain"]\nprovider = "shopify"\n')
-    found = list(configuration(Setup()))
+    found = list(configuration(ConfiguredSetup()))
 
     assert any(
         "/hooks/*: provider='github', signature_secret=[set] (from OUTWORX_ROUTES)" in text
@@ -238,8 +238,8 @@ def test_what_is_mounted_by_hand_is_found_with_its_line(folder: Path) -> None:
     (folder / ".venv").mkdir()
     (folder / ".venv" / "app.py").write_text(APPLICATION)
 
-    assert [str(place) for place in places(folder)] == ["app.py:5", "app.py:6", "settings.py:1"]
-    found = list(doubles(Setup()))
+    assert [str(place) for place in source_lines(folder)] == ["app.py:5", "app.py:6", "settings.py:1"]
+    found = list(doubles(ConfiguredSetup()))
     assert any("app.py:5, settings.py:1 mounts ours by hand" in text for text in _of(found, "ok"))
     assert any("app.py:6 uses FastAPIInstrumentor" in text for text in _of(found, "warning"))
     assert not any("count alone" in text for text in _of(found, "warning"))
@@ -259,7 +259,7 @@ def test_options_in_code_beside_a_file_are_warned_of(source: str, folder: Path) 
 
     assert any(
         "app.py:5 gives options in code, and a file or the environment also configures /in: " in text
-        for text in _of(doubles(Setup()), "warning")
+        for text in _of(doubles(ConfiguredSetup()), "warning")
     )
 
 
@@ -267,7 +267,7 @@ def test_what_sends_by_itself_is_ours_alone(folder: Path) -> None:
     (folder / "other.py").write_text("import other\nother.init()\ninit()\n")
     (folder / "ours.py").write_text("from outworx_otel import init as begin, init\ninit()\n")
 
-    assert [str(place) for place in places(folder)] == ["ours.py:2"]
+    assert [str(place) for place in source_lines(folder)] == ["ours.py:2"]
 
 
 def test_our_instrumentor_of_the_same_name_is_not_taken_for_contribs(folder: Path) -> None:
@@ -275,14 +275,14 @@ def test_our_instrumentor_of_the_same_name_is_not_taken_for_contribs(folder: Pat
         APPLICATION.replace("opentelemetry.instrumentation", "outworx_otel.integrations")
     )
 
-    assert [place.name for place in places(folder)] == ["OutworxHooksMiddleware"]
+    assert [place.name for place in source_lines(folder)] == ["OutworxHooksMiddleware"]
 
 
 @given(source=st.binary(max_size=60))
 def test_any_source_file_is_read_or_passed_over(source: bytes, tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_bytes(source)
 
-    assert places(tmp_path) == []
+    assert source_lines(tmp_path) == []
 
 
 def test_one_span_by_two_exporters_to_one_place_is_warned_of(
@@ -292,13 +292,13 @@ def test_one_span_by_two_exporters_to_one_place_is_warned_of(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318/")
     monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", "http://127.0.0.1:4318")
 
-    assert any("goes there twice" in text for text in _of(doubles(Setup()), "warning"))
+    assert any("goes there twice" in text for text in _of(doubles(ConfiguredSetup()), "warning"))
 
 
 def test_whose_trace_a_delivery_joins_is_explained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    official = _of(doubles(Setup()), "ok")
+    official = _of(doubles(ConfiguredSetup()), "ok")
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastapi,flask,django,starlette,asgi,wsgi")
-    alone = _of(doubles(Setup()), "ok")
+    alone = _of(doubles(ConfiguredSetup()), "ok")
 
     assert any("takes over the trace id" in text for text in official)
     assert any('trace_context = "link"' in text for text in alone)
@@ -307,18 +307,18 @@ def test_whose_trace_a_delivery_joins_is_explained(folder: Path, monkeypatch: py
 def test_a_check_that_hangs_or_raises_is_a_problem_of_its_own() -> None:
     ended = threading.Event()
 
-    def hangs() -> Iterator[Finding]:
-        yield Finding("slow", "ok", "the first part")
+    def hangs() -> Iterator[CheckResult]:
+        yield CheckResult("slow", "ok", "the first part")
         ended.wait(30)
 
-    def raises() -> Iterator[Finding]:
+    def raises() -> Iterator[CheckResult]:
         raise RuntimeError("a bug")
 
     try:
-        slow = within("slow", hangs, 0.05)
+        slow = run_check("slow", hangs, 0.05)
     finally:
         ended.set()
-    (broken,) = within("broken", raises)
+    (broken,) = run_check("broken", raises)
 
     assert [one.status for one in slow] == ["ok", "problem"]
     assert (broken.status, "RuntimeError: a bug" in broken.text) == ("problem", True)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from outworx_otel.cli.doctor.configuration import Setup, configuration, destination
+from outworx_otel.cli.doctor.check_result import CheckResult
+from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration, destination
 from outworx_otel.cli.doctor.exporters import exporters
-from outworx_otel.cli.doctor.finding import Finding
 from outworx_otel.cli.doctor.guards import guards
-from outworx_otel.cli.doctor.server import server
-from outworx_otel.cli.doctor.store import store
+from outworx_otel.cli.doctor.idempotency_store import store
+from outworx_otel.cli.doctor.telemetry_server import server
 
 from .commands import invoked
 
@@ -34,7 +34,7 @@ def verified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _of(findings: Iterable[Finding], status: str) -> str:
+def _of(findings: Iterable[CheckResult], status: str) -> str:
     return "\n".join(f"{one.text} -> {one.advice}" for one in findings if one.status == status)
 
 
@@ -113,7 +113,7 @@ def test_the_report_says_which_findings_leave_less_guarded(
 
 
 def test_where_a_file_was_looked_for_is_said(folder: Path) -> None:
-    said = _of(configuration(Setup()), "hint")
+    said = _of(configuration(ConfiguredSetup()), "hint")
 
     assert f"in {folder} and the {len(folder.parents)} folders above it" in said
     assert "OUTWORX_CONFIG_FILE" in said
@@ -121,7 +121,7 @@ def test_where_a_file_was_looked_for_is_said(folder: Path) -> None:
 
 def test_options_in_code_are_no_reason_to_warn_of_an_empty_configuration(folder: Path) -> None:
     (folder / "app.py").write_text("from outworx_otel import webhook\n@webhook('stripe')\ndef hook(): ...\n")
-    found = list(configuration(Setup()))
+    found = list(configuration(ConfiguredSetup()))
 
     assert "app.py:2 gives options in code, which is not run here" in _of(found, "hint")
     assert not any(one.unguarded for one in found)
@@ -141,7 +141,7 @@ def test_an_instrumentor_that_is_switched_off_is_harmless_only_where_the_code_sw
 ) -> None:
     (verified / "app.py").write_text(source)
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "outworx_fastapi,outworx_starlette")
-    found = list(guards(Setup()))
+    found = list(guards(ConfiguredSetup()))
 
     assert "switches outworx_" in _of(found, status)
     assert any(one.unguarded for one in found) is (status == "warning")
@@ -151,16 +151,16 @@ def test_an_expression_may_open_a_part_of_a_pattern(folder: Path, monkeypatch: p
     (folder / "outworx.toml").write_text(VERIFIED.replace("/webhooks/stripe", "/webhooks/*"))
     monkeypatch.setenv("STRIPE_SECRET", SECRET)
     monkeypatch.setenv("OTEL_PYTHON_OUTWORX_EXCLUDED_URLS", "/webhooks/test$")
-    (inside,) = guards(Setup())
+    (inside,) = guards(ConfiguredSetup())
     monkeypatch.setenv("OTEL_PYTHON_OUTWORX_EXCLUDED_URLS", "healthz$")
-    (outside, *_) = guards(Setup())
+    (outside, *_) = guards(ConfiguredSetup())
 
     assert "may open a part of /webhooks/*" in inside.text
     assert (inside.unguarded, outside.unguarded) == (True, False)
 
 
 def test_that_nobody_tried_the_application_is_a_hint_and_no_ok(verified: Path) -> None:
-    found = list(guards(Setup()))
+    found = list(guards(ConfiguredSetup()))
 
     assert "was not tried" in _of(found, "hint")
     assert _of(found, "ok") == ""
@@ -168,7 +168,7 @@ def test_that_nobody_tried_the_application_is_a_hint_and_no_ok(verified: Path) -
 
 def test_general_excluded_urls_spare_spans_only(verified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_PYTHON_EXCLUDED_URLS", ".*")
-    found = list(guards(Setup()))
+    found = list(guards(ConfiguredSetup()))
 
     assert "spares spans only" in _of(found, "hint")
     assert not any(one.unguarded for one in found)
@@ -178,7 +178,7 @@ def test_stores_that_differ_are_warned_of(verified: Path, monkeypatch: pytest.Mo
     (verified / "outworx.toml").write_text(f'idempotency_store = "sqlite:///{verified}/a.db"\n{VERIFIED}')
     monkeypatch.setenv("OUTWORX_IDEMPOTENCY_STORE", f"sqlite:///{verified}/b.db")
 
-    assert "name different stores" in _of(store(Setup()), "warning")
+    assert "name different stores" in _of(store(ConfiguredSetup()), "warning")
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_a_store_in_code_is_told_of_and_not_called_tried(
     call: str, verified: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (verified / "app.py").write_text(f"from outworx_otel import init\n{call}\n")
-    alone = list(store(Setup()))
+    alone = list(store(ConfiguredSetup()))
     monkeypatch.setenv("OUTWORX_IDEMPOTENCY_STORE", f"sqlite:///{verified}/b.db")
-    beside = list(store(Setup()))
+    beside = list(store(ConfiguredSetup()))
 
     assert "app.py:2 gives idempotency_store in code, which is not tried here" in _of(alone, "hint")
     assert _of(alone, "ok") == ""
@@ -254,7 +254,7 @@ def test_instrumentors_that_the_sdks_own_file_switches_off_are_warned_of(
 ) -> None:
     _file(monkeypatch, Sampler(), "outworx", enabled=False)
 
-    assert "OTEL_CONFIG_FILE switches outworx_flask off" in _of(guards(Setup()), "warning")
+    assert "OTEL_CONFIG_FILE switches outworx_flask off" in _of(guards(ConfiguredSetup()), "warning")
 
 
 def test_where_that_file_says_where_spans_go_no_other_server_is_asked_or_called_reachable(
@@ -264,7 +264,7 @@ def test_where_that_file_says_where_spans_go_no_other_server_is_asked_or_called_
     _file(monkeypatch, Sampler(), "outworx")
 
     assert "where spans go is in OTEL_CONFIG_FILE; no server was asked" in _of(destination(), "hint")
-    assert list(server(Setup())) == []
+    assert list(server(ConfiguredSetup())) == []
 
 
 def test_without_its_reader_that_file_is_a_problem_and_the_variables_count(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from signatures.deliveries import secrets_of
 
-from outworx_otel.cli.trigger.delivery import Workshop
+from outworx_otel.cli.trigger.sample_delivery import SampleDeliveries
 from outworx_otel.cli.trigger.samples import listed
 from outworx_otel.cli.trigger.spoiling import SPOILED
 from outworx_otel.errors import ConfigurationError
@@ -32,10 +32,10 @@ def test_each_reason_is_the_one_that_the_verifier_gives(provider: str, reason: s
     sample = next((one for one in listed(provider) if not one.is_form), listed(provider)[0])
     if provider in IMPOSSIBLE.get(reason, ()):
         with pytest.raises(ConfigurationError, match=r"."):
-            Workshop(sample, (), URL, Credentials((private,)), (), reason)
+            SampleDeliveries(sample, (), URL, Credentials((private,)), (), reason)
         return
 
-    request = Workshop(sample, (), URL, Credentials((private,)), (), reason).make().request
+    request = SampleDeliveries(sample, (), URL, Credentials((private,)), (), reason).make().request
     result = verify(provider, request.body, request.headers, public, url=request.url)
 
     assert (result.valid, result.reason) == (False, reason)
@@ -44,7 +44,7 @@ def test_each_reason_is_the_one_that_the_verifier_gives(provider: str, reason: s
 @pytest.mark.parametrize("reason", [reason for reason in REASONS if reason not in SPOILED])
 def test_what_only_the_receiver_can_cause_is_refused(reason: str) -> None:
     with pytest.raises(ConfigurationError, match="only the receiving side"):
-        Workshop(listed("stripe")[0], (), URL, Credentials(("a secret",)), (), reason)
+        SampleDeliveries(listed("stripe")[0], (), URL, Credentials(("a secret",)), (), reason)
 
 
 @pytest.mark.parametrize("reason", [None, *SPOILED])
@@ -52,10 +52,10 @@ def test_an_old_gitlab_token_can_only_be_wrong_or_missing(reason: str | None) ->
     token = Credentials(("an old secret token",))
     if reason in ("malformed_header", "hmac_mismatch", "timestamp_drift", "parsed_body"):
         with pytest.raises(ConfigurationError, match=r"GitLab"):
-            Workshop(listed("gitlab")[-1], (), URL, token, (), reason)
+            SampleDeliveries(listed("gitlab")[-1], (), URL, token, (), reason)
         return
 
-    request = Workshop(listed("gitlab")[-1], (), URL, token, (), reason).make().request
+    request = SampleDeliveries(listed("gitlab")[-1], (), URL, token, (), reason).make().request
     result = verify("gitlab", request.body, request.headers, "an old secret token")
 
     assert result.reason == (reason if reason != "body_unavailable" else None)
@@ -72,6 +72,6 @@ def test_a_private_key_of_standard_webhooks_is_replaced_by_another() -> None:
     sample = listed("standardwebhooks")[0]
 
     for reason in (None, "hmac_mismatch"):
-        request = Workshop(sample, (), URL, Credentials((private,)), (), reason).make().request
+        request = SampleDeliveries(sample, (), URL, Credentials((private,)), (), reason).make().request
         verifying = "whpk_" + base64.b64encode(public).decode()
         assert verify("standardwebhooks", request.body, request.headers, verifying).reason == reason

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.cli.verify.reading import from_http
+from outworx_otel.cli.verify.captured_request import from_http
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import SavedDelivery, write_saved
 from outworx_otel.signatures import sign, sign_request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.kept import delivery
-from outworx_otel.server.model import Delivery, SpanEvent, SpanLink
+from outworx_otel.server.model import SpanEvent, SpanLink, StoredDelivery
 from outworx_otel.telemetry import semconv
 
 HOSTILE_TEXT = (
@@ -16,7 +16,7 @@ EMOJI = "🦊" * 262_144
 """A mebibyte in UTF-8."""
 
 
-def hostile(**fields: Any) -> Delivery:
+def hostile(**fields: Any) -> StoredDelivery:
     """One that attacks whoever looks at it, wherever text can stand."""
     attributes = {
         semconv.SIGNATURE_HINT: HOSTILE_TEXT,

@@ -13,7 +13,7 @@ from dashboard.browsing import chromium
 from dashboard.kept import one_of_each
 from dashboard.serving import client_of, filled, listening
 from outworx_otel.server import Settings
-from outworx_otel.server.model import Batch, Delivery
+from outworx_otel.server.model import Batch, StoredDelivery
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,9 @@ def kept() -> Batch:
 
 
 @pytest.fixture(scope="session")
-def by_outcome(kept: Batch) -> dict[str, Delivery]:
+def by_outcome(kept: Batch) -> dict[str, StoredDelivery]:
     """The first of each kind; the hostile one is `hostile`."""
-    found: dict[str, Delivery] = {"hostile": kept.deliveries[-1]}
+    found: dict[str, StoredDelivery] = {"hostile": kept.deliveries[-1]}
     for delivery in kept.deliveries[:-1]:
         found.setdefault(delivery.outcome, delivery)
     return found

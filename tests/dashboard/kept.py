@@ -6,7 +6,7 @@ import itertools
 import time
 from typing import Any
 
-from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanLink, SpanRecord, Summary
+from outworx_otel.server.model import Batch, SpanEvent, SpanLink, SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import semconv
 
 MS = 1_000_000
@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 def delivery(
     outcome: str = "accepted", *, ago: float = 60.0, number: int | None = None, **fields: Any
-) -> Delivery:
+) -> StoredDelivery:
     """One delivery, `ago` seconds old; what has a name as an attribute becomes one too."""
     number = next(_numbers) if number is None else number
     mark = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}"
@@ -51,7 +51,7 @@ def delivery(
     for field, name in NAMES.items():
         if shown.get(field) is not None:
             attributes[name] = shown[field]
-    return Delivery(**shown, attributes=attributes)
+    return StoredDelivery(**shown, attributes=attributes)
 
 
 NAMES = {
@@ -78,7 +78,7 @@ _HEADERS = {
 }
 
 
-def processed(**fields: Any) -> Delivery:
+def processed(**fields: Any) -> StoredDelivery:
     """A genuine one with everything captured."""
     started = time.time_ns() - int(fields.get("ago", 60.0) * SECOND)
     return delivery(
@@ -106,7 +106,7 @@ def processed(**fields: Any) -> Delivery:
 
 def rejected(
     reason: str = "hmac_mismatch", hint: str = "A wrong secret, or a changed body.", **fields: Any
-) -> Delivery:
+) -> StoredDelivery:
     """One whose signature is not valid."""
     attributes = {**_HEADERS, semconv.SIGNATURE_HINT: hint, semconv.ERROR_TYPE: reason}
     return delivery(
@@ -123,7 +123,7 @@ def rejected(
     )
 
 
-def dropped(cause: str | None = "early_return", **fields: Any) -> Delivery:
+def dropped(cause: str | None = "early_return", **fields: Any) -> StoredDelivery:
     """One that was answered 200 and not handled."""
     attributes: dict[str, Any] = {**_HEADERS, semconv.ERROR_TYPE: "silent_drop"}
     if cause is not None:
@@ -148,7 +148,7 @@ def dropped(cause: str | None = "early_return", **fields: Any) -> Delivery:
     )
 
 
-def raised(**fields: Any) -> Delivery:
+def raised(**fields: Any) -> StoredDelivery:
     """One whose handler raised."""
     stack = "Traceback (most recent call last):\n"
     stack += """  File "/app/payments.py", line 31, in stripe\n    charge(event)\nKeyError: 'amount'\n"""
@@ -168,7 +168,7 @@ def raised(**fields: Any) -> Delivery:
     )
 
 
-def replayed(first: Summary, **fields: Any) -> Delivery:
+def replayed(first: Summary, **fields: Any) -> StoredDelivery:
     """A duplicate of `first`, linked to it."""
     return delivery(
         "replayed",
@@ -184,7 +184,7 @@ def replayed(first: Summary, **fields: Any) -> Delivery:
     )
 
 
-def spans_of(one: Delivery) -> list[SpanRecord]:
+def spans_of(one: StoredDelivery) -> list[SpanRecord]:
     """The server's span above a delivery, two below, and the work that went on afterwards."""
 
     def span(name: str, number: int, parent: str, after: int, took: int, **more: Any) -> SpanRecord:

@@ -11,13 +11,13 @@ from playwright.sync_api import Browser, expect
 
 from dashboard.attacks import HOSTILE_TEXT
 from dashboard.browsing import PHONE, visitor
-from outworx_otel.server.model import Batch, Delivery
+from outworx_otel.server.model import Batch, StoredDelivery
 
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 _LIGHT, _DARK = "rgb(247, 248, 250)", "rgb(13, 15, 19)"
 
 
-def pages_of(by_outcome: dict[str, Delivery]) -> dict[str, str]:
+def pages_of(by_outcome: dict[str, StoredDelivery]) -> dict[str, str]:
     of_deliveries = {outcome: f"/deliveries/{one.id}" for outcome, one in by_outcome.items()}
     return {
         "overview": "/",
@@ -28,7 +28,7 @@ def pages_of(by_outcome: dict[str, Delivery]) -> dict[str, str]:
 
 
 def test_from_the_overview_to_a_filtered_list_to_a_delivery(
-    browser: Browser, address: str, by_outcome: dict[str, Delivery]
+    browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     with visitor(browser) as one:
         page = one.page
@@ -49,7 +49,7 @@ def test_from_the_overview_to_a_filtered_list_to_a_delivery(
 
 
 def test_a_body_can_be_looked_at_in_three_ways(
-    browser: Browser, address: str, by_outcome: dict[str, Delivery]
+    browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     with visitor(browser) as one:
         page = one.page
@@ -65,7 +65,7 @@ def test_a_body_can_be_looked_at_in_three_ways(
 
 
 def test_a_hostile_delivery_is_shown_as_text(
-    browser: Browser, address: str, by_outcome: dict[str, Delivery]
+    browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     with visitor(browser) as one:
         page = one.page
@@ -79,7 +79,7 @@ def test_a_hostile_delivery_is_shown_as_text(
 
 
 def test_dark_follows_the_system_and_the_switch_is_remembered(
-    browser: Browser, address: str, by_outcome: dict[str, Delivery]
+    browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     with visitor(browser, color_scheme="dark") as one:
         page = one.page
@@ -96,7 +96,7 @@ def test_dark_follows_the_system_and_the_switch_is_remembered(
 
 
 def test_nothing_scrolls_sideways_on_a_phone(
-    browser: Browser, address: str, by_outcome: dict[str, Delivery]
+    browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     with visitor(browser, viewport=PHONE, has_touch=True) as one:
         for name, path in pages_of(by_outcome).items():
@@ -135,7 +135,9 @@ def test_the_keyboard_is_enough(browser: Browser, address: str, kept: Batch) -> 
         expect(page.locator("[data-row]")).to_have_count(1)
 
 
-def test_it_works_without_scripts(browser: Browser, address: str, by_outcome: dict[str, Delivery]) -> None:
+def test_it_works_without_scripts(
+    browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
+) -> None:
     with visitor(browser, java_script_enabled=False) as one:
         page = one.page
         page.goto(f"{address}/deliveries")
@@ -152,7 +154,7 @@ def test_it_works_without_scripts(browser: Browser, address: str, by_outcome: di
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(
-    browser: Browser, address: str, by_outcome: dict[str, Delivery], scheme: str
+    browser: Browser, address: str, by_outcome: dict[str, StoredDelivery], scheme: str
 ) -> None:
     with visitor(browser, color_scheme=scheme) as one:
         found = {}

@@ -14,15 +14,15 @@ from starlette.testclient import TestClient
 from dashboard.kept import BODY, delivery, dropped, processed, rejected
 from dashboard.serving import client_of, filled
 from outworx_otel.drops.finding import Cause
+from outworx_otel.server.dashboard.explanations import CAUSES, KINDS, REASONS
 from outworx_otel.server.dashboard.waterfall import MAX_BARS, waterfall_of
-from outworx_otel.server.dashboard.words import CAUSES, KINDS, REASONS
-from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanRecord
+from outworx_otel.server.model import Batch, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.signatures.result import REASONS as REASON_CODES
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
 
-def page_of(client: TestClient, one: Delivery) -> str:
+def page_of(client: TestClient, one: StoredDelivery) -> str:
     answer = client.get(f"/deliveries/{one.id}")
     assert answer.status_code == 200
     return answer.text
@@ -35,7 +35,7 @@ def test_every_code_has_words() -> None:
 
 
 def test_a_failed_signature_says_why_and_what_to_do(
-    client: TestClient, by_outcome: dict[str, Delivery]
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     page = page_of(client, by_outcome["rejected"])
     assert "Rejected: the signature does not match" in page
@@ -44,7 +44,7 @@ def test_a_failed_signature_says_why_and_what_to_do(
     assert "did not run; answered 401" in page
 
 
-def test_a_silent_drop_names_the_line(client: TestClient, by_outcome: dict[str, Delivery]) -> None:
+def test_a_silent_drop_names_the_line(client: TestClient, by_outcome: dict[str, StoredDelivery]) -> None:
     page = page_of(client, by_outcome["silent_drop"])
     assert "Dropped silently: it returned before the mark" in page
     assert "/app/payments.py:46" in page
@@ -53,7 +53,7 @@ def test_a_silent_drop_names_the_line(client: TestClient, by_outcome: dict[str, 
 
 
 def test_what_worked_shows_its_way_and_what_was_captured(
-    client: TestClient, by_outcome: dict[str, Delivery]
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     page = page_of(client, by_outcome["accepted"])
     for words in ("Processed", "claimed, then committed", "answered 200 in 12 ms", "processed after 9.0 ms"):
@@ -68,7 +68,7 @@ def test_what_worked_shows_its_way_and_what_was_captured(
 
 
 def test_a_duplicate_leads_to_the_run_that_did_the_work(
-    client: TestClient, by_outcome: dict[str, Delivery]
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     page = page_of(client, by_outcome["replayed"])
     first = by_outcome["accepted"].id
@@ -77,13 +77,15 @@ def test_a_duplicate_leads_to_the_run_that_did_the_work(
     assert "did not run; answered 200" in page
 
 
-def test_deferred_work_says_what_became_of_it(client: TestClient, by_outcome: dict[str, Delivery]) -> None:
+def test_deferred_work_says_what_became_of_it(
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
+) -> None:
     page = page_of(client, by_outcome["deferred"])
     assert "failed: card declined" in page
     assert "worker" in page
 
 
-def test_an_exception_shows_its_stack(client: TestClient, by_outcome: dict[str, Delivery]) -> None:
+def test_an_exception_shows_its_stack(client: TestClient, by_outcome: dict[str, StoredDelivery]) -> None:
     page = page_of(client, by_outcome["error"])
     assert "Error: KeyError: &#39;amount&#39;" in page
     assert "line 31, in stripe" in page
@@ -97,7 +99,9 @@ def test_a_code_of_a_newer_release_stands_for_itself(tmp_path: Path) -> None:
         assert "Python 3.12 and newer" in page_of(client, new[2])
 
 
-def test_bodies_are_files_that_no_browser_runs(client: TestClient, by_outcome: dict[str, Delivery]) -> None:
+def test_bodies_are_files_that_no_browser_runs(
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
+) -> None:
     answer = client.get(f"/deliveries/{by_outcome['accepted'].id}/request-body")
     assert answer.content == BODY.encode()
     assert answer.headers["content-type"] == "application/octet-stream"

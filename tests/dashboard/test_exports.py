@@ -18,7 +18,7 @@ from dashboard.attacks import HOSTILE_TEXT
 from dashboard.kept import delivery
 from dashboard.serving import client_of
 from outworx_otel.server.dashboard import exports
-from outworx_otel.server.model import Batch, Delivery
+from outworx_otel.server.model import Batch, StoredDelivery
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store, StoreUnavailable
 
@@ -104,7 +104,7 @@ def test_a_database_that_is_away_is_no_half_file() -> None:
 
 
 def test_a_page_says_that_the_database_is_away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_: object) -> Delivery:
+    def away(*_: object) -> StoredDelivery:
         raise StoreUnavailable("database is locked: another process holds it")
 
     with client_of(settings) as client:

@@ -15,9 +15,9 @@ from starlette.testclient import TestClient
 
 from dashboard.attacks import EMOJI, HOSTILE_TEXT
 from outworx_otel.server.dashboard.bodies import MAX_TEXT, body_of, bytes_of
-from outworx_otel.server.dashboard.legible import MAX_SHOWN, shown, visible
-from outworx_otel.server.dashboard.login import own_path
-from outworx_otel.server.model import Delivery
+from outworx_otel.server.dashboard.formatting import MAX_SHOWN, shown, visible
+from outworx_otel.server.dashboard.login_page import own_path
+from outworx_otel.server.model import StoredDelivery
 
 
 class Elements(HTMLParser):
@@ -45,7 +45,7 @@ class Elements(HTMLParser):
     "path", ["/", "/deliveries", "/deliveries/{id}", "/deliveries?q={text}&provider={text}"]
 )
 def test_a_hostile_delivery_adds_no_element_attribute_or_address(
-    client: TestClient, by_outcome: dict[str, Delivery], path: str
+    client: TestClient, by_outcome: dict[str, StoredDelivery], path: str
 ) -> None:
     answer = client.get(path.format(id=by_outcome["hostile"].id, text=HOSTILE_TEXT))
     elements = Elements(answer.text)
@@ -61,7 +61,7 @@ def test_a_hostile_delivery_adds_no_element_attribute_or_address(
 
 
 def test_a_mebibyte_of_emoji_is_cut_and_can_be_downloaded(
-    client: TestClient, by_outcome: dict[str, Delivery]
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     one = by_outcome["hostile"]
     page = client.get(f"/deliveries/{one.id}")

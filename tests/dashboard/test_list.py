@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from dashboard.kept import delivery
 from dashboard.serving import client_of, filled
-from outworx_otel.server.dashboard.addresses import MAX_TRAIL
-from outworx_otel.server.dashboard.legible import iso
+from outworx_otel.server.dashboard.formatting import iso
 from outworx_otel.server.dashboard.matching import matches
-from outworx_otel.server.model import Batch, Delivery, Filter
+from outworx_otel.server.dashboard.page_addresses import MAX_TRAIL
+from outworx_otel.server.model import Batch, Filter, StoredDelivery
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
@@ -59,7 +59,7 @@ def test_a_filter_leaves_what_fits(client: TestClient, kept: Batch, query: str, 
 
 
 def test_a_time_is_from_its_beginning_to_before_its_end(
-    client: TestClient, by_outcome: dict[str, Delivery]
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     since, until = (iso(by_outcome[outcome].time_ns) for outcome in ("error", "failed"))
     assert rows(client.get("/deliveries", params={"since": since, "until": until}).text) == [

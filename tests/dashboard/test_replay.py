@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from dashboard.kept import BODY
 from dashboard.serving import csrf_of
-from outworx_otel.server.model import Delivery
+from outworx_otel.server.model import StoredDelivery
 from outworx_otel.signatures import verify
 
 _SECRET = "whsec_0123456789abcdef0123456789abcdef"  # noqa: S105  # nobody's
@@ -56,7 +56,7 @@ def application() -> Iterator[Application]:
         thread.join()
 
 
-def _replay(client: TestClient, one: Delivery, to: str) -> tuple[int, str]:
+def _replay(client: TestClient, one: StoredDelivery, to: str) -> tuple[int, str]:
     page = client.get(f"/deliveries/{one.id}").text
     form = {"csrf": csrf_of(page), "to": to}
     answer = client.post(f"/deliveries/{one.id}/replay", data=form)
@@ -65,7 +65,7 @@ def _replay(client: TestClient, one: Delivery, to: str) -> tuple[int, str]:
 
 def test_the_stored_bytes_are_sent_signed_anew_and_the_answer_is_shown(
     client: TestClient,
-    by_outcome: dict[str, Delivery],
+    by_outcome: dict[str, StoredDelivery],
     application: Application,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -83,7 +83,7 @@ def test_the_stored_bytes_are_sent_signed_anew_and_the_answer_is_shown(
 
 
 def test_without_a_secret_it_says_that_the_signature_is_not_fresh(
-    client: TestClient, by_outcome: dict[str, Delivery], application: Application
+    client: TestClient, by_outcome: dict[str, StoredDelivery], application: Application
 ) -> None:
     page = client.get(f"/deliveries/{by_outcome['accepted'].id}").text
     assert "no secret is set here. OUTWORX_SECRET_STRIPE would be read." in page
@@ -102,7 +102,9 @@ def test_without_a_secret_it_says_that_the_signature_is_not_fresh(
         "http://0.0.0.0:1/",
     ],
 )
-def test_another_machine_is_refused(client: TestClient, by_outcome: dict[str, Delivery], target: str) -> None:
+def test_another_machine_is_refused(
+    client: TestClient, by_outcome: dict[str, StoredDelivery], target: str
+) -> None:
     status, page = _replay(client, by_outcome["accepted"], target)
     assert status == 422
     assert "only loopback addresses" in page
@@ -112,21 +114,23 @@ def test_another_machine_is_refused(client: TestClient, by_outcome: dict[str, De
     "target", ["file:///etc/passwd", "http://user:secret@localhost/", "ftp://localhost", "http://"]
 )
 def test_what_is_no_address_is_refused(
-    client: TestClient, by_outcome: dict[str, Delivery], target: str
+    client: TestClient, by_outcome: dict[str, StoredDelivery], target: str
 ) -> None:
     status, page = _replay(client, by_outcome["accepted"], target)
     assert status == 422
     assert 'class="problem"' in page
 
 
-def test_an_application_that_is_down_is_told_so(client: TestClient, by_outcome: dict[str, Delivery]) -> None:
+def test_an_application_that_is_down_is_told_so(
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
+) -> None:
     status, page = _replay(client, by_outcome["accepted"], "http://127.0.0.1:9")
     assert status == 422
     assert "nothing listens at http://127.0.0.1:9" in page
 
 
 def test_a_delivery_whose_body_was_not_kept_says_how_to_keep_it(
-    client: TestClient, by_outcome: dict[str, Delivery]
+    client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     page = client.get(f"/deliveries/{by_outcome['rejected'].id}").text
     assert "cannot be sent again: the body was not stored" in page
@@ -135,7 +139,7 @@ def test_a_delivery_whose_body_was_not_kept_says_how_to_keep_it(
 
 
 def test_a_form_of_another_page_is_refused(
-    client: TestClient, by_outcome: dict[str, Delivery], application: Application
+    client: TestClient, by_outcome: dict[str, StoredDelivery], application: Application
 ) -> None:
     path = f"/deliveries/{by_outcome['accepted'].id}/replay"
     assert client.post(path, data={"to": application.address}).status_code == 403

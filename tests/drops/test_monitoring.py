@@ -114,7 +114,7 @@ def test_each_call_is_looked_at_once() -> None:
 
 
 def test_the_memory_for_handlers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outworx_otel.drops.reading.MAX_NODES", 50)
+    monkeypatch.setattr("outworx_otel.drops.handler_reader.MAX_NODES", 50)
     for number in range(120):
         namespace: dict[str, Any] = {}
         source = (
@@ -153,9 +153,9 @@ def test_what_a_callback_trips_over_never_reaches_the_application(monkeypatch: p
     def trip(*args: Any) -> None:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("outworx_otel.drops.watching.Watch.note_caught", trip)
+    monkeypatch.setattr("outworx_otel.drops.observations.Observations.note_caught", trip)
     monkeypatch.setattr("outworx_otel.drops.graph.Graph.learn", trip)
-    monkeypatch.setattr("outworx_otel.drops.verdict.findings", trip)
+    monkeypatch.setattr("outworx_otel.drops.explaining.findings", trip)
 
     def failing(track: TrackContext) -> str:
         try:

@@ -10,12 +10,12 @@ from typing import Any
 
 from opentelemetry.trace import Tracer
 
-from outworx_otel.export.patience import Patience
+from outworx_otel.export.retry_policy import RetryPolicy
 from outworx_otel.telemetry.semconv import HTTP_METHOD, HTTP_STATUS, PROVIDER
 
 SOURCE = Path(__file__).parents[2] / "src"
 # The real policy, only quicker.
-QUICK = Patience(first_wait=0.05, longest_wait=0.2, keep=10.0)
+QUICK = RetryPolicy(first_wait=0.05, longest_wait=0.2, keep=10.0)
 
 
 def deliver(tracer: Tracer, count: int = 1, prefix: str = "webhook", **attributes: Any) -> None:

@@ -68,7 +68,7 @@ def test_protocol_events_begins_with_events_and_is_retried_like_otlp(
     receive: Receive, tracing: Tracing
 ) -> None:
     receiver = receive(lambda call, index: Reply(503 if index == 0 else 200))
-    processor = OutworxSpanProcessor(KEY, receiver.endpoint, protocol="events", patience=QUICK)
+    processor = OutworxSpanProcessor(KEY, receiver.endpoint, protocol="events", retry_policy=QUICK)
     deliver(tracing(processor))
     assert processor.force_flush()
     assert [call.path for call in receiver.calls] == ["/", "/"]

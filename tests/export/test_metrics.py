@@ -65,7 +65,7 @@ def test_a_receiver_that_is_away_neither_blocks_the_reader_nor_loses_a_delta(
     receive: Receive, metering: Metering
 ) -> None:
     port = free_port()
-    exporter = OutworxMetricExporter("ohk_1", f"http://127.0.0.1:{port}", patience=QUICK)
+    exporter = OutworxMetricExporter("ohk_1", f"http://127.0.0.1:{port}", retry_policy=QUICK)
     provider, reader = metering(exporter)
     counter = provider.get_meter(SCOPE).create_counter(METRIC_DELIVERIES)
     began = time.monotonic()

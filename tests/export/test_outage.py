@@ -11,8 +11,8 @@ import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
-from outworx_otel.export import OutworxSpanExporter, OutworxSpanProcessor, Patience
-from outworx_otel.export.answers import Answer, Verdict
+from outworx_otel.export import OutworxSpanExporter, OutworxSpanProcessor, RetryPolicy
+from outworx_otel.export.send_result import SendResult, Verdict
 from outworx_otel.export.sizes import size_of_resource, size_of_span
 
 from .receiver import Call, Receiver, Reply, free_port
@@ -44,7 +44,7 @@ def test_the_exporter_does_not_hold_up_the_batch_processor_while_the_receiver_is
     receive: Receive, tracing: Tracing
 ) -> None:
     port = free_port()
-    batch = BatchSpanProcessor(OutworxSpanExporter(KEY, f"http://127.0.0.1:{port}", patience=QUICK))
+    batch = BatchSpanProcessor(OutworxSpanExporter(KEY, f"http://127.0.0.1:{port}", retry_policy=QUICK))
     tracer = tracing(batch)
     began = time.monotonic()
     for round_number in range(3):
@@ -58,7 +58,7 @@ def test_the_exporter_does_not_hold_up_the_batch_processor_while_the_receiver_is
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_a_passing_failure_is_tried_again(status: int, receive: Receive, tracing: Tracing) -> None:
     receiver = receive(lambda call, index: Reply(status if index < 2 else 200))
-    processor = OutworxSpanProcessor(KEY, receiver.endpoint, patience=QUICK)
+    processor = OutworxSpanProcessor(KEY, receiver.endpoint, retry_policy=QUICK)
     deliver(tracing(processor))
     assert processor.force_flush()
     assert len(receiver.calls) == 3
@@ -66,7 +66,7 @@ def test_a_passing_failure_is_tried_again(status: int, receive: Receive, tracing
 
 def test_retry_after_is_respected(receive: Receive, tracing: Tracing) -> None:
     receiver = receive(lambda call, index: Reply(503, {"retry-after": "1"}) if index == 0 else Reply())
-    processor = OutworxSpanProcessor(KEY, receiver.endpoint, patience=QUICK)
+    processor = OutworxSpanProcessor(KEY, receiver.endpoint, retry_policy=QUICK)
     deliver(tracing(processor))
     assert processor.force_flush()
     assert receiver.calls[1].at - receiver.calls[0].at >= 0.95
@@ -80,7 +80,7 @@ def test_a_batch_is_given_up_when_its_time_is_over_and_that_is_said(
         KEY,
         f"http://127.0.0.1:{free_port()}",
         on_error=errors.append,
-        patience=Patience(keep=0.5, first_wait=0.1),
+        retry_policy=RetryPolicy(keep=0.5, first_wait=0.1),
     )
     deliver(tracing(processor), 3)
     assert processor.force_flush()
@@ -108,14 +108,14 @@ def test_a_rejected_key_is_said_once_and_not_tried_again_at_once(
     processor.shutdown()
     assert time.monotonic() - began < 3
     assert len(receiver.calls) == 1
-    assert processor._outbox._report.total_dropped == 3000
+    assert processor._export_queue._report.total_dropped == 3000
     assert any("the key is rejected" in str(error) for error in errors)
 
 
 def test_a_key_that_is_accepted_later_delivers_what_was_kept(receive: Receive, tracing: Tracing) -> None:
     receiver = receive(lambda call, index: Reply(403 if index < 2 else 200))
     processor = OutworxSpanProcessor(
-        KEY, receiver.endpoint, schedule_delay=20, patience=Patience(key_pause=0.2)
+        KEY, receiver.endpoint, schedule_delay=20, retry_policy=RetryPolicy(key_pause=0.2)
     )
     deliver(tracing(processor), 2)
     assert receiver.wait_for(lambda r: len(r.calls) == 3)
@@ -124,29 +124,32 @@ def test_a_key_that_is_accepted_later_delivers_what_was_kept(receive: Receive, t
 
 
 def test_a_key_stays_rejected_only_for_a_bounded_number_of_attempts() -> None:
-    patience = Patience()
-    waits = [patience.wait(Answer(Verdict.KEY_REJECTED), attempt, attempt * 60.0) for attempt in range(1, 7)]
+    retry_policy = RetryPolicy()
+    waits = [
+        retry_policy.wait(SendResult(Verdict.KEY_REJECTED), attempt, attempt * 60.0)
+        for attempt in range(1, 7)
+    ]
     assert waits == [60.0, 60.0, 60.0, 60.0, None, None]
 
 
 def test_back_off_grows_with_jitter_and_ends_with_the_time_for_which_a_batch_is_kept() -> None:
-    patience = Patience()
-    away = Answer(Verdict.PASSING)
-    waits = [patience.wait(away, attempt, 0.0) or 0.0 for attempt in range(1, 9)]
+    retry_policy = RetryPolicy()
+    away = SendResult(Verdict.PASSING)
+    waits = [retry_policy.wait(away, attempt, 0.0) or 0.0 for attempt in range(1, 9)]
     for wait, longest in zip(waits, [0.5, 1, 2, 4, 5, 5, 5, 5], strict=True):
         assert 0.6 * longest <= wait <= longest
-    assert patience.wait(away, 9, 58.0) == pytest.approx(2.0)
-    assert patience.wait(away, 9, 60.0) is None
-    assert patience.wait(Answer(Verdict.PASSING, retry_after=30.0), 1, 0.0) == 30.0
-    assert (patience.wait(Answer(Verdict.PASSING, retry_after=0.0), 1, 0.0) or 0.0) >= 0.3
+    assert retry_policy.wait(away, 9, 58.0) == pytest.approx(2.0)
+    assert retry_policy.wait(away, 9, 60.0) is None
+    assert retry_policy.wait(SendResult(Verdict.PASSING, retry_after=30.0), 1, 0.0) == 30.0
+    assert (retry_policy.wait(SendResult(Verdict.PASSING, retry_after=0.0), 1, 0.0) or 0.0) >= 0.3
 
 
 def test_at_exit_a_batch_waits_no_longer_than_the_process_may_live() -> None:
-    patience = Patience()
-    assert patience.wait_at_exit(Answer(Verdict.PASSING), 4.0) == 0.5
-    assert patience.wait_at_exit(Answer(Verdict.PASSING, retry_after=3.0), 4.0) == 3.0
-    assert patience.wait_at_exit(Answer(Verdict.PASSING, retry_after=30.0), 4.0) is None
-    assert patience.wait_at_exit(Answer(Verdict.KEY_REJECTED), 4.0) is None
+    retry_policy = RetryPolicy()
+    assert retry_policy.wait_at_exit(SendResult(Verdict.PASSING), 4.0) == 0.5
+    assert retry_policy.wait_at_exit(SendResult(Verdict.PASSING, retry_after=3.0), 4.0) == 3.0
+    assert retry_policy.wait_at_exit(SendResult(Verdict.PASSING, retry_after=30.0), 4.0) is None
+    assert retry_policy.wait_at_exit(SendResult(Verdict.KEY_REJECTED), 4.0) is None
 
 
 def test_the_queue_is_bounded_in_spans_and_what_is_refused_is_said(
@@ -227,7 +230,7 @@ def test_shutdown_is_bounded_when_the_receiver_is_down_or_never_answers(
         assert time.monotonic() - began < 8
     # The deaf receiver's socket is closed by now, which ends that attempt: nothing is counted twice.
     time.sleep(0.3)
-    assert [processor._outbox._report.total_dropped for processor in processors] == [1500, 1500]
+    assert [processor._export_queue._report.total_dropped for processor in processors] == [1500, 1500]
     assert caplog.text.count("dropped spans") >= 2
 
 
@@ -238,7 +241,7 @@ def test_one_attempt_takes_no_longer_than_the_timeout(receive: Receive, tracing:
         return Reply()
 
     receiver = receive(script)
-    processor = OutworxSpanProcessor(KEY, receiver.endpoint, timeout=200, patience=QUICK)
+    processor = OutworxSpanProcessor(KEY, receiver.endpoint, timeout=200, retry_policy=QUICK)
     deliver(tracing(processor))
     assert processor.force_flush()
     assert receiver.wait_for(lambda r: len(r.calls) >= 2)
@@ -250,7 +253,7 @@ def test_a_flush_gives_up_in_time_and_says_so(tracing: Tracing) -> None:
     began = time.monotonic()
     assert not processor.force_flush(300)
     assert time.monotonic() - began < 3
-    processor._outbox.give_up_after(0)
+    processor._export_queue.give_up_after(0)
 
 
 def test_nothing_is_taken_after_shutdown(receive: Receive, tracing: Tracing) -> None:

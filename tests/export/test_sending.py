@@ -184,7 +184,7 @@ def test_the_key_is_in_no_log_line_and_no_error(
 
     errors: list[Exception] = []
     processor = OutworxSpanProcessor(
-        KEY, receive(script).endpoint, on_error=errors.append, debug=True, patience=QUICK
+        KEY, receive(script).endpoint, on_error=errors.append, debug=True, retry_policy=QUICK
     )
     tracer = tracing(processor)
     with caplog.at_level(logging.DEBUG, "outworx_otel"):

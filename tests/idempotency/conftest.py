@@ -60,7 +60,7 @@ def outworx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving
 @pytest.fixture(autouse=True)
 def _forgets_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server too forgets as fast as these tests want it to."""
-    monkeypatch.setattr("outworx_otel.server.ingest.idempotency.MIN_TTL", 0.0)
+    monkeypatch.setattr("outworx_otel.server.ingest.idempotency_calls.MIN_TTL", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,15 @@ from sqlalchemy import event
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, open_store
-from outworx_otel.idempotency.addresses import parse
 from outworx_otel.idempotency.postgresql import PostgresqlBackend
+from outworx_otel.idempotency.store_address import parse_store_url
 
 from .servers import PostgresServer, free_port
 
 
 @pytest.fixture
 def backend(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Any:
-    address = parse(postgres_server.url, frozenset())
+    address = parse_store_url(postgres_server.url, frozenset())
     table = f"only_{abs(hash(request.node.name))}"
     backend = PostgresqlBackend(address, table=table, budget=5, connections=4)
     yield backend

@@ -13,8 +13,8 @@ from sqlalchemy import event
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, open_store
-from outworx_otel.idempotency.addresses import parse
 from outworx_otel.idempotency.sqlite import SqliteBackend
+from outworx_otel.idempotency.store_address import parse_store_url
 
 from .scale import SLACK
 
@@ -34,7 +34,7 @@ def clock() -> Clock:
 @pytest.fixture
 def backend(sqlite_path: Path, clock: Clock) -> Iterator[SqliteBackend]:
     backend = SqliteBackend(
-        parse(f"sqlite:///{sqlite_path}", frozenset()), table="keys", budget=5, clock=clock
+        parse_store_url(f"sqlite:///{sqlite_path}", frozenset()), table="keys", budget=5, clock=clock
     )
     yield backend
     backend.close()

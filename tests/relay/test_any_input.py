@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outworx_otel.http.headers import HOP_BY_HOP, end_to_end
-from outworx_otel.server.relay import headers, slugs, wire
-from outworx_otel.server.relay.paths import place_of
+from outworx_otel.server.relay import call_shapes, header_rules, slugs
+from outworx_otel.server.relay.tunnel_paths import place_of
 
 NAMES = st.one_of(
     st.sampled_from(["connection", "Connection", "cookie", "x-a", "host", "te"]), st.text(max_size=12)
@@ -20,7 +20,7 @@ PAIRS = st.lists(st.tuples(NAMES, st.text(max_size=40)), max_size=12).map(tuple)
 
 @given(PAIRS, st.booleans(), st.booleans())
 def test_whatever_an_answer_has_for_headers_its_head_holds_them(pairs, own_origin, bodiless):
-    kept = headers.for_the_caller(
+    kept = header_rules.for_the_caller(
         pairs, slug="ab", own_origin=own_origin, cookie="outworx_session", bodiless=bodiless
     )
     for name, value in kept:
@@ -33,7 +33,7 @@ def test_whatever_an_answer_has_for_headers_its_head_holds_them(pairs, own_origi
 @given(st.lists(st.tuples(st.binary(max_size=12), st.binary(max_size=40)), max_size=12))
 def test_no_caller_can_say_where_it_comes_from_or_pass_the_dashboards_cookie(raw):
     strange = [*raw, (b"x-forwarded-for", b"evil"), (b"cookie", b"a=1;outworx_session=x ; b=2")]
-    kept = headers.for_the_local_server(
+    kept = header_rules.for_the_local_server(
         strange,
         slug="ab",
         event="e",
@@ -59,7 +59,7 @@ def test_a_path_that_climbs_is_always_seen(text, root):
 
 @given(st.binary(max_size=200))
 def test_any_call_is_understood_or_refused(body):
-    for kind in (wire.OpenCall, wire.ResponseCall):
+    for kind in (call_shapes.OpenCall, call_shapes.ResponseCall):
         try:
             call = msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -69,7 +69,7 @@ def test_any_call_is_understood_or_refused(body):
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4), st.text(max_size=50))
 def test_an_old_answer_becomes_its_text_in_utf_8(given_headers, body):
-    answer = wire.ResponseCall("e", 200, given_headers, body).answer()
+    answer = call_shapes.ResponseCall("e", 200, given_headers, body).answer()
     assert answer.body.decode() == body
     assert not any(name.lower() in ("content-length", "content-encoding") for name, _ in answer.headers)
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.cli.forward.exchange import Delivery, Described, describe
-from outworx_otel.cli.forward.filters import Filters
-from outworx_otel.cli.forward.targets import Targets, UsageError, parse_targets
+from outworx_otel.cli.forward.filter_rules import FilterRules
+from outworx_otel.cli.forward.local_targets import Targets, UsageError, parse_targets
+from outworx_otel.cli.forward.tunnelled_request import RequestKind, TunnelledRequest, describe
 
 
-def delivery(body: bytes = b"", path: str = "/a/1", method: str = "POST", **headers: str) -> Delivery:
+def delivery(body: bytes = b"", path: str = "/a/1", method: str = "POST", **headers: str) -> TunnelledRequest:
     pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Delivery("id", method, path, "", pairs, body)
+    return TunnelledRequest("id", method, path, "", pairs, body)
 
 
 STRIPE = {"stripe_signature": "t=1,v1=x"}
@@ -39,19 +39,19 @@ SENT = [
     ],
 )
 def test_filters_of_one_field_add_up_and_fields_narrow(rules, passes):
-    filters = Filters(rules)
+    filters = FilterRules(rules)
     assert [filters.stops(one) is None for one in SENT] == passes
 
 
 @pytest.mark.parametrize(
     ("one", "described"),
     [
-        (SENT[0], Described("stripe", "charge.succeeded")),
-        (SENT[2], Described("github", "push")),
-        (delivery(b'{"type":"order"}'), Described("", "order")),
-        (delivery(b'{"type":{"a":1}}'), Described("", "")),
-        (delivery(b"\xff\x00", **STRIPE), Described("stripe", "")),
-        (delivery(b"[" * 100_000, **STRIPE), Described("stripe", "")),
+        (SENT[0], RequestKind("stripe", "charge.succeeded")),
+        (SENT[2], RequestKind("github", "push")),
+        (delivery(b'{"type":"order"}'), RequestKind("", "order")),
+        (delivery(b'{"type":{"a":1}}'), RequestKind("", "")),
+        (delivery(b"\xff\x00", **STRIPE), RequestKind("stripe", "")),
+        (delivery(b"[" * 100_000, **STRIPE), RequestKind("stripe", "")),
     ],
 )
 def test_provider_and_event_type_are_found(one, described):

@@ -13,8 +13,8 @@ import pytest
 from e2e.scale import rows
 from export.receiver import free_port
 
-from outworx_otel.cli.forward.lines import JsonOutput
-from outworx_otel.cli.forward.output import legible
+from outworx_otel.cli.forward.json_output import JsonOutput
+from outworx_otel.cli.forward.output import terminal_safe
 from outworx_otel.server.replay.saved import read_saved
 from outworx_otel.signatures import sign
 
@@ -247,8 +247,8 @@ def test_signed_deliveries_are_still_valid_on_the_other_side(tunnel, callers):
 
 
 def test_strangers_cannot_write_to_the_terminal():
-    assert legible("\x1b]0;owned\x07\r\n\u202e") == "\\x1b]0;owned\\x07\\r\\n\\u202e"
-    assert len(legible("a" * 10_000)) == 200
+    assert terminal_safe("\x1b]0;owned\x07\r\n\u202e") == "\\x1b]0;owned\\x07\\r\\n\\u202e"
+    assert len(terminal_safe("a" * 10_000)) == 200
 
 
 def test_strangers_cannot_write_to_the_terminal_through_json_lines(capsys):

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from outworx_otel.server.app import Application
 from outworx_otel.server.documents import jsonable
-from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanLink, SpanRecord
+from outworx_otel.server.model import Batch, SpanEvent, SpanLink, SpanRecord, StoredDelivery
 from outworx_otel.server.store import StoreBusy, StoreUnavailable
 
 from .scene import client
@@ -28,12 +28,14 @@ def caller(open_app: Application) -> TestClient:
     return client(open_app)
 
 
-def delivery(number: int = 0, **fields: Any) -> Delivery:
+def delivery(number: int = 0, **fields: Any) -> StoredDelivery:
     fields = {"provider": "stripe", "outcome": "accepted", "event_id": f"evt_{number}", **fields}
-    return Delivery(id=f"{number:032x}", time_ns=TIME + number * 10**9, duration_ns=42_000_000, **fields)
+    return StoredDelivery(
+        id=f"{number:032x}", time_ns=TIME + number * 10**9, duration_ns=42_000_000, **fields
+    )
 
 
-def keep(app: Application, *deliveries: Delivery, spans: list[SpanRecord] | None = None) -> None:
+def keep(app: Application, *deliveries: StoredDelivery, spans: list[SpanRecord] | None = None) -> None:
     app._store.write(Batch(deliveries=list(deliveries), spans=spans or [], size=1)).result(30)
 
 

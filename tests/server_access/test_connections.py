@@ -12,7 +12,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from outworx_otel.server.access import connections
-from outworx_otel.server.access.connections import PatientProtocol
+from outworx_otel.server.access.connections import HeadDeadlineProtocol
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -69,7 +69,7 @@ async def _served(bound: socket.socket, seconds: float = 0.0) -> AsyncIterator[N
         await asyncio.sleep(seconds)
         await PlainTextResponse("ok")(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own
 
-    config = uvicorn.Config(app, http=PatientProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(app, http=HeadDeadlineProtocol, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     running = asyncio.ensure_future(server.serve(sockets=[bound]))
     try:

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from outworx_otel.server.access import guard
+from outworx_otel.server.access import access_guard
 from outworx_otel.server.access.origins import Origins
 from outworx_otel.server.app import Application
 from outworx_otel.server.settings import Settings
@@ -151,7 +151,7 @@ def test_no_tunnel_comes_in_here_where_the_relay_has_a_port_of_its_own(tmp_path:
 def test_a_form_that_never_ends_does_not_hold_its_place(
     app: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "_FORM_SECONDS", 0.05)
+    monkeypatch.setattr(access_guard, "_FORM_SECONDS", 0.05)
     sent: list[Message] = []
 
     async def drip() -> Message:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from idempotency.servers import PostgresServer
 
-from outworx_otel.server.access.keys import Keys, digest
+from outworx_otel.server.access.api_keys import ApiKeys, digest
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store, StoreUnavailable
 
@@ -55,11 +55,11 @@ def test_a_value_stays_until_it_is_replaced_or_removed(store: Store) -> None:
 
 def test_of_many_that_start_at_once_one_makes_the_key(store: Store) -> None:
     together = threading.Barrier(8)
-    made: list[Keys] = []
+    made: list[ApiKeys] = []
 
     def begin() -> None:
         together.wait()
-        made.append(Keys(EXPOSED, store))
+        made.append(ApiKeys(EXPOSED, store))
 
     threads = [threading.Thread(target=begin) for _ in range(8)]
     for thread in threads:
@@ -73,7 +73,7 @@ def test_of_many_that_start_at_once_one_makes_the_key(store: Store) -> None:
 
 
 def test_a_made_key_is_long_and_its_digest_alone_is_kept(store: Store) -> None:
-    keys = Keys(EXPOSED, store)
+    keys = ApiKeys(EXPOSED, store)
     assert keys.made is not None
     assert len(keys.made) == len("owx_") + 32
     kept = store.secrets.get("api_key")
@@ -83,17 +83,17 @@ def test_a_made_key_is_long_and_its_digest_alone_is_kept(store: Store) -> None:
 
 
 def test_a_new_key_replaces_the_one_before(store: Store) -> None:
-    before = Keys(EXPOSED, store).made
-    after = Keys(Settings(host="0.0.0.0", new_key=True), store)  # noqa: S104
+    before = ApiKeys(EXPOSED, store).made
+    after = ApiKeys(Settings(host="0.0.0.0", new_key=True), store)  # noqa: S104
     assert before is not None
     assert after.made is not None
     assert after.find(before) is None
-    assert Keys(EXPOSED, store).find(after.made) is not None
+    assert ApiKeys(EXPOSED, store).find(after.made) is not None
 
 
 def test_keys_that_were_given_leave_the_made_one_aside(store: Store) -> None:
-    made = Keys(EXPOSED, store).made
-    given = Keys(Settings(host="0.0.0.0", api_keys=("a-given-key",)), store)  # noqa: S104
+    made = ApiKeys(EXPOSED, store).made
+    given = ApiKeys(Settings(host="0.0.0.0", api_keys=("a-given-key",)), store)  # noqa: S104
     assert made is not None
     assert given.find("a-given-key") is not None
     assert given.find(made) is None

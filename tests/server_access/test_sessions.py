@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from outworx_otel.server.access import COOKIE
-from outworx_otel.server.access.keys import Keys
-from outworx_otel.server.access.sessions import Sessions, Visit
+from outworx_otel.server.access.api_keys import ApiKeys
+from outworx_otel.server.access.sessions import BrowserSessions, BrowserVisit
 from outworx_otel.server.app import Application
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
@@ -152,13 +152,13 @@ def database(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'sessions.db'}"
 
 
-def sessions(database: str, clock: Clock, *keys: str) -> tuple[Sessions, Keys]:
+def sessions(database: str, clock: Clock, *keys: str) -> tuple[BrowserSessions, ApiKeys]:
     store = Store(database, max_queued_bytes=1)
-    held = Keys(Settings(api_keys=keys), store)
-    return Sessions(held, store, 3600, clock), held
+    held = ApiKeys(Settings(api_keys=keys), store)
+    return BrowserSessions(held, store, 3600, clock), held
 
 
-def session_of(made: Sessions, keys: Keys, key: str) -> str:
+def session_of(made: BrowserSessions, keys: ApiKeys, key: str) -> str:
     digest = keys.find(key)
     assert digest is not None
     return made.logged_in(digest)
@@ -200,10 +200,10 @@ def test_what_is_remembered_of_ended_sessions_is_bounded(database: str) -> None:
     clock = Clock()
     made, _ = sessions(database, clock, "first-key")
     for number in range(3):
-        made.end(Visit(str(number)))
+        made.end(BrowserVisit(str(number)))
     assert len(made._ended) == 3
     clock.now += 3601
-    made.end(Visit("later"))
+    made.end(BrowserVisit("later"))
     assert len(made._ended) == 1
 
 
@@ -230,5 +230,5 @@ def test_a_forged_cookie_is_a_new_visitor(database: str, forge: Any) -> None:
 
 def test_an_anonymous_cookie_is_no_login(database: str) -> None:
     made, _ = sessions(database, Clock(), "first-key")
-    visit = made.visit(made.anonymous(Visit("somebody")))
+    visit = made.visit(made.anonymous(BrowserVisit("somebody")))
     assert (visit.id, visit.logged_in, visit.fresh) == ("somebody", False, False)

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from outworx_otel.server.ingest.otlp import sort
-from outworx_otel.server.ingest.waiting import WaitingRoom
-from outworx_otel.server.model import Delivery
+from outworx_otel.server.ingest.span_sorting import sort
+from outworx_otel.server.ingest.waiting_spans import WaitingSpans
+from outworx_otel.server.model import StoredDelivery
 from outworx_otel.telemetry import semconv
 
 from .exports import PROTOBUF, WEBHOOK, span, traces
@@ -39,9 +39,9 @@ WRONG: tuple[Any, ...] = (
 )
 
 
-def delivery(attributes: dict[str, Any], service: Any = "shop") -> Delivery:
+def delivery(attributes: dict[str, Any], service: Any = "shop") -> StoredDelivery:
     (found,) = sort(
-        traces([span(attributes=attributes)], service=service).SerializeToString(), WaitingRoom()
+        traces([span(attributes=attributes)], service=service).SerializeToString(), WaitingSpans()
     ).batch.deliveries
     return found
 
@@ -53,7 +53,9 @@ def test_every_attribute_may_have_any_type(server: Serving, wrong: Any) -> None:
     kept = server.delivery()
     json.dumps(kept, allow_nan=False)
     for name in NAMES:
-        msgspec.msgpack.decode(msgspec.msgpack.encode(delivery({name: wrong}, service=wrong)), type=Delivery)
+        msgspec.msgpack.decode(
+            msgspec.msgpack.encode(delivery({name: wrong}, service=wrong)), type=StoredDelivery
+        )
 
 
 def test_what_has_no_json_is_told_by_name_or_as_base64() -> None:
@@ -81,7 +83,7 @@ def test_numbers_stand_for_text_and_never_the_other_way_round() -> None:
 def test_of_a_name_that_comes_twice_the_last_counts() -> None:
     twice = span(attributes={semconv.PROVIDER: "stripe"})
     twice.attributes.add(key=semconv.PROVIDER).value.string_value = "github"
-    (kept,) = sort(traces([twice]).SerializeToString(), WaitingRoom()).batch.deliveries
+    (kept,) = sort(traces([twice]).SerializeToString(), WaitingSpans()).batch.deliveries
     assert kept.provider == "github"
 
 

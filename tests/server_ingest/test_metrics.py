@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 
-from outworx_otel.server.ingest import metrics
-from outworx_otel.server.ingest.metrics import MAX_BYTES, MAX_POINTS, DeliveryCounter
+from outworx_otel.server.ingest import otlp_metrics
+from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, MAX_POINTS, DeliveryCounter
 from outworx_otel.server.model import Batch, Count
 from outworx_otel.telemetry import semconv
 
@@ -75,7 +75,7 @@ def test_series_are_told_apart_by_resource_and_attributes_in_any_order(counting:
 
 
 def test_series_are_bounded(counting: DeliveryCounter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "MAX_SERIES", 3)
+    monkeypatch.setattr(otlp_metrics, "MAX_SERIES", 3)
     for number in range(50):
         counting.read(counter(1, {"n": number}, cumulative=True, start_ns=BEGAN))
     assert len(counting._readings) == 3

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from outworx_otel.server.ingest.wire import MAX_PART_BYTES
+from outworx_otel.server.ingest.otlp_wire import MAX_PART_BYTES
 from outworx_otel.telemetry import semconv
 
 from .exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces, zipped
@@ -208,7 +208,7 @@ def test_a_bomb_is_stopped_while_it_goes_off(serve: Callable[..., Serving]) -> N
 def test_more_spans_than_a_request_may_have_are_a_413(
     server: Serving, monkeypatch: pytest.MonkeyPatch, format: dict[str, str]
 ) -> None:
-    monkeypatch.setattr("outworx_otel.server.ingest.otlp.MAX_SPANS", 3)
+    monkeypatch.setattr("outworx_otel.server.ingest.span_sorting.MAX_SPANS", 3)
     assert server.post("/v1/traces", encoded(traces([span()] * 3), format), format).status_code == 200
     answer = server.post("/v1/traces", encoded(traces([span()] * 4), format), format)
     assert answer.status_code == 413

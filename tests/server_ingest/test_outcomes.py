@@ -14,9 +14,9 @@ from integrations.deliveries import BODY, JSON, SECRET, WRONG, stripe
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from outworx_otel import TrackOptions
-from outworx_otel.server.ingest.otlp import sort
 from outworx_otel.server.ingest.outcome import outcome_of
-from outworx_otel.server.ingest.waiting import WaitingRoom
+from outworx_otel.server.ingest.span_sorting import sort
+from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
@@ -103,7 +103,7 @@ KINDS: dict[str, tuple[dict[str, Any], Does | None, Any, list[str]]] = {
 
 def judged(telemetry: Telemetry) -> Counter[str]:
     """The outcomes of what the server keeps of the spans."""
-    found = sort(encode_spans(telemetry.exporter.get_finished_spans()).SerializeToString(), WaitingRoom())
+    found = sort(encode_spans(telemetry.exporter.get_finished_spans()).SerializeToString(), WaitingSpans())
     assert not found.rejected
     return Counter(delivery.outcome for delivery in found.batch.deliveries)
 

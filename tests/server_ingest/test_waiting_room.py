@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from outworx_otel.server.ingest import waiting
-from outworx_otel.server.ingest.otlp import sort
-from outworx_otel.server.ingest.waiting import WaitingRoom
+from outworx_otel.server.ingest import waiting_spans
+from outworx_otel.server.ingest.span_sorting import sort
+from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.server.model import Batch
 
 from .exports import PROTOBUF, both, span, traces
@@ -22,11 +22,11 @@ def query(name: str = "SELECT", trace: bytes = TRACE, **fields: object) -> Span:
     return span(name, {"db.system": "postgresql"}, trace=trace, **fields)
 
 
-def arrived(room: WaitingRoom, *spans: Span) -> Batch:
+def arrived(room: WaitingSpans, *spans: Span) -> Batch:
     return sort(traces(spans, scope="sqlalchemy").SerializeToString(), room).batch
 
 
-def delivered(room: WaitingRoom, trace: bytes = TRACE) -> Batch:
+def delivered(room: WaitingSpans, trace: bytes = TRACE) -> Batch:
     return sort(traces([span(trace=trace)]).SerializeToString(), room).batch
 
 
@@ -60,7 +60,7 @@ def test_deferred_work_is_kept_by_its_link_whatever_its_trace(server: Serving) -
 
 def test_a_span_waits_a_minute_and_no_longer() -> None:
     now = [0.0]
-    room = WaitingRoom(clock=lambda: now[0])
+    room = WaitingSpans(clock=lambda: now[0])
     arrived(room, query())
     now[0] = 59.0
     arrived(room, query(trace=OTHER))
@@ -71,8 +71,8 @@ def test_a_span_waits_a_minute_and_no_longer() -> None:
 
 
 def test_the_room_is_bounded_in_bytes_and_loses_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MAX_BYTES", 20_000)
-    room = WaitingRoom()
+    monkeypatch.setattr(waiting_spans, "MAX_BYTES", 20_000)
+    room = WaitingSpans()
     ids = [number.to_bytes(16, "big") for number in range(1, 200)]
     for trace in ids:
         arrived(room, query(trace=trace))
@@ -83,7 +83,7 @@ def test_the_room_is_bounded_in_bytes_and_loses_the_oldest(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("first", ["spans", "delivery"])
 def test_one_trace_has_a_budget(first: str) -> None:
-    room = WaitingRoom()
+    room = WaitingSpans()
     if first == "delivery":
         delivered(room)
     spans = [query("x" * 1000) for _ in range(400)]
@@ -93,8 +93,8 @@ def test_one_trace_has_a_budget(first: str) -> None:
 
 
 def test_traces_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MAX_KNOWN", 10)
-    room = WaitingRoom()
+    monkeypatch.setattr(waiting_spans, "MAX_KNOWN", 10)
+    room = WaitingSpans()
     ids = [number.to_bytes(16, "big") for number in range(1, 50)]
     for trace in ids:
         delivered(room, trace)

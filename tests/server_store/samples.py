@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from outworx_otel.server.model import Batch, Delivery, SpanEvent, SpanLink, SpanRecord
+from outworx_otel.server.model import Batch, SpanEvent, SpanLink, SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
 
 SECOND: Final = 10**9
@@ -40,14 +40,16 @@ _ENDS: Final = (
 _WEIGHTS: Final = [weight for weight, _ in _ENDS]
 
 
-def deliveries(count: int, since: int = NOW - DAY, until: int = NOW, seed: int = 1) -> Iterator[Delivery]:
+def deliveries(
+    count: int, since: int = NOW - DAY, until: int = NOW, seed: int = 1
+) -> Iterator[StoredDelivery]:
     """As many, evenly spread from `since` to `until` (Unix nanoseconds), in the order of their times."""
     chance = random.Random(seed)  # noqa: S311  # to be the same each time
     for number in range(count):
         yield delivery(chance, since + (until - since) * number // count)
 
 
-def delivery(chance: random.Random, time_ns: int, **fields: Any) -> Delivery:
+def delivery(chance: random.Random, time_ns: int, **fields: Any) -> StoredDelivery:
     """One, at a time; `fields` replace what it would have."""
     provider, route, service, types = chance.choice(_ENDPOINTS)
     outcome, status, reason, cause, idempotency, processing = chance.choices(_ENDS, _WEIGHTS)[0][1]
@@ -98,10 +100,10 @@ def delivery(chance: random.Random, time_ns: int, **fields: Any) -> Delivery:
         "attributes": {name: value for name, value in attributes.items() if value is not None},
         "resource": {"service.name": service, "telemetry.sdk.language": "python", "host.name": "shop-1"},
     }
-    return Delivery(**{**values, **fields})
+    return StoredDelivery(**{**values, **fields})
 
 
-def one(**fields: Any) -> Delivery:
+def one(**fields: Any) -> StoredDelivery:
     """A delivery of which only some fields matter."""
     chance = random.Random(str(sorted(fields.items())))  # noqa: S311  # to be the same each time
     return delivery(chance, fields.pop("time_ns", NOW), **fields)
@@ -122,16 +124,16 @@ def span(trace_id: str, number: int, **fields: Any) -> SpanRecord:
     return SpanRecord(**{**values, **fields})
 
 
-def process_span(of: Delivery, **fields: Any) -> SpanRecord:
+def process_span(of: StoredDelivery, **fields: Any) -> SpanRecord:
     """What tells of the outcome of a delivery's deferred work."""
     link = SpanLink(of.trace_id, of.span_id)
     return span("f" * 32, 1, name=f"process {of.provider}", scope=semconv.SCOPE, links=(link,), **fields)
 
 
-def batch(*kept: Delivery | SpanRecord) -> Batch:
+def batch(*kept: StoredDelivery | SpanRecord) -> Batch:
     """What one request brings."""
     return Batch(
-        deliveries=[one for one in kept if isinstance(one, Delivery)],
+        deliveries=[one for one in kept if isinstance(one, StoredDelivery)],
         spans=[one for one in kept if isinstance(one, SpanRecord)],
         size=1000 * len(kept),
     )

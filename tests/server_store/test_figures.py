@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.server.model import Batch, Count, Delivery, Filter
+from outworx_otel.server.model import Batch, Count, Filter, StoredDelivery
 from outworx_otel.server.store import Store
 from outworx_otel.server.store.figures import bucket_of, duration_of
 from outworx_otel.server.store.overview import cover
@@ -21,11 +21,11 @@ HOUR = 3600 * SECOND
 _GOOD = {"accepted", "replayed", "deferred"}
 
 
-def within(written: list[Delivery], since: int, until: int) -> list[Delivery]:
+def within(written: list[StoredDelivery], since: int, until: int) -> list[StoredDelivery]:
     return [one for one in written if since <= one.time_ns < until]
 
 
-def percentile(written: list[Delivery], part: float) -> int:
+def percentile(written: list[StoredDelivery], part: float) -> int:
     return sorted(one.duration_ns for one in written)[math.ceil(len(written) * part) - 1]
 
 

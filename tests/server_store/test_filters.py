@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.server.model import Delivery, Filter, Summary
+from outworx_otel.server.model import Filter, StoredDelivery, Summary
 from outworx_otel.server.store import BadCursor, Store
 from server_store.conftest import OpenStore
 from server_store.samples import DAY, NOW, batch, deliveries, one
@@ -17,18 +17,18 @@ _EQUAL = ("provider", "event_type", "route", "outcome", "reason", "cause", "idem
 
 
 @pytest.fixture(scope="module")
-def written() -> list[Delivery]:
+def written() -> list[StoredDelivery]:
     # In steps, so that several have the same time.
     return list(deliveries(1500, since=NOW - 400, until=NOW))
 
 
 @pytest.fixture
-def filled(store: Store, written: list[Delivery]) -> Store:
+def filled(store: Store, written: list[StoredDelivery]) -> Store:
     store.write(batch(*written)).result(30)
     return store
 
 
-def expected(written: list[Delivery], wanted: Filter) -> list[str]:
+def expected(written: list[StoredDelivery], wanted: Filter) -> list[str]:
     """The ids that a filter lets through, newest first."""
     numbered = [(delivery.time_ns, number, delivery) for number, delivery in enumerate(written)]
     return [
@@ -55,11 +55,11 @@ def paged(store: Store, wanted: Filter, limit: int) -> list[Summary]:
             return found
 
 
-def test_paging_shows_every_delivery_once(filled: Store, written: list[Delivery]) -> None:
+def test_paging_shows_every_delivery_once(filled: Store, written: list[StoredDelivery]) -> None:
     assert [one.id for one in paged(filled, Filter(), 70)] == expected(written, Filter())
 
 
-def test_every_filter_alone_and_with_others(filled: Store, written: list[Delivery]) -> None:
+def test_every_filter_alone_and_with_others(filled: Store, written: list[StoredDelivery]) -> None:
     choices = {
         name: sorted({value for one in written if (value := getattr(one, name)) is not None})
         for name in _EQUAL
@@ -86,7 +86,7 @@ def test_every_filter_alone_and_with_others(filled: Store, written: list[Deliver
             assert [one.id for one in paged(filled, wanted, 400)] == expected(written, wanted)
 
 
-def test_a_page_is_the_same_after_newer_deliveries_came(filled: Store, written: list[Delivery]) -> None:
+def test_a_page_is_the_same_after_newer_deliveries_came(filled: Store, written: list[StoredDelivery]) -> None:
     first = filled.deliveries(Filter(provider="stripe"), 20)
     filled.write(batch(*(one(id=f"new-{n}", provider="stripe", time_ns=NOW + n) for n in range(30)))).result(
         20
@@ -114,7 +114,7 @@ def test_no_cursor_breaks_the_list(sqlite_store: Store, cursor: str) -> None:
 
 
 def test_search_finds_ids_their_beginnings_events_traces_and_keys(
-    filled: Store, written: list[Delivery]
+    filled: Store, written: list[StoredDelivery]
 ) -> None:
     for delivery in written[700:710]:
         for term in (
@@ -157,7 +157,9 @@ def test_a_search_is_paged_and_filtered_too(store: Store) -> None:
 _OUTCOMES = ("accepted", "rejected")
 
 
-def test_an_export_brings_all_that_a_filter_lets_through(filled: Store, written: list[Delivery]) -> None:
+def test_an_export_brings_all_that_a_filter_lets_through(
+    filled: Store, written: list[StoredDelivery]
+) -> None:
     wanted = Filter(outcome="accepted")
     found = list(filled.iterate(wanted, 1000))
     assert [one.id for one in found] == expected(written, wanted)[:1000]

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from outworx_otel.server.model import Filter
-from outworx_otel.server.store import Store, listing
+from outworx_otel.server.store import Store, delivery_pages
 from server_store.conftest import MIB
 from server_store.samples import DAY, NOW, batch, deliveries
 
@@ -111,7 +111,7 @@ def no_table_is_scanned(steps: list[str]) -> None:
 def test_a_page_is_read_off_an_index(
     filled: Store, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], deep: bool
 ) -> None:
-    cursor = listing.cursor_of(listing.Place(NOW - DAY // 2, 1)) if deep else None
+    cursor = delivery_pages.cursor_of(delivery_pages.PageStart(NOW - DAY // 2, 1)) if deep else None
 
     def ask() -> Any:
         return filled.deliveries(Filter(**fields), 50, cursor)

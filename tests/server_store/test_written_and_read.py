@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.server.model import Batch, Delivery, Filter, SpanEvent, SpanLink, Summary
+from outworx_otel.server.model import Batch, Filter, SpanEvent, SpanLink, StoredDelivery, Summary
 from outworx_otel.server.store import BatchRefused, Store
 from server_store.conftest import OpenStore
 from server_store.samples import NOW, SECOND, batch, deliveries, one, process_span, span
@@ -17,7 +17,7 @@ from server_store.samples import NOW, SECOND, batch, deliveries, one, process_sp
 _NAMES = Summary.__struct_fields__
 
 
-def shown(delivery: Delivery) -> Summary:
+def shown(delivery: StoredDelivery) -> Summary:
     """What a list says of it."""
     return Summary(**{name: getattr(delivery, name) for name in _NAMES})
 

@@ -35,6 +35,11 @@ def test_a_raw_value_keeps_its_white_space() -> None:
     assert environment.raw("EMPTY", "SPACED", environ=SET) == " value "
 
 
+def test_variables_are_found_by_their_beginning_where_they_are_set() -> None:
+    variables = {"S_A": " a ", "S_B": "b", "S_EMPTY": "", "S_BLANK": " ", "T_C": "c"}
+    assert environment.beginning_with("S_", variables) == {"S_A": " a ", "S_B": "b"}
+
+
 @pytest.mark.parametrize("said", ["1", "true", "YES", " on "])
 def test_yes_is_said_in_four_ways(said: str) -> None:
     assert environment.flag("F", environ={"F": said}) is True

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.metrics import NoOpMeterProvider
 
 from outworx_otel.idempotency import GuardedStore, LeaseKeeper, MemoryStore
 from outworx_otel.process import forks
 from outworx_otel.process.forks import PerProcess, after_fork_in_child
 from outworx_otel.process.timer import Timer
+from outworx_otel.telemetry._metrics import Instruments
 
 
 def in_child(check: Callable[[], bool]) -> bool:
@@ -57,6 +59,37 @@ def test_a_callback_that_raises_keeps_no_other_from_its_turn() -> None:
     after_fork_in_child(lambda: 1 / 0)
     after_fork_in_child(lambda: called.append(True))
     assert in_child(lambda: called == [True])
+
+
+def test_a_function_that_is_given_twice_is_called_once() -> None:
+    called: list[bool] = []
+
+    def callback() -> None:
+        called.append(True)
+
+    after_fork_in_child(callback)
+    after_fork_in_child(callback)
+    assert in_child(lambda: called == [True])
+
+
+def test_metrics_that_another_thread_was_counting_at_the_fork_are_counted_in_the_child() -> None:
+    instruments = Instruments(NoOpMeterProvider())
+    held, done = threading.Event(), threading.Event()
+
+    def count() -> None:
+        with instruments._lock():
+            held.set()
+            done.wait(20)
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    held.wait(20)
+    try:
+        assert in_child(lambda: instruments._lock().acquire(blocking=False))
+        assert not instruments._lock().acquire(blocking=False)
+    finally:
+        done.set()
+        counting.join()
 
 
 def test_a_method_is_called_for_as_long_as_its_object_lives() -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import Any, Final, NoReturn
 
 import typer
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.process import environment
 
 FAILED: Final = 1
 USAGE: Final = 2
 
 
 def say(text: str, colour: str | None = None, *, dim: bool = False, err: bool = False) -> None:
-    """One line to stdout, or to stderr; what a stranger put into it cannot move the cursor."""
+    """Prints one line to stdout or stderr, without control characters that could move the cursor."""
     stream = sys.stderr if err else sys.stdout
     shown = printable(text)
     if (colour or dim) and _coloured(stream):
@@ -67,6 +67,6 @@ def headers_of(lines: list[str]) -> list[tuple[str, str]]:
 
 def _coloured(stream: Any) -> bool:
     # https://no-color.org
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if environment.raw("NO_COLOR") or environment.text("TERM") == "dumb":
         return False
     return bool(stream.isatty())

@@ -22,7 +22,7 @@ def endpoints(
     Reads outworx.toml (or pyproject.toml, or the file OUTWORX_CONFIG_FILE names) and OUTWORX_ROUTES, as an
     application started in this folder would. Exits with 1 if something has to be put right.
     """
-    # What it would log is said below.
+    # What it would log is printed below.
     logging.getLogger("outworx_otel").addHandler(logging.NullHandler())
     configuration = read_configuration()
     assembly = Assembly(configuration, {}, None, lambda: ())

@@ -1,18 +1,18 @@
-"""Which secret a command uses: what its options name, else what is configured for the endpoint."""
+"""Chooses the secret that a command uses: from its options, else from the endpoint's configuration."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from typing import Final
 
 from outworx_otel.cli.console import say
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.process import environment
 from outworx_otel.server.replay import Credentials, credentials_for, variable_for
 from outworx_otel.signatures import scheme_for
 
-# An address of the tunnel: the application has its endpoint at what comes behind it.
+# The prefix of a tunnel's path; the rest is the path of the application's endpoint.
 _TUNNEL: Final = re.compile(r"/t/[0-9a-f]{16,64}(?=/|$)")
 
 
@@ -33,8 +33,8 @@ def chosen_credentials(
     configured = _configured(provider, paths)
     given: list[str] = []
     for name in variables:
-        value = os.environ.get(name, "")
-        if not value.strip():
+        value = environment.raw(name)
+        if value is None or not value.strip():
             raise ConfigurationError(
                 f"the environment variable {name} (--secret-env) is not set, or is empty"
             )
@@ -56,7 +56,7 @@ def chosen_credentials(
 
 
 def _configured(provider: str, paths: list[str]) -> Credentials:
-    """Of the first path that has secrets, else of the first that has anything to say."""
+    """Returns the credentials of the first path that has secrets, else of the first path."""
     behind = [_TUNNEL.sub("", path, count=1) or "/" for path in paths if _TUNNEL.match(path)]
     found = [credentials_for(provider, path) for path in [*paths, *behind]] or [Credentials()]
     ranked = sorted(found, key=lambda one: (not one.secrets, one.problem is None))
@@ -64,7 +64,7 @@ def _configured(provider: str, paths: list[str]) -> Credentials:
 
 
 def no_secret(provider: str, path: str, credentials: Credentials) -> str:
-    """What to do where there is none."""
+    """Returns the advice for when there is no secret."""
     if credentials.problem is not None:
         return f"{credentials.problem}; or name the variable that holds it with --secret-env"
     scheme = scheme_for(provider)

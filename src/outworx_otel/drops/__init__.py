@@ -11,12 +11,12 @@ import threading
 import weakref
 from typing import Any, Final
 
-from outworx_otel.drops import unawaited
+from outworx_otel.drops import explaining, unawaited
 from outworx_otel.drops.finding import Cause, Finding
 from outworx_otel.drops.graph import Node
+from outworx_otel.drops.handler_reader import HandlerReader
 from outworx_otel.drops.monitor import Monitor
-from outworx_otel.drops.reading import Reader
-from outworx_otel.drops.watching import Watch
+from outworx_otel.drops.observations import Observations
 from outworx_otel.process.forks import after_fork_in_child
 
 __all__ = ["Cause", "Finding", "Watch", "stop", "watch"]
@@ -27,12 +27,12 @@ _MAX_HANDLERS: Final = 1024
 
 
 class _Observers:
-    """What is switched on in this process, and the handlers it knows."""
+    """The observers of this process, and the handlers it knows."""
 
     def __init__(self) -> None:
         self.on = False
         self.sees = False
-        self.reader = Reader()
+        self.reader = HandlerReader()
         self.handlers: dict[int, tuple[weakref.ref[Any], tuple[Node, ...]]] = {}
         self.said: set[str] = set()
         self.lock = threading.Lock()
@@ -44,9 +44,9 @@ class _Observers:
             awaits = unawaited.install()
             monitor = Monitor.register()
             self.sees = awaits or monitor is not None
-            self.reader = monitor or Reader()
+            self.reader = monitor or HandlerReader()
             self.on = True
-            _at_fork()
+            after_fork_in_child(_renew_locks)
         if monitor is None:
             self.say(
                 "silent drops: sys.monitoring is not to be had (Python 3.12 or newer, with a free tool id), so "
@@ -62,7 +62,7 @@ class _Observers:
                 self.reader.stop()
 
     def prepare(self, handler: Any) -> tuple[Node, ...]:
-        """Finds out, once, what code a handler consists of, and switches on what is not on."""
+        """Returns the code that a handler consists of, which is read once. Starts the observers if need be."""
         if not self.on:
             self.start()
         if not self.sees:
@@ -83,37 +83,47 @@ class _Observers:
         return nodes
 
     def say(self, message: str) -> None:
-        """Once, and softly: the delivery has its status without a cause."""
+        """Logs a message once, at DEBUG: the delivery keeps its status, without a cause."""
         if message not in self.said and len(self.said) < _MAX_HANDLERS:
             self.said.add(message)
             logger.debug("%s", message)
 
     def renew_locks(self) -> None:
-        """In a forked child: who held a lock is not here."""
+        """Called in a forked child, where the thread that held a lock does not exist."""
         self.lock = threading.Lock()
         self.reader.renew_lock()
 
 
 _observers = _Observers()
-_forks_watched = False
 
 
-def _at_fork() -> None:
-    global _forks_watched
-    if not _forks_watched:
-        _forks_watched = True
-        after_fork_in_child(_observers.renew_locks)
+def _renew_locks() -> None:
+    _observers.renew_locks()
+
+
+class Watch(Observations):
+    """One delivery that is watched, from `watch()` until `close()`."""
+
+    __slots__ = ()
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Returns why the delivery was dropped, the most telling reason first. Call it only if it was."""
+        try:
+            return () if self.closed else explaining.findings(self)
+        except Exception as error:  # noqa: BLE001  # ours: the delivery keeps its status, without a cause
+            logger.debug("silent drops: no cause could be found: %r", error)
+            return ()
 
 
 def watch(handler: Any) -> Watch | None:
-    """Begins to watch the delivery that `handler` is about to be called for, in the calling context.
+    """Starts to watch the delivery that `handler` is about to be called for, in the calling context.
 
     Args:
         handler: the view as the framework holds it: a function, however wrapped, a bound method, a view class.
 
     Returns:
-        The watch: ask `findings()` of it if the delivery was dropped, and `close()` it in any case. None where
-        nothing can be seen, or something of ours failed.
+        The watch: call `findings()` if the delivery was dropped, and `close()` in any case. None where nothing
+        can be seen, or something of ours failed.
     """
     try:
         known = _observers.handlers.get(id(handler))
@@ -128,7 +138,7 @@ def watch(handler: Any) -> Watch | None:
 
 
 def stop() -> None:
-    """Switches every observer off; the next `watch()` would switch them on again."""
+    """Switches every observer off; the next `watch()` switches them on again."""
     try:
         _observers.stop()
     except Exception as error:  # noqa: BLE001  # ours

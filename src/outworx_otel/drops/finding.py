@@ -1,4 +1,4 @@
-"""What is said of a silent drop: why, and on which line."""
+"""Why a delivery was silently dropped, and on which line of code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Finding:
 
     Args:
         cause: `missing_await`: a coroutine was made and thrown away; `swallowed_exception`: the application's
-            own code handled an exception; `early_return`: a mark was there and was not reached;
+            own code handled an exception; `early_return`: the handler has a mark and did not reach it;
             `never_marked`: the handler, and what it calls, holds no mark at all.
         file: absolute path of the source file.
         line: where the coroutine was made, where the exception was caught, or the `return`.
@@ -37,5 +37,5 @@ class Finding:
 
 
 def absolute(file: str) -> str:
-    """A source file's absolute path; a script that was started by a relative one has that in its code."""
+    """Returns a file's absolute path; the code of a script started by a relative path holds that path."""
     return str(Path(file).absolute())

@@ -1,4 +1,4 @@
-"""Which of the application's functions a handler may reach, and which of those hold a mark or lead to one."""
+"""The graph of the application's functions that a handler may call, and which of them lead to a mark."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MARKS: Final = frozenset({"processed", "failed", "ignored"})
 class Node:
     """One code object of the application.
 
-    `calls` says by which names, and at which offsets, it calls or refers to others: the names are what reading
-    finds, the offsets what running showed.
+    `calls` holds, for each function it calls or refers to, the names found in its code and the offsets at which
+    a call was seen at run time.
     """
 
     __slots__ = ("callers", "calls", "code", "foreign", "leads", "marks", "strong")
@@ -28,10 +28,10 @@ class Node:
         self.code = code
         self.calls: dict[Node, set[str | int]] = {}
         self.callers: set[Node] = set()
-        # Coroutine functions of libraries, and where it was seen to call them.
+        # Coroutine functions of libraries, and the offsets at which it was seen to call them.
         self.foreign: list[tuple[CodeType, int]] = []
         self.marks = _holds_mark(code)
-        # `failed()` and `ignored()` are ways out; `processed()` is where a delivery is meant to arrive.
+        # Strong: `processed()`, the mark that a delivery should get. `failed()` and `ignored()` end it early.
         self.strong = self.marks and "processed" in code.co_names
         self.leads = self.marks
 
@@ -45,7 +45,7 @@ def _holds_mark(code: CodeType) -> bool:
 
 
 def mark_offsets(code: CodeType) -> Iterator[int]:
-    """Where the code looks up `.processed`, or calls `.failed(` or `.ignored(`.
+    """Yields the offsets at which the code looks up `.processed`, or calls `.failed(` or `.ignored(`.
 
     The latter two are told from plain attributes (`if job.failed:`) by the bit that LOAD_ATTR has for methods.
     """
@@ -58,11 +58,11 @@ def mark_offsets(code: CodeType) -> Iterator[int]:
 
 
 class Graph:
-    """All nodes of the process, by the id of their code, which they keep alive.
+    """The nodes of the process, by the id of their code, which they keep alive.
 
     Args:
-        listen: called with a code object whose calls are to be reported.
-        listen_returns: called with one whose returns matter, too: it leads to a mark, or is a handler.
+        listen: called with each code object whose calls should be observed.
+        listen_returns: called with each whose returns should be observed too: handlers, and what leads to a mark.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Graph:
         self._listen_returns = listen_returns
 
     def add_handler(self, functions: Iterable[FunctionType], owner: object) -> tuple[Node, ...]:
-        """Reads a handler and what it can reach by name; gives its own nodes."""
+        """Reads a handler and what it can reach by name. Returns the handler's own nodes."""
         roots = []
         waiting: deque[tuple[FunctionType, object]] = deque()
         for function in functions:
@@ -85,14 +85,14 @@ class Graph:
         return tuple(roots)
 
     def learn(self, caller: Node, offset: int, callee: FunctionType, owner: object) -> None:
-        """A call was seen that reading may have missed."""
+        """Adds a call that was seen at run time."""
         known = id(callee.__code__) in self.nodes
         self.connect(caller, self._node(callee.__code__), offset)
         if not known:
             self._read(deque([(callee, owner)]))
 
     def connect(self, caller: Node, callee: Node, site: str | int) -> None:
-        """`caller` calls `callee`, or refers to it, at `site`."""
+        """Notes that `caller` calls `callee`, or refers to it, at `site` (a name or an offset)."""
         sites = caller.calls.get(callee)
         if sites is None:
             sites = caller.calls[callee] = set()
@@ -123,7 +123,7 @@ class Graph:
         return node
 
     def _read(self, waiting: deque[tuple[FunctionType, object]]) -> None:
-        """Follows names from function to function, breadth first."""
+        """Follows names from function to function, breadth first, up to a limit."""
         seen: set[int] = set()
         while waiting and len(seen) < MAX_PER_HANDLER:
             function, owner = waiting.popleft()

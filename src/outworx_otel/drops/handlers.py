@@ -1,4 +1,4 @@
-"""The functions behind a handler as its framework holds it: wrapped, partial, bound, a view class."""
+"""Finds the functions behind a handler that is wrapped, partial, bound or a view class."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ _VIEW_METHODS: Final = ("dispatch", "dispatch_request", "post", "put", "patch", 
 
 
 def functions_behind(handler: Any) -> tuple[tuple[FunctionType, ...], object]:
-    """The application's functions that a handler consists of, outermost first, and what they are methods of.
+    """Returns the application's functions that a handler consists of, outermost first, and their owner.
 
-    A handler that lies in site-packages makes its package the application, unless it is in front of one that
-    does not.
+    If all of them lie in site-packages, the package of the innermost counts as the application from then on.
     """
     found, owner = _chain(handler)
     own = tuple(function for function in found if is_application(function.__code__.co_filename))

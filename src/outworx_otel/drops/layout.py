@@ -1,4 +1,4 @@
-"""Where in a source file a function returns, and what its `try` and `with` statements guard."""
+"""Reads from a source file where functions return, and which lines `try` and `with` statements guard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Lines = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Clause:
+class ExceptClause:
     """An `except` clause: the lines of its head, the last names of the types it is for, its body."""
 
     head: Lines
@@ -27,12 +27,12 @@ class Clause:
 
 
 @dataclass(frozen=True)
-class Guard:
+class GuardedBlock:
     """A `try` (with its clauses) or `with` statement, and the lines that an exception inside it skips."""
 
     head: int
     guarded: tuple[Lines, ...]
-    clauses: tuple[Clause, ...]
+    clauses: tuple[ExceptClause, ...]
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class Layout:
     """The `return` statements and guards of a whole file, and by name the lines of calls that no `await` precedes."""
 
     returns: tuple[Lines, ...]
-    guards: tuple[Guard, ...]
+    guards: tuple[GuardedBlock, ...]
     unawaited: Mapping[str, tuple[int, ...]]
 
     def return_at(self, line: int) -> int | None:
-        """The first line of the `return` statement that a line belongs to."""
+        """Returns the first line of the `return` statement that a line belongs to, or None."""
         inside = [first for first, last in self.returns if first <= line <= last]
         return max(inside, default=None)
 
 
 @functools.lru_cache(maxsize=64)
 def layout_of(filename: str) -> Layout | None:
-    """Reads a file; None where there is no source, or none that this Python can read."""
+    """Reads a file. Returns None if it has no source, or none that this Python can parse."""
     source = "".join(linecache.getlines(filename))
     if not source or len(source) > _MAX_SOURCE:
         return None
@@ -72,13 +72,13 @@ def layout_of(filename: str) -> Layout | None:
         elif isinstance(node, ast.Return):
             returns.append(_lines(node))
         elif isinstance(node, (ast.With, ast.AsyncWith)):
-            guards.append(Guard(node.lineno, (_span(node.body),), ()))
+            guards.append(GuardedBlock(node.lineno, (_span(node.body),), ()))
         elif type(node).__name__ in ("Try", "TryStar"):
             guards.append(_guard(node))
     return Layout(tuple(returns), tuple(guards), unawaited)
 
 
-def _guard(node: ast.AST) -> Guard:
+def _guard(node: ast.AST) -> GuardedBlock:
     assert isinstance(node, ast.Try) or type(node).__name__ == "TryStar"
     body: list[ast.stmt] = node.body  # type: ignore[attr-defined]  # TryStar is unknown to Python 3.10
     otherwise: list[ast.stmt] = node.orelse  # type: ignore[attr-defined]  # as above
@@ -89,8 +89,8 @@ def _guard(node: ast.AST) -> Guard:
         kind = handler.type
         types = frozenset() if kind is None else frozenset(_last_names(kind))
         last = handler.lineno if kind is None else _lines(kind)[1]
-        clauses.append(Clause((handler.lineno, last), types, _span(handler.body)))
-    return Guard(body[0].lineno, tuple(guarded), tuple(clauses))
+        clauses.append(ExceptClause((handler.lineno, last), types, _span(handler.body)))
+    return GuardedBlock(body[0].lineno, tuple(guarded), tuple(clauses))
 
 
 def _last_names(expression: ast.expr) -> Iterable[str]:
@@ -110,7 +110,7 @@ def _span(statements: list[ast.stmt]) -> Lines:
 
 
 def line_at(code: CodeType, offset: int) -> int:
-    """The line of an instruction, or of the first one after it that has any."""
+    """Returns the line of an instruction, or of the first one after it that has a line."""
     for _, end, line in code.co_lines():
         if end > offset and line is not None:
             return line
@@ -118,7 +118,7 @@ def line_at(code: CodeType, offset: int) -> int:
 
 
 def returned_line(code: CodeType, offset: int) -> int:
-    """The line of the `return` statement that a function was left by, or of what it ended with.
+    """Returns the line of the `return` that a function ended with, or of its last statement.
 
     Inside `with` and `finally` the instruction that returns has the line of the clean-up before it: then the
     statement is found by going back to it.
@@ -143,8 +143,8 @@ def returned_line(code: CodeType, offset: int) -> int:
 
 def caught_by(
     code: CodeType, offset: int, kind: type[BaseException]
-) -> tuple[int, Guard | None, Clause | None]:
-    """The line on which an exception of this kind was handled, and what it was guarded by.
+) -> tuple[int, GuardedBlock | None, ExceptClause | None]:
+    """Returns the line on which an exception of this kind was handled, and what guarded it.
 
     Args:
         code, offset: where its handling began, which is the first of several `except` clauses.
@@ -164,8 +164,8 @@ def caught_by(
     return line, None, None
 
 
-def _matching(clauses: tuple[Clause, ...], kind: type[BaseException]) -> Clause:
-    """By name; where a name says nothing (an alias, a variable), the first clause that may be it."""
+def _matching(clauses: tuple[ExceptClause, ...], kind: type[BaseException]) -> ExceptClause:
+    """Returns the clause by the names of its types; for an alias or a variable, the first that may match."""
     names = {base.__name__ for base in kind.__mro__}
     builtin = {name for clause in clauses for name in clause.types if hasattr(builtins, name)}
     for clause in clauses:

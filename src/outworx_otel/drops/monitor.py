@@ -1,8 +1,7 @@
-"""`sys.monitoring` (Python 3.12 and newer): who returned where, and which exceptions were handled.
+"""Observes returns, calls and handled exceptions by `sys.monitoring` (Python 3.12 and newer).
 
-Exceptions can only be listened to everywhere: each one that is handled costs the look at a context variable.
-Returns and calls are listened to in the application's own functions that a handler reaches, and a call only
-until it was seen once.
+Exceptions can only be observed in the whole process: each handled one costs a look at a context variable.
+Returns and calls are observed only in the application's functions that a handler reaches, and a call only once.
 """
 
 from __future__ import annotations
@@ -14,20 +13,20 @@ from inspect import CO_COROUTINE
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
+from outworx_otel.drops.handler_reader import HandlerReader
+from outworx_otel.drops.observations import current
 from outworx_otel.drops.origin import is_application
-from outworx_otel.drops.reading import Reader
-from outworx_otel.drops.watching import watched
 
 logger = logging.getLogger("outworx_otel")
 
-# 0, 1 and 2 are by convention the debugger's, coverage's and the profiler's, which may yet come.
+# By convention 0, 1 and 2 belong to the debugger, coverage and the profiler, which may start later.
 _TOOL_IDS: Final = (3, 4, 5)
 _TOOL_NAME: Final = "outworx_otel"
 _GENERATOR_EXITS: Final = (GeneratorExit, StopIteration, StopAsyncIteration)
 
 
-class Monitor(Reader):
-    """Our tool, while it is registered: a reader that also listens.
+class Monitor(HandlerReader):
+    """A reader that also observes what runs, while its tool is registered.
 
     Args:
         monitoring: `sys.monitoring`.
@@ -44,7 +43,7 @@ class Monitor(Reader):
 
     @classmethod
     def register(cls) -> Monitor | None:
-        """Takes a free tool id; None on an older Python, or where there is none."""
+        """Takes a free tool id. Returns None on an older Python, or where no id is free."""
         monitoring: Any = getattr(sys, "monitoring", None)
         if monitoring is None:
             return None
@@ -101,7 +100,7 @@ class Monitor(Reader):
             self._monitoring.set_local_events(self._tool_id, code, before | events)
 
     def _called(self, code: CodeType, offset: int, called: Any, _argument: Any) -> Any:
-        """Notes who calls whom, once for each place."""
+        """Notes which function calls which, once for each place."""
         kind = type(called)
         owner: object = None
         if kind is MethodType:
@@ -113,7 +112,7 @@ class Monitor(Reader):
         if not own and not called.__code__.co_flags & CO_COROUTINE:
             return self._disable
         if not self._lock.acquire(blocking=False):
-            return None  # somebody is reading a handler; this place will be passed again
+            return None  # another thread reads a handler; the next call from this place is noted
         try:
             caller = self.graph.nodes.get(id(code))
             if caller is None or self.full:
@@ -130,9 +129,9 @@ class Monitor(Reader):
 
 
 def _returned(code: CodeType, offset: int, _value: Any) -> None:
-    watch = watched.get()
-    if watch is not None:
-        returns = watch.returns
+    observations = current.get()
+    if observations is not None:
+        returns = observations.returns
         if returns is not None:
             key = id(code)
             returns.pop(key, None)
@@ -140,16 +139,16 @@ def _returned(code: CodeType, offset: int, _value: Any) -> None:
 
 
 def _handled(code: CodeType, offset: int, error: BaseException) -> None:
-    watch = watched.get()
-    if watch is None or not is_application(code.co_filename) or isinstance(error, _GENERATOR_EXITS):
+    observations = current.get()
+    if observations is None or not is_application(code.co_filename) or isinstance(error, _GENERATOR_EXITS):
         return
     try:
-        watch.note_caught(code, offset, error)
+        observations.note_caught(code, offset, error)
     except Exception as problem:  # noqa: BLE001  # in the middle of the application's code
         logger.debug("silent drops: an exception could not be looked at: %r", problem)
 
 
 def _raised_again(code: CodeType, _offset: int, error: BaseException) -> None:
-    watch = watched.get()
-    if watch is not None and watch.caught:
-        watch.note_raised_again(code, error)
+    observations = current.get()
+    if observations is not None and observations.caught:
+        observations.note_raised_again(code, error)

@@ -1,4 +1,4 @@
-"""Whose code a file is: the application's own, or somebody else's (the standard library, site-packages, ours)."""
+"""Tells the application's own code from that of the standard library, site-packages and this package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _foreign: tuple[str, ...] = ()
 
 
 def is_application(filename: str) -> bool:
-    """Whether a code object of this file belongs to the application."""
+    """Returns whether a code object of this file belongs to the application."""
     known = _known.get(filename)
     if known is None:
         known = _judge(filename)
@@ -29,10 +29,10 @@ def is_application(filename: str) -> bool:
 
 
 def adopt(filename: str) -> None:
-    """Counts the installed package that this file is part of as the application.
+    """Treats the installed package that holds this file as the application.
 
-    An application that was itself installed (`pip install .` in an image) lies in site-packages like everybody
-    else; that its package holds the handler is what tells it apart.
+    An application that was itself installed (`pip install .` in an image) lies in site-packages like its
+    libraries; it is recognised by the handler that its package holds.
     """
     parts = Path(filename).parts
     for index, part in enumerate(parts[:-1]):

@@ -1,4 +1,4 @@
-"""What a function refers to by name: read off its code and its namespace, and nothing of it is run."""
+"""Finds what a function refers to by name, from its code and its namespace. Nothing of it is run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_WRAPPERS: Final = 16
 
 
 def with_nested(code: CodeType, outer: CodeType | None = None) -> Iterator[tuple[CodeType, CodeType | None]]:
-    """A code object and those defined in it, each with the one outside."""
+    """Yields a code object and those defined in it, each with the one that encloses it."""
     yield code, outer
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -35,13 +35,13 @@ def with_nested(code: CodeType, outer: CodeType | None = None) -> Iterator[tuple
 def referred(
     code: CodeType, namespace: dict[str, Any], cells: dict[str, CellType], holders: list[Any]
 ) -> Iterator[tuple[str, FunctionType, object]]:
-    """The application's functions that a code object's names can stand for.
+    """Yields the application's functions that a code object's names can stand for.
 
     Args:
-        code: whose names.
+        code: the code object.
         namespace: its globals.
         cells: its closure, by name.
-        holders: objects whose attributes its names may be: what a method is bound to, what arguments are said to be.
+        holders: objects whose attributes its names may be: a method's object, the classes of annotated arguments.
     """
     names = code.co_names
     holders = list(holders)
@@ -61,7 +61,7 @@ def referred(
                 holders.append(value)
     for holder in holders:
         for name in names:
-            # Static, because reading must not run anybody's properties.
+            # Statically: a property of the application must not run.
             value = inspect.getattr_static(holder, name, None)
             if value is not None:
                 if (
@@ -75,7 +75,7 @@ def referred(
 
 
 def annotated(function: FunctionType) -> Iterator[type[Any]]:
-    """The application's classes that a function says its arguments are of."""
+    """Yields the application's classes in a function's annotations."""
     with contextlib.suppress(Exception):  # from Python 3.14 on, this evaluates them
         for annotation in function.__annotations__.values():
             value = function.__globals__.get(annotation) if isinstance(annotation, str) else annotation
@@ -85,7 +85,7 @@ def annotated(function: FunctionType) -> Iterator[type[Any]]:
 
 
 def _is_of_application(value: Any) -> bool:
-    """A module, class or instance whose attributes may be functions of the application."""
+    """Returns whether a module, class or instance may have functions of the application as attributes."""
     if type(value) is ModuleType:
         module: Any = value
     else:
@@ -96,9 +96,9 @@ def _is_of_application(value: Any) -> bool:
 
 
 def functions_of(value: Any, depth: int = 2) -> Iterator[tuple[FunctionType, object]]:
-    """The application's functions that calling a value may run, each with what it is a method of.
+    """Yields the application's functions that calling a value may run, each with its owner.
 
-    Types are compared, not asked: a proxy (wrapt, Werkzeug) answers `isinstance` for what is behind it.
+    Types are compared by identity: a proxy (wrapt, Werkzeug) answers `isinstance` for the object behind it.
     """
     owner: object = None
     for _ in range(_MAX_WRAPPERS):
@@ -128,7 +128,7 @@ def functions_of(value: Any, depth: int = 2) -> Iterator[tuple[FunctionType, obj
 
 
 def behind(value: Any) -> Any:
-    """What a partial, a static method, a wrapt wrapper or `lru_cache` stands in front of; None if nothing."""
+    """Returns what a partial, a static method, a wrapt wrapper or `lru_cache` wraps; None if nothing."""
     kind = type(value)
     if issubclass(kind, (functools.partial, functools.partialmethod)):
         return value.func
@@ -144,7 +144,7 @@ def behind(value: Any) -> Any:
 
 
 def methods(kind: type[Any], names: Iterable[str], owner: object) -> Iterator[tuple[FunctionType, object]]:
-    """The methods with these names that the application defines."""
+    """Yields the methods with these names that the application defines."""
     for name in names:
         method = inspect.getattr_static(kind, name, None)
         for function, _ in functions_of(method, 0) if method is not None else ():

@@ -1,4 +1,4 @@
-"""Coroutines that are thrown away: the interpreter reports each of them, in the context that dropped it.
+"""Observes coroutines that were never awaited: the interpreter reports each, in the context that dropped it.
 
 It calls `warnings._warn_unawaited_coroutine` (private, so looked up with care) at the moment of their death.
 """
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from outworx_otel.drops.observations import Observations, UnawaitedCoroutine, current, qualified_name
 from outworx_otel.drops.origin import is_application
-from outworx_otel.drops.watching import Unawaited, Watch, qualified_name, watched
 
 logger = logging.getLogger("outworx_otel")
 
@@ -26,7 +26,7 @@ _original: Callable[[Any], None] | None = None
 
 
 def install() -> bool:
-    """Puts our observer in front of the interpreter's reporter; False where that is no longer there."""
+    """Puts our observer in front of the interpreter's reporter. Returns False if this Python has none."""
     global _original
     found = getattr(warnings, _NAME, None)
     if found is _observe:
@@ -39,15 +39,15 @@ def install() -> bool:
 
 
 def uninstall() -> None:
-    """Takes our observer out. Where somebody wrapped it in turn, it stays and passes calls through."""
+    """Removes our observer. If somebody else has wrapped it, it stays and passes calls through."""
     if getattr(warnings, _NAME, None) is _observe:
         setattr(warnings, _NAME, _original)
 
 
 def _observe(coroutine: Any) -> None:
-    watch = watched.get()
-    if watch is not None:
-        _note(watch, coroutine)
+    observations = current.get()
+    if observations is not None:
+        _note(observations, coroutine)
     if _original is not None:
         _original(coroutine)
 
@@ -57,7 +57,7 @@ def _observe(coroutine: Any) -> None:
 _observe.__code__ = _observe.__code__.replace(co_filename="<outworx_otel, as importlib._bootstrap>")
 
 
-def _note(watch: Watch, coroutine: Any) -> None:
+def _note(observations: Observations, coroutine: Any) -> None:
     try:
         origin = getattr(coroutine, "cr_origin", None)
         place = origin[0] if origin else None
@@ -66,19 +66,21 @@ def _note(watch: Watch, coroutine: Any) -> None:
             frame = sys._getframe(2)
             certain = _throws_away(frame)
             place = _dropped_at(frame)
-        watch.note_unawaited(Unawaited(coroutine.__qualname__, coroutine.cr_code, place, certain))
+        observations.note_unawaited(
+            UnawaitedCoroutine(coroutine.__qualname__, coroutine.cr_code, place, certain)
+        )
     except Exception as error:  # noqa: BLE001  # in the middle of the application's code
         logger.debug("silent drops: a coroutine could not be looked at: %r", error)
 
 
 def _throws_away(frame: FrameType) -> bool:
-    """Whether the application is at a statement that is a call and nothing more: `charge(payment)`."""
+    """Returns whether the application's current statement is only a call, such as `charge(payment)`."""
     code = frame.f_code
     return is_application(code.co_filename) and code.co_code[frame.f_lasti] == _POP_TOP
 
 
 def _dropped_at(frame: FrameType | None) -> tuple[str, int, str] | None:
-    """Where the application threw it away: the best there is if nobody noted where it was made."""
+    """Returns where the application dropped it, for lack of the place where it was made."""
     for _ in range(_MAX_FRAMES):
         if frame is None:
             return None

@@ -1,8 +1,8 @@
-"""What `OTEL_TRACES_EXPORTER=outworx` and `OTEL_METRICS_EXPORTER=outworx` name, or `outworx:` in `OTEL_CONFIG_FILE`.
+"""The exporters that the SDK loads by the name `outworx`, from the environment or from `OTEL_CONFIG_FILE`.
 
 An exporter that raises while the SDK makes it aborts `opentelemetry-instrument` before any instrumentor is
-loaded, and with them goes the verification of signatures. So a setting that cannot be used is logged here, and
-costs telemetry only.
+loaded, and so no signature would be verified. A setting that cannot be used is therefore logged, and costs
+telemetry only.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class NamedMetricExporter(MetricExporter):
 
 
 def _made(exporter: Callable[..., Exporter], settings: dict[str, Any]) -> Exporter | None:
-    """The exporter; None where it cannot be made, which is logged.
+    """Makes the exporter. Where that fails, the error is logged and None returned.
 
     Args:
         exporter: its class.

@@ -169,7 +169,7 @@ def _checked_url(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or not cleaned.isascii() or any(c.isspace() or not c.isprintable() for c in cleaned):
-        # It is not quoted: somebody may have passed the key here.
+        # Not quoted: it may be the key, passed here by mistake.
         raise ConfigurationError(
             f"endpoint must be an http:// or https:// URL such as {DEFAULT_ENDPOINT} (argument endpoint, variable "
             "OUTWORX_HOOKS_ENDPOINT; without either, OTEL_EXPORTER_OTLP_ENDPOINT)"

@@ -19,7 +19,7 @@ _OPTIONAL: Final = (
     ("signature_valid", semconv.SIGNATURE_VALID),
     ("source_url", semconv.URL_PATH),
 )
-# What says it of an error whose status has no description, the most telling first.
+# Where an error's status has no description, the first of these that is set explains it.
 _WHY: Final = (
     semconv.PROCESSING_REASON,
     semconv.SIGNATURE_REASON,

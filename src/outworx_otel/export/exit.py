@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Final, Protocol
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.export.living import hurry
+from outworx_otel.export.open_queues import finish_within
 from outworx_otel.process import environment
 from outworx_otel.process.forks import after_fork_in_child
 
@@ -37,7 +37,6 @@ class Provider(Protocol):
 _providers: dict[weakref.ref[Provider], float] = {}
 _flushing = False
 _armed = False
-_hooked = False
 
 
 def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | None = None) -> bool:
@@ -71,7 +70,7 @@ def _enabled() -> bool:
 
 
 def _arm() -> bool:
-    global _armed, _hooked
+    global _armed
     # The kernel does not let a default SIGTERM end process 1 of a container: the process would live on
     # with its telemetry shut down. A server there has handlers of its own and ends through `atexit`.
     if os.getpid() == 1 or threading.current_thread() is not threading.main_thread():
@@ -84,9 +83,7 @@ def _arm() -> bool:
         except ValueError:  # a sub-interpreter, as under mod_wsgi
             return False
     _armed = True
-    if not _hooked:
-        _hooked = True
-        after_fork_in_child(_disarm)
+    after_fork_in_child(_disarm)
     return True
 
 
@@ -96,9 +93,9 @@ def _disarm() -> None:
 
 
 def sigterm_flushes() -> bool:
-    """Whether nothing has to be done before this process ends by SIGTERM.
+    """Returns whether a SIGTERM needs no help to flush: it is handled here, or there is nothing to flush.
 
-    Not so where a server had its own handler in place when the providers were made (uvicorn imports the
+    False where a server had its own handler in place when the providers were made (uvicorn imports the
     application after that in its workers), or where it took ours out after a fork (gunicorn).
     """
     return _armed or not _providers
@@ -136,7 +133,7 @@ def _flush_and_end(signum: int, frame: FrameType | None) -> None:
     try:
         longest = max(list(_providers.values()), default=0.0)
         deadline = time.monotonic() + longest
-        hurry(longest)
+        finish_within(longest)
         _for_each_provider(_shut_down, deadline)
     except RuntimeError:  # no thread can be started any more
         _logger.warning("SIGTERM came too late to send what is queued")

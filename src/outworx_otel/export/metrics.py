@@ -21,13 +21,13 @@ from opentelemetry.sdk.metrics.export import (
     ResourceMetrics,
 )
 
-from outworx_otel.export.couriers import MetricCourier, encoder_of_metrics
+from outworx_otel.export.batch_senders import MetricBatchSender, metrics_encoder
 from outworx_otel.export.destination import Destination
-from outworx_otel.export.living import EXIT_TIMEOUT
-from outworx_otel.export.outbox import Limits, Outbox
-from outworx_otel.export.patience import Patience
-from outworx_otel.export.registry import serve, stop_serving
-from outworx_otel.export.report import OnError, Report
+from outworx_otel.export.export_queue import ExportQueue, QueueLimits
+from outworx_otel.export.open_queues import EXIT_TIMEOUT
+from outworx_otel.export.report import ExportReport, OnError
+from outworx_otel.export.retry_policy import RetryPolicy
+from outworx_otel.export.served_destinations import serve, stop_serving
 from outworx_otel.telemetry.semconv import SCOPE
 
 # Several workers report the same series: deltas add up, cumulative values overwrite each other.
@@ -40,7 +40,7 @@ TEMPORALITY: Final[dict[type, AggregationTemporality]] = {
     ObservableUpDownCounter: AggregationTemporality.CUMULATIVE,
 }
 # A delta that is not kept is gone; an hour of them at the SDK's default interval is plenty.
-_LIMITS: Final = Limits(queue_items=60, queue_bytes=4 * 1024 * 1024, batch_items=1, delay=0.001)
+_LIMITS: Final = QueueLimits(queue_items=60, queue_bytes=4 * 1024 * 1024, batch_items=1, delay=0.001)
 
 _logger = logging.getLogger("outworx_otel")
 
@@ -62,16 +62,16 @@ class OutworxMetricExporter(MetricExporter):
         on_error: OnError | None = None,
         debug: bool | None = None,
         destination: Destination | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         super().__init__(preferred_temporality=dict(TEMPORALITY))
         self.destination = destination or Destination.from_environment(
             api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
-        self._encode = encoder_of_metrics()
-        report = Report(self.destination, "metric requests", on_error)
-        courier = MetricCourier(self.destination, report)
-        self._outbox: Outbox[bytes] = Outbox(courier, report, _LIMITS, patience or Patience())
+        self._encode = metrics_encoder()
+        report = ExportReport(self.destination, "metric requests", on_error)
+        batch_sender = MetricBatchSender(self.destination, report)
+        self._export_queue = ExportQueue[bytes](batch_sender, report, _LIMITS, retry_policy or RetryPolicy())
         serve(self.destination, self, "metrics")
 
     def export(
@@ -86,18 +86,18 @@ class OutworxMetricExporter(MetricExporter):
         except Exception:
             _logger.exception("metrics cannot be encoded and are lost")
             return MetricExportResult.FAILURE
-        taken = self._outbox.put(payload, len(payload))
-        self._outbox.flush(timeout_millis / 1000, patient=False)
+        taken = self._export_queue.put(payload, len(payload))
+        self._export_queue.flush(timeout_millis / 1000, patient=False)
         return MetricExportResult.SUCCESS if taken else MetricExportResult.FAILURE
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Wait until everything taken over is delivered or dropped; False if that takes longer."""
-        return self._outbox.flush(timeout_millis / 1000)
+        return self._export_queue.flush(timeout_millis / 1000)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Send what is left, for at most about five seconds."""
         stop_serving(self.destination, self, "metrics")
-        self._outbox.close(min(timeout_millis / 1000, EXIT_TIMEOUT))
+        self._export_queue.close(min(timeout_millis / 1000, EXIT_TIMEOUT))
 
 
 def _of_our_scope(data: MetricsData) -> MetricsData:

@@ -1,4 +1,4 @@
-"""What the exporter says: each kind of trouble once, every loss with its count, never in a flood."""
+"""What the exporter logs: each kind of trouble once, every loss with its count, at a bounded rate."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ OnError = Callable[[OutworxError], object]
 _SAY_DROPS_EVERY: Final = 30.0
 
 _logger = logging.getLogger("outworx_otel")
-# Spans and metrics of one destination share the key: what is wrong with it is said for both at once.
+# Spans and metrics of one destination share the key: a rejected key is logged once for both.
 _said: set[str] = set()
 
 
-class Report:
-    """Logs and calls `on_error` for one outbox; only its worker thread talks through it.
+class ExportReport:
+    """Logs, and calls `on_error`, for one export queue. Only the queue's worker thread uses it.
 
     Args:
         destination: where the telemetry goes; its key is never written.
-        noun: what is lost when something is lost, for example "spans".
-        on_error: gets one `ExportError` per thing said; what it raises is logged and swallowed.
+        noun: what the queue holds, for example "spans".
+        on_error: gets an `ExportError` for each message; what it raises is logged and swallowed.
     """
 
     def __init__(self, destination: Destination, noun: str, on_error: OnError | None = None) -> None:
@@ -39,14 +39,14 @@ class Report:
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was counted: a forked child does not speak for its parent."""
+        """Forgets what was counted. Called in a forked child, whose parent reports its own losses."""
         self._dropped: dict[str, int] = {}
         self._next_drop_line = 0.0
         self._in_trouble = False
         self.total_dropped = 0
 
     def delivered(self, count: int, detail: str, rejected: int) -> None:
-        """A batch arrived; the receiver may have rejected a part of it (OTLP partial success)."""
+        """Reports a delivered batch, of which the receiver may have rejected a part (OTLP partial success)."""
         self.forget("key")
         if self._in_trouble:
             self._in_trouble = False
@@ -59,7 +59,7 @@ class Report:
             _logger.info("delivered %d %s to %s", count - rejected, self._noun, self._endpoint)
 
     def trouble(self, detail: str, kept_for: float) -> None:
-        """A passing failure; said when it begins, not at every attempt."""
+        """Reports a passing failure, when it begins and not at every attempt."""
         if not self._in_trouble:
             self._in_trouble = True
             self.say(
@@ -68,7 +68,7 @@ class Report:
             )
 
     def key_rejected(self, detail: str, pause: float) -> None:
-        """The receiver does not accept the key."""
+        """Reports that the receiver does not accept the key."""
         self.once(
             "key",
             f"the API key was rejected ({detail}): check OUTWORX_HOOKS_API_KEY or init(api_key=...), and that"
@@ -76,7 +76,7 @@ class Report:
         )
 
     def dropped(self, count: int, why: str) -> None:
-        """Count a loss; it is said at once, or with the next line if one was just written."""
+        """Counts a loss. It is logged at once, or with the next line if one was just written."""
         if count > 0:
             self.total_dropped += count
             self._dropped[why] = self._dropped.get(why, 0) + count
@@ -84,7 +84,7 @@ class Report:
                 self.say_drops()
 
     def say_drops(self, *, if_due: bool = False) -> None:
-        """Write what was counted since the last line."""
+        """Logs what was counted since the last line."""
         now = time.monotonic()
         if not self._dropped or (if_due and now < self._next_drop_line):
             return
@@ -94,22 +94,22 @@ class Report:
         self.say(f"dropped {self._noun} for {self._endpoint}: {parts}")
 
     def next_line_in(self) -> float | None:
-        """Seconds until a counted loss may be said; None when there is none."""
+        """Returns the seconds until a counted loss may be logged, None if nothing was lost."""
         return max(self._next_drop_line - time.monotonic(), 0.0) if self._dropped else None
 
     def once(self, topic: str, message: str) -> None:
-        """Say something about this destination a single time."""
+        """Logs a message about a topic of this destination once."""
         name = f"{self._fingerprint}:{topic}"
         if name not in _said:
             _said.add(name)
             self.say(message)
 
     def forget(self, topic: str) -> None:
-        """Let `once` speak about a topic again."""
+        """Lets `once` log about a topic again."""
         _said.discard(f"{self._fingerprint}:{topic}")
 
     def say(self, message: str) -> None:
-        """Log a warning and hand it to `on_error`."""
+        """Logs a warning and passes it to `on_error`."""
         _logger.warning("%s", message)
         if self._on_error is None:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from opentelemetry.trace import Link, SpanKind, get_current_span
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import Attributes
 
+from outworx_otel.process import environment
 from outworx_otel.process.loading import loaded
 from outworx_otel.telemetry.semconv import DETECTED, PROVIDER
 
@@ -41,7 +41,7 @@ class OutworxWebhookSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Decide on one span. A detected webhook is a stranger's guess and follows the ratio."""
+        """Decide on one span. A webhook that was only detected follows the ratio: its headers may be forged."""
         if attributes and PROVIDER in attributes and DETECTED not in attributes:
             parent = get_current_span(parent_context).get_span_context()
             state = parent.trace_state if parent is not None and parent.is_valid else None
@@ -51,12 +51,12 @@ class OutworxWebhookSampler(Sampler):
         )
 
     def get_description(self) -> str:
-        """What the SDK shows of it."""
+        """Describes the sampler, as the SDK asks of it."""
         return f"OutworxWebhookSampler{{parentbased_traceidratio:{self._ratio}}}"
 
 
 def outworx_webhook_sampler(arg: str | None = None) -> Sampler:
-    """What `OTEL_TRACES_SAMPLER=outworx_webhook` calls with `OTEL_TRACES_SAMPLER_ARG`, the ratio."""
+    """Makes the sampler of `OTEL_TRACES_SAMPLER=outworx_webhook`; `arg` is `OTEL_TRACES_SAMPLER_ARG`, the ratio."""
     loaded("the sampler outworx_webhook")
     text = (arg or "").strip()
     try:
@@ -70,13 +70,15 @@ def outworx_webhook_sampler(arg: str | None = None) -> Sampler:
 
 
 def configured_sampler(ratio: float | None = None, **others: Any) -> Sampler:
-    """What `outworx_webhook:` in `OTEL_CONFIG_FILE` calls; that file's reader passes no settings, as of 0.66.
+    """Makes the sampler of `outworx_webhook:` in `OTEL_CONFIG_FILE`, whose reader passes no settings (0.66).
 
-    Without a ratio it takes `OTEL_TRACES_SAMPLER_ARG`, as the variable's sampler does.
+    Without a ratio, `OTEL_TRACES_SAMPLER_ARG` is the ratio.
     """
     if others:
         _logger.error(
             "outworx: OTEL_CONFIG_FILE, sampler outworx_webhook: unknown %s; known is ratio",
             ", ".join(others),
         )
-    return outworx_webhook_sampler(os.environ.get("OTEL_TRACES_SAMPLER_ARG") if ratio is None else str(ratio))
+    return outworx_webhook_sampler(
+        environment.text("OTEL_TRACES_SAMPLER_ARG") if ratio is None else str(ratio)
+    )

@@ -1,4 +1,4 @@
-"""About how many bytes spans take when they are encoded, which is what queues and batches are bounded by."""
+"""Estimates how many bytes spans take when they are encoded; queues and batches are bounded by that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBER: Final = 8
 
 
 def size_of_span(span: ReadableSpan) -> int:
-    """All of a span: names and values, events and links. Costs about 3 µs for 25 attributes."""
+    """Returns the size of a whole span with its events and links. Costs about 3 µs for 25 attributes."""
     size = _SPAN_OVERHEAD + _text(span.name) + _attributes(span.attributes)
     if span.status.description:
         size += _text(span.status.description)
@@ -37,7 +37,7 @@ _last: tuple[Resource | None, int] = (None, 0)
 
 
 def size_of_resource(span: ReadableSpan) -> int:
-    """What a batch has once for all its spans."""
+    """Returns the size of the resource, which a batch carries once for all its spans."""
     global _last
     resource, size = _last
     if span.resource is not resource:

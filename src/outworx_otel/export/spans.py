@@ -11,13 +11,13 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.export.couriers import SpanCourier
+from outworx_otel.export.batch_senders import SpanBatchSender
 from outworx_otel.export.destination import Destination
-from outworx_otel.export.living import EXIT_TIMEOUT
-from outworx_otel.export.outbox import Limits, Outbox
-from outworx_otel.export.patience import Patience
-from outworx_otel.export.registry import serve, stop_serving
-from outworx_otel.export.report import OnError, Report
+from outworx_otel.export.export_queue import ExportQueue, QueueLimits
+from outworx_otel.export.open_queues import EXIT_TIMEOUT
+from outworx_otel.export.report import ExportReport, OnError
+from outworx_otel.export.retry_policy import RetryPolicy
+from outworx_otel.export.served_destinations import serve, stop_serving
 from outworx_otel.export.sizes import size_of_resource, size_of_span
 from outworx_otel.process import environment
 from outworx_otel.telemetry.semconv import SCOPE
@@ -65,13 +65,13 @@ class OutworxSpanProcessor(SpanProcessor):
         max_queue_bytes: int = 16 * _MIB,
         max_batch_bytes: int = 4 * _MIB,
         destination: Destination | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self.destination = destination or Destination.from_environment(
             api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
         queue_items = _positive("max_queue_size", max_queue_size, "OTEL_BSP_MAX_QUEUE_SIZE", 2048)
-        limits = Limits(
+        limits = QueueLimits(
             queue_items=queue_items,
             queue_bytes=_positive("max_queue_bytes", max_queue_bytes, None, 0),
             batch_items=min(
@@ -81,9 +81,7 @@ class OutworxSpanProcessor(SpanProcessor):
             batch_bytes=_positive("max_batch_bytes", max_batch_bytes, None, 0),
             delay=_positive("schedule_delay", schedule_delay, "OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000,
         )
-        report = Report(self.destination, "spans", on_error)
-        courier = SpanCourier(self.destination, report)
-        self._outbox: Outbox[ReadableSpan] = Outbox(courier, report, limits, patience or Patience())
+        self._export_queue = _span_queue(self.destination, on_error, limits, retry_policy)
         serve(self.destination, self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -99,23 +97,23 @@ class OutworxSpanProcessor(SpanProcessor):
                 and span.context
                 and span.context.trace_flags.sampled
             ):
-                self._outbox.put(span, size_of_span(span), size_of_resource(span))
+                self._export_queue.put(span, size_of_span(span), size_of_resource(span))
         except Exception:
             # `Span.end` would pass it on to the application.
             _logger.exception("a webhook span could not be queued")
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Wait until what ended before is delivered or dropped; False if that takes longer."""
-        return self._outbox.flush(timeout_millis / 1000)
+        return self._export_queue.flush(timeout_millis / 1000)
 
     def shutdown(self) -> None:
         """Send what is queued. With a receiver that is down this takes about five seconds, no more."""
         stop_serving(self.destination, self)
-        self._outbox.close(EXIT_TIMEOUT)
+        self._export_queue.close(EXIT_TIMEOUT)
 
 
 class OutworxSpanExporter(SpanExporter):
-    """The same as an exporter: `OTEL_TRACES_EXPORTER=outworx`, or for a batch processor of one's own.
+    """Exports webhook spans as an SDK exporter: for `OTEL_TRACES_EXPORTER=outworx`, or a batch processor in code.
 
     Webhook spans go into a queue of their own, so that a receiver that is away does not hold up the
     processor's thread (its queue would overflow with the application's other spans, and drop ours).
@@ -132,14 +130,12 @@ class OutworxSpanExporter(SpanExporter):
         on_error: OnError | None = None,
         debug: bool | None = None,
         destination: Destination | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self.destination = destination or Destination.from_environment(
             api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
-        report = Report(self.destination, "spans", on_error)
-        courier = SpanCourier(self.destination, report)
-        self._outbox: Outbox[ReadableSpan] = Outbox(courier, report, Limits(), patience or Patience())
+        self._export_queue = _span_queue(self.destination, on_error, QueueLimits(), retry_policy)
         serve(self.destination, self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -148,18 +144,25 @@ class OutworxSpanExporter(SpanExporter):
         for span in spans:
             scope = span.instrumentation_scope
             if scope is not None and scope.name == SCOPE:
-                taken = self._outbox.put(span, size_of_span(span), size_of_resource(span)) and taken
-        self._outbox.flush(_EXPORT_WAIT, patient=False)
+                taken = self._export_queue.put(span, size_of_span(span), size_of_resource(span)) and taken
+        self._export_queue.flush(_EXPORT_WAIT, patient=False)
         return SpanExportResult.SUCCESS if taken else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Wait until everything taken over is delivered or dropped; False if that takes longer."""
-        return self._outbox.flush(timeout_millis / 1000)
+        return self._export_queue.flush(timeout_millis / 1000)
 
     def shutdown(self) -> None:
         """Send what is left, for at most about five seconds."""
         stop_serving(self.destination, self)
-        self._outbox.close(EXIT_TIMEOUT)
+        self._export_queue.close(EXIT_TIMEOUT)
+
+
+def _span_queue(
+    destination: Destination, on_error: OnError | None, limits: QueueLimits, retry_policy: RetryPolicy | None
+) -> ExportQueue[ReadableSpan]:
+    report = ExportReport(destination, "spans", on_error)
+    return ExportQueue(SpanBatchSender(destination, report), report, limits, retry_policy or RetryPolicy())
 
 
 def _positive(name: str, value: int | None, variable: str | None, default: int) -> int:

@@ -1,8 +1,8 @@
-"""Which deliveries have been handled: the store protocol, its back-ends, and the keeper of leases."""
+"""Remembers which deliveries were handled: the store protocol, its back-ends, and the lease keeper."""
 
 from outworx_otel.idempotency.breaker import BreakerOpen, StoreCounts
-from outworx_otel.idempotency.guard import Backend, GuardedStore
-from outworx_otel.idempotency.keys import distinguishes, hashed_key
+from outworx_otel.idempotency.guarded_store import Backend, GuardedStore
+from outworx_otel.idempotency.key_hashing import distinguishes, hashed_key
 from outworx_otel.idempotency.leases import Lease, LeaseKeeper, lease_keeper
 from outworx_otel.idempotency.memory import MemoryStore
 from outworx_otel.idempotency.protocol import (
@@ -15,7 +15,7 @@ from outworx_otel.idempotency.protocol import (
     RenewsTogether,
 )
 from outworx_otel.idempotency.record import StoredAnswer
-from outworx_otel.idempotency.urls import open_store, register_store
+from outworx_otel.idempotency.store_urls import open_store, register_store
 
 __all__ = [
     "Backend",

@@ -1,4 +1,4 @@
-"""Renews the leases of every handler that still runs, however long it blocks its loop: all of a store's at once."""
+"""Renews the leases of handlers that still run, even if they block their loop; all of a store's in one call."""
 
 from __future__ import annotations
 

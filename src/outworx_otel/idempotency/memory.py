@@ -35,7 +35,7 @@ class _Lease:
 
 
 @dataclass(slots=True, frozen=True)
-class _Answer:
+class _KeptAnswer:
     token: str
     expires: float
     encoded: bytes
@@ -72,7 +72,7 @@ class MemoryStore:
     def after_fork(self) -> None:
         """Called in a forked child: begins empty."""
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._answers: OrderedDict[str, _KeptAnswer] = OrderedDict()
         self._bytes = 0
 
     def __repr__(self) -> str:
@@ -128,7 +128,7 @@ class MemoryStore:
                 return stored is not None and stored.token == token and stored.expires > self._clock()
             now = self._clock()
             self._forget(key)
-            self._answers[key] = _Answer(token, now + ttl, encoded)
+            self._answers[key] = _KeptAnswer(token, now + ttl, encoded)
             self._bytes += RECORD_OVERHEAD + len(encoded)
             self._make_room(now)
             return True

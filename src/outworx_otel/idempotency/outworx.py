@@ -15,9 +15,9 @@ import msgspec
 import urllib3
 
 from outworx_otel.errors import ConfigurationError, StoreError
-from outworx_otel.idempotency.addresses import Address
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import StoredAnswer
+from outworx_otel.idempotency.store_address import StoreAddress
 from outworx_otel.process import environment
 from outworx_otel.process.forks import PerProcess
 
@@ -29,7 +29,7 @@ _CONNECT_SECONDS: Final = 2.0
 _LEASE_OF_OTHERS: Final = 30.0
 
 
-class _Checked(msgspec.Struct):
+class _CheckReply(msgspec.Struct):
     """From `lease_left` on only `outworx serve` says it."""
 
     status: Literal["new", "in_progress", "duplicate"]
@@ -43,7 +43,7 @@ class _Checked(msgspec.Struct):
     span_id: str = ""
 
 
-class _Held(msgspec.Struct):
+class _HeldReply(msgspec.Struct):
     ok: bool
 
 
@@ -64,7 +64,7 @@ class OutworxBackend:
 
     def __init__(
         self,
-        address: Address,
+        address: StoreAddress,
         *,
         budget: float,
         connections: int,
@@ -101,7 +101,9 @@ class OutworxBackend:
 
     def claim(self, key: str, token: str, lease: float) -> Claim:
         """See `BlockingStore.claim`."""
-        said = _read(self._call("idempotency/check", {"key": key, "token": token, "lease": lease}), _Checked)
+        said = _read(
+            self._call("idempotency/check", {"key": key, "token": token, "lease": lease}), _CheckReply
+        )
         if said.status == "new":
             return Claimed(token)
         if said.status == "in_progress":
@@ -163,7 +165,7 @@ class OutworxBackend:
             pool.close()
 
     def _ok(self, call: str, document: dict[str, Any]) -> bool:
-        held: _Held = _read(self._call(call, document), _Held)
+        held: _HeldReply = _read(self._call(call, document), _HeldReply)
         return held.ok
 
     def _call(self, call: str, document: dict[str, Any]) -> bytes:
@@ -243,7 +245,7 @@ def _read(answer: bytes, kind: type[Any]) -> Any:
         raise StoreError(f"the answer is none of `outworx serve`: {error}") from error
 
 
-def _body(said: _Checked) -> bytes | None:
+def _body(said: _CheckReply) -> bytes | None:
     if said.body_base64 is None:
         return None if said.cached_body is None else said.cached_body.encode()
     try:

@@ -16,10 +16,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import Double, String
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.idempotency.addresses import Address
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import decode
 from outworx_otel.idempotency.sql import MAX_RACES, SqlBackend, bound
+from outworx_otel.idempotency.store_address import StoreAddress
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ FIXED: Final = frozenset(
 # same, and the next delivery has it.
 _CONNECT_SECONDS: Final = 2
 _SCHEMA_LOCK: Final = 0x6F757477
-"""Advisory lock of whoever makes the table: CREATE ... IF NOT EXISTS is not safe against itself (PostgreSQL 17)."""
+"""Advisory lock for making the table: CREATE ... IF NOT EXISTS is not safe against itself (PostgreSQL 17)."""
 
 
 class PostgresqlBackend(SqlBackend):
@@ -62,7 +62,7 @@ class PostgresqlBackend(SqlBackend):
         ConfigurationError: a URL that SQLAlchemy does not take, or an option that libpq does not know.
     """
 
-    def __init__(self, address: Address, *, table: str, budget: float, connections: int) -> None:
+    def __init__(self, address: StoreAddress, *, table: str, budget: float, connections: int) -> None:
         # `statement_timestamp`, not `clock_timestamp`: a volatile function could not use the index.
         now: ColumnElement[Any] = func.date_part("epoch", func.statement_timestamp(), type_=Double)
         super().__init__(address, table=table, now=now)

@@ -1,4 +1,4 @@
-"""What a store does: one record per key, absent, in progress (lease, token) or completed (an answer)."""
+"""The interface of a store: one record for each key, absent, in progress (lease, token) or completed (answer)."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ class IdempotencyStore(BlockingStore, Protocol):
         """`release`, awaited on asyncio or trio."""
 
     def check(self) -> None:
-        """Asks the place whether it is there, with more patience than a delivery has; for `outworx doctor`."""
+        """Checks that the store is there, with more time than a delivery gives it; for `outworx doctor`."""
 
     def warm(self) -> None:
         """Begins to connect in the background and returns at once: a process's first delivery finds it done."""
 
     def close(self) -> None:
-        """Lets go of connections and threads; the next operation makes new ones."""
+        """Closes connections and threads; the next operation makes new ones."""

@@ -17,10 +17,10 @@ from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.idempotency.addresses import Address, as_flag, as_number
 from outworx_otel.idempotency.memory import FORGOTTEN_AFTER
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, Held, InProgress
 from outworx_otel.idempotency.record import StoredAnswer, decode, encode
+from outworx_otel.idempotency.store_address import StoreAddress, as_flag, as_number
 from outworx_otel.process.forks import PerProcess
 
 logger = logging.getLogger("outworx_otel")
@@ -50,7 +50,7 @@ FIXED: Final = frozenset(
 """Options of redis-py that the store sets itself: what a URL says of them is passed over."""
 
 # Those that redis-py would take as text. It reads the other ones by itself.
-_TYPES: Final[dict[str, Callable[[Address, str], bool | int]]] = {
+_TYPES: Final[dict[str, Callable[[StoreAddress, str], bool | int]]] = {
     "dynamic_startup_nodes": as_flag,
     "socket_read_size": as_number,
     "ssl_validate_ocsp": as_flag,
@@ -131,7 +131,7 @@ class RedisBackend:
 
     def __init__(
         self,
-        address: Address,
+        address: StoreAddress,
         *,
         budget: float,
         connections: int,

@@ -32,10 +32,10 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.idempotency.addresses import Address
 from outworx_otel.idempotency.memory import FORGOTTEN_AFTER
 from outworx_otel.idempotency.protocol import Held
 from outworx_otel.idempotency.record import StoredAnswer, encode
+from outworx_otel.idempotency.store_address import StoreAddress
 from outworx_otel.process.forks import PerProcess
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class SqlBackend(ABC):
         ConfigurationError: a URL that SQLAlchemy does not take, or a table's name that needs quotes.
     """
 
-    def __init__(self, address: Address, *, table: str, now: ColumnElement[Any]) -> None:
+    def __init__(self, address: StoreAddress, *, table: str, now: ColumnElement[Any]) -> None:
         if not table.isidentifier() or len(table) > 48:
             raise ConfigurationError(f"idempotency_store {address.shown}: table={table!r} is no plain name")
         try:

@@ -15,11 +15,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.idempotency.addresses import Address
 from outworx_otel.idempotency.memory import FORGOTTEN_AFTER
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import decode
 from outworx_otel.idempotency.sql import MAX_RACES, SqlBackend, bound
+from outworx_otel.idempotency.store_address import StoreAddress
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class SqliteBackend(SqlBackend):
     """
 
     def __init__(
-        self, address: Address, *, table: str, budget: float, clock: Callable[[], float] = time.time
+        self, address: StoreAddress, *, table: str, budget: float, clock: Callable[[], float] = time.time
     ) -> None:
         super().__init__(address, table=table, now=bindparam("p_now"))
         path = self._url.database

@@ -1,4 +1,4 @@
-"""A few daemon threads that do the waiting, so that a caller can stop waiting whenever its time is up."""
+"""A few daemon threads that make blocking calls, so that a caller can stop waiting when its time is up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_QUEUED: Final = 1024
 
 
 class Job(Generic[T]):
-    """One blocking call, done by a worker, and what came of it.
+    """One blocking call, made by a worker, and its result.
 
     Args:
         call: what to do.
@@ -38,7 +38,7 @@ class Job(Generic[T]):
         self.error: BaseException | None = None
 
     def abandon(self, undo: Callable[[], Any]) -> bool:
-        """Nobody wants the outcome: not begun if there is time, else undone after.
+        """Gives the job up: it is not begun if it still waits, else it is undone when it ends.
 
         Returns:
             True where it was done already, so that the caller has to see to the undoing.
@@ -64,7 +64,7 @@ class Job(Generic[T]):
         self.done = True
         if self.notify is not None:
             self.notify()
-        # Whoever abandons sets `_undo` before reading `done`, so that one of both sides sees the other.
+        # `abandon` sets `_undo` before it reads `done`, so that one of both sides sees the other.
         if self._undo is not None:
             try:
                 self._undo()
@@ -84,7 +84,7 @@ class WorkerPool:
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        # Idle threads less queued jobs: below zero, somebody waits.
+        # Idle threads less queued jobs; below zero, jobs wait.
         self._spare = 0
 
     def submit(self, job: Job[Any]) -> None:

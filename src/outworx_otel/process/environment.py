@@ -1,7 +1,7 @@
 """The one reader of environment variables: typed, with aliases, and errors that name the variable.
 
-White space round a value does not count, and an empty variable counts as an unset one, as in all of OpenTelemetry.
-Of several names the first that is set is read.
+White space round a value is ignored, and an empty variable counts as unset, as everywhere in OpenTelemetry.
+Of several names, the first that is set is read.
 """
 
 from __future__ import annotations
@@ -20,26 +20,32 @@ Environ = Mapping[str, str]
 
 
 def name_set(*names: str, environ: Environ | None = None) -> str | None:
-    """Which of these variables is set, and would be read."""
+    """Returns the first of these variables that is set, None if none is."""
     variables = os.environ if environ is None else environ
     return next((name for name in names if variables.get(name, "").strip()), None)
 
 
 def text(*names: str, environ: Environ | None = None) -> str | None:
-    """The value, or None where none of the variables is set."""
+    """Returns the value, None if none of the variables is set."""
     variables = os.environ if environ is None else environ
     name = name_set(*names, environ=variables)
     return None if name is None else variables[name].strip()
 
 
 def raw(*names: str, environ: Environ | None = None) -> str | None:
-    """The value as it stands, white space included, for whoever has something to say of that."""
+    """Returns the value with its white space, None if all variables are unset or empty. For secrets."""
     variables = os.environ if environ is None else environ
     return next((variables[name] for name in names if variables.get(name)), None)
 
 
+def beginning_with(prefix: str, environ: Environ | None = None) -> dict[str, str]:
+    """Returns the variables whose names begin so and that are set, with their values as they stand."""
+    variables = os.environ if environ is None else environ
+    return {name: value for name, value in variables.items() if name.startswith(prefix) and value.strip()}
+
+
 def flag(*names: str, default: bool = False, environ: Environ | None = None) -> bool:
-    """True for `1`, `true`, `yes` or `on`, False for `0`, `false`, `no` or `off`, in any case of letters.
+    """Returns True for `1`, `true`, `yes` or `on`, False for `0`, `false`, `no` or `off`, in any case of letters.
 
     Raises:
         ConfigurationError: any other value.
@@ -57,7 +63,7 @@ def flag(*names: str, default: bool = False, environ: Environ | None = None) -> 
 
 
 def number(*names: str, default: int, least: int = 0, environ: Environ | None = None) -> int:
-    """A whole number.
+    """Returns a whole number.
 
     Args:
         names: the variables.

@@ -1,10 +1,10 @@
-"""What must begin anew in a forked child: locks, threads, connections.
+"""The one mechanism for what a forked child must make anew: locks, threads, connections.
 
 A lock that another thread held at the moment of the fork stays locked in the child for ever, and a connection used by
-both processes mixes up their answers. The one hook is set with the first callback.
+both processes mixes up their answers. The hook is set with the first callback.
 
-Locks and threads are made at their first use in a process, and not at the fork: gunicorn's gevent worker patches
-`threading` after the fork, and a greenlet that waits for a lock from before that would stop the whole worker.
+Make locks and threads at their first use in a process (`PerProcess`), not at the fork: gunicorn's gevent worker
+patches `threading` after the fork, and a greenlet that waits for an older lock would stop the whole worker.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ _hooked = False
 
 
 def after_fork_in_child(callback: Callable[[], Any]) -> None:
-    """Has `callback` called in every forked child, before any of its other threads run.
+    """Calls `callback` in every forked child, before any of its other threads run.
 
     Args:
-        callback: takes nothing. Of a bound method the object is held weakly: once it is gone, nothing is called.
+        callback: takes nothing. The object of a bound method is held weakly and forgotten with its last reference;
+            a function is held for ever, and called once however often it is given.
     """
     global _hooked
     if isinstance(callback, MethodType):
         _callbacks.append(weakref.WeakMethod(callback, _callbacks.remove))
-    else:
+    elif not any(known() is callback for known in _callbacks):
         _callbacks.append(lambda: callback)
     if not _hooked and hasattr(os, "register_at_fork"):
         _hooked = True
@@ -67,10 +68,10 @@ class PerProcess(Generic[T]):
         after_fork_in_child(self.forget)
 
     def __call__(self) -> T:
-        """This process's own."""
+        """Returns this process's own, made now if need be."""
         kept = self._kept
         return kept[_MADE] if kept else kept.setdefault(_MADE, self._make())
 
     def forget(self) -> T | None:
-        """What was made, if anything was; the next call makes another."""
+        """Returns what was made, None if nothing was; the next call makes another."""
         return self._kept.pop(_MADE, None)

@@ -1,4 +1,4 @@
-"""Tells those above that something of ours was loaded by name: an exporter, a sampler."""
+"""Announces to higher rooms that an exporter or sampler of ours was loaded by name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _listeners: list[Callable[[str], object]] = []
 
 
 def on_loaded(listener: Callable[[str], object]) -> None:
-    """Calls `listener` with what was loaded, each time."""
+    """Calls `listener` each time something is loaded."""
     _listeners.append(listener)
 
 
 def loaded(what: str) -> None:
-    """Says that `what`, such as `"the exporter outworx"`, was loaded."""
+    """Announces that `what`, such as `"the exporter outworx"`, was loaded."""
     for listener in _listeners:
         listener(what)

@@ -1,4 +1,4 @@
-"""Calls at a later time, from one daemon thread that starts with the first of them."""
+"""Makes calls at a later time, from one daemon thread that starts with the first of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger("outworx_otel")
 
 
 class Deadline:
-    """A call that is going to be made unless it is cancelled."""
+    """A call that will be made at its time unless it is cancelled."""
 
     __slots__ = ("_call", "due")
 
@@ -30,11 +30,11 @@ class Deadline:
 
     @property
     def cancelled(self) -> bool:
-        """Whether there is nothing left to call."""
+        """Returns whether nothing is left to call: it was made or cancelled."""
         return self._call is None
 
     def cancel(self) -> None:
-        """The call is not made, and what it holds is let go."""
+        """Cancels the call and drops what it holds."""
         self._call = None
 
     def meet(self) -> None:
@@ -48,15 +48,14 @@ class Deadline:
 
 
 class Timer:
-    """Makes calls at a later time, one after the other. A forked child begins with none of its parent's.
+    """Makes calls at a later time, one after the other. A forked child inherits none of them.
 
-    The process has one for short calls (`call_in`). Calls that may wait for a server (the renewals of leases) have a
-    timer of their own, so that nobody else's are late.
+    Short calls share the timer of `call_in`. Calls that may wait for a server (renewals of leases) have their own
+    timer, so that they delay no others.
 
     Args:
         name: of its thread.
-        max_waiting: how many calls may wait. One more is made at once, by the caller: the number is bounded, not the
-            promise.
+        max_waiting: how many calls may wait. One more is made at once, on the caller's thread, and never dropped.
     """
 
     def __init__(self, name: str, max_waiting: int = _MAX_WAITING) -> None:
@@ -85,7 +84,7 @@ class _Schedule:
         self._thread: threading.Thread | None = None
 
     def add(self, deadline: Deadline) -> bool:
-        """Keeps a call until its time; False where it cannot."""
+        """Keeps a call until its time. Returns False if there is no room."""
         with self._changed:
             if len(self._waiting) >= self._max:
                 self._waiting = [waiting for waiting in self._waiting if not waiting.cancelled]

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outworx_otel.server import api, dashboard, ingest, relay
 from outworx_otel.server.access import COOKIE, Access
-from outworx_otel.server.access.faults import HANDLERS
+from outworx_otel.server.access.error_answers import HANDLERS
 from outworx_otel.server.live import Live
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final
 
-from outworx_otel.server.model import Delivery, SpanEvent, SpanLink, SpanRecord, Summary
+from outworx_otel.server.model import SpanEvent, SpanLink, SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import error_message, semconv
 
 _PREFIX: Final = "outworx.webhook."
@@ -36,7 +36,7 @@ _MAX_DEPTH: Final = 32
 
 
 def summary_document(delivery: Summary) -> dict[str, Any]:
-    """What lists hold of a delivery; what is not known is left out."""
+    """Returns a delivery as lists show it; unknown fields are left out."""
     document: dict[str, Any] = {
         "id": delivery.id,
         "time": iso_time(delivery.time_ns),
@@ -53,13 +53,13 @@ def summary_document(delivery: Summary) -> dict[str, Any]:
 
 
 def delivery_document(
-    delivery: Delivery,
+    delivery: StoredDelivery,
     *,
     spans: Iterable[SpanRecord],
     deferred: Iterable[SpanRecord],
     same_event: Iterable[Summary],
 ) -> dict[str, Any]:
-    """Everything of one delivery.
+    """Returns everything about one delivery.
 
     Args:
         delivery: the delivery. An attribute that a sender has named like one of our own fields does not replace it.
@@ -82,16 +82,16 @@ def delivery_document(
     )
 
 
-def flat_document(delivery: Delivery, **more: Any) -> dict[str, Any]:
-    """A delivery and its attributes, which do not replace what is ours."""
+def flat_document(delivery: StoredDelivery, **more: Any) -> dict[str, Any]:
+    """Returns a delivery with its attributes beside our own fields, which they cannot replace."""
     document = {**summary_document(delivery), **more}
     for name, value in delivery.attributes.items():
         document.setdefault(name.removeprefix(_PREFIX), jsonable(value))
     return document
 
 
-def error_message_of(delivery: Delivery) -> str | None:
-    """What went wrong, as the older batch's field of this name says it: the status, and each exception."""
+def error_message_of(delivery: StoredDelivery) -> str | None:
+    """Returns what went wrong, for the older batch's field of this name: the status, and each exception."""
     raised = (event.attributes for event in delivery.events if event.name == semconv.EXCEPTION_EVENT)
     return error_message(
         delivery.status_message,
@@ -108,7 +108,7 @@ def attributes_document(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def jsonable(value: Any, depth: int = 0) -> Any:
-    """What JSON can hold of a value: NaN and infinity by name, as OTLP writes them, bytes in base64."""
+    """Returns a value as JSON can hold it: NaN and infinity by name as in OTLP, bytes in base64."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Query parameters → `Filter`, and what is wrong with them in words."""
+"""Turns query parameters into a `Filter`, and explains those that are wrong."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class BadParameter(ValueError):
 
 
 def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Filter:
-    """The filter that query parameters ask for. Empty ones, as a form sends them, ask for nothing.
+    """Returns the filter of the query parameters. Empty ones, as a form sends them, are ignored.
 
     `since` and `until` are ISO 8601 (UTC where no offset is given), Unix seconds, or so long ago: `-24h`, `-7d`.
 

@@ -1,4 +1,4 @@
-"""Tells open pages of deliveries as they are written."""
+"""Passes deliveries to open pages as they are written."""
 
 from __future__ import annotations
 

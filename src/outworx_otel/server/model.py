@@ -60,7 +60,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     body_size: int | None = None
 
 
-class Delivery(Summary, frozen=True, kw_only=True):
+class StoredDelivery(Summary, frozen=True, kw_only=True):
     """All that is known of a delivery; `attributes` are the span's, as they came.
 
     `reported_time_ns` is the sender's time where another one stands for it, at most 64 bits.
@@ -110,7 +110,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 class Batch(msgspec.Struct, kw_only=True):
     """What one request brought; it is written as a whole or not at all. `size` is its bytes on the wire."""
 
-    deliveries: list[Delivery] = []
+    deliveries: list[StoredDelivery] = []
     spans: list[SpanRecord] = []
     counts: list[Count] = []
     size: int = 0

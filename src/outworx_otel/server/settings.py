@@ -1,4 +1,4 @@
-"""What `outworx serve` can be told."""
+"""The settings of `outworx serve`."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
+from outworx_otel.process.forks import PerProcess
 from outworx_otel.process.timer import call_in
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry._record import Record
@@ -59,7 +60,7 @@ class Instruments:
         self._counts: dict[_Series, int] = {}
         self._noted: deque[_Noted] = deque()
         self._draining = False
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
         self._event_types: set[str] = set()
         self._error_types: set[str] = set()
         meter.create_observable_counter(
@@ -101,10 +102,10 @@ class Instruments:
             call_in(0, self._drain)
 
     def _drain(self) -> None:
-        # Never on a delivery's way but in need, and not for ever: a fork may have left the lock to nobody.
-        if not self._lock.acquire(timeout=1.0):
-            self._lock = threading.Lock()
-            self._lock.acquire()
+        # Not for ever: a signal handler may have interrupted the thread that holds the lock, which then goes on.
+        lock = self._lock()
+        if not lock.acquire(timeout=1.0):
+            return
         try:
             while self._noted:
                 noted = self._noted.popleft()
@@ -112,7 +113,7 @@ class Instruments:
                 self._record(noted)
         finally:
             self._draining = False
-            self._lock.release()
+            lock.release()
 
     def _count(self, series: _Series) -> None:
         if series not in self._counts and len(self._counts) >= MAX_SERIES:

@@ -43,6 +43,6 @@ def doctor(
       outworx doctor --strict && exec opentelemetry-instrument uvicorn app:app
       docker compose exec web outworx doctor --json
     """
-    from outworx_otel.cli.doctor.run import run
+    from outworx_otel.cli.doctor.examination import run
 
     run(app_dir, as_json, strict)

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from importlib.metadata import entry_points
 from typing import Any, Final
 
-from outworx_otel.cli.doctor.finding import Finding, hint, ok, problem, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -81,7 +81,7 @@ def disabled_in_file() -> list[str]:
     ]
 
 
-def declarative() -> Iterator[Finding]:
+def declarative() -> Iterator[CheckResult]:
     """What is wrong with the file; what it names."""
     path = os.environ.get(VARIABLE)
     try:

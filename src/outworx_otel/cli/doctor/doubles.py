@@ -1,4 +1,4 @@
-"""What is instrumented twice, and whose trace a delivery's span ends up in."""
+"""Checks for double instrumentation, and shows whose trace a delivery's span belongs to."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from outworx_otel.cli.doctor.finding import Finding, ok, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, warning
 from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
-from outworx_otel.cli.doctor.sources import BY_HAND, MARKING, OFFICIAL, Place, listed
+from outworx_otel.cli.doctor.source_scan import BY_HAND, MARKING, OFFICIAL, SourceLine, listed
+from outworx_otel.process import environment
 
 if TYPE_CHECKING:
-    from outworx_otel.cli.doctor.configuration import Setup
+    from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
 
 CHECK: Final = "double instrumentation"
 TRACES: Final = "trace context"
@@ -22,10 +23,10 @@ _FASTAPI_TRACES: Final = (0, 142)
 _MAKES_SERVER_SPANS: Final = frozenset({"fastapi", "starlette", "flask", "django", "asgi", "wsgi"})
 
 
-def doubles(setup: Setup) -> Iterator[Finding]:
-    """Ours beside what is mounted by hand, FastAPI's own tracing beside contrib's, one span by two exporters."""
+def doubles(setup: ConfiguredSetup) -> Iterator[CheckResult]:
+    """Yields what is done twice: by hand and by us, by FastAPI and contrib, by two exporters."""
     names = loaded()
-    used = setup.places
+    used = setup.source_lines
     yield from _by_hand(names, [place for place in used if place.name in BY_HAND])
     yield from _configured_twice(setup, [place for place in used if place.name in BY_HAND | MARKING])
     yield from _official(names, [place for place in used if place.name in OFFICIAL])
@@ -34,7 +35,7 @@ def doubles(setup: Setup) -> Iterator[Finding]:
     yield from _trace_context(setup, names)
 
 
-def _by_hand(names: list[str], found: list[Place]) -> Iterator[Finding]:
+def _by_hand(names: list[str], found: list[SourceLine]) -> Iterator[CheckResult]:
     ours = [name for name in names if name.startswith("outworx_")]
     if found and ours:
         yield ok(
@@ -44,7 +45,7 @@ def _by_hand(names: list[str], found: list[Place]) -> Iterator[Finding]:
         )
 
 
-def _configured_twice(setup: Setup, found: list[Place]) -> Iterator[Finding]:
+def _configured_twice(setup: ConfiguredSetup, found: list[SourceLine]) -> Iterator[CheckResult]:
     if found and setup.endpoints:
         yield warning(
             CHECK,
@@ -55,7 +56,7 @@ def _configured_twice(setup: Setup, found: list[Place]) -> Iterator[Finding]:
         )
 
 
-def _official(names: list[str], found: list[Place]) -> Iterator[Finding]:
+def _official(names: list[str], found: list[SourceLine]) -> Iterator[CheckResult]:
     for place in found:
         framework = place.name.removesuffix("Instrumentor").lower()
         if framework in names:
@@ -66,7 +67,7 @@ def _official(names: list[str], found: list[Place]) -> Iterator[Finding]:
             )
 
 
-def _fastapi(names: list[str]) -> Iterator[Finding]:
+def _fastapi(names: list[str]) -> Iterator[CheckResult]:
     try:
         have = version("fastapi")
     except PackageNotFoundError:
@@ -89,10 +90,10 @@ def _fastapi(names: list[str]) -> Iterator[Finding]:
         )
 
 
-def _exported_twice() -> Iterator[Finding]:
+def _exported_twice() -> Iterator[CheckResult]:
     chosen = {name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")}
-    theirs = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip().rstrip("/")
-    ours = os.environ.get("OUTWORX_HOOKS_ENDPOINT", "").strip().rstrip("/")
+    theirs = (environment.text("OTEL_EXPORTER_OTLP_ENDPOINT") or "").rstrip("/")
+    ours = (environment.text("OUTWORX_HOOKS_ENDPOINT") or "").rstrip("/")
     if "outworx" in chosen and chosen & {"otlp", "otlp_proto_http"} and ours and theirs == ours:
         yield warning(
             CHECK,
@@ -101,7 +102,7 @@ def _exported_twice() -> Iterator[Finding]:
         )
 
 
-def _trace_context(setup: Setup, names: list[str]) -> Iterator[Finding]:
+def _trace_context(setup: ConfiguredSetup, names: list[str]) -> Iterator[CheckResult]:
     makers = sorted(_MAKES_SERVER_SPANS & set(names))
     if not makers:
         yield ok(

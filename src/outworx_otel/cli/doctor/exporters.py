@@ -8,9 +8,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
 from outworx_otel.cli.doctor.declarative import declarative, is_usable
-from outworx_otel.cli.doctor.finding import Finding, ok, problem, warning
-from outworx_otel.cli.doctor.sources import SENDING, places
+from outworx_otel.cli.doctor.source_scan import SENDING, source_lines
+from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -26,7 +27,7 @@ _OUR_SAMPLER: Final = "outworx_webhook"
 _LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio")
 
 
-def exporters() -> Iterator[Finding]:
+def exporters() -> Iterator[CheckResult]:
     """Each signal's exporters, and the sampler: as `OTEL_CONFIG_FILE` names them, else as the variables do."""
     yield from declarative()
     if is_usable():
@@ -37,8 +38,8 @@ def exporters() -> Iterator[Finding]:
     yield from _sampler()
 
 
-def _protocol() -> Iterator[Finding]:
-    chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+def _protocol() -> Iterator[CheckResult]:
+    chosen = (environment.text("OTEL_TRACES_EXPORTER") or "") or "otlp"
     named = [os.environ.get(name) for name in _PROTOCOL_VARIABLES]
     if "otlp" in [name.strip() for name in chosen.split(",")] and not any(named) and not _named_destination():
         yield warning(
@@ -49,8 +50,8 @@ def _protocol() -> Iterator[Finding]:
         )
 
 
-def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
-    chosen = os.environ.get(variable, "").strip()
+def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
+    chosen = environment.text(variable) or ""
     known = sorted({entry.name for entry in entry_points(group=group)})
     if not chosen:
         yield _left_to_the_distribution(variable)
@@ -85,9 +86,9 @@ def _exporters_of(variable: str, group: str) -> Iterator[Finding]:
         yield ok(CHECK, f"{variable}={chosen}")
 
 
-def _left_to_the_distribution(variable: str) -> Finding:
+def _left_to_the_distribution(variable: str) -> CheckResult:
     named = _named_destination()
-    if named is None or any(place.name in SENDING for place in places(Path.cwd())):
+    if named is None or any(place.name in SENDING for place in source_lines(Path.cwd())):
         return ok(CHECK, f"{variable} is not set: opentelemetry-distro takes otlp")
     return warning(
         CHECK,
@@ -99,18 +100,18 @@ def _left_to_the_distribution(variable: str) -> Finding:
 
 def _named_destination() -> str | None:
     """The variable of ours that says where to send."""
-    return next((name for name in _OURS if os.environ.get(name, "").strip()), None)
+    return next((name for name in _OURS if (environment.text(name) or "")), None)
 
 
 def _real_name(name: str) -> str | None:
     """The entry point behind a name: `otlp` stands for one by the protocol."""
     if name != "otlp":
         return name
-    return _PROTOCOLS.get(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip().lower())
+    return _PROTOCOLS.get((environment.text("OTEL_EXPORTER_OTLP_PROTOCOL") or "").lower())
 
 
-def _sampler() -> Iterator[Finding]:
-    chosen = os.environ.get(_SAMPLER, "").strip()
+def _sampler() -> Iterator[CheckResult]:
+    chosen = environment.text(_SAMPLER) or ""
     known = sorted({entry.name for entry in entry_points(group="opentelemetry_traces_sampler")})
     if chosen and chosen not in known:
         yield warning(

@@ -7,22 +7,22 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, warning
 from outworx_otel.cli.doctor.declarative import disabled_in_file
-from outworx_otel.cli.doctor.finding import Finding, hint, ok, warning
-from outworx_otel.cli.doctor.sources import BY_HAND, SWITCHING, listed
+from outworx_otel.cli.doctor.source_scan import BY_HAND, SWITCHING, listed
 from outworx_otel.setup import enforcement
 from outworx_otel.setup.announcement import EXCLUDED_URLS, opened_paths, partly_opened_paths
 from outworx_otel.setup.exclusions import excluded_urls
 from outworx_otel.setup.unguarded import DISABLED, disabled_instrumentors
 
 if TYPE_CHECKING:
-    from outworx_otel.cli.doctor.configuration import Setup
+    from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
 
 CHECK: Final = "guards"
 _SPARING: Final = "OTEL_PYTHON_EXCLUDED_URLS"
 
 
-def guards(setup: Setup) -> Iterator[Finding]:
+def guards(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """What is refused nowhere, kept away, or opened; then what cannot be told without running the application."""
     found = [*_enforcement(), *_switched_off(setup), *_opened(setup)]
     yield from found
@@ -36,7 +36,7 @@ def guards(setup: Setup) -> Iterator[Finding]:
         )
 
 
-def _enforcement() -> Iterator[Finding]:
+def _enforcement() -> Iterator[CheckResult]:
     if enforcement.reports_only():
         yield warning(
             CHECK,
@@ -50,7 +50,7 @@ def _enforcement() -> Iterator[Finding]:
         )
 
 
-def _switched_off(setup: Setup) -> Iterator[Finding]:
+def _switched_off(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     where = ", ".join(setup.verifying)
     for name in disabled_in_file() if where else ():
         yield warning(
@@ -62,8 +62,8 @@ def _switched_off(setup: Setup) -> Iterator[Finding]:
     off = disabled_instrumentors()
     if not where or not off:
         return
-    switching = [place for place in setup.places if place.name in SWITCHING]
-    by_hand = [place for place in setup.places if place.name in BY_HAND]
+    switching = [place for place in setup.source_lines if place.name in SWITCHING]
+    by_hand = [place for place in setup.source_lines if place.name in BY_HAND]
     said = f"{DISABLED} switches {', '.join(off)} off"
     if switching:
         yield hint(CHECK, f"{said}; {listed(switching)} calls instrument(), which switches ours on")
@@ -82,7 +82,7 @@ def _switched_off(setup: Setup) -> Iterator[Finding]:
         )
 
 
-def _opened(setup: Setup) -> Iterator[Finding]:
+def _opened(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     value = os.environ.get(EXCLUDED_URLS, "")
     try:
         excluded_urls(value)

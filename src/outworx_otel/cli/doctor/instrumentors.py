@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Final
 
-from outworx_otel.cli.doctor.finding import Finding, hint, ok, problem, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
+from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "instrumentors"
@@ -32,7 +33,7 @@ def disabled_names() -> list[str]:
     return [name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip()]
 
 
-def instrumentors() -> Iterator[Finding]:
+def instrumentors() -> Iterator[CheckResult]:
     """The instrumentors in the loader's order, and what stands in their way."""
     entries = list(entry_points(group=_GROUP))
     disabled = disabled_names()
@@ -60,7 +61,7 @@ def instrumentors() -> Iterator[Finding]:
         )
 
 
-def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[Finding]:
+def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[CheckResult]:
     for entry in entries:
         why = _obstacle(entry, disabled)
         if why is None or "not installed" in why:
@@ -97,12 +98,12 @@ def _has(distribution: str) -> bool:
     return True
 
 
-def configurator() -> Iterator[Finding]:
+def configurator() -> Iterator[CheckResult]:
     """Whether `opentelemetry-instrument` finds something that sets the SDK up."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if (environment.text("OTEL_SDK_DISABLED") or "").lower() == "true":
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
     names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
-    wanted = os.environ.get("OTEL_PYTHON_CONFIGURATOR", "").strip()
+    wanted = environment.text("OTEL_PYTHON_CONFIGURATOR") or ""
     if not names:
         yield warning(
             CONFIGURATOR,

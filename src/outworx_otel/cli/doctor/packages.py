@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import Distribution, distributions
 from typing import Final
 
-from outworx_otel.cli.doctor.finding import Finding, ok, problem
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem
 from outworx_otel.version import __version__
 
 CHECK: Final = "packages"
@@ -15,7 +15,7 @@ _FAMILY: Final = "opentelemetry-"
 _SHOWN: Final = ("opentelemetry-api", "opentelemetry-sdk", "opentelemetry-instrumentation")
 
 
-def packages(installed: Iterable[Distribution] | None = None) -> Iterator[Finding]:
+def packages(installed: Iterable[Distribution] | None = None) -> Iterator[CheckResult]:
     """Versions, and each requirement among them that does not hold."""
     found = _by_name(distributions() if installed is None else installed)
     versions = {name: one.version for name, one in found.items()}
@@ -40,7 +40,7 @@ def _by_name(installed: Iterable[Distribution]) -> dict[str, Distribution]:
     return found
 
 
-def _conflicts(found: Mapping[str, Distribution], versions: Mapping[str, str]) -> Iterator[Finding]:
+def _conflicts(found: Mapping[str, Distribution], versions: Mapping[str, str]) -> Iterator[CheckResult]:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 

@@ -90,34 +90,34 @@ def forward(
       outworx forward /stripe=3000 /github=4000
       outworx forward 3000 --endpoint http://localhost:4318
     """
-    from outworx_otel.cli.forward.filters import Filters
-    from outworx_otel.cli.forward.keeping import Keeping, keeping_for
-    from outworx_otel.cli.forward.lines import JsonOutput
-    from outworx_otel.cli.forward.local import LocalServers
+    from outworx_otel.cli.forward.delivery_files import DeliveryFiles
+    from outworx_otel.cli.forward.filter_rules import FilterRules
+    from outworx_otel.cli.forward.json_output import JsonOutput
+    from outworx_otel.cli.forward.local_servers import LocalServers
+    from outworx_otel.cli.forward.local_targets import UsageError, parse_targets
     from outworx_otel.cli.forward.output import Output
-    from outworx_otel.cli.forward.saving import Saving
-    from outworx_otel.cli.forward.server import Server, ServerError
-    from outworx_otel.cli.forward.targets import UsageError, parse_targets
-    from outworx_otel.cli.forward.text import TextOutput
+    from outworx_otel.cli.forward.relay_client import RelayClient, RelayError
+    from outworx_otel.cli.forward.session_file import SessionFile, session_file_for
+    from outworx_otel.cli.forward.text_output import TextOutput
     from outworx_otel.cli.forward.tunnel import Tunnel
 
     try:
         found = parse_targets(targets)
-        filters = Filters(rules or ())
+        filters = FilterRules(rules or ())
         headers = [_header(text) for text in header or ()]
         endpoint, key = _endpoint(endpoint), _key(api_key, endpoint)
         verify = _verification(insecure, ca_bundle)
-        saving = None if save is None else Saving(save)
+        saving = None if save is None else DeliveryFiles(save)
     except UsageError as error:
         _fail(str(error), 2)
     except OSError as error:
         _fail(f"--save {save}: {error.strerror}", 2)
 
     async def run() -> None:
-        server = Server(endpoint, key, concurrency)
+        server = RelayClient(endpoint, key, concurrency)
         local = LocalServers(found, headers=headers, timeout=timeout, connections=concurrency, verify=verify)
         output: Output = JsonOutput() if json else TextOutput(verbose)
-        keeping = Keeping(None) if new else keeping_for(endpoint, key, targets)
+        keeping = SessionFile(None) if new else session_file_for(endpoint, key, targets)
         tunnel = Tunnel(server, local, found, filters, output, keeping, saving, concurrency)
         try:
             await _until_interrupted(tunnel)
@@ -127,7 +127,7 @@ def forward(
 
     try:
         asyncio.run(run())
-    except ServerError as error:
+    except RelayError as error:
         _fail(_explained(error, endpoint, key), 1)
 
 
@@ -152,7 +152,7 @@ async def _until_interrupted(tunnel: Tunnel) -> None:
 
 
 def _endpoint(text: str) -> str:
-    from outworx_otel.cli.forward.targets import UsageError
+    from outworx_otel.cli.forward.local_targets import UsageError
 
     parts = urlsplit(text.strip() if "://" in text else f"http://{text.strip()}")
     try:
@@ -167,7 +167,7 @@ def _endpoint(text: str) -> str:
 
 
 def _key(text: str, endpoint: str) -> str | None:
-    from outworx_otel.cli.forward.targets import UsageError
+    from outworx_otel.cli.forward.local_targets import UsageError
 
     key = text.strip().strip("'\"").strip()
     if key and not (key.isascii() and key.isprintable() and " " not in key):
@@ -180,7 +180,7 @@ def _key(text: str, endpoint: str) -> str | None:
 
 
 def _header(text: str) -> tuple[str, str]:
-    from outworx_otel.cli.forward.targets import UsageError
+    from outworx_otel.cli.forward.local_targets import UsageError
 
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
@@ -201,7 +201,7 @@ def _latin(text: str) -> bool:
 
 
 def _verification(insecure: bool, ca_bundle: Path | None) -> ssl.SSLContext | bool:
-    from outworx_otel.cli.forward.targets import UsageError
+    from outworx_otel.cli.forward.local_targets import UsageError
 
     if insecure and ca_bundle is not None:
         raise UsageError("--insecure and --ca-bundle: one or the other")
@@ -228,8 +228,8 @@ def _explained(error: Exception, endpoint: str, key: str | None) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    from outworx_otel.cli.forward.output import legible
+    from outworx_otel.cli.forward.output import terminal_safe
 
     # A server's own words may be in it.
-    typer.secho(legible(f"outworx forward: {message}", 1000), fg="red", err=True)
+    typer.secho(terminal_safe(f"outworx forward: {message}", 1000), fg="red", err=True)
     raise typer.Exit(code)

@@ -1,32 +1,32 @@
-"""What a running tunnel tells, whoever listens: a terminal, a pipe, a script."""
+"""The interface by which a running tunnel reports to a terminal, a pipe or a script."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from outworx_otel.cli.forward.counts import Counts
-from outworx_otel.cli.forward.exchange import Delivery, Described, LocalAnswer
-from outworx_otel.cli.forward.server import Session
-from outworx_otel.cli.forward.targets import Targets
+from outworx_otel.cli.forward.local_targets import Targets
+from outworx_otel.cli.forward.relay_client import OpenedSession
+from outworx_otel.cli.forward.status_counts import StatusCounts
+from outworx_otel.cli.forward.tunnelled_request import LocalAnswer, RequestKind, TunnelledRequest
 
 
 class Output(Protocol):
     """One method for each thing that can happen."""
 
-    counts: Counts
+    counts: StatusCounts
 
-    def opened(self, session: Session, targets: Targets, again: bool) -> None:
+    def opened(self, session: OpenedSession, targets: Targets, again: bool) -> None:
         """The tunnel stands; `again`: it is that of a client that was cut off."""
 
     def begun(self, under_way: int) -> None:
         """So many deliveries are being answered."""
 
     def delivered(
-        self, delivery: Delivery, described: Described, answer: LocalAnswer, rule: str | None
+        self, delivery: TunnelledRequest, described: RequestKind, answer: LocalAnswer, rule: str | None
     ) -> None:
         """A delivery was answered; `rule` is the filter that it did not meet."""
 
-    def explained(self, delivery: Delivery, document: dict[str, Any]) -> None:
+    def explained(self, delivery: TunnelledRequest, document: dict[str, Any]) -> None:
         """What the server has learnt of a delivery that went wrong, from the application's own telemetry."""
 
     def lost(self, endpoint: str, reason: str, wait: float) -> None:
@@ -35,24 +35,24 @@ class Output(Protocol):
     def back(self, waiting: int) -> None:
         """It can be reached again."""
 
-    def moved(self, session: Session) -> None:
+    def moved(self, session: OpenedSession) -> None:
         """The public URL is another one now."""
 
     def noted(self, message: str) -> None:
-        """Anything else that somebody should know."""
+        """Reports anything else."""
 
     def closed(self) -> None:
         """The tunnel is closed."""
 
 
-def legible(text: str, limit: int = 200) -> str:
-    """A stranger's text with nothing in it that a terminal would obey."""
+def terminal_safe(text: str, limit: int = 200) -> str:
+    """Returns a text from outside without control characters that a terminal would obey."""
     cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)
 
 
 def summary_of(document: dict[str, Any]) -> str:
-    """A delivery's trouble in one line: the reason, its hint, and the place in the code."""
+    """Returns why a delivery failed, in one line: the reason, its hint, and the place in the code."""
     reason = document.get("signature.reason") or document.get("silent_drop.cause")
     outcome = document.get("outcome", "")
     parts = [str(reason or document.get("error.type") or outcome)]
@@ -66,4 +66,4 @@ def summary_of(document: dict[str, Any]) -> str:
     detail = document.get("signature.hint") or document.get("processing.reason")
     if detail:
         parts.append(f"- {detail}")
-    return legible(" ".join(parts), 400)
+    return terminal_safe(" ".join(parts), 400)

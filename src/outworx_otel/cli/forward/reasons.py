@@ -1,4 +1,4 @@
-"""Why a delivery failed, where the local application's telemetry reaches the tunnel's server.
+"""Looks up why a delivery failed, if the local application's telemetry reaches the tunnel's server.
 
 The relay puts the delivery's id into a header, which the application's span captures. A little after an answer the
 server is asked for new deliveries that went wrong, once for all of them; nothing waits for that.
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
 
-from outworx_otel.cli.forward.exchange import Delivery, LocalAnswer
-from outworx_otel.cli.forward.server import Server, ServerError
+from outworx_otel.cli.forward.relay_client import RelayClient, RelayError
+from outworx_otel.cli.forward.tunnelled_request import LocalAnswer, TunnelledRequest
 
 EVENT_HEADER: Final = "http.request.header.x-outworx-tunnel-event"
 _TROUBLE: Final = frozenset({"rejected", "refused", "failed", "silent_drop", "error"})
 _EVERY: Final = 1.0
 # Spans leave the application up to a second after the answer, and may have to be sent again.
-_PATIENCE: Final = 8.0
+_TIMEOUT_SECONDS: Final = 8.0
 _MAX_WAITING: Final = 500
 _MAX_LOOKED_AT: Final = 20
 
@@ -33,15 +33,15 @@ class Reasons:
         tell: is given a delivery and what the server knows of it.
     """
 
-    def __init__(self, server: Server, tell: Callable[[Delivery, dict[str, Any]], None]) -> None:
+    def __init__(self, server: RelayClient, tell: Callable[[TunnelledRequest, dict[str, Any]], None]) -> None:
         self._server = server
         self._tell = tell
-        self._waiting: OrderedDict[str, tuple[Delivery, float]] = OrderedDict()
+        self._waiting: OrderedDict[str, tuple[TunnelledRequest, float]] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._asking: asyncio.Task[None] | None = None
         self._known = True
 
-    def expect(self, delivery: Delivery, answer: LocalAnswer) -> None:
+    def expect(self, delivery: TunnelledRequest, answer: LocalAnswer) -> None:
         """A delivery was answered by the local server: if it went wrong, that will be told."""
         if not self._known or answer.problem is not None:
             return
@@ -62,7 +62,7 @@ class Reasons:
             await asyncio.sleep(_EVERY)
             try:
                 await self._look()
-            except ServerError as error:
+            except RelayError as error:
                 # A server that only relays knows of no deliveries.
                 self._known = error.status is None or error.status >= 500
             self._give_up_old()
@@ -96,5 +96,5 @@ class Reasons:
 
     def _give_up_old(self) -> None:
         now = asyncio.get_running_loop().time()
-        for name in [name for name, (_, at) in self._waiting.items() if now - at > _PATIENCE]:
+        for name in [name for name, (_, at) in self._waiting.items() if now - at > _TIMEOUT_SECONDS]:
             del self._waiting[name]

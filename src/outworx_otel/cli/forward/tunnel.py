@@ -7,15 +7,15 @@ import random
 from collections import OrderedDict
 from typing import Final
 
-from outworx_otel.cli.forward.exchange import Delivery, Described, LocalAnswer, describe
-from outworx_otel.cli.forward.filters import Filters
-from outworx_otel.cli.forward.keeping import Keeping
-from outworx_otel.cli.forward.local import LocalServers
+from outworx_otel.cli.forward.delivery_files import DeliveryFiles
+from outworx_otel.cli.forward.filter_rules import FilterRules
+from outworx_otel.cli.forward.local_servers import LocalServers
+from outworx_otel.cli.forward.local_targets import Targets
 from outworx_otel.cli.forward.output import Output
 from outworx_otel.cli.forward.reasons import Reasons
-from outworx_otel.cli.forward.saving import Saving
-from outworx_otel.cli.forward.server import Poll, Server, ServerError, Session
-from outworx_otel.cli.forward.targets import Targets
+from outworx_otel.cli.forward.relay_client import OpenedSession, Poll, RelayClient, RelayError
+from outworx_otel.cli.forward.session_file import SessionFile
+from outworx_otel.cli.forward.tunnelled_request import LocalAnswer, RequestKind, TunnelledRequest, describe
 
 _MAX_WAIT: Final = 30.0
 _GATHER: Final = 0.002
@@ -40,13 +40,13 @@ class Tunnel:
 
     def __init__(
         self,
-        server: Server,
+        server: RelayClient,
         local: LocalServers,
         targets: Targets,
-        filters: Filters,
+        filters: FilterRules,
         output: Output,
-        keeping: Keeping,
-        saving: Saving | None = None,
+        keeping: SessionFile,
+        saving: DeliveryFiles | None = None,
         concurrency: int = 50,
     ) -> None:
         self._server = server
@@ -62,7 +62,7 @@ class Tunnel:
         self._reasons = Reasons(server, output.explained)
         self._under_way: set[asyncio.Task[None]] = set()
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._session: Session | None = None
+        self._session: OpenedSession | None = None
         # How often the server has failed since it last answered a poll, and whether that was said.
         self._failures = 0
         self._away = False
@@ -88,32 +88,32 @@ class Tunnel:
             stopped.cancel()
             await self._close()
 
-    async def _first_session(self) -> tuple[Session, bool]:
+    async def _first_session(self) -> tuple[OpenedSession, bool]:
         kept = self._keeping.take()
         if kept is not None:
             try:
                 return self._opened(await self._open(kept.resume, kept.client)), True
-            except ServerError as error:
+            except RelayError as error:
                 if error.status not in (400, 403, 404, 410, 422):
                     raise
                 # Its time is over, or it is another server now.
         try:
             return self._opened(await self._open()), False
-        except ServerError:
+        except RelayError:
             self._keeping.forget()
             raise
 
-    async def _open(self, resume: str | None = None, replaces: str | None = None) -> Session:
+    async def _open(self, resume: str | None = None, replaces: str | None = None) -> OpenedSession:
         destination = " ".join(str(target) for target in self._targets)
         return await self._server.open(destination, resume, replaces)
 
-    def _opened(self, session: Session) -> Session:
+    def _opened(self, session: OpenedSession) -> OpenedSession:
         self._session = session
         self._keeping.keep(session.resume, self._server.client_id)
         return session
 
-    async def _fetch(self, session: Session) -> None:
-        """Polls for ever. The next poll acknowledges the batch before, also when there is no room for another."""
+    async def _fetch(self, session: OpenedSession) -> None:
+        """Polls for ever. Each poll acknowledges the batch before, even if there is no room for another."""
         acknowledged, owed = 0, False
         while True:
             room = self._concurrency - len(self._under_way)
@@ -122,7 +122,7 @@ class Tunnel:
                 continue
             try:
                 poll = await self._server.poll(session, acknowledged, max(room, 0))
-            except ServerError as error:
+            except RelayError as error:
                 before, session = session, await self._recover(session, error)
                 if session.sessionId != before.sessionId:
                     acknowledged, owed = 0, False
@@ -136,7 +136,7 @@ class Tunnel:
                 # First what is there, then the next poll; it fetches the more at once the more there is.
                 await asyncio.sleep(_GATHER)
 
-    async def _recover(self, session: Session, error: ServerError) -> Session:
+    async def _recover(self, session: OpenedSession, error: RelayError) -> OpenedSession:
         """A session to go on with. A server that has forgotten its own is asked at once, any other after a while.
 
         Raises:
@@ -156,12 +156,12 @@ class Tunnel:
         try:
             try:
                 resumed = await self._open(session.resume)
-            except ServerError as second:
+            except RelayError as second:
                 if second.status != 410:
                     raise
                 # Its time is over.
                 resumed = await self._open()
-        except ServerError as second:
+        except RelayError as second:
             if second.is_refusal:
                 raise
             # The next poll fails likewise, and says so.
@@ -178,7 +178,7 @@ class Tunnel:
             self._away = False
             self._output.back(waiting)
 
-    def _begin(self, poll: Poll, session: Session) -> None:
+    def _begin(self, poll: Poll, session: OpenedSession) -> None:
         for delivery in poll.deliveries():
             if delivery.id in self._seen:
                 # Given again because the acknowledgement was late.
@@ -201,7 +201,7 @@ class Tunnel:
         elif failure is not None:
             self._output.noted(f"a delivery could not be handled: {failure!r}")
 
-    async def _handle(self, session: Session, delivery: Delivery) -> None:
+    async def _handle(self, session: OpenedSession, delivery: TunnelledRequest) -> None:
         begun = asyncio.get_running_loop().time()
         rule = self._filters.stops(delivery)
         if rule is not None:
@@ -217,7 +217,9 @@ class Tunnel:
             self._reasons.expect(delivery, answer)
             await self._save(delivery, described, answer)
 
-    async def _respond(self, session: Session, delivery: Delivery, answer: LocalAnswer, begun: float) -> None:
+    async def _respond(
+        self, session: OpenedSession, delivery: TunnelledRequest, answer: LocalAnswer, begun: float
+    ) -> None:
         """Hands in the answer, again and again while the caller still waits for it."""
         loop = asyncio.get_running_loop()
         wait = 0.2
@@ -225,8 +227,8 @@ class Tunnel:
             try:
                 await self._server.respond(session, delivery, answer)
                 return
-            except ServerError as error:
-                over = loop.time() - begun > delivery.patience
+            except RelayError as error:
+                over = loop.time() - begun > delivery.seconds_left
                 if over or error.session_is_gone or error.is_refusal or error.status == 413:
                     why = "nobody waits for it any more" if error.session_is_gone else str(error)
                     self._output.noted(
@@ -236,7 +238,7 @@ class Tunnel:
             await asyncio.sleep(wait)
             wait = min(2 * wait, 2.0)
 
-    async def _save(self, delivery: Delivery, described: Described, answer: LocalAnswer) -> None:
+    async def _save(self, delivery: TunnelledRequest, described: RequestKind, answer: LocalAnswer) -> None:
         target = self._targets.find(delivery.path)
         if self._saving is None or target is None:
             return
@@ -255,7 +257,7 @@ class Tunnel:
             if self._session is not None:
                 await self._server.end(self._session)
                 self._keeping.forget()
-        except ServerError as error:
+        except RelayError as error:
             if not error.session_is_gone:
                 self._output.noted(f"the session could not be ended ({error}); it ends by itself")
         finally:

@@ -71,10 +71,10 @@ def replay(
       outworx replay saved/delivery.json --to http://localhost:3000
       outworx replay saved/delivery.json --to 3000 --curl
     """
-    from outworx_otel.cli.replay.run import Wish, run
+    from outworx_otel.cli.replay.resend import ReplayOptions, run
 
     run(
-        Wish(
+        ReplayOptions(
             what=what,
             to=to,
             provider=provider,

@@ -10,7 +10,7 @@ from outworx_otel.server.replay import Completeness, ReplayError, completeness, 
 
 # A body of 10 MiB in base64, and the rest.
 _MAX_ANSWER: Final = 32 * 1024 * 1024
-_PATIENCE: Final = 10.0
+_TIMEOUT_SECONDS: Final = 10.0
 
 
 def fetched(identity: str, endpoint: str, api_key: str | None) -> Completeness:
@@ -35,7 +35,7 @@ def fetched(identity: str, endpoint: str, api_key: str | None) -> Completeness:
     url = f"{base}/api/deliveries/{quote(identity, safe='')}"
     body = bytearray()
     try:
-        with httpx.stream("GET", url, headers=headers, timeout=_PATIENCE, trust_env=False) as answer:
+        with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False) as answer:
             for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > _MAX_ANSWER:

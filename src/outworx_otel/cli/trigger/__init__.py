@@ -76,10 +76,10 @@ def trigger(
       outworx trigger slack message --to 8000/hooks --count 100 --rate 20
       outworx trigger github push --to 8000/hooks --bad-signature parsed_body
     """
-    from outworx_otel.cli.trigger.run import Wish, run
+    from outworx_otel.cli.trigger.send_samples import TriggerOptions, run
 
     run(
-        Wish(
+        TriggerOptions(
             provider=provider,
             event=event,
             to=to,

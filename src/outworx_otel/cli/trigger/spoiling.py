@@ -89,7 +89,7 @@ def body_to_sign(reason: str | None, body: bytes, is_form: bool, credentials: Cr
 
 
 def signing_secret(reason: str | None, secret: str | bytes | None, row: SignatureScheme) -> str | bytes:
-    """The secret to sign with; where it does not matter or must not fit, one of the same kind that is nobody's."""
+    """Returns the secret to sign with; if it must not fit or does not matter, a random one of the same kind."""
     if needs_secret(reason):
         assert secret is not None
         return secret

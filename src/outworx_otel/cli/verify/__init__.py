@@ -78,10 +78,10 @@ def verify(
       pbpaste | outworx verify --provider github --body -
           --header 'X-Hub-Signature-256: sha256=757107...'
     """
-    from outworx_otel.cli.verify.run import Wish, run
+    from outworx_otel.cli.verify.judgement import VerifyOptions, run
 
     run(
-        Wish(
+        VerifyOptions(
             provider=provider,
             headers=headers or [],
             body=body,

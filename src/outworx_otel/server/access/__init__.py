@@ -1,4 +1,4 @@
-"""Who may do what: keys, sessions, hosts, origins, and the headers that keep pages safe."""
+"""Access control: keys, sessions, hosts, origins, and the security headers of pages."""
 
 from outworx_otel.server.access.access import Access
 from outworx_otel.server.access.sessions import COOKIE

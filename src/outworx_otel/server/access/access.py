@@ -1,4 +1,4 @@
-"""The face of this room: what pages call, and the application that stands round all others."""
+"""The interface of access control: what pages call, and the application that wraps all others."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from outworx_otel.server.access.access_guard import VISIT, AccessGuard, caller
+from outworx_otel.server.access.api_keys import ApiKeys
 from outworx_otel.server.access.attempts import BadKeys
-from outworx_otel.server.access.guard import VISIT, Guard, caller
-from outworx_otel.server.access.keys import Keys
 from outworx_otel.server.access.origins import Origins
-from outworx_otel.server.access.sessions import COOKIE, Sessions, Visit
+from outworx_otel.server.access.sessions import COOKIE, BrowserSessions, BrowserVisit
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
@@ -21,7 +21,7 @@ _FIELD = "csrf"
 
 
 class Access:
-    """Who may do what.
+    """Access control of the server.
 
     Args:
         settings: keys, names, limits.
@@ -32,9 +32,9 @@ class Access:
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self.keys = Keys(settings, store)
+        self.keys = ApiKeys(settings, store)
         self._settings = settings
-        self._sessions = Sessions(self.keys, store, settings.session_seconds)
+        self._sessions = BrowserSessions(self.keys, store, settings.session_seconds)
         self._bad_keys = BadKeys()
         self._origins = Origins(settings)
 
@@ -45,7 +45,7 @@ class Access:
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
         """The application behind every check, with the headers of ours on every answer."""
-        return Guard(app, self._settings, self.keys, self._sessions, self._bad_keys, self._origins)
+        return AccessGuard(app, self._settings, self.keys, self._sessions, self._bad_keys, self._origins)
 
     def csrf_token(self, request: Request) -> str:
         """For the hidden field `csrf` of a form, on any page; the visitor gets a cookie that it belongs to."""
@@ -54,7 +54,7 @@ class Access:
         return self._sessions.form_token(visit)
 
     async def form(self, request: Request) -> FormData:
-        """A form of ours that was sent back.
+        """Returns a submitted form of ours.
 
         Raises:
             HTTPException: 403 where it is not ours, or too old; 413 where it is too large; 400 where it is no form.
@@ -85,7 +85,7 @@ class Access:
         return None if digest is None else self._sessions.logged_in(digest)
 
     def is_logged_in(self, request: Request) -> bool:
-        """Whether this browser has logged in: there is something to log out of."""
+        """Returns whether this browser has logged in."""
         return _visit(request).logged_in
 
     def set_cookie(self, response: Response, value: str) -> None:
@@ -109,7 +109,7 @@ class Access:
         response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self._settings.is_https)
 
 
-def _visit(request: Request) -> Visit:
+def _visit(request: Request) -> BrowserVisit:
     visit = request.scope[VISIT]
-    assert isinstance(visit, Visit)
+    assert isinstance(visit, BrowserVisit)
     return visit

@@ -1,4 +1,4 @@
-"""How often an address may try a key that is not taken."""
+"""Limits how often an address may try a wrong key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A caller's connection, which costs a file: nobody keeps it without asking for something."""
+"""Closes connections that send no request: each one costs a file descriptor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS: Final = 30.0
 
 
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it, with an end to its patience: a request's head must be there in `HEAD_SECONDS`.
+class HeadDeadlineProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 with a deadline: a request's head must arrive within `HEAD_SECONDS`.
 
     uvicorn waits for it for ever, so that a stranger who sends one byte a minute on as many connections as a process
     may have files keeps everybody else out. What is sent on after the answer counts likewise; between two requests

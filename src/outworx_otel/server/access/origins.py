@@ -1,4 +1,4 @@
-"""Which names the server answers to, and which web pages may talk to it.
+"""Checks the Host and Origin of requests: which names the server answers to, which pages may call it.
 
 A page of a stranger, open in the browser of whoever runs this server, can send requests to 127.0.0.1. It must not
 change anything, and must not read anything either, not even by giving its own name this machine's address (DNS
@@ -42,7 +42,7 @@ class Origins:
         self._names.discard("")
 
     def answers_to(self, headers: Headers) -> bool:
-        """Whether a request is addressed to this server."""
+        """Returns whether a request is addressed to this server."""
         hosts = headers.getlist("host")
         name = _name_of(hosts[0]) if len(hosts) == 1 else None
         if name is None:
@@ -50,7 +50,7 @@ class Origins:
         return name in self._names or is_loopback(name) or (self._any_address and _address(name) is not None)
 
     def is_foreign(self, method: str, headers: Headers) -> bool:
-        """Whether another site's page is behind a request.
+        """Returns whether another site's page made a request.
 
         Following a link is no such thing: then the page that is shown is ours. Browsers say who asks by
         `Sec-Fetch-Site`, older ones at least by `Origin`, programs by neither. Ports are compared as well: another

@@ -1,4 +1,4 @@
-"""What each path asks of whoever calls it: one table, and a session for whatever is not in it."""
+"""The policy of each path: one table; a path that is not in it needs a session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Policy(enum.Enum):
-    """What is asked.
+    """What a path requires.
 
     KEY: an API key. READ: an API key, or for GET and HEAD a session. PAGE: a session, or for GET and HEAD a key.
     PUBLIC: nothing. TUNNEL: nothing either, and what passes is a stranger's talk with a local application, so the

@@ -1,4 +1,4 @@
-"""Answers to what is refused, in the words of whoever asked: OTLP's Status, JSON, or text."""
+"""Makes the answer to a refused request in the format of its path: OTLP's Status, JSON, or text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 421: 9, 429: 
 _INTERNAL: Final = 13
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that goes no further.
 
     Args:

@@ -1,4 +1,4 @@
-"""Who a browser is: a signed cookie, and the token that a form of ours carries.
+"""Browser sessions: a signed cookie, and the token that our forms carry.
 
 Nothing is kept for each visitor. The cookie says when it was made and which key it was made with, so it ends by
 itself, and with the key; what was logged out before is remembered until it would have ended.
@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 from itsdangerous import BadData, TimestampSigner
 
-from outworx_otel.server.access.keys import Keys
+from outworx_otel.server.access.api_keys import ApiKeys
 from outworx_otel.server.store import Store
 
 COOKIE: Final = "outworx_session"
@@ -29,7 +29,7 @@ _ANONYMOUS: Final = "-"
 
 
 @dataclass
-class Visit:
+class BrowserVisit:
     """One browser, for one request.
 
     `logged_in` is about a key; `fresh` is a visitor whose cookie must be set if a form of ours was handed out
@@ -42,7 +42,7 @@ class Visit:
     token_given: bool = False
 
 
-class Sessions:
+class BrowserSessions:
     """Makes and reads cookies.
 
     Args:
@@ -53,7 +53,7 @@ class Sessions:
     """
 
     def __init__(
-        self, keys: Keys, store: Store, seconds: int, clock: Callable[[], float] = time.time
+        self, keys: ApiKeys, store: Store, seconds: int, clock: Callable[[], float] = time.time
     ) -> None:
         self._keys = keys
         self._store = store
@@ -64,29 +64,29 @@ class Sessions:
         ended = store.secrets.get(_ENDED)
         self._ended: dict[str, float] = {} if ended is None else _ended(ended[0])
 
-    def visit(self, cookie: str | None) -> Visit:
-        """Whose cookie it is; a new visitor where there is none, or one that is not (or no longer) good."""
+    def visit(self, cookie: str | None) -> BrowserVisit:
+        """Returns the visit of a cookie; a new visitor if there is none or it is not valid."""
         found = None if cookie is None else self._read(cookie)
-        return found or Visit(secrets.token_urlsafe(16), fresh=True)
+        return found or BrowserVisit(secrets.token_urlsafe(16), fresh=True)
 
-    def anonymous(self, visit: Visit) -> str:
-        """The cookie of a visitor who is not logged in: it binds the forms that are handed out."""
+    def anonymous(self, visit: BrowserVisit) -> str:
+        """Returns the cookie of a visitor who is not logged in, which binds the forms that are given out."""
         return self._sign(_ANONYMOUS, visit.id)
 
     def logged_in(self, digest: bytes) -> str:
-        """The cookie of whoever has just given the key with this digest. Its id is new: nobody can have set it."""
+        """Returns the cookie of a visitor who gave the key with this digest. Its id is new: nobody can plant it."""
         return self._sign(self._tag(digest), secrets.token_urlsafe(16))
 
-    def form_token(self, visit: Visit) -> str:
-        """What a form must bring back."""
+    def form_token(self, visit: BrowserVisit) -> str:
+        """Returns the token that a form must bring back."""
         return self._mac(b"form", visit.id.encode())
 
-    def is_form_token(self, visit: Visit, token: str) -> bool:
-        """Whether it is this visit's."""
+    def is_form_token(self, visit: BrowserVisit, token: str) -> bool:
+        """Returns whether a token belongs to this visit."""
         return hmac.compare_digest(self.form_token(visit).encode(), token.encode("utf-8", "replace"))
 
-    def end(self, visit: Visit) -> None:
-        """Its cookie counts no longer, also after a restart. Blocks."""
+    def end(self, visit: BrowserVisit) -> None:
+        """Ends the session: its cookie is no longer accepted, even after a restart. Blocks."""
         now = self._clock()
         self._ended = {id: until for id, until in self._ended.items() if until > now}
         self._ended[_ended_name(visit.id)] = now + self._seconds
@@ -94,7 +94,7 @@ class Sessions:
             del self._ended[next(iter(self._ended))]
         self._store.secrets.put(_ENDED, msgspec.json.encode(self._ended))
 
-    def _read(self, cookie: str) -> Visit | None:
+    def _read(self, cookie: str) -> BrowserVisit | None:
         try:
             text = self._signer.unsign(cookie, max_age=self._seconds).decode()
         except (BadData, UnicodeError):
@@ -103,9 +103,9 @@ class Sessions:
         if not id or _ended_name(id) in self._ended:
             return None
         if tag == _ANONYMOUS:
-            return Visit(id)
+            return BrowserVisit(id)
         known = any(hmac.compare_digest(tag, self._tag(digest)) for digest in self._keys.digests)
-        return Visit(id, logged_in=True) if known else None
+        return BrowserVisit(id, logged_in=True) if known else None
 
     def _sign(self, tag: str, id: str) -> str:
         return self._signer.sign(f"{tag}.{id}").decode()

@@ -55,7 +55,7 @@ def routes(store: Store) -> list[BaseRoute]:
         try:
             await run_in_threadpool(store.healthy)
         except StoreUnavailable as error:
-            # Anybody may ask; where the database is, is nobody's business.
+            # Public: the answer must not say where the database is.
             _logger.error("the database cannot be used: %s", error)
             return _json({"status": "unavailable", "error": "the database cannot be used: see the log"}, 503)
         return _json({"status": "ok"})

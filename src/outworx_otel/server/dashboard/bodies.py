@@ -1,4 +1,4 @@
-"""A body as a page shows it: laid out, as it came, and byte by byte; bounded, whatever was delivered."""
+"""Prepares a body for a page: formatted, as it came, and as a hex dump; always bounded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from markupsafe import Markup, escape
 
-from outworx_otel.server.dashboard.legible import number, size, visible
+from outworx_otel.server.dashboard.formatting import number, size, visible
 from outworx_otel.telemetry.redaction import REDACTED
 
 MAX_TEXT: Final = 64 * 1024
@@ -24,7 +24,7 @@ _MIN_BASE64: Final = 40
 Kind = Literal["JSON", "form", "text", "binary"]
 
 
-class Body(NamedTuple):
+class ShownBody(NamedTuple):
     """What a page needs of one body. `fields` are a form's; `notes` say what is not shown."""
 
     kind: Kind
@@ -54,7 +54,7 @@ def bytes_of(stored: str, full_size: int | None) -> bytes:
     return encoded
 
 
-def body_of(stored: str, full_size: int | None, content_type: str = "") -> Body:
+def body_of(stored: str, full_size: int | None, content_type: str = "") -> ShownBody:
     """Everything of a body that is shown.
 
     Args:
@@ -73,7 +73,7 @@ def body_of(stored: str, full_size: int | None, content_type: str = "") -> Body:
     except UnicodeDecodeError:
         if len(raw) > MAX_HEX:
             notes.append(f"The first {size(MAX_HEX)} are shown; download the rest.")
-        return Body("binary", None, [], None, _hex(raw[:MAX_HEX]), notes)
+        return ShownBody("binary", None, [], None, _hex(raw[:MAX_HEX]), notes)
     if len(text) > MAX_TEXT:
         notes.append(
             f"The first {number(MAX_TEXT)} of {number(len(text))} characters are shown; download the rest."
@@ -81,14 +81,14 @@ def body_of(stored: str, full_size: int | None, content_type: str = "") -> Body:
     shown = text[:MAX_TEXT]
     plain = escape(visible(shown))
     if (pretty := _laid_out(text)) is not None:
-        return Body("JSON", pretty, [], plain, _hex(raw[:MAX_HEX]), notes)
+        return ShownBody("JSON", pretty, [], plain, _hex(raw[:MAX_HEX]), notes)
     if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-        return Body("form", None, _fields(shown), plain, _hex(raw[:MAX_HEX]), notes)
-    return Body("text", None, [], plain, _hex(raw[:MAX_HEX]), notes)
+        return ShownBody("form", None, _fields(shown), plain, _hex(raw[:MAX_HEX]), notes)
+    return ShownBody("text", None, [], plain, _hex(raw[:MAX_HEX]), notes)
 
 
 def _laid_out(text: str) -> Markup | None:
-    """JSON with an indent, None where it is none. The layout alone changes: digits, order and repeats stay."""
+    """Returns JSON with an indent, None for what is no JSON. Digits, order and repeated names stay."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:

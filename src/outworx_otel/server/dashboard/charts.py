@@ -1,4 +1,4 @@
-"""Deliveries over time as stacked bars: where each piece stands, in per cent of the drawing."""
+"""Lays out deliveries over time as stacked bars, in per cent of the drawing."""
 
 from __future__ import annotations
 

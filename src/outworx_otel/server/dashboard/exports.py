@@ -1,4 +1,4 @@
-"""`/deliveries.json` and `/deliveries.csv`: the deliveries that the list's filter lets through, as a file."""
+"""`/deliveries.json` and `/deliveries.csv`: the filtered list as a file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from outworx_otel.server.dashboard.addresses import wanted_of
-from outworx_otel.server.dashboard.legible import number
+from outworx_otel.server.dashboard.formatting import number
+from outworx_otel.server.dashboard.page_addresses import wanted_of
 from outworx_otel.server.documents import flat_document, summary_document
 from outworx_otel.server.filters import BadParameter, filter_of
-from outworx_otel.server.model import Delivery
+from outworx_otel.server.model import StoredDelivery
 from outworx_otel.server.store import Store
 from outworx_otel.telemetry import semconv
 
@@ -88,7 +88,7 @@ class Export:
         return StreamingResponse(rest, 200, headers, media_type)
 
 
-def _as_json(deliveries: Iterable[Delivery], limit: int) -> Iterator[bytes]:
+def _as_json(deliveries: Iterable[StoredDelivery], limit: int) -> Iterator[bytes]:
     """`{"deliveries": [...], "truncated": false}`, one delivery a line."""
     count, before = 0, b'{"deliveries": [\n'
     for piece in _pieces(deliveries):
@@ -103,7 +103,7 @@ def _as_json(deliveries: Iterable[Delivery], limit: int) -> Iterator[bytes]:
     yield opened + b'\n], "truncated": ' + truncated + b"}\n"
 
 
-def _as_csv(deliveries: Iterable[Delivery], limit: int) -> Iterator[bytes]:
+def _as_csv(deliveries: Iterable[StoredDelivery], limit: int) -> Iterator[bytes]:
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(COLUMNS)
@@ -121,14 +121,14 @@ def _as_csv(deliveries: Iterable[Delivery], limit: int) -> Iterator[bytes]:
     yield written.getvalue().encode()
 
 
-def _pieces(deliveries: Iterable[Delivery]) -> Iterator[list[Delivery]]:
+def _pieces(deliveries: Iterable[StoredDelivery]) -> Iterator[list[StoredDelivery]]:
     source = iter(deliveries)
     while piece := list(itertools.islice(source, _PIECE)):
         yield piece
 
 
 def cell(value: Any) -> str:
-    """A value for a spreadsheet, which must not take it for a formula."""
+    """Returns a value for a spreadsheet, quoted so that it is not taken for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Whether a delivery that has just come belongs on a page: the store's filter, in Python."""
+"""Applies the store's filter, in Python, to a delivery that has just come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EQUAL: Final = ("provider", "event_type", "route", "outcome", "reason", "cause"
 
 
 def matches(wanted: Filter, delivery: Summary) -> bool:
-    """As `Store.deliveries` would have it."""
+    """Returns whether `Store.deliveries` would return the delivery for this filter."""
     for name in _EQUAL:
         value = getattr(wanted, name)
         if value is not None and getattr(delivery, name) != value:

@@ -1,4 +1,4 @@
-"""Templates, made ready once, and what every page knows."""
+"""Loads the templates once and renders pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from outworx_otel.server.access import Access
-from outworx_otel.server.dashboard import addresses, legible, words
+from outworx_otel.server.dashboard import explanations, formatting, page_addresses
 from outworx_otel.server.dashboard.assets import version_of
 from outworx_otel.server.settings import Settings
 from outworx_otel.version import __version__
@@ -42,31 +42,31 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=StrictUndefined,
-            finalize=legible.shown,
+            finalize=formatting.shown,
         )
         self._environment.filters.update(
-            ago=lambda time_ns: legible.ago(time_ns, time.time_ns()),
-            brief=legible.brief,
-            clock=legible.clock,
-            duration=legible.duration,
-            iso=legible.iso,
-            long=lambda text: escape(legible.visible(legible.short(text, MAX_STACK))),
-            number=legible.number,
-            percent=legible.percent,
-            plain=legible.plain,
-            short=legible.short,
-            size=legible.size,
+            ago=lambda time_ns: formatting.ago(time_ns, time.time_ns()),
+            brief=formatting.brief,
+            clock=formatting.clock,
+            duration=formatting.duration,
+            iso=formatting.iso,
+            long=lambda text: escape(formatting.visible(formatting.short(text, MAX_STACK))),
+            number=formatting.number,
+            percent=formatting.percent,
+            plain=formatting.plain,
+            short=formatting.short,
+            size=formatting.size,
         )
         self._environment.globals.update(
-            address=addresses.address,
-            advice=words.advice_for,
-            CAUSES=words.CAUSES,
-            IDEMPOTENCY=words.IDEMPOTENCY,
-            KINDS=words.KINDS,
-            REASONS=words.REASONS,
-            note_for=words.note_for,
-            span_of=legible.span,
-            ranges=addresses.RANGES,
+            address=page_addresses.address,
+            advice=explanations.advice_for,
+            CAUSES=explanations.CAUSES,
+            IDEMPOTENCY=explanations.IDEMPOTENCY,
+            KINDS=explanations.KINDS,
+            REASONS=explanations.REASONS,
+            note_for=explanations.note_for,
+            span_of=formatting.span,
+            ranges=page_addresses.RANGES,
             static=f"/static/{version_of(_HERE / 'static')}",
             version=__version__,
         )
@@ -88,5 +88,5 @@ class Pages:
         return self._environment.get_template(template).render(**context)
 
     def own_address(self, request: Request) -> str:
-        """How applications reach this server, for the lines that can be copied."""
+        """Returns the address by which applications reach this server, for the lines to copy."""
         return (self._settings.public_url or str(request.base_url)).rstrip("/")

@@ -9,13 +9,13 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard.assets import Assets
-from outworx_otel.server.dashboard.delivery import DeliveryPage
+from outworx_otel.server.dashboard.delivery_page import DeliveryPage
+from outworx_otel.server.dashboard.error_pages import View, as_page
 from outworx_otel.server.dashboard.exports import Export
-from outworx_otel.server.dashboard.listing import ListPage
-from outworx_otel.server.dashboard.login import LoginPage
-from outworx_otel.server.dashboard.overview import OverviewPage
+from outworx_otel.server.dashboard.list_page import ListPage
+from outworx_otel.server.dashboard.login_page import LoginPage
+from outworx_otel.server.dashboard.overview_page import OverviewPage
 from outworx_otel.server.dashboard.pages import Pages
-from outworx_otel.server.dashboard.refusing import View, as_page
 from outworx_otel.server.dashboard.stream import LiveStream
 from outworx_otel.server.live import Live
 from outworx_otel.server.settings import Settings

@@ -1,4 +1,4 @@
-"""What the page of one delivery shows, taken out of its span's attributes and events.
+"""Extracts what the page of a delivery shows from its span's attributes and events.
 
 Attributes come from outside: any of them may be missing, or of another type than it should be.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from outworx_otel.server.dashboard.bodies import Body, body_of
-from outworx_otel.server.dashboard.legible import plain
-from outworx_otel.server.model import Attributes, Delivery, SpanEvent, SpanRecord
+from outworx_otel.server.dashboard.bodies import ShownBody, body_of
+from outworx_otel.server.dashboard.formatting import plain
+from outworx_otel.server.model import Attributes, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.redaction import REDACTED
 
@@ -61,7 +61,7 @@ class Header(NamedTuple):
     redacted: bool
 
 
-class Finding(NamedTuple):
+class DropCause(NamedTuple):
     """One cause of a silent drop, and the line of code that it points at."""
 
     cause: str
@@ -71,7 +71,7 @@ class Finding(NamedTuple):
     detail: str
 
 
-class Raised(NamedTuple):
+class RecordedException(NamedTuple):
     """An exception that was recorded."""
 
     type: str
@@ -90,19 +90,19 @@ class Sections(NamedTuple):
     body_omitted: bool
     fingerprint_mismatch: bool
     reason: str | None
-    findings: list[Finding]
-    exceptions: list[Raised]
+    findings: list[DropCause]
+    exceptions: list[RecordedException]
     headers: list[Header]
     headers_omitted: int
     metadata: list[tuple[str, str]]
     metadata_omitted: int
-    request_body: Body | None
-    response_body: Body | None
+    request_body: ShownBody | None
+    response_body: ShownBody | None
     others: list[tuple[str, str]]
     resource: list[tuple[str, str]]
 
 
-def sections_of(delivery: Delivery) -> Sections:
+def sections_of(delivery: StoredDelivery) -> Sections:
     """Reads them all."""
     attributes = delivery.attributes
     headers = headers_of(attributes)
@@ -129,7 +129,7 @@ def sections_of(delivery: Delivery) -> Sections:
     )
 
 
-def failure_of(delivery: Delivery) -> str | None:
+def failure_of(delivery: StoredDelivery) -> str | None:
     """Why it failed, in the application's words: an exception, or what was given to `track.failed`.
 
     An exception that decided something and was handled (the store was away) is no failure of another type.
@@ -149,17 +149,17 @@ def _short_type(name: str) -> str:
     return name.rpartition(".")[2] if name.replace(".", "").replace("_", "").isalnum() else name
 
 
-def findings_of(record: Delivery | SpanRecord) -> list[Finding]:
+def findings_of(record: StoredDelivery | SpanRecord) -> list[DropCause]:
     """The causes of a silent drop, the most telling first."""
     found = [_finding(record.attributes)] if semconv.SILENT_DROP_CAUSE in record.attributes else []
     more = (_finding(event.attributes) for event in record.events if event.name == semconv.SILENT_DROP_EVENT)
     return [*found, *more]
 
 
-def _finding(attributes: Attributes) -> Finding:
+def _finding(attributes: Attributes) -> DropCause:
     file, line = attributes.get(semconv.CODE_FILE), attributes.get(semconv.CODE_LINE)
     place = "" if file is None else plain(file) if line is None else f"{plain(file)}:{plain(line)}"
-    return Finding(
+    return DropCause(
         plain(attributes.get(semconv.SILENT_DROP_CAUSE, "")),
         place,
         plain(attributes.get(semconv.CODE_FUNCTION, "")),
@@ -168,9 +168,9 @@ def _finding(attributes: Attributes) -> Finding:
     )
 
 
-def _raised(event: SpanEvent) -> Raised:
+def _raised(event: SpanEvent) -> RecordedException:
     names = (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE, semconv.EXCEPTION_STACKTRACE)
-    return Raised(*(plain(event.attributes.get(name, "")) for name in names))
+    return RecordedException(*(plain(event.attributes.get(name, "")) for name in names))
 
 
 def headers_of(attributes: Attributes) -> list[Header]:
@@ -185,7 +185,7 @@ def _below(attributes: Attributes, prefix: str) -> list[tuple[str, str]]:
     )
 
 
-def _body(attributes: Attributes, name: str, size: int | None, content_type: str) -> Body | None:
+def _body(attributes: Attributes, name: str, size: int | None, content_type: str) -> ShownBody | None:
     stored = text(attributes, name)
     return None if stored is None else body_of(stored, size, content_type)
 

@@ -1,13 +1,13 @@
-"""The way of a delivery: verify → claim → handler → mark, and how far it got."""
+"""The stages of a delivery (verify → claim → handler → mark), and how far it got."""
 
 from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from outworx_otel.server.dashboard.legible import duration, plain
+from outworx_otel.server.dashboard.explanations import CAUSES, IDEMPOTENCY, REASONS, advice_for
+from outworx_otel.server.dashboard.formatting import duration, plain
 from outworx_otel.server.dashboard.sections import flag, seconds
-from outworx_otel.server.dashboard.words import CAUSES, IDEMPOTENCY, REASONS, advice_for
-from outworx_otel.server.model import Delivery
+from outworx_otel.server.model import StoredDelivery
 from outworx_otel.telemetry import semconv
 
 _UNHANDLED: Final = (
@@ -24,19 +24,19 @@ State = Literal["good", "bad", "warn", "none"]
 
 
 class Stage(NamedTuple):
-    """One station; `none` was not reached, or is not configured."""
+    """One stage; `none` means not reached or not configured."""
 
     name: str
     state: State
     said: str
 
 
-def stages_of(delivery: Delivery) -> list[Stage]:
-    """The four stations in their order."""
+def stages_of(delivery: StoredDelivery) -> list[Stage]:
+    """Returns the four stages in order."""
     return [_verify(delivery), _claim(delivery), _handler(delivery), _mark(delivery)]
 
 
-def _verify(delivery: Delivery) -> Stage:
+def _verify(delivery: StoredDelivery) -> Stage:
     if delivery.signature_valid is None:
         return Stage("Verify", "none", "no signature was checked")
     if delivery.signature_valid:
@@ -47,7 +47,7 @@ def _verify(delivery: Delivery) -> Stage:
     return Stage("Verify", "bad", "invalid" if reason is None else reason.title)
 
 
-def _claim(delivery: Delivery) -> Stage:
+def _claim(delivery: StoredDelivery) -> Stage:
     outcome = delivery.idempotency
     if outcome is None:
         went_no_further = delivery.outcome in _UNHANDLED
@@ -63,7 +63,7 @@ def _claim(delivery: Delivery) -> Stage:
     return Stage("Claim", "warn" if outcome in ("fail_open", "rejected", "key_error") else "good", said)
 
 
-def _handler(delivery: Delivery) -> Stage:
+def _handler(delivery: StoredDelivery) -> Stage:
     if delivery.outcome in _UNHANDLED or delivery.idempotency == "rejected":
         answered = "" if delivery.status is None else f"; answered {delivery.status}"
         return Stage("Handler", "none", f"did not run{answered}")
@@ -74,7 +74,7 @@ def _handler(delivery: Delivery) -> Stage:
     return Stage("Handler", state, f"answered {delivery.status} in {took}")
 
 
-def _mark(delivery: Delivery) -> Stage:
+def _mark(delivery: StoredDelivery) -> Stage:
     processing = delivery.processing
     at = seconds(delivery.attributes, semconv.PROCESSING_MARKED_AT)
     after = "" if at is None else f" after {duration(max(int(at * 1e9) - delivery.time_ns, 0))}"

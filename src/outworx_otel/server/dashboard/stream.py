@@ -1,4 +1,4 @@
-"""`/live`: new deliveries as server-sent events, for lists that are open."""
+"""`/live`: sends new deliveries to open lists as server-sent events."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from outworx_otel.server.dashboard.addresses import wanted_of
 from outworx_otel.server.dashboard.matching import matches
+from outworx_otel.server.dashboard.page_addresses import wanted_of
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.live import MAX_LISTENERS, Live, TooManyListeners

@@ -1,13 +1,13 @@
-"""The spans round a delivery, one bar below the other."""
+"""The waterfall of a delivery: a bar for each span of its trace and of its deferred work."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import Final, NamedTuple
 
-from outworx_otel.server.dashboard.legible import duration
+from outworx_otel.server.dashboard.formatting import duration
 from outworx_otel.server.dashboard.sections import text
-from outworx_otel.server.model import Delivery, SpanRecord
+from outworx_otel.server.model import SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
 
 MAX_BARS: Final = 80
@@ -30,7 +30,7 @@ class Bar(NamedTuple):
 
 
 class Waterfall(NamedTuple):
-    """The bars in the order of a tree, and how many had no room."""
+    """The bars in tree order, and how many were left out."""
 
     bars: list[Bar]
     left_out: int
@@ -48,7 +48,7 @@ class _Item(NamedTuple):
     note: str
 
 
-def waterfall_of(delivery: Delivery, spans: list[SpanRecord], deferred: list[SpanRecord]) -> Waterfall:
+def waterfall_of(delivery: StoredDelivery, spans: list[SpanRecord], deferred: list[SpanRecord]) -> Waterfall:
     """The delivery's own span, the others of its trace, and the deferred work that belongs to it."""
     own = _Item(
         delivery.span_id,
@@ -96,7 +96,7 @@ def _item(record: SpanRecord, late: bool, delivery_span: str) -> _Item:
 
 
 def _as_tree(items: list[_Item]) -> list[tuple[_Item, int]]:
-    """Parents before children, by time; a span whose parent is not here stands at the top, and so does a circle."""
+    """Orders parents before children, by time. A span without a known parent, or in a circle, comes at the top."""
     ids = {item.span_id for item in items}
     below: dict[str, list[_Item]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.start):

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from outworx_otel.server.ingest.otlp import check_number
+from outworx_otel.server.ingest.span_sorting import check_number
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"

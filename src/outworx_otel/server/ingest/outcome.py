@@ -1,4 +1,4 @@
-"""The outcome of a delivery, out of its span's attributes."""
+"""Derives the outcome of a delivery from its span's attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BY_PROCESSING: Final[dict[str, Outcome]] = {
 
 
 def outcome_of(attributes: Attributes) -> Outcome:
-    """What the span says, and of one that does not (of an older release) what its other attributes come to.
+    """Returns the span's own outcome, or, for spans of older releases, derives it from other attributes.
 
     Attributes of any type are taken.
     """

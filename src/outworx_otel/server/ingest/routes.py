@@ -24,13 +24,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from outworx_otel.server.ingest import idempotency, otlp_format
-from outworx_otel.server.ingest.events import Events, deliveries_of
-from outworx_otel.server.ingest.intake import Intake
-from outworx_otel.server.ingest.metrics import MAX_BYTES, Counts, DeliveryCounter, TooManyPoints
-from outworx_otel.server.ingest.otlp import Sorted, TooMany, sort
-from outworx_otel.server.ingest.reading import Reader
-from outworx_otel.server.ingest.waiting import WaitingRoom
+from outworx_otel.server.ingest import idempotency_calls, otlp_format
+from outworx_otel.server.ingest.batch_intake import BatchIntake
+from outworx_otel.server.ingest.json_batch import DecodedEvents, deliveries_of
+from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, DeliveryCounter, ReadCounts, TooManyPoints
+from outworx_otel.server.ingest.request_bodies import BodyReader
+from outworx_otel.server.ingest.span_sorting import SortedSpans, TooManySpans, sort
+from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.server.live import Live
 from outworx_otel.server.model import Batch
 from outworx_otel.server.settings import Settings
@@ -48,8 +48,8 @@ _MAX_JSON_BYTES: Final = 8 * 1024 * 1024
 
 def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
     """OTLP at `/v1/...` and `/api/ingest/v1/...`, the JSON batch, and the SDK's calls."""
-    reader = Reader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
-    ingest = _Ingest(reader, Intake(store, live))
+    reader = BodyReader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
+    ingest = _Ingest(reader, BatchIntake(store, live))
     found: list[BaseRoute] = []
     for prefix in _PREFIXES:
         found.append(Route(f"{prefix}/v1/traces", ingest.traces, methods=["POST"]))
@@ -57,24 +57,24 @@ def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
         found.append(Route(f"{prefix}/v1/logs", _logs, methods=["POST"]))
     found.append(Route("/api/ingest", ingest.events, methods=["POST"]))
     found.append(Route("/api/sdk/verify", _verify, methods=["POST"]))
-    for name in idempotency.CALLS:
+    for name in idempotency_calls.CALLS:
         path = f"/api/sdk/idempotency/{name}"
         found.append(Route(path, _idempotency_call(name, reader, store), methods=["POST"]))
     return found
 
 
 class _Ingest:
-    def __init__(self, reader: Reader, intake: Intake) -> None:
+    def __init__(self, reader: BodyReader, intake: BatchIntake) -> None:
         self._reader = reader
         self._intake = intake
-        self._room = WaitingRoom()
+        self._room = WaitingSpans()
         self._counter = DeliveryCounter()
         self._workers = CapacityLimiter(_WORKERS)
 
     async def traces(self, request: Request) -> Response:
         format = otlp_format.format_of(request.headers.get("content-type", ""))
 
-        def work(body: bytes) -> tuple[Sorted, Future[None] | None]:
+        def work(body: bytes) -> tuple[SortedSpans, Future[None] | None]:
             found = _sorted(body, format, self._room)
             try:
                 return found, self._intake.submit(found.batch, len(body))
@@ -98,7 +98,7 @@ class _Ingest:
     async def metrics(self, request: Request) -> Response:
         format = otlp_format.format_of(request.headers.get("content-type", ""))
 
-        def work(body: bytes) -> tuple[Counts, Batch, Future[None] | None]:
+        def work(body: bytes) -> tuple[ReadCounts, Batch, Future[None] | None]:
             request = otlp_format.decode(body, format, ExportMetricsServiceRequest())
             try:
                 found = self._counter.read(request)
@@ -125,7 +125,7 @@ class _Ingest:
         return otlp_format.answer(answer, format)
 
     async def events(self, request: Request) -> Response:
-        def work(body: bytes) -> tuple[Events, Batch, Future[None] | None]:
+        def work(body: bytes) -> tuple[DecodedEvents, Batch, Future[None] | None]:
             try:
                 found = deliveries_of(body)
             except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -149,14 +149,14 @@ class _Ingest:
         return await to_thread.run_sync(work, body, limiter=self._workers)
 
 
-def _sorted(body: bytes, format: str, room: WaitingRoom) -> Sorted:
+def _sorted(body: bytes, format: str, room: WaitingSpans) -> SortedSpans:
     try:
         if format == otlp_format.JSON:
             body = otlp_format.decode(body, format, ExportTraceServiceRequest()).SerializeToString()
         return sort(body, room)
     except DecodeError:
         raise otlp_format.undecodable(ExportTraceServiceRequest, format) from None
-    except TooMany as error:
+    except TooManySpans as error:
         raise HTTPException(413, str(error)) from None
 
 
@@ -174,12 +174,12 @@ async def _logs(request: Request) -> Response:
     raise HTTPException(404, "logs are not taken here, only traces and metrics: set OTEL_LOGS_EXPORTER=none")
 
 
-def _idempotency_call(name: str, reader: Reader, store: Store) -> Handler:
-    asked_type, call = idempotency.CALLS[name]
+def _idempotency_call(name: str, reader: BodyReader, store: Store) -> Handler:
+    asked_type, call = idempotency_calls.CALLS[name]
     decoder = msgspec.json.Decoder(asked_type)
 
     async def handle(request: Request) -> Response:
-        async with reader.body(request, idempotency.MAX_REQUEST_BYTES) as body:
+        async with reader.body(request, idempotency_calls.MAX_REQUEST_BYTES) as body:
             try:
                 asked = decoder.decode(body)
             except (msgspec.DecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What strangers put into attributes, as values that can be kept: text, booleans, numbers, lists and mappings."""
+"""Turns attributes, whatever their type, into values that can be kept: text, numbers, lists, mappings."""
 
 from __future__ import annotations
 
@@ -96,5 +96,5 @@ def is_column(name: str, value: object) -> bool:
 
 
 def columns(attributes: Attributes) -> Attributes:
-    """What attributes come to in their columns: None where the type is wrong."""
+    """Returns the attributes that have columns, as their columns take them; None where the type is wrong."""
     return {name: _COLUMNS[name](value) for name, value in attributes.items() if name in _COLUMNS}

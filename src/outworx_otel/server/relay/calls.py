@@ -12,9 +12,9 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from outworx_otel.server.relay import wire
-from outworx_otel.server.relay.relay import CLIENT_GONE, Refused, Relay
-from outworx_otel.server.relay.session import Session
+from outworx_otel.server.relay import call_shapes
+from outworx_otel.server.relay.relay import CLIENT_GONE, CallRefused, Relay
+from outworx_otel.server.relay.tunnel_session import TunnelSession
 
 T = TypeVar("T")
 
@@ -25,21 +25,21 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Calls:
-    """The endpoints, for requests that have been let in: whose they are is told by their API key."""
+    """The endpoints. Access was checked before; the API key tells whose call it is."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
 
     async def open(self, request: Request) -> Response:
         """`POST /api/forward/sessions`."""
-        call = await self._read(request, wire.OpenCall, wire.MAX_TEXT)
+        call = await self._read(request, call_shapes.OpenCall, call_shapes.MAX_TEXT)
         session, secret = self._relay.open(_owner(request), call.resume)
         if call.replaces:
             session.bury(call.replaces, CLIENT_GONE)
         base = self._relay.public_url or self._address(request)
         until = datetime.datetime.fromtimestamp(session.expires_at, datetime.timezone.utc)
         return _json(
-            wire.Opened(
+            call_shapes.Opened(
                 session.id,
                 f"{base}/t/{session.slug}",
                 until.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -54,7 +54,7 @@ class Calls:
         asked = request.query_params
         session = self._relay.of_client(asked.get("session", ""), _owner(request))
         if self._relay.closed:
-            raise Refused(503, "the server is being stopped")
+            raise CallRefused(503, "the server is being stopped")
         client = asked.get("client", "")[:_MAX_NAME]
         limit = min(_number(asked.get("max"), _MAX_EVENTS), _MAX_EVENTS)
         if client:
@@ -66,21 +66,21 @@ class Calls:
         taken = [] if gone else session.take(limit, _MAX_POLL_BYTES)
         arrivals = [(held.arrival, held.deadline - loop.time()) for held in taken if held.arrival is not None]
         if client:
-            events = [wire.as_bytes(arrival, max(left, 0.0)) for arrival, left in arrivals]
-            return _json(wire.ExactPoll(events, session.lend(client, taken)))
+            events = [call_shapes.as_bytes(arrival, max(left, 0.0)) for arrival, left in arrivals]
+            return _json(call_shapes.ExactPoll(events, session.lend(client, taken)))
         session.hand_over(taken)
-        return _json(wire.TextPoll([wire.as_text(arrival) for arrival, _ in arrivals]))
+        return _json(call_shapes.TextPoll([call_shapes.as_text(arrival) for arrival, _ in arrivals]))
 
     async def respond(self, request: Request) -> Response:
         """`POST /api/forward/responses`."""
         limits = self._relay.limits
-        call = await self._read(request, wire.ResponseCall, limits.max_call_bytes)
+        call = await self._read(request, call_shapes.ResponseCall, limits.max_call_bytes)
         answer = call.answer()
         if len(answer.body) > limits.max_body_bytes:
-            raise Refused(413, f"the body is longer than {limits.max_body_bytes} bytes")
+            raise CallRefused(413, f"the body is longer than {limits.max_body_bytes} bytes")
         held = self._relay.find_held(call.eventId, _owner(request))
         if held is None or not held.settle(answer):
-            raise Refused(404, "nobody waits for this answer any more")
+            raise CallRefused(404, "nobody waits for this answer any more")
         return _json({"ok": True})
 
     async def end(self, request: Request) -> Response:
@@ -88,7 +88,7 @@ class Calls:
         self._relay.end(self._relay.of_client(request.path_params["id"], _owner(request)))
         return _json({"ok": True})
 
-    async def _something(self, session: Session, request: Request) -> bool:
+    async def _something(self, session: TunnelSession, request: Request) -> bool:
         """Waits until there may be something, or long enough; False if the client has hung up."""
         session.polls += 1
         waiting = asyncio.ensure_future(session.wait())
@@ -113,18 +113,18 @@ class Calls:
         try:
             async for chunk in request.stream():
                 if len(body) + len(chunk) > limit:
-                    raise Refused(413, f"the call is longer than {limit} bytes")
+                    raise CallRefused(413, f"the call is longer than {limit} bytes")
                 if not budget.take(len(chunk)):
-                    raise Refused(503, "the relay holds as much as it may; try again in a second")
+                    raise CallRefused(503, "the relay holds as much as it may; try again in a second")
                 body += chunk
         except ClientDisconnect:
-            raise Refused(400, "the call was cut short") from None
+            raise CallRefused(400, "the call was cut short") from None
         finally:
             budget.give_back(len(body))
         try:
             return msgspec.json.decode(bytes(body) or b"{}", type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused(400, f"the body is not what this call takes: {error}") from None
+            raise CallRefused(400, f"the body is not what this call takes: {error}") from None
 
     def _address(self, request: Request) -> str:
         """The server's own address, as the client has reached it."""
@@ -141,7 +141,7 @@ def answering(call: Callable[[Request], Awaitable[Response]]) -> Callable[[Reque
     async def answer(request: Request) -> Response:
         try:
             return await call(request)
-        except Refused as refused:
+        except CallRefused as refused:
             return _json({"error": refused.message}, refused.status)
 
     return answer

@@ -10,20 +10,20 @@ from typing import Any, Final
 from starlette.types import Message, Receive, Scope, Send
 
 from outworx_otel.http.headers import announced_length
-from outworx_otel.server.relay import headers, slugs
-from outworx_otel.server.relay.budget import Budget
-from outworx_otel.server.relay.exchange import Answer, Arrival, Held
+from outworx_otel.server.relay import header_rules, slugs
+from outworx_otel.server.relay.byte_budget import ByteBudget
+from outworx_otel.server.relay.held_caller import Arrival, CallerAnswer, HeldCaller
 from outworx_otel.server.relay.limits import RelayLimits
-from outworx_otel.server.relay.paths import Place, place_of
-from outworx_otel.server.relay.relay import SHUTTING_DOWN, Refused, Relay
-from outworx_otel.server.relay.session import Session
+from outworx_otel.server.relay.relay import SHUTTING_DOWN, CallRefused, Relay
+from outworx_otel.server.relay.tunnel_paths import TunnelPlace, place_of
+from outworx_otel.server.relay.tunnel_session import TunnelSession
 
 _BODILESS: Final = (204, 205, 304)
 _PIECE: Final = 256 * 1024
 
 
 class _HungUp(Exception):
-    """The caller is gone; nobody is to be answered."""
+    """The caller hung up, so there is nobody to answer."""
 
 
 class Ingress:
@@ -46,7 +46,7 @@ class Ingress:
                 # Strangers who know one URL can fill that one session, and no other.
                 budget = session.budget
                 answer = await self._answer(scope, receive, place, session)
-        except Refused as refused:
+        except CallRefused as refused:
             answer = _plain(refused.status, refused.message)
         except _HungUp:
             return
@@ -58,15 +58,17 @@ class Ingress:
         finally:
             budget.give_back(size)
 
-    async def _answer(self, scope: Scope, receive: Receive, place: Place, session: Session) -> Answer:
+    async def _answer(
+        self, scope: Scope, receive: Receive, place: TunnelPlace, session: TunnelSession
+    ) -> CallerAnswer:
         relay, limits = self._relay, self._relay.limits
         host = _host(scope)
-        if not headers.sound_host(host):
-            raise Refused(400, "The Host header is not valid.")
-        if relay.own_port is None and headers.is_part_of_a_page(scope["headers"]):
-            raise Refused(403, "A page of this server may not take scripts and styles out of a tunnel.")
+        if not header_rules.sound_host(host):
+            raise CallRefused(400, "The Host header is not valid.")
+        if relay.own_port is None and header_rules.is_part_of_a_page(scope["headers"]):
+            raise CallRefused(403, "A page of this server may not take scripts and styles out of a tunnel.")
         if place.has_dots:
-            raise Refused(400, "The path has a . or .. in it, which servers read differently.")
+            raise CallRefused(400, "The path has a . or .. in it, which servers read differently.")
         if len(session.held) >= limits.max_held or relay.held >= limits.max_total_held:
             return _full()
         body = await _read(scope, receive, session.budget, limits)
@@ -75,19 +77,19 @@ class Ingress:
             held = self._hold(session, _arrival(scope, relay, place, host, body))
         return _full() if held is None else await self._wait(session, held, receive)
 
-    def _hold(self, session: Session, arrival: Arrival) -> Held | None:
-        """Queues the caller; None where there is no room (any more: its body took its time)."""
+    def _hold(self, session: TunnelSession, arrival: Arrival) -> HeldCaller | None:
+        """Queues the caller. Returns None if there is no room, or none any more after its body was read."""
         limits = self._relay.limits
         if session.closed or len(session.held) >= limits.max_held:
             return None
         deadline = asyncio.get_running_loop().time() + limits.response_timeout
-        held = Held(arrival, session.next_order(), deadline)
+        held = HeldCaller(arrival, session.next_order(), deadline)
         if not session.budget.take(held.charged):
             return None
         session.hold(held)
         return held
 
-    async def _wait(self, session: Session, held: Held, receive: Receive) -> Answer:
+    async def _wait(self, session: TunnelSession, held: HeldCaller, receive: Receive) -> CallerAnswer:
         watch: asyncio.Future[Any] = asyncio.ensure_future(_hang_up(receive))
         try:
             timeout = held.deadline - asyncio.get_running_loop().time()
@@ -103,13 +105,13 @@ class Ingress:
             session.let_go(held)
 
 
-def _arrival(scope: Scope, relay: Relay, place: Place, host: str, body: bytes) -> Arrival:
+def _arrival(scope: Scope, relay: Relay, place: TunnelPlace, host: str, body: bytes) -> Arrival:
     event = secrets.token_hex(16)
     scheme = scope["scheme"]
     if relay.public_url is not None:
         scheme, _, rest = relay.public_url.partition("://")
         host = rest.partition("/")[0]
-    passed = headers.for_the_local_server(
+    passed = header_rules.for_the_local_server(
         scope["headers"],
         slug=place.slug,
         event=event,
@@ -130,13 +132,13 @@ def _arrival(scope: Scope, relay: Relay, place: Place, host: str, body: bytes) -
     )
 
 
-async def _read(scope: Scope, receive: Receive, budget: Budget, limits: RelayLimits) -> bytes | None:
-    """The caller's body; None where there is no room for it. While it is read, it counts against what is held.
+async def _read(scope: Scope, receive: Receive, budget: ByteBudget, limits: RelayLimits) -> bytes | None:
+    """Returns the caller's body, None if there is no room for it. It counts as held while it is read.
 
     Raises:
         Refused: 413 for a body that is too long, 408 for one that is too long in coming.
     """
-    too_long = Refused(413, f"The body is longer than {limits.max_body_bytes} bytes.")
+    too_long = CallRefused(413, f"The body is longer than {limits.max_body_bytes} bytes.")
     if (announced_length(_first(scope, b"content-length")) or 0) > limits.max_body_bytes:
         raise too_long
     body = bytearray()
@@ -161,7 +163,7 @@ async def _next(receive: Receive, until: float) -> Message:
     try:
         message = await asyncio.wait_for(receive(), until - asyncio.get_running_loop().time())
     except (asyncio.TimeoutError, TimeoutError):
-        raise Refused(408, "The body took too long to arrive.") from None
+        raise CallRefused(408, "The body took too long to arrive.") from None
     if message["type"] == "http.disconnect":
         raise _HungUp
     return message
@@ -172,13 +174,13 @@ async def _hang_up(receive: Receive) -> None:
         pass
 
 
-async def _send(relay: Relay, scope: Scope, send: Send, slug: str, answer: Answer) -> None:
+async def _send(relay: Relay, scope: Scope, send: Send, slug: str, answer: CallerAnswer) -> None:
     status, pairs, body = answer.status, answer.headers, answer.body
-    if not 200 <= status <= 599 or headers.too_large(pairs):
+    if not 200 <= status <= 599 or header_rules.too_large(pairs):
         refusal = _plain(502, "The local server's answer cannot be relayed.")
         status, pairs, body = refusal.status, refusal.headers, refusal.body
     headed = scope["method"] == "HEAD" or status == 304
-    passed = headers.for_the_caller(
+    passed = header_rules.for_the_caller(
         pairs, slug=slug, own_origin=relay.own_port is not None, cookie=relay.cookie, bodiless=headed
     )
     if headed or status in _BODILESS:
@@ -196,15 +198,17 @@ async def _send(relay: Relay, scope: Scope, send: Send, slug: str, answer: Answe
         await asyncio.wait_for(send(piece), relay.limits.upload_timeout)
 
 
-def _plain(status: int, message: str, *more: tuple[str, str]) -> Answer:
-    return Answer(status, (("content-type", "text/plain; charset=utf-8"), *more), f"{message}\n".encode())
+def _plain(status: int, message: str, *more: tuple[str, str]) -> CallerAnswer:
+    return CallerAnswer(
+        status, (("content-type", "text/plain; charset=utf-8"), *more), f"{message}\n".encode()
+    )
 
 
-def _full() -> Answer:
+def _full() -> CallerAnswer:
     return _plain(503, "Too many deliveries are waiting in this tunnel.", ("retry-after", "5"))
 
 
-def _late(held: Held) -> Answer:
+def _late(held: HeldCaller) -> CallerAnswer:
     if held.client is None:
         return _plain(504, "No client is connected to this tunnel.")
     return _plain(504, "The local server did not answer in time.")

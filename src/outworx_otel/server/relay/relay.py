@@ -1,4 +1,4 @@
-"""The relay: all sessions, what they hold together, and who may have another."""
+"""The relay: all sessions, the bounds of what they hold together, and who may open another."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from outworx_otel.server.relay import slugs
-from outworx_otel.server.relay.budget import Budget
-from outworx_otel.server.relay.exchange import Answer, Held
+from outworx_otel.server.relay.byte_budget import ByteBudget
+from outworx_otel.server.relay.held_caller import CallerAnswer, HeldCaller
 from outworx_otel.server.relay.limits import RelayLimits
-from outworx_otel.server.relay.session import Session
+from outworx_otel.server.relay.tunnel_session import TunnelSession
 
-SHUTTING_DOWN = Answer(
+SHUTTING_DOWN = CallerAnswer(
     503,
     (("content-type", "text/plain; charset=utf-8"), ("retry-after", "2")),
     b"The tunnel's server is being stopped; send it again.\n",
 )
 # Not 410: to some providers that means that they are never to come again.
-ENDED = Answer(
+ENDED = CallerAnswer(
     503, (("content-type", "text/plain; charset=utf-8"),), b"This tunnel was closed before it could answer.\n"
 )
-CLIENT_GONE = Answer(
+CLIENT_GONE = CallerAnswer(
     502,
     (("content-type", "text/plain; charset=utf-8"), ("retry-after", "1")),
     b"The tunnel's client went away before it answered; send it again.\n",
 )
-# A session that nobody has polled for this long gives way to a new one.
+# A session that no client has polled for this long gives way to a new one.
 _IDLE = 120.0
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """A call that cannot be granted.
 
     Args:
@@ -47,7 +47,7 @@ class Refused(Exception):
 
 
 class Relay:
-    """Everything that the tunnels of one server know, in memory. Belongs to one event loop.
+    """The state of a server's tunnels, in memory. Used on one event loop only.
 
     Args:
         public_url: how the outside reaches `/t/`; None takes it from the call that opens a session.
@@ -70,11 +70,11 @@ class Relay:
         self.limits = RelayLimits() if limits is None else limits
         self.cookie = cookie
         self.own_port = own_port
-        self.bytes = Budget(self.limits.max_total_bytes)
+        self.bytes = ByteBudget(self.limits.max_total_bytes)
         self.closed = False
         self._clock = clock
-        self._by_slug: dict[str, Session] = {}
-        self._by_id: dict[str, Session] = {}
+        self._by_slug: dict[str, TunnelSession] = {}
+        self._by_id: dict[str, TunnelSession] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -82,7 +82,7 @@ class Relay:
         """Callers that wait, of all sessions."""
         return sum(len(session.held) for session in self._by_slug.values())
 
-    def open(self, owner: str, resume: str | None = None) -> tuple[Session, str]:
+    def open(self, owner: str, resume: str | None = None) -> tuple[TunnelSession, str]:
         """A new session, or the one that `resume` is the secret of, and the secret to resume it with.
 
         Args:
@@ -97,28 +97,28 @@ class Relay:
         secret = slugs.new_secret(now + self.limits.session_time) if resume is None else resume
         expires_at = slugs.expiry_of(secret)
         if expires_at is None:
-            raise Refused(400, "resume is not what this server gave out; open a session without it")
+            raise CallRefused(400, "resume is not what this server gave out; open a session without it")
         slug = slugs.slug_of(secret)
         if slug in self._ended or not now < expires_at <= now + self.limits.session_time + 1:
-            raise Refused(410, "this session is over; open a new one")
+            raise CallRefused(410, "this session is over; open a new one")
         session = self._by_slug.get(slug)
         if session is None:
             self._make_room(owner)
-            session = Session(
+            session = TunnelSession(
                 slug,
                 secrets.token_hex(16),
                 owner,
                 expires_at,
-                Budget(self.limits.max_held_bytes, self.bytes),
+                ByteBudget(self.limits.max_held_bytes, self.bytes),
                 self.limits.acknowledge_timeout,
             )
             self._by_slug[slug] = self._by_id[session.id] = session
         elif session.owner != owner:
-            raise Refused(403, "this session was opened with another API key")
+            raise CallRefused(403, "this session was opened with another API key")
         session.polled_at = asyncio.get_running_loop().time()
         return session, secret
 
-    def of_client(self, id: str, owner: str) -> Session:
+    def of_client(self, id: str, owner: str) -> TunnelSession:
         """The session that a client names.
 
         Raises:
@@ -127,10 +127,10 @@ class Relay:
         self._expire(self._clock())
         session = self._by_id.get(id)
         if session is None or session.owner != owner:
-            raise Refused(404, "there is no such session; open a new one")
+            raise CallRefused(404, "there is no such session; open a new one")
         return session
 
-    def of_caller(self, slug: str) -> Session:
+    def of_caller(self, slug: str) -> TunnelSession:
         """The session behind a public URL.
 
         Raises:
@@ -141,10 +141,10 @@ class Relay:
         if session is not None:
             return session
         if slug in self._ended:
-            raise Refused(410, "This tunnel is over.")
-        raise Refused(404, "There is no such tunnel.")
+            raise CallRefused(410, "This tunnel is over.")
+        raise CallRefused(404, "There is no such tunnel.")
 
-    def find_held(self, event: str, owner: str) -> Held | None:
+    def find_held(self, event: str, owner: str) -> HeldCaller | None:
         """The caller that waits for an answer to this delivery."""
         for session in self._by_slug.values():
             held = session.held.get(event)
@@ -152,8 +152,8 @@ class Relay:
                 return held
         return None
 
-    def end(self, session: Session, answer: Answer = ENDED) -> None:
-        """Closes a session; whoever waits gets `answer`."""
+    def end(self, session: TunnelSession, answer: CallerAnswer = ENDED) -> None:
+        """Closes a session; callers that wait get `answer`."""
         self._by_slug.pop(session.slug, None)
         self._by_id.pop(session.id, None)
         self._ended[session.slug] = None
@@ -174,17 +174,17 @@ class Relay:
     def _make_room(self, owner: str) -> None:
         own = [session for session in self._by_slug.values() if session.owner == owner]
         if len(own) >= self.limits.max_sessions_per_key and not self._evict(own):
-            raise Refused(
+            raise CallRefused(
                 429, f"{len(own)} sessions are open with this API key, which is the limit; end one of them"
             )
         every = list(self._by_slug.values())
         if len(every) >= self.limits.max_sessions and not self._evict(every):
-            raise Refused(
+            raise CallRefused(
                 429, f"{len(every)} sessions are open, which is this server's limit; try again later"
             )
 
-    def _evict(self, sessions: list[Session]) -> bool:
-        """Ends the session that has gone without a client for longest, if that is long enough."""
+    def _evict(self, sessions: list[TunnelSession]) -> bool:
+        """Ends the session that has been without a client for the longest time, if that is long enough."""
         now = asyncio.get_running_loop().time()
         idle = [one for one in sessions if not one.polls and not one.held and now - one.polled_at > _IDLE]
         if not idle:

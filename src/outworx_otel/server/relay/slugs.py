@@ -1,4 +1,4 @@
-"""Public URLs that outlive the server's memory, without a key or a table.
+"""Makes public URLs that survive a restart of the server without being stored.
 
 A session's secret says when it ends; its slug is the secret's hash. So whoever holds the secret, and nobody who
 merely knows the URL, can have the same slug again from a server that was started anew, until the time that the secret

@@ -1,9 +1,7 @@
-"""Sending a delivery once more: what was stored, signed anew, to an application that is being developed."""
+"""Sends a stored delivery once more, signed anew, to an application on a developer's machine."""
 
 from outworx_otel.server.replay.completeness import Completeness, completeness
-from outworx_otel.server.replay.resigning import Outgoing, resigned, signed_url
-from outworx_otel.server.replay.saved import SavedDelivery, SavedResponse, curl_line, read_saved, write_saved
-from outworx_otel.server.replay.secrets import (
+from outworx_otel.server.replay.credentials import (
     Credentials,
     credentials_for,
     known_secrets,
@@ -11,19 +9,21 @@ from outworx_otel.server.replay.secrets import (
     secret_for,
     variable_for,
 )
-from outworx_otel.server.replay.sending import Answer, Sender, send
+from outworx_otel.server.replay.resigning import Outgoing, resigned, signed_url
+from outworx_otel.server.replay.saved import SavedDelivery, SavedResponse, curl_line, read_saved, write_saved
+from outworx_otel.server.replay.sending import ReplayAnswer, ReplaySender, send
 from outworx_otel.server.replay.stored import ReplayError, StoredRequest
-from outworx_otel.server.replay.targets import target_url
+from outworx_otel.server.replay.target_addresses import target_url
 
 __all__ = [
-    "Answer",
     "Completeness",
     "Credentials",
     "Outgoing",
+    "ReplayAnswer",
     "ReplayError",
+    "ReplaySender",
     "SavedDelivery",
     "SavedResponse",
-    "Sender",
     "StoredRequest",
     "completeness",
     "credentials_for",

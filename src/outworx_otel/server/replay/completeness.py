@@ -1,4 +1,4 @@
-"""Whether what a server kept of a delivery is all of it, so that it can be sent again."""
+"""Decides whether a stored delivery is complete, so that it can be sent again."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def completeness(delivery: Mapping[str, Any]) -> Completeness:
 
 
 def _captured_body(delivery: Mapping[str, Any]) -> bytes | str:
-    """The body's bytes, or why they cannot be had."""
+    """Returns the body's bytes, or why they are not available."""
     text, size = delivery.get(_BODY), delivery.get(_SIZE)
     if isinstance(size, bool) or not isinstance(size, int):
         return (

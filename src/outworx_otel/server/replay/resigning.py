@@ -1,4 +1,4 @@
-"""A stored request made fit to be sent again: the provider's signature renewed, the old connection's headers gone."""
+"""Prepares a stored request to be sent again: renews the signature and removes the connection's headers."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _transportable(stored: StoredRequest) -> Pairs:
 
 
 def _stands(stored: StoredRequest, scheme: SignatureScheme, secret: str | bytes, headers: Pairs) -> bool:
-    """Whether a signature inside the body is right as it is: then the body is left alone, to the byte."""
+    """Returns whether a signature inside the body is valid as it is; then the body is not changed."""
     if scheme.procedure is None or scheme.signs_url or scheme.signature_header:
         return False
     return bool(verify(scheme.provider, stored.body, headers, secret))

@@ -89,7 +89,7 @@ def write_saved(path: Path, saved: SavedDelivery) -> None:
         OSError: it cannot be written.
     """
     text = msgspec.json.format(_encoder.encode(saved), indent=1) + b"\n"
-    # Renamed into place, so that nobody reads half of one.
+    # Renamed into place, so that no reader sees half a file.
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.unlink(missing_ok=True)
     # Exclusively: in a folder of everybody's, a link of that name would lead elsewhere.

@@ -1,4 +1,4 @@
-"""One request over HTTP, bounded: no redirect is followed, no proxy asked, and the answer is cut where it is long."""
+"""Sends one request over HTTP: follows no redirect, uses no proxy, and cuts a long answer."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _REPLAYED: Final = "idempotent-replayed"
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """What came back.
+class ReplayAnswer:
+    """The answer to a replayed request.
 
     Args:
         status: the HTTP status.
@@ -47,7 +47,7 @@ class Answer:
         return any(name.lower() == _REPLAYED and value == "true" for name, value in self.headers)
 
 
-class Sender:
+class ReplaySender:
     """Sends requests over kept connections; a context manager.
 
     Args:
@@ -66,7 +66,7 @@ class Sender:
         self._client: httpx.Client | None = None
         self._verified: bool | None = None
 
-    def __enter__(self) -> Sender:
+    def __enter__(self) -> ReplaySender:
         return self
 
     def __exit__(
@@ -80,7 +80,7 @@ class Sender:
             self._client.close()
             self._client = None
 
-    def send(self, request: Outgoing) -> Answer:
+    def send(self, request: Outgoing) -> ReplayAnswer:
         """Sends one request.
 
         Raises:
@@ -107,7 +107,7 @@ class Sender:
             raise ReplayError(_no_answer(request.url, error)) from error
 
     def _ways(self, url: str) -> list[tuple[str, bytes, dict[str, Any]]]:
-        """What to connect to, with the Host header and the TLS name that belong to the URL where these differ."""
+        """Yields the addresses to connect to, with the URL's Host header and TLS name where these differ."""
         if not self._loopback_only:
             return [(url, b"", {})]
         parts = urlsplit(url)
@@ -119,7 +119,7 @@ class Sender:
             ways.append((at, parts.netloc.encode("idna"), {"sni_hostname": parts.hostname}))
         return ways
 
-    def _exchange(self, request: httpx.Request) -> Answer:
+    def _exchange(self, request: httpx.Request) -> ReplayAnswer:
         import httpx
 
         request.extensions["timeout"] = httpx.Timeout(self._timeout).as_dict()
@@ -141,7 +141,9 @@ class Sender:
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
         )
-        return Answer(response.status_code, headers, bytes(body[:MAX_ANSWER]), time.monotonic() - began, cut)
+        return ReplayAnswer(
+            response.status_code, headers, bytes(body[:MAX_ANSWER]), time.monotonic() - began, cut
+        )
 
     def _ready(self, encrypted: bool) -> httpx.Client:
         import httpx
@@ -160,13 +162,13 @@ class Sender:
 
 def send(
     request: Outgoing, *, timeout: float = TIMEOUT, loopback_only: bool = False, insecure: bool = False
-) -> Answer:
-    """Sends one request on a connection of its own; see `Sender`.
+) -> ReplayAnswer:
+    """Sends one request on a connection of its own; see `ReplaySender`.
 
     Raises:
         ReplayError: there was no answer, not in time, or the target is not allowed.
     """
-    with Sender(timeout=timeout, loopback_only=loopback_only, insecure=insecure) as sender:
+    with ReplaySender(timeout=timeout, loopback_only=loopback_only, insecure=insecure) as sender:
         return sender.send(request)
 
 

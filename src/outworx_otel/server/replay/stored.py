@@ -1,4 +1,4 @@
-"""A request as it is kept, and how to call what can and cannot be sent again."""
+"""A stored request, and the error for one that cannot be sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency keys of the applications that ask this server: the same statements as their own SQL stores."""
+"""Keeps idempotency keys for applications, with the same statements as their own SQL stores."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.errors import StoreError
-from outworx_otel.idempotency.addresses import parse
 from outworx_otel.idempotency.postgresql import PostgresqlBackend
 from outworx_otel.idempotency.protocol import Claim
 from outworx_otel.idempotency.record import StoredAnswer
 from outworx_otel.idempotency.sql import bound, record_table
 from outworx_otel.idempotency.sqlite import SqliteBackend
+from outworx_otel.idempotency.store_address import parse_store_url
 from outworx_otel.server.store import schema
-from outworx_otel.server.store.errors import StoreUnavailable
-from outworx_otel.server.store.faults import said
+from outworx_otel.server.store.database_errors import said
+from outworx_otel.server.store.store_errors import StoreUnavailable
 
 T = TypeVar("T")
 
@@ -45,14 +45,14 @@ class Claims:
     def __init__(self, engine: Engine, look: Callable[[], None] = lambda: None) -> None:
         self._may_be_asked = look
         self._shown = engine.url.render_as_string(hide_password=True)
-        address = parse(engine.url.render_as_string(hide_password=False), frozenset())
+        address = parse_store_url(engine.url.render_as_string(hide_password=False), frozenset())
         self._backend: SqliteBackend | PostgresqlBackend
         if engine.dialect.name == "sqlite":
             self._backend = SqliteBackend(address, table=TABLE, budget=_BUDGET)
         else:
             self._backend = PostgresqlBackend(address, table=TABLE, budget=_BUDGET, connections=_CONNECTIONS)
         t = self._backend.table
-        # Whoever holds it: the lease may be over, as long as nobody else took the key.
+        # The current holder: its lease may be over, as long as no other claim took the key.
         self._look = select(t.c.token).where(t.c.key == bound("key"), t.c.answer.is_(None))
         self._lock = threading.Lock()
         self._tidies_at = time.monotonic() + _TIDY_EVERY

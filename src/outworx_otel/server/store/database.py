@@ -1,4 +1,4 @@
-"""A database by its URL: how it is opened, read, written and measured. What differs between the two is here."""
+"""Opens, reads, writes and measures a database. What differs between SQLite and PostgreSQL is here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, mak
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.server.store.errors import QueryTooWide, StoreUnavailable
-from outworx_otel.server.store.faults import is_interrupted, said
+from outworx_otel.server.store.database_errors import is_interrupted, said
 from outworx_otel.server.store.schema import metadata
+from outworx_otel.server.store.store_errors import QueryTooWide, StoreUnavailable
 
 READ_SECONDS: Final = 5.0
 _KNOWN: Final = "sqlite:///path or postgresql+psycopg://user@host/name"
@@ -187,7 +187,7 @@ class SqliteDatabase(Database):
         # Transactions begin where they are told to, and not where the driver thinks.
         connection.isolation_level = None
         if not connection.execute("PRAGMA page_count").fetchone()[0]:
-            # Later it would change nothing, but wait for the lock of whoever writes.
+            # Set later, it would change nothing and wait for the writer's lock.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL").fetchall()
         for pragma in (
             "journal_mode=WAL",

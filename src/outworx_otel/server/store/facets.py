@@ -39,17 +39,17 @@ class Facets:
         self._removed = 0
 
     def begin(self) -> None:
-        """A transaction begins: what was found in one that failed is forgotten."""
+        """Starts a transaction: forgets what was found in one that failed."""
         self._new = {}
 
     def commit(self) -> None:
-        """The transaction is durable: what was found in it is remembered."""
+        """Keeps what was found in the transaction, which is durable now."""
         if len(self._known) < 2 * self._limit:
             self._known.update(self._new)
         self._new = {}
 
     def numbers(self, connection: Connection, keys: Iterable[FacetKey]) -> dict[FacetKey, Facet]:
-        """The number of each; those that are new become rows."""
+        """Returns the number of each facet; new ones become rows."""
         removed = tally(connection, FACETS_REMOVED)
         if removed != self._removed:
             # Another process did so when it started.

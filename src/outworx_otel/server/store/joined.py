@@ -1,4 +1,4 @@
-"""What belongs to a delivery: the spans of its trace, the outcome of its deferred work, others of the same event."""
+"""Reads what belongs to a delivery: spans of its trace, its deferred work, others of the same event."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, or_, select
 
-from outworx_otel.server.model import Delivery, SpanRecord, Summary
-from outworx_otel.server.store.listing import Place, summaries
+from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
+from outworx_otel.server.store.delivery_pages import PageStart, summaries
 from outworx_otel.server.store.packing import facet_text, hashed, text, unpack
 from outworx_otel.server.store.schema import deliveries, details, facets, spans
 from outworx_otel.server.store.transaction import MAX_SPANS_PER_TRACE
@@ -15,11 +15,11 @@ from outworx_otel.server.store.transaction import MAX_SPANS_PER_TRACE
 MAX_OF_AN_EVENT: Final = 100
 
 
-def delivery_by_id(connection: Connection, id: str) -> Delivery | None:
+def delivery_by_id(connection: Connection, id: str) -> StoredDelivery | None:
     """All of one."""
     query = select(details.c.detail).join(deliveries, deliveries.c.seq == details.c.seq)
     detail = connection.execute(query.where(deliveries.c.id == text(id, 200))).scalar_one_or_none()
-    return None if detail is None else unpack(detail, Delivery)
+    return None if detail is None else unpack(detail, StoredDelivery)
 
 
 def spans_of_trace(connection: Connection, trace_id: str) -> list[SpanRecord]:
@@ -37,7 +37,7 @@ def same_event(connection: Connection, summary: Summary) -> list[Summary]:
     """Deliveries of the same provider and event, or with the same key; oldest first."""
     d = deliveries.c
     query = select(d.time_ns, d.seq).join(facets, facets.c.id == d.facet)
-    found: set[Place] = set()
+    found: set[PageStart] = set()
     if (event_id := text(summary.event_id)) is not None:
         provider = or_(facets.c.provider == facet_text(summary.provider), facets.c.overflow)
         same = query.where(d.event_hash == hashed(event_id), d.event_id == event_id, provider)
@@ -47,9 +47,9 @@ def same_event(connection: Connection, summary: Summary) -> list[Summary]:
     return summaries(connection, sorted(found)[:MAX_OF_AN_EVENT])
 
 
-def _oldest(connection: Connection, query: Select[Any]) -> set[Place]:
+def _oldest(connection: Connection, query: Select[Any]) -> set[PageStart]:
     ordered = query.order_by(deliveries.c.time_ns, deliveries.c.seq).limit(MAX_OF_AN_EVENT)
-    return {Place(row[0], row[1]) for row in connection.execute(ordered).all()}
+    return {PageStart(row[0], row[1]) for row in connection.execute(ordered).all()}
 
 
 def _spans(connection: Connection, query: Select[Any]) -> list[SpanRecord]:

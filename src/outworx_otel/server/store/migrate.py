@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from outworx_otel.server.store.database import Database
-from outworx_otel.server.store.errors import StoreUnavailable
 from outworx_otel.server.store.schema import HEAD, VERSION_TABLE
+from outworx_otel.server.store.store_errors import StoreUnavailable
 
 SCRIPTS: Final = Path(__file__).with_name("migrations")
 

@@ -1,4 +1,4 @@
-"""Figures of a time, out of the rollups: how many rows there are makes no difference."""
+"""Computes the figures of a time range from rollups, whose cost does not grow with the deliveries."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, select
 
 from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot
+from outworx_otel.server.store.delivery_pages import chosen_facets
 from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
-from outworx_otel.server.store.listing import chosen_facets
 from outworx_otel.server.store.schema import LEVELS, durations, facets, rollups
 from outworx_otel.telemetry.outcomes import Outcome
 
@@ -18,7 +18,7 @@ MAX_ENDPOINTS: Final = 200
 _MAX_SLOTS: Final = 73
 _STEPS: Final = (300, 900, 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
 _SUCCESSES: Final = frozenset({"accepted", "unprotected", "replayed", "deferred"})
-# No handler had them, and strangers may have sent them: they are shown, and have no part in a rate.
+# No handler saw them and anyone may have sent them: they are shown, and do not count in a rate.
 _NO_DELIVERIES: Final = frozenset({"handshake", "unrouted", "redirected", "turned_away"})
 _DUPLICATES: Final = ("replayed", "in_flight")
 _SECOND: Final = 10**9
@@ -122,7 +122,7 @@ class _Endpoint:
 
 
 def cover(since: int, until: int, finest: int, coarsest: int) -> Iterator[tuple[int, int, int]]:
-    """Ranges of slots that make up a time: level, from, to; large ones in the middle, small ones at the ends."""
+    """Returns the slots that make up a time range (level, from, to): large in the middle, small at the ends."""
     levels = [level for level in LEVELS if finest <= level <= coarsest]
     yield from _cover(since, until, levels)
 
@@ -147,7 +147,7 @@ def _whole_slots(connection: Connection, since_ns: int, until_ns: int, now_ns: i
     first, last = connection.execute(
         select(func.min(rollups.c.slot), func.max(rollups.c.slot)).where(rollups.c.level == LEVELS[-1])
     ).one()
-    # Whoever asks for everything, from 0 to the end of time, is shown the time in which there is something.
+    # A query from 0 to the end of time is narrowed to the time in which there is data.
     until = max(min(until, max(now_ns // _SECOND, (last or 0)) + LEVELS[-1]), 0)
     if until - since > _LONGEST:
         since = until - LEVELS[-1] if first is None else max(since, first)

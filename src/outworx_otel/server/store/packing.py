@@ -1,4 +1,4 @@
-"""Deliveries and spans ↔ what the tables hold of them."""
+"""Converts deliveries and spans to the tables' rows and back."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from outworx_otel.server.model import Batch, Count, Delivery, SpanRecord
+from outworx_otel.server.model import Batch, Count, SpanRecord, StoredDelivery
 from outworx_otel.server.store.dictionary import DICTIONARY
-from outworx_otel.server.store.errors import BatchRefused
+from outworx_otel.server.store.store_errors import BatchRefused
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
@@ -81,7 +81,7 @@ def pack(kept: msgspec.Struct) -> bytes:
 
 
 def unpack(data: bytes, type_: type[T]) -> T:
-    """The other way."""
+    """Reverses `pack`."""
     plain = zlib.decompressobj(_WINDOW, zdict=DICTIONARY).decompress(memoryview(data)[1:])
     return msgspec.msgpack.decode(plain, type=type_)
 
@@ -111,7 +111,7 @@ def kept_time(time_ns: int, now_ns: int) -> int:
     return time_ns if _YEAR_2000_NS <= time_ns <= now_ns + _DAY_NS else now_ns
 
 
-def _add(done: Packed, delivery: Delivery, now_ns: int) -> None:
+def _add(done: Packed, delivery: StoredDelivery, now_ns: int) -> None:
     time_ns = kept_time(delivery.time_ns, now_ns)
     if time_ns != delivery.time_ns:
         delivery = msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""The counts of metrics that were written lately: they have no ids, and a batch may be sent again."""
+"""Remembers recently written counts of metrics: they have no ids, and a batch may be sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removes what is old, or more than there is room for: a little at a time, between two transactions of the writer."""
+"""Removes old deliveries, and the oldest if room is short, a little at a time between the writer's transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: what is written together, and what is asked for."""
+"""The store of deliveries: writes batches and answers queries."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from sqlalchemy.exc import SQLAlchemyError
 from outworx_otel.server.model import (
     Batch,
     Choices,
-    Delivery,
     Filter,
     Overview,
     Page,
     SpanRecord,
+    StoredDelivery,
     Summary,
 )
-from outworx_otel.server.store import choices, joined, listing, overview, schema
+from outworx_otel.server.store import choices, delivery_pages, joined, overview, schema
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.server.store.database import open_database
-from outworx_otel.server.store.errors import BatchRefused, StoreUnavailable
+from outworx_otel.server.store.database_errors import is_connection, is_fault, is_passing
 from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_facets
-from outworx_otel.server.store.faults import is_connection, is_fault, is_passing
+from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
 from outworx_otel.server.store.packing import Packed, packed
 from outworx_otel.server.store.retention import Retention
-from outworx_otel.server.store.secrets import Secrets
+from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailable
 from outworx_otel.server.store.transaction import Duplicates, Transactions
 from outworx_otel.server.store.writer import Writer
 
@@ -38,7 +38,7 @@ _AT_ONCE = 200
 # A server may be ended and be back at once; for a lock both wait by themselves, `lock_seconds`.
 _TRIES = 3
 _TIDIES_AGAIN_AFTER = 30.0
-# Seconds that exporters keep what was refused: when nobody has tried for so long, nobody knows.
+# Seconds that exporters keep what was refused. A failure older than that says nothing about now.
 _UNWELL_FOR = 60.0
 _logger = logging.getLogger("outworx_otel.server")
 
@@ -85,7 +85,7 @@ class Store:
             database.close()
             raise
         self.claims = Claims(database.writing, database.look)
-        self.secrets = Secrets(database.writing)
+        self.secrets = KeptSecrets(database.writing)
         self._transactions = Transactions(database.mark, Facets(max_facets))
         self._retention = Retention(database, retention_days, max_bytes, clock)
         self._writer = Writer(self._write, self._tidy, max_queued_bytes)
@@ -110,13 +110,13 @@ class Store:
             QueryTooWide: a search that has too much to look through.
             StoreUnavailable: as from every method here, where the database does not answer.
         """
-        after = listing.place_of(cursor)
+        after = delivery_pages.page_start_of(cursor)
         with self._database.read() as connection:
-            found = listing.places(connection, wanted, after, limit + 1)
-            shown = listing.summaries(connection, found[:limit])
-        return Page(shown, listing.cursor_of(found[limit - 1]) if len(found) > limit else None)
+            found = delivery_pages.places(connection, wanted, after, limit + 1)
+            shown = delivery_pages.summaries(connection, found[:limit])
+        return Page(shown, delivery_pages.cursor_of(found[limit - 1]) if len(found) > limit else None)
 
-    def delivery(self, id: str) -> Delivery | None:
+    def delivery(self, id: str) -> StoredDelivery | None:
         """All of one."""
         with self._database.read() as connection:
             return joined.delivery_by_id(connection, id)
@@ -151,13 +151,13 @@ class Store:
         with self._database.read() as connection:
             return choices.choices(connection)
 
-    def iterate(self, wanted: Filter, limit: int) -> Iterator[Delivery]:
+    def iterate(self, wanted: Filter, limit: int) -> Iterator[StoredDelivery]:
         """Whole deliveries, newest first, some at a time from the database."""
-        after = listing.FIRST
+        after = delivery_pages.FIRST
         while limit > 0:
             with self._database.read() as connection:
-                found = listing.places(connection, wanted, after, min(limit, _AT_ONCE))
-                some = listing.whole(connection, found)
+                found = delivery_pages.places(connection, wanted, after, min(limit, _AT_ONCE))
+                some = delivery_pages.whole(connection, found)
             if not found:
                 return
             yield from some
@@ -220,7 +220,7 @@ class Store:
             except SQLAlchemyError as error:
                 tries += 1
                 lost = is_connection(error) and not self._database.counts_free_room
-                # After a lost connection nobody knows whether it was written; ids are kept once.
+                # After a lost connection it is unknown whether it was written; a repeated id is kept once.
                 if tries >= _TRIES or not (lost or is_passing(error)):
                     raise
                 careful = True

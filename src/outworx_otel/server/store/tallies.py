@@ -18,14 +18,14 @@ SPAN_OVERHEAD: Final = 200
 
 
 def tally(connection: Connection, name: str) -> int:
-    """How much there is."""
+    """Returns the number."""
     return int(
         connection.execute(select(tallies.c.value).where(tallies.c.name == name)).scalar_one_or_none() or 0
     )
 
 
 def add_to_tally(connection: Connection, name: str, more: int) -> None:
-    """Adds to it; never below nothing. Only in a transaction that excludes others."""
+    """Adds to the number, never below 0. Call it only in a transaction that excludes others."""
     value = max(tally(connection, name) + more, 0)
     changed = connection.execute(update(tallies).where(tallies.c.name == name).values(value=value)).rowcount
     if not changed:

@@ -1,4 +1,4 @@
-"""What is written together: rows, their details, the spans beside them and the figures."""
+"""Writes a batch in one transaction: rows, their details, other spans and the figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AT_ONCE: Final = 500
 
 
 class Duplicates(Exception):
-    """Something was there already; nothing may stay of this transaction."""
+    """Something was stored before; the transaction must be rolled back."""
 
 
 class Transactions:

@@ -1,4 +1,4 @@
-"""One thread writes: what has come in the meantime goes into one transaction."""
+"""The one thread that writes; batches that wait go into one transaction."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final, NamedTuple
 
-from outworx_otel.server.store.errors import StoreBusy, StoreUnavailable
 from outworx_otel.server.store.packing import Packed
+from outworx_otel.server.store.store_errors import StoreBusy, StoreUnavailable
 
 __all__ = ["StoreBusy", "StoreUnavailable", "Writer"]
 
@@ -52,7 +52,7 @@ class Writer:
         self._thread.start()
 
     def make_sure_of_room(self, size: int) -> None:
-        """Before a batch is packed for nothing.
+        """Raises if the queue is full, before a batch is packed for nothing.
 
         Raises:
             StoreBusy: the queue is full.
@@ -68,7 +68,7 @@ class Writer:
             StoreBusy: the queue is full.
         """
         future: Future[None] = Future()
-        # Whoever gives up waiting must not make `set_result` fail.
+        # A cancelled future must not make `set_result` fail.
         future.set_running_or_notify_cancel()
         with self._changed:
             self.make_sure_of_room(size)
@@ -111,7 +111,7 @@ class Writer:
     def _write_all(self, taken: Sequence[_Waiting]) -> None:
         try:
             ends = self._write([one.packed for one in taken])
-        except Exception as error:  # noqa: BLE001  # whoever waits is told
+        except Exception as error:  # noqa: BLE001  # passed on through the future
             ends = [error] * len(taken)
         with self._changed:
             self._queued -= sum(one.size for one in taken)

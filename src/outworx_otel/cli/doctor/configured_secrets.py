@@ -1,0 +1,149 @@
+"""Checks the configured secrets for signs that they are wrong. No secret is shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.setup.options import unknown_name
+from outworx_otel.signatures import providers, scheme_for
+
+if TYPE_CHECKING:
+    from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
+
+CHECK: Final = "secrets"
+_VARIABLES: Final = "OUTWORX_SECRET_"
+_SHORTEST: Final = 12
+# What takes off white space before it decodes a secret.
+_TRIMMED_KEYS: Final = frozenset({"whsec", "base64", "hex", "public"})
+_PLACEHOLDER: Final = re.compile(
+    r"change.?me|your[-_ ]|^(secret|password|test|todo|none|null|undefined)$|^x+$|^<.*>$|^\$\{?\w+\}?$|\.\.\.",
+    re.IGNORECASE,
+)
+_ASSIGNMENT: Final = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9_]*=.+", re.DOTALL)
+# The beginnings of credentials that never sign webhooks.
+_CREDENTIALS: Final = {
+    "sk_live_": "a live API key",
+    "sk_test_": "a test API key",
+    "rk_live_": "a live restricted key",
+    "rk_test_": "a test restricted key",
+    "pk_live_": "a live publishable key",
+    "pk_test_": "a test publishable key",
+    "we_": "the id of a Stripe endpoint",
+    "ghp_": "a GitHub token",
+    "gho_": "a GitHub token",
+    "ghs_": "a GitHub token",
+    "github_pat_": "a GitHub token",
+    "glpat-": "a GitLab token for its API",
+    "shpat_": "a Shopify access token",
+    "shpca_": "a Shopify access token",
+    "xoxb-": "a Slack bot token",
+    "xoxp-": "a Slack user token",
+    "xapp-": "a Slack app token",
+    "ohk_": "a key of Outworx itself",
+    "Bearer ": "an Authorization header",
+}
+# Who hands out signing secrets that begin so.
+_SIGNING: Final = {
+    "whsec_": "Stripe, Svix and Standard Webhooks",
+    "whpk_": "Standard Webhooks",
+    "pdl_ntfset_": "Paddle",
+}
+_WITH_WHSEC: Final = frozenset({"stripe", "gitlab"})
+
+
+def secrets(setup: ConfiguredSetup) -> Iterator[CheckResult]:
+    """Every configured secret, and the OUTWORX_SECRET_* variables that nobody uses."""
+    sound = 0
+    owners: dict[str, tuple[str, str]] = {}
+    for pattern, endpoint in setup.endpoints.items():
+        provider = endpoint.options.provider
+        for secret in endpoint.secrets:
+            text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
+            doubts = list(_doubts(pattern, provider, text))
+            other = owners.setdefault(text, (pattern, provider))
+            if other[1] != provider:
+                doubts.append(
+                    warning(
+                        CHECK,
+                        f"{pattern} ({provider}) has the same secret as {other[0]} ({other[1]})",
+                        "each provider gives out its own: one of them is in the wrong place",
+                    )
+                )
+            yield from doubts
+            sound += not doubts
+    if sound:
+        yield ok(CHECK, f"{sound} set, and nothing odd about {'it' if sound == 1 else 'them'}")
+    yield from _unused(setup)
+
+
+def _doubts(pattern: str, provider: str, secret: str) -> Iterator[CheckResult]:
+    scheme = scheme_for(provider)
+    here = f"the secret of {pattern}"
+    bare = secret.strip()
+    if bare != secret:
+        # Where the key is decoded, white space falls off by itself.
+        harmless = scheme is not None and scheme.key in _TRIMMED_KEYS
+        say = warning if harmless else problem
+        yield say(CHECK, f"{here} has white space or a newline round it", "set it without")
+    if len(bare) > 1 and bare[0] in "\"'`" and bare[-1] == bare[0]:
+        yield problem(CHECK, f"{here} has quotes round it", "set it without; some .env readers keep them")
+        bare = bare[1:-1]
+    if _ASSIGNMENT.fullmatch(bare):
+        yield problem(CHECK, f"{here} begins with a variable's name and =", "set only what follows the =")
+        return
+    if _PLACEHOLDER.search(bare):
+        yield warning(CHECK, f"{here} looks like a placeholder", "copy the real one from the provider")
+        return
+    for beginning, what in _CREDENTIALS.items():
+        if bare.startswith(beginning):
+            yield problem(
+                CHECK,
+                f"{here} begins with {beginning.strip()}: that is {what}, not a signing secret",
+                "copy the signing secret of the webhook endpoint from the provider's dashboard",
+            )
+            return
+    if not _may_begin_so(provider, bare):
+        begins = next(beginning for beginning in _SIGNING if bare.startswith(beginning))
+        yield warning(
+            CHECK,
+            f"{here} begins with {begins}, as those of {_SIGNING[begins]} do, and the provider is {provider}",
+            "check which provider's secret it is",
+        )
+    if len(bare) < _SHORTEST and (scheme is None or scheme.algorithm != "token"):
+        yield warning(
+            CHECK,
+            f"{here} has {len(bare)} characters: such a one can be guessed",
+            f"use one of {_SHORTEST} or more",
+        )
+
+
+def _may_begin_so(provider: str, secret: str) -> bool:
+    scheme = scheme_for(provider)
+    if scheme is None:
+        return True
+    if secret.startswith("whsec_"):
+        return scheme.provider in _WITH_WHSEC or scheme.key in ("whsec", "whsec-or-utf8")
+    if secret.startswith("whpk_"):
+        return scheme.provider == "standardwebhooks"
+    return not secret.startswith("pdl_ntfset_") or scheme.provider == "paddle"
+
+
+def _unused(setup: ConfiguredSetup) -> Iterator[CheckResult]:
+    from outworx_otel.server.replay import variable_for
+
+    configured = {variable_for(endpoint.options.provider) for endpoint in setup.endpoints.values()}
+    known = {variable_for(row.provider): row.provider for row in providers()}
+    for name, value in sorted(os.environ.items()):
+        if not name.startswith(_VARIABLES) or name in configured:
+            continue
+        if not value.strip():
+            yield warning(CHECK, f"{name} is set and empty", "unset it, or set it to the secret")
+        elif name not in known:
+            said = unknown_name("provider", name, list(known))
+            yield warning(
+                CHECK, f"{name} belongs to no endpoint here; {said}", "correct the name, or unset it"
+            )

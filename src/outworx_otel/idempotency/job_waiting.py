@@ -1,0 +1,91 @@
+"""Waiting for a job from a thread, from asyncio and from trio, until it is done or its time is up.
+
+Each waiter keeps its own time (a lock's time-out, the loop's timer). The process's timer would have to wake a second
+thread for every operation, although hardly any runs out of time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from outworx_otel.idempotency.workers import Job, WorkerPool
+
+
+def wait(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+    """Blocks this thread; afterwards `job.done` tells whether the job ended in time."""
+    waiter = threading.Lock()
+    waiter.acquire()
+    job.notify = waiter.release
+    pool.submit(job)
+    waiter.acquire(timeout=seconds)
+
+
+def wait_all(pool: WorkerPool, jobs: Sequence[Job[Any]], seconds: float) -> None:
+    """The same for several jobs, done side by side as far as there are threads."""
+    finished = threading.Semaphore(0)
+    gives_up = time.monotonic() + seconds
+    for job in jobs:
+        job.notify = finished.release
+        pool.submit(job)
+    for _ in jobs:
+        finished.acquire(timeout=max(gives_up - time.monotonic(), 0.0))
+
+
+async def await_(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+    """The same without blocking the loop that runs in this thread: trio's if it is one, else asyncio's."""
+    trio = sys.modules.get("trio")
+    if trio is not None and _in_trio(trio):
+        await _await_on_trio(trio, pool, job, seconds)
+    else:
+        await _await_on_asyncio(pool, job, seconds)
+
+
+async def _await_on_asyncio(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def notify() -> None:
+        # If the loop is closed by now, no caller waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(wake)
+
+    job.notify = notify
+    pool.submit(job)
+    timer = loop.call_later(seconds, wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+
+
+async def _await_on_trio(trio: Any, pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+    token = trio.lowlevel.current_trio_token()
+    finished = trio.Event()
+
+    def notify() -> None:
+        with contextlib.suppress(trio.RunFinishedError):
+            token.run_sync_soon(finished.set)
+
+    job.notify = notify
+    pool.submit(job)
+    with trio.move_on_after(seconds):
+        await finished.wait()
+
+
+def _in_trio(trio: Any) -> bool:
+    # In guest mode trio runs on top of an asyncio loop, in the same thread: only a task of its own counts.
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True

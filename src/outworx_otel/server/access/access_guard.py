@@ -1,0 +1,200 @@
+"""The outermost ASGI application, which checks every request and completes every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+from urllib.parse import quote
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from outworx_otel.http.headers import announced_length
+from outworx_otel.server.access.api_keys import ApiKeys, bearer
+from outworx_otel.server.access.attempts import BadKeys
+from outworx_otel.server.access.origins import Origins
+from outworx_otel.server.access.page_headers import secured
+from outworx_otel.server.access.policies import Policy, policy_of
+from outworx_otel.server.access.refusals import RequestRefused, refusal
+from outworx_otel.server.access.sessions import COOKIE, BrowserSessions, BrowserVisit
+from outworx_otel.server.settings import Settings
+
+VISIT: Final = "outworx.visit"
+
+# A form of ours; ingest and the relay have limits of their own.
+_MAX_PAGE_BYTES: Final = 64 * 1024
+# A form that is sent more slowly would hold one of the places that all requests share.
+_FORM_SECONDS: Final = 20.0
+_READING: Final = frozenset({"GET", "HEAD"})
+_OTHER_NAME: Final = (
+    "This server does not answer to the name in the request's Host header (so that no web page can get at it by DNS"
+    " rebinding). Use localhost or its address, send an API key, or start it with --public-url or --allowed-host."
+)
+_NO_KEY: Final = (
+    "An API key is needed: send it as 'Authorization: Bearer <key>' (the SDK and the command line take it from"
+    " OUTWORX_API_KEY), or log in at /login."
+)
+_WRONG_KEY: Final = (
+    "This API key is not taken. Check that it is one of this server's (--api-key, or the one that it printed when it"
+    " first started) and that the header reads 'Authorization: Bearer <key>'."
+)
+_TOO_MANY: Final = (
+    "Too many requests with a wrong API key came from this address: find what sends them, and wait."
+)
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="outworx"'}
+
+
+class AccessGuard:
+    """Checks, in this order: how much is under way, the path, a key, the server's name, the origin, a session.
+
+    The scope gets `outworx.visit`: whose browser it is.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        keys: ApiKeys,
+        sessions: BrowserSessions,
+        bad_keys: BadKeys,
+        origins: Origins,
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._keys = keys
+        self._sessions = sessions
+        self._bad_keys = bad_keys
+        self._origins = origins
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+        elif policy_of(scope["path"]) is Policy.TUNNEL and self._settings.relay_port is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._guarded(scope, receive, send)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        policy = policy_of(scope["path"])
+        headers = Headers(scope=scope)
+        visit = self._sessions.visit(cookie_parser(headers.get("cookie", "")).get(COOKIE))
+        scope[VISIT] = visit
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = secured(message, self._settings.is_https, self._cookie(visit))
+            await send(message)
+
+        self._under_way += 1
+        try:
+            if self._under_way > self._settings.max_concurrent:
+                raise RequestRefused(
+                    503, "Too many requests at once: try again in a moment.", {"Retry-After": "1"}
+                )
+            if not scope["path"].startswith("/"):
+                raise RequestRefused(400, "The request's target must be a path: this server is no proxy.")
+            app = self._app if self._may_pass(scope, policy, headers, visit) else _to_login(scope)
+            if policy in (Policy.PAGE, Policy.PUBLIC):
+                receive = _limited(receive, headers)
+            await app(scope, receive, answer)
+        except RequestRefused as refused:
+            response = refusal(scope, refused.status, refused.message, refused.headers)
+            await response(scope, receive, answer)
+        finally:
+            self._under_way -= 1
+
+    def _may_pass(self, scope: Scope, policy: Policy, headers: Headers, visit: BrowserVisit) -> bool:
+        """Returns whether the request goes on; False if the browser must log in first.
+
+        Raises:
+            Refused: it goes no further.
+        """
+        # A valid key proves more than a name, and another site's page has none.
+        if self._has_key(scope, policy, headers):
+            return True
+        if not self._origins.answers_to(headers):
+            raise RequestRefused(421, _OTHER_NAME)
+        if self._origins.is_foreign(scope["method"], headers):
+            raise RequestRefused(403, "Another site's page may not send requests here without an API key.")
+        if policy is Policy.PUBLIC or not self._keys.required:
+            return True
+        reads = scope["method"] in _READING
+        if visit.logged_in and (policy is Policy.PAGE or (policy is Policy.READ and reads)):
+            return True
+        if policy is Policy.PAGE and reads and "text/html" in headers.get("accept", ""):
+            return False
+        raise RequestRefused(401, _NO_KEY, _CHALLENGE)
+
+    def _has_key(self, scope: Scope, policy: Policy, headers: Headers) -> bool:
+        """Returns whether the request carries a valid key, or none is needed."""
+        given = headers.getlist("authorization")
+        if policy is Policy.PUBLIC or not self._keys.required or not given:
+            return False
+        if policy is Policy.PAGE and scope["method"] not in _READING:
+            return False
+        key = bearer(given[0]) if len(given) == 1 else None
+        good = key is not None and self._keys.find(key) is not None
+        wait = (self._bad_keys.must_wait if good else self._bad_keys.too_many)(caller(scope))
+        if wait is not None:
+            raise RequestRefused(429, _TOO_MANY, {"Retry-After": str(wait), **_CHALLENGE})
+        if good:
+            return True
+        raise RequestRefused(401, _WRONG_KEY, _CHALLENGE)
+
+    def _cookie(self, visit: BrowserVisit) -> bytes | None:
+        """Returns the cookie that a form is bound to, for a visitor who was given a form."""
+        if not (visit.fresh and visit.token_given):
+            return None
+        secure = "; Secure" if self._settings.is_https else ""
+        value = self._sessions.anonymous(visit)
+        return (
+            f"{COOKIE}={value}; HttpOnly; Max-Age={self._settings.session_seconds}; Path=/; SameSite=lax{secure}"
+        ).encode("latin-1")
+
+
+def _to_login(scope: Scope) -> Response:
+    wanted: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    if scope["query_string"]:
+        wanted += b"?" + scope["query_string"]
+    return RedirectResponse(f"/login?next={quote(wanted, safe='')}", 303)
+
+
+def caller(scope: Scope) -> str:
+    """Returns the address that a request comes from."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def _limited(receive: Receive, headers: Headers) -> Receive:
+    """Wraps `receive` with the largest size and longest time of a form."""
+    if (announced_length(headers.get("content-length")) or 0) > _MAX_PAGE_BYTES:
+        raise RequestRefused(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")
+    received, more = 0, True
+    until: float | None = None
+
+    async def bounded() -> Message:
+        nonlocal received, more, until
+        if not more:
+            # The whole form was read: a further `receive` waits for the end of the connection.
+            return await receive()
+        # The time counts from the first read: the page may have worked for long before.
+        until = until or time.monotonic() + _FORM_SECONDS
+        try:
+            message = await asyncio.wait_for(receive(), until - time.monotonic())
+        except (asyncio.TimeoutError, TimeoutError):
+            raise HTTPException(408, "The form took too long to arrive.", {"Connection": "close"}) from None
+        more = message.get("more_body", False)
+        received += len(message.get("body", b""))
+        if received > _MAX_PAGE_BYTES:
+            raise HTTPException(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")
+        return message
+
+    return bounded

@@ -1,0 +1,132 @@
+"""`/deliveries/{id}`: everything of one delivery, its bodies as files, and the replay button."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outworx_otel.server.access import Access
+from outworx_otel.server.dashboard.bodies import bytes_of
+from outworx_otel.server.dashboard.explanations import headline
+from outworx_otel.server.dashboard.pages import Pages
+from outworx_otel.server.dashboard.replay_button import DEFAULT_TARGET, Offer, Replayed, offer_of, replay
+from outworx_otel.server.dashboard.sections import Sections, failure_of, findings_of, sections_of, text
+from outworx_otel.server.dashboard.stages import stages_of
+from outworx_otel.server.dashboard.waterfall import waterfall_of
+from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
+from outworx_otel.server.store import Store
+from outworx_otel.telemetry import semconv
+
+_BODIES = {"request": semconv.REQUEST_BODY, "response": semconv.RESPONSE_BODY}
+
+
+class DeliveryInContext(NamedTuple):
+    """A delivery and what belongs to it."""
+
+    delivery: StoredDelivery
+    spans: list[SpanRecord]
+    deferred: list[SpanRecord]
+    same_event: list[Summary]
+    offer: Offer
+    more: Sections
+
+
+class DeliveryPage:
+    """The views.
+
+    Args:
+        store: where it is kept.
+        pages: renders.
+        access: checks the replay form.
+    """
+
+    def __init__(self, store: Store, pages: Pages, access: Access) -> None:
+        self._store = store
+        self._pages = pages
+        self._access = access
+
+    async def show(self, request: Request) -> Response:
+        """GET."""
+        return await self._page(request)
+
+    async def replay(self, request: Request) -> Response:
+        """POST `to`: the page again, with the answer on it."""
+        form = await self._access.form(request)
+        delivery = await run_in_threadpool(self._store.delivery, request.path_params["id"])
+        if delivery is None:
+            return self._missing(request)
+        target = form.get("to")
+        replayed = await run_in_threadpool(replay, delivery, target if isinstance(target, str) else "")
+        return await self._page(request, replayed)
+
+    async def body(self, request: Request) -> Response:
+        """GET a stored body as a file, which no browser runs."""
+        delivery = await run_in_threadpool(self._store.delivery, request.path_params["id"])
+        which = request.path_params["which"]
+        stored = None if delivery is None else text(delivery.attributes, _BODIES.get(which, ""))
+        if delivery is None or stored is None:
+            return self._missing(request)
+        raw = bytes_of(stored, delivery.body_size if which == "request" else None)
+        headers = {
+            "cache-control": "no-store",
+            "content-disposition": f'attachment; filename="{which}-body.bin"',
+        }
+        return Response(raw, 200, headers, "application/octet-stream")
+
+    async def _page(self, request: Request, replayed: Replayed | None = None) -> Response:
+        found = await run_in_threadpool(self._find, request.path_params["id"])
+        if found is None:
+            return self._missing(request)
+        delivery = found.delivery
+        return self._pages.render(
+            request,
+            "delivery.html",
+            status=422 if replayed is not None and replayed.problem else 200,
+            delivery=delivery,
+            headline=headline(delivery, failure_of(delivery)),
+            stages=stages_of(delivery),
+            more=found.more,
+            waterfall=waterfall_of(delivery, found.spans, found.deferred),
+            deferred=[(span, findings_of(span)) for span in found.deferred],
+            same_event=found.same_event,
+            detected=delivery.attributes.get(semconv.DETECTED) is True,
+            worked=_that_worked(delivery, found.same_event),
+            offer=found.offer,
+            replayed=replayed,
+            default_target=DEFAULT_TARGET,
+        )
+
+    def _find(self, id: str) -> DeliveryInContext | None:
+        delivery = self._store.delivery(id)
+        if delivery is None:
+            return None
+        return DeliveryInContext(
+            delivery,
+            self._store.spans(delivery.trace_id) if delivery.trace_id else [],
+            self._store.deferred_of(delivery) if delivery.trace_id else [],
+            self._store.same_event(delivery),
+            offer_of(delivery),
+            sections_of(delivery),
+        )
+
+    def _missing(self, request: Request) -> Response:
+        return self._pages.render(
+            request,
+            "message.html",
+            404,
+            title="There is no such delivery",
+            text="It may have been removed by age or size (see --retention-days), or the address is incomplete.",
+        )
+
+
+def _that_worked(delivery: StoredDelivery, same_event: list[Summary]) -> Summary | None:
+    """Returns the delivery whose run this duplicate repeats: the linked one, else the one that ran."""
+    if delivery.idempotency not in ("replayed", "in_flight"):
+        return None
+    linked = {link.span_id for link in delivery.links}
+    others = [one for one in same_event if one.id != delivery.id]
+    by_link = next((one for one in others if one.span_id in linked), None)
+    return by_link or next((one for one in others if one.idempotency == "executed"), None)

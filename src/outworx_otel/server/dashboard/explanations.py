@@ -1,0 +1,284 @@
+"""Explains codes in plain words, and says what to do about each."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from outworx_otel.server.model import StoredDelivery, Summary
+from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
+
+
+class Kind(NamedTuple):
+    """How an outcome is shown; `tone` is a class of the style sheet: good, calm, warn, bad."""
+
+    label: str
+    tone: str
+    meaning: str
+
+
+KINDS: Final[dict[Outcome, Kind]] = {
+    "accepted": Kind("Accepted", "good", "the handler ran and answered 2xx or 3xx"),
+    "handshake": Kind("Handshake", "calm", "the provider asked whether the endpoint is there; no event came"),
+    "replayed": Kind("Replayed", "calm", "a duplicate: the stored answer was given, the handler did not run"),
+    "deferred": Kind("Deferred", "calm", "the work goes on after the answer"),
+    "in_flight": Kind("In flight", "calm", "a duplicate that came while the first was still running: 409"),
+    "unprotected": Kind(
+        "Unprotected", "warn", "the handler ran while the idempotency store was away: it may have run twice"
+    ),
+    "rejected": Kind("Rejected", "warn", "the signature was not valid: 401, the handler did not run"),
+    "refused": Kind("Refused", "warn", "the handler answered 4xx"),
+    "turned_away": Kind("Turned away", "warn", "something in front of the handler answered 4xx"),
+    "redirected": Kind("Redirected", "warn", "answered with another address, before the handler"),
+    "unrouted": Kind("Unrouted", "warn", "nothing serves this path, or not with this method"),
+    "failed": Kind("Failed", "bad", "the handler said that the event was not handled"),
+    "silent_drop": Kind("Silent drop", "bad", "answered 2xx without ever saying that the work was done"),
+    "error": Kind("Error", "bad", "an exception or a 5xx"),
+}
+assert tuple(KINDS) == OUTCOMES
+
+
+class Advice(NamedTuple):
+    """What a code means, and what to do."""
+
+    title: str
+    meaning: str
+    action: str
+
+
+REASONS: Final[dict[str, Advice]] = {
+    "missing_header": Advice(
+        "the signature header is missing",
+        "The provider's signature header was not in the request.",
+        "Check the URL in the provider's dashboard, and look for a proxy that strips headers.",
+    ),
+    "malformed_header": Advice(
+        "the signature header is malformed",
+        "The signature header is there, in another form than this provider's.",
+        "Look for a proxy or middleware that changes headers, and check that the endpoint has the right provider.",
+    ),
+    "timestamp_drift": Advice(
+        "the signed time is too far off",
+        "The signed time lies outside of the tolerance.",
+        "Synchronise the server's clock (NTP). If the clock is right, this is an old or replayed request.",
+    ),
+    "hmac_mismatch": Advice(
+        "the signature does not match",
+        "The signature was computed with another secret, or over another body.",
+        "Compare the endpoint's secret with the one in the provider's dashboard; check that nothing changes the body "
+        "on its way.",
+    ),
+    "parsed_body": Advice(
+        "the body was re-serialised on its way",
+        "Proved: the body was parsed and written again before it was verified, so its bytes are not those that were "
+        "signed.",
+        "Verify the raw request body, before anything parses it.",
+    ),
+    "unsupported_provider": Advice(
+        "this provider is not known",
+        "There is no verification scheme for this provider.",
+        "Give the endpoint a signature_verifier, or register the provider's scheme.",
+    ),
+    "verifier_threw": Advice(
+        "the verifier raised",
+        "Your signature_verifier raised an exception.",
+        "Mend what the exception below says; error_message, on_error and the application's log have it too.",
+    ),
+    "missing_secret": Advice(
+        "the endpoint has no usable secret",
+        "The endpoint's secret is not set, or its options cannot be used; its deliveries are turned away.",
+        "Set the secret that the hint and the application's log name.",
+    ),
+    "body_unavailable": Advice(
+        "the body could not be read",
+        "The body is too large, incomplete, or was read by somebody else first.",
+        "See the hint: max_body_size, a client that hung up, or a middleware that reads the body.",
+    ),
+    "credentials_mismatch": Advice(
+        "the credentials are wrong",
+        "The token, user or password that came with the request is not the configured one.",
+        "Compare the endpoint's secret with the token that is set in the provider's dashboard.",
+    ),
+    "key_unavailable": Advice(
+        "the provider's key cannot be had",
+        "The key that the provider publishes could not be fetched, so nothing could be verified.",
+        "Look for what keeps the application from the provider's key server; the provider will send again.",
+    ),
+}
+
+CAUSES: Final[dict[str, Advice]] = {
+    "early_return": Advice(
+        "it returned before the mark",
+        "The handler holds a mark that was not reached: it returned before.",
+        "If this event is none of its business, say track.ignored() before that return; else handle it there.",
+    ),
+    "swallowed_exception": Advice(
+        "an exception was swallowed",
+        "The application's own code handled an exception, and the mark was never made.",
+        "Let the exception through (the provider tries again), or say track.failed(reason) where it is caught.",
+    ),
+    "missing_await": Advice(
+        "a coroutine was never awaited",
+        "A coroutine was made and thrown away, so its work never ran.",
+        "Put await before that call.",
+    ),
+    "never_marked": Advice(
+        "there is no mark at all",
+        "Neither the handler nor anything that it calls holds a mark.",
+        "Call track.processed() where the work is done, or switch require_processing_mark off for this endpoint.",
+    ),
+}
+
+IDEMPOTENCY: Final[dict[str, Advice]] = {
+    "executed": Advice("ran", "First of its key: the handler ran.", ""),
+    "replayed": Advice("replayed", "The event was finished before: the stored answer was given again.", ""),
+    "in_flight": Advice(
+        "in flight", "The first run of this event was not over: 409, so that the provider tries again.", ""
+    ),
+    "fail_open": Advice(
+        "store down, ran",
+        "The idempotency store did not answer in time, so the handler ran without a claim: it may have run twice.",
+        "Check the store that OUTWORX_IDEMPOTENCY_STORE names.",
+    ),
+    "rejected": Advice(
+        "store down, turned away",
+        "The idempotency store did not answer in time, and the endpoint is set to turn deliveries away then (503).",
+        "Check the store that OUTWORX_IDEMPOTENCY_STORE names.",
+    ),
+    "key_error": Advice(
+        "no key",
+        "The idempotency_key function raised, so the handler ran without a claim.",
+        "Mend what the exception says; error_message, on_error and the application's log have it too.",
+    ),
+}
+
+_NOT_KNOWN: Final = "The application did not say more."
+
+
+def advice_for(table: dict[str, Advice], code: str | None) -> Advice | None:
+    """Returns the explanation of a code; a code of a later release is shown as it is."""
+    return None if code is None else table.get(code) or Advice(code, _NOT_KNOWN, "")
+
+
+def note_for(delivery: Summary) -> tuple[str, str] | None:
+    """The one detail that a list has room for: (filter's name, code)."""
+    if delivery.outcome == "silent_drop" and delivery.cause:
+        return "cause", delivery.cause
+    if delivery.reason:
+        return "reason", delivery.reason
+    # What usually is there is no news.
+    if delivery.idempotency in ("fail_open", "rejected", "key_error"):
+        return "idempotency", delivery.idempotency
+    return None
+
+
+class Headline(NamedTuple):
+    """What happened to a delivery, and what to do about it; "" where there is nothing to do."""
+
+    title: str
+    detail: str
+    action: str
+
+
+def headline(delivery: StoredDelivery, failure: str | None) -> Headline:
+    """In plain words.
+
+    Args:
+        delivery: which one.
+        failure: the reason given with `track.failed`, or an exception's type and text.
+    """
+    status = "" if delivery.status is None else f" with {delivery.status}"
+    reason = advice_for(REASONS, delivery.reason)
+    match delivery.outcome:
+        case "rejected":
+            if reason is None:
+                return Headline("Rejected", KINDS["rejected"].meaning, "")
+            return Headline(f"Rejected: {reason.title}", reason.meaning, reason.action)
+        case "silent_drop":
+            cause = advice_for(CAUSES, delivery.cause)
+            if cause is None:
+                return Headline(
+                    "Dropped silently",
+                    f"Answered{status} without track.processed(), track.failed() or track.ignored(). Where and why "
+                    "is known on Python 3.12 and newer.",
+                    "Look for a return before the mark, a swallowed exception, or a missing await.",
+                )
+            return Headline(f"Dropped silently: {cause.title}", cause.meaning, cause.action)
+        case "failed":
+            detail = f"Answered{status}, so the provider will not necessarily try again."
+            return Headline(f"Failed: {failure}" if failure else "Failed", detail, _after_a_failure(delivery))
+        case "error" if delivery.idempotency == "rejected":
+            words = IDEMPOTENCY["rejected"]
+            return Headline("Turned away: no idempotency store", words.meaning, words.action)
+        case "error":
+            return Headline(
+                f"Error: {failure}" if failure else f"Error: answered{status}" if status else "Error",
+                "The handler raised, or answered with a 5xx; most providers try again.",
+                _after_a_failure(delivery),
+            )
+        case "refused":
+            return Headline(f"Refused{status}", "Many providers do not try again after a 4xx.", "")
+        case "unrouted" | "redirected" | "turned_away":
+            return _lost(delivery, status)
+        case "unprotected":
+            words = IDEMPOTENCY["fail_open"]
+            return Headline("Ran without its idempotency store", words.meaning, words.action)
+        case "replayed" | "in_flight" | "deferred" | "handshake":
+            kind = KINDS[delivery.outcome]
+            return Headline(kind.label, f"{kind.meaning[0].upper()}{kind.meaning[1:]}.", "")
+        case _:
+            return _accepted(delivery, status, reason)
+
+
+_LOST: Final[dict[Outcome, Advice]] = {
+    "unrouted": Advice(
+        "Unrouted",
+        "Nothing serves this path, or not with this method.",
+        "Change the address in the provider's dashboard, or the route; then let the provider send it again.",
+    ),
+    "redirected": Advice(
+        "Redirected",
+        "The request was answered with another address, and few providers follow that.",
+        "Give the provider the address that answers: mind https, the host, and a slash at the end.",
+    ),
+    "turned_away": Advice(
+        "Turned away",
+        "Something in front of the handler answered: CSRF protection, authentication, the allowed hosts, or a limit.",
+        "Let this path through it: the signature says who sent the request.",
+    ),
+}
+
+
+def _lost(delivery: StoredDelivery, status: str) -> Headline:
+    words = _LOST[delivery.outcome]
+    title = f"{words.title}: answered{status}" if status else words.title
+    nearest = delivery.attributes.get(semconv.NEAREST_ROUTE)
+    near = f" The nearest route is {nearest}." if isinstance(nearest, str) else ""
+    if delivery.signature_valid:
+        return Headline(
+            title, f"It came from the provider, and no handler had it. {words.meaning}{near}", words.action
+        )
+    return Headline(title, f"{words.meaning}{near} It was not proved to come from the provider.", "")
+
+
+def _after_a_failure(delivery: StoredDelivery) -> str:
+    if delivery.idempotency == "executed":
+        return (
+            "Its idempotency key was not committed: once the cause is mended, the provider's retry or a replay runs"
+            " it again."
+        )
+    return "Once the cause is mended, replay it, or let the provider send it again."
+
+
+def _accepted(delivery: StoredDelivery, status: str, reason: Advice | None) -> Headline:
+    if delivery.signature_valid is False and reason is not None:
+        return Headline(
+            f"Let in although {reason.title}",
+            f"The endpoint reports invalid signatures and goes on. {reason.meaning}",
+            reason.action,
+        )
+    if delivery.processing == "ignored":
+        return Headline("Ignored", "The handler said that this event is none of its business.", "")
+    if delivery.processing == "completed":
+        return Headline("Processed", f"Answered{status}, and the handler said that the work was done.", "")
+    return Headline("Accepted", f"Answered{status}.", "")

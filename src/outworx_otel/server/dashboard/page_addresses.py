@@ -1,0 +1,89 @@
+"""Builds addresses of our pages with filters, and the chips that remove a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+from outworx_otel.server.dashboard.formatting import short
+
+LABELS: Final[Mapping[str, str]] = {
+    "provider": "Provider",
+    "event_type": "Event type",
+    "route": "Endpoint",
+    "outcome": "Outcome",
+    "reason": "Signature",
+    "cause": "Drop cause",
+    "idempotency": "Idempotency",
+    "service": "Service",
+    "since": "Since",
+    "until": "Until",
+    "q": "Search",
+}
+"""The filter's parameters, as `server/filters.py` reads them, and what a page calls them."""
+
+RANGES: Final[Mapping[str, str]] = {
+    "-1h": "Last hour",
+    "-24h": "Last 24 hours",
+    "-7d": "Last 7 days",
+    "-30d": "Last 30 days",
+}
+MAX_TRAIL: Final = 12
+
+
+class Chip(NamedTuple):
+    """An active filter, and the page's address without it."""
+
+    label: str
+    value: str
+    without: str
+
+
+def wanted_of(params: QueryParams) -> dict[str, str]:
+    """Returns the filter parameters that are set; of repeated ones the first."""
+    return {name: params[name] for name in LABELS if params.get(name)}
+
+
+def address(path: str, wanted: Mapping[str, object]) -> str:
+    """Returns `path` with a query; a value of None removes the parameter."""
+    query = urlencode({name: value for name, value in wanted.items() if value not in (None, "")})
+    return f"{path}?{query}" if query else path
+
+
+def chips_of(wanted: Mapping[str, str]) -> list[Chip]:
+    """Returns a chip for each parameter that is set."""
+    return [
+        Chip(LABELS[name], _said(name, value), address("/deliveries", {**wanted, name: None}))
+        for name, value in wanted.items()
+    ]
+
+
+def _said(name: str, value: str) -> str:
+    if name == "since" and value in RANGES:
+        return RANGES[value].lower()
+    return short(value, 80)
+
+
+class Paging(NamedTuple):
+    """The addresses of the newer and the older page, None where there is none."""
+
+    newest: str | None
+    newer: str | None
+    older: str | None
+
+
+def paging_of(wanted: Mapping[str, str], params: QueryParams, next_cursor: str | None) -> Paging:
+    """Returns the addresses of both pages. A page's address holds its start, and the last dozen starts before it."""
+    cursor, trail = params.get("cursor", ""), [step for step in params.get("trail", "").split("~") if step]
+    older = newer = newest = None
+    if next_cursor is not None:
+        on = ([*trail, cursor] if cursor else trail)[-MAX_TRAIL:]
+        older = address("/deliveries", {**wanted, "cursor": next_cursor, "trail": "~".join(on)})
+    if cursor:
+        newest = address("/deliveries", wanted)
+        back = trail[-1] if trail else None
+        newer = address("/deliveries", {**wanted, "cursor": back, "trail": "~".join(trail[:-1])})
+    return Paging(newest, newer, older)

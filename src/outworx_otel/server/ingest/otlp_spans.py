@@ -1,0 +1,119 @@
+"""Turns OTLP's spans into what the store keeps."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from outworx_otel.server.ingest.otlp_wire import Decoder
+from outworx_otel.server.ingest.outcome import outcome_of
+from outworx_otel.server.ingest.values import attributes_of, column, columns
+from outworx_otel.server.model import Attributes, SpanEvent, SpanLink, SpanRecord, StoredDelivery
+from outworx_otel.telemetry import semconv
+
+MAX_PARTS: Final = 10_000
+_NO_TRACE: Final = bytes(16)
+_NO_SPAN: Final = bytes(8)
+_MAX_NS: Final = 2**63 - 1
+_KINDS: Final = ("internal", "internal", "server", "client", "producer", "consumer")
+
+
+def problem_of(span: Any) -> str | None:
+    """Returns why a span (of `otlp_wire`) cannot be kept, None if it can."""
+    if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
+        return "the trace id must be 16 bytes, not all zero"
+    if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
+        return "the span id must be 8 bytes, not all zero"
+    # A clock that is wrong costs a delivery its time, not its place: the store puts that of the arrival.
+    if not 0 < span.start_time_unix_nano <= _MAX_NS or span.end_time_unix_nano > _MAX_NS:
+        return "the start time is missing, or a time is beyond the year 2262"
+    if len(span.attributes) > MAX_PARTS or len(span.events) > MAX_PARTS or len(span.links) > MAX_PARTS:
+        return f"it has more than {MAX_PARTS} attributes, events or links"
+    return None
+
+
+def delivery_of(span: Any, decoder: Decoder, service: str, resource: Attributes) -> StoredDelivery:
+    """The delivery that a webhook span reports; attributes of the wrong type leave their column empty."""
+    attributes = decoder.attributes(span.attributes)
+    get = (columns(attributes) if decoder.odd else attributes).get
+    trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
+    start_ns = span.start_time_unix_nano
+    return StoredDelivery(
+        # The right half of a trace id is the random one, also where the left is empty or a time.
+        id=trace_id[16:] + span_id,
+        time_ns=start_ns,
+        duration_ns=max(span.end_time_unix_nano - start_ns, 0),
+        provider=get(semconv.PROVIDER) or "unknown",
+        outcome=outcome_of(attributes),
+        trace_id=trace_id,
+        span_id=span_id,
+        service=service,
+        method=get(semconv.HTTP_METHOD) or "POST",
+        path=get(semconv.URL_PATH),
+        route=get(semconv.HTTP_ROUTE),
+        status=get(semconv.HTTP_STATUS),
+        event_type=get(semconv.EVENT_TYPE),
+        event_id=get(semconv.EVENT_ID),
+        signature_valid=get(semconv.SIGNATURE_VALID),
+        reason=get(semconv.SIGNATURE_REASON),
+        idempotency=get(semconv.IDEMPOTENCY_OUTCOME),
+        idempotency_key=get(semconv.IDEMPOTENCY_KEY),
+        processing=get(semconv.PROCESSING_STATUS),
+        cause=get(semconv.SILENT_DROP_CAUSE),
+        body_size=get(semconv.HTTP_BODY_SIZE),
+        parent_span_id=_parent(span.parent_span_id),
+        status_message=_status(span.status).message if span.status else "",
+        attributes=attributes,
+        resource=resource,
+        events=_events(span) if span.events else (),
+        links=_links(span) if span.links else (),
+    )
+
+
+def record_of(span: Any, decoder: Decoder, service: str, scope: str) -> SpanRecord:
+    """Any other span."""
+    start_ns = span.start_time_unix_nano
+    status = _status(span.status)
+    return SpanRecord(
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        name=column(span.name) or "",
+        time_ns=start_ns,
+        duration_ns=max(span.end_time_unix_nano - start_ns, 0),
+        parent_span_id=_parent(span.parent_span_id),
+        kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else "internal",
+        service=service,
+        scope=scope,
+        error=status.code == trace_pb2.Status.STATUS_CODE_ERROR,
+        status_message=status.message,
+        attributes=decoder.attributes(span.attributes),
+        events=_events(span) if span.events else (),
+        links=_links(span) if span.links else (),
+    )
+
+
+def _status(encoded: bytes) -> trace_pb2.Status:
+    status: trace_pb2.Status = trace_pb2.Status.FromString(encoded)
+    return status
+
+
+def _parent(parent: bytes) -> str:
+    return parent.hex() if len(parent) == 8 and parent != _NO_SPAN else ""
+
+
+def _events(span: Any) -> tuple[SpanEvent, ...]:
+    # A time beyond 64 bits with a sign would not fit msgpack's readers: the span's end stands for it.
+    latest = max(span.end_time_unix_nano, span.start_time_unix_nano)
+    return tuple(
+        SpanEvent(event.name, min(event.time_unix_nano, latest), attributes_of(event.attributes))
+        for event in map(trace_pb2.Span.Event.FromString, span.events)
+    )
+
+
+def _links(span: Any) -> tuple[SpanLink, ...]:
+    return tuple(
+        SpanLink(link.trace_id.hex(), link.span_id.hex(), attributes_of(link.attributes))
+        for link in map(trace_pb2.Span.Link.FromString, span.links)
+        if len(link.trace_id) == 16 and len(link.span_id) == 8
+    )

@@ -1,0 +1,99 @@
+"""Sorts exported spans into deliveries, deferred work, and other spans for the timelines of deliveries."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from outworx_otel.server.ingest.otlp_spans import delivery_of, problem_of, record_of
+from outworx_otel.server.ingest.otlp_wire import MAX_PART_BYTES, Decoder, Span, TraceRequest
+from outworx_otel.server.ingest.values import column
+from outworx_otel.server.ingest.waiting_spans import WaitingSpan, WaitingSpans
+from outworx_otel.server.model import Batch
+from outworx_otel.telemetry import semconv
+
+MAX_SPANS: Final = 50_000
+PROCESS: Final = "process"
+_WEBHOOK: Final = "webhook "
+
+
+class TooManySpans(Exception):
+    """More spans than one request may have."""
+
+
+def check_number(of_each_scope: Iterable[int]) -> None:
+    """Raises where a request has too many spans: an empty one has two bytes on the wire and 170 in memory."""
+    if sum(of_each_scope) > MAX_SPANS:
+        raise TooManySpans(f"a request may have {MAX_SPANS} spans: send smaller batches")
+
+
+class SortedSpans(NamedTuple):
+    """What a request held.
+
+    Args:
+        batch: what is to be written.
+        rejected: spans that cannot be kept, by the reason.
+        taken: what had waited for its deliveries and is in the batch now.
+    """
+
+    batch: Batch
+    rejected: Counter[str]
+    taken: dict[bytes, list[WaitingSpan]]
+
+
+def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
+    """Sorts an export request's spans. Every attribute may be of any type.
+
+    Args:
+        encoded: an ExportTraceServiceRequest.
+        room: where spans wait whose delivery has not come.
+
+    Raises:
+        google.protobuf.message.DecodeError: it is none.
+        TooMany: it has more spans than may be.
+    """
+    request = TraceRequest.FromString(encoded)
+    check_number(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    decoder = Decoder()
+    batch = Batch()
+    rejected: Counter[str] = Counter()
+    others: list[tuple[Any, str, str]] = []
+    traces: set[bytes] = set()
+    for resource_spans in request.resource_spans:
+        resource = decoder.attributes(resource_spans.resource.attributes)
+        service = column(resource.get("service.name")) or ""
+        for scope_spans in resource_spans.scope_spans:
+            scope = column(scope_spans.scope.name) or ""
+            ours = scope == semconv.SCOPE
+            for one in scope_spans.spans:
+                if len(one) > MAX_PART_BYTES:
+                    rejected[f"it is larger than {MAX_PART_BYTES} bytes"] += 1
+                    continue
+                try:
+                    span = Span.FromString(one)
+                    problem = problem_of(span)
+                    if problem is not None:
+                        rejected[problem] += 1
+                    elif ours and span.name.startswith(_WEBHOOK):
+                        batch.deliveries.append(delivery_of(span, decoder, service, resource))
+                        traces.add(span.trace_id)
+                    elif ours and span.name == PROCESS:
+                        batch.spans.append(record_of(span, decoder, service, scope))
+                    else:
+                        others.append((span, service, scope))
+                except DecodeError:
+                    rejected["it cannot be decoded"] += 1
+    taken = room.arrived(traces) if traces else {}
+    for waiting in (waiting for spans in taken.values() for waiting in spans):
+        with contextlib.suppress(DecodeError):
+            batch.spans.append(waiting.record())
+    for span, service, scope in others:
+        if room.admit(span, service, scope):
+            # Of these the attributes have not been looked at before.
+            with contextlib.suppress(DecodeError):
+                batch.spans.append(record_of(span, decoder, service, scope))
+    return SortedSpans(batch, rejected, taken)

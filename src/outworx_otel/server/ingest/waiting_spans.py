@@ -1,0 +1,123 @@
+"""Spans that come before the delivery they belong to, and the traces whose delivery has come.
+
+A span is of interest where its trace has a delivery. The delivery's own span often comes later (spans within it end
+first, and a batch may be full between them), and its parent's after that. So spans of unknown traces wait a little,
+in memory: a crash costs the context of a timeline, never a delivery.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from typing import Any, Final, NamedTuple
+
+from outworx_otel.server.ingest.otlp_spans import record_of
+from outworx_otel.server.ingest.otlp_wire import Decoder, Span
+from outworx_otel.server.model import SpanRecord
+
+MAX_SECONDS: Final = 60.0
+MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_TRACE_BYTES: Final = 256 * 1024
+MAX_KNOWN: Final = 20_000
+_OVERHEAD: Final = 512
+
+
+class WaitingSpan(NamedTuple):
+    """A span in its encoded form, which is smaller than the decoded one."""
+
+    encoded: bytes
+    service: str
+    scope: str
+
+    def record(self) -> SpanRecord:
+        """Returns the span decoded, as it is kept."""
+        return record_of(Span.FromString(self.encoded), Decoder(), self.service, self.scope)
+
+
+class _Trace:
+    __slots__ = ("cost", "since", "spans")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.spans: list[WaitingSpan] = []
+        self.cost = _OVERHEAD
+
+
+class WaitingSpans:
+    """Bounded in seconds and bytes, in all and for each trace; called from any thread.
+
+    Args:
+        clock: seconds that only go up.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._waiting: OrderedDict[bytes, _Trace] = OrderedDict()
+        self._bytes = 0
+        # What may still be kept of each trace that has a delivery.
+        self._known: OrderedDict[bytes, int] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """Returns how many bytes wait."""
+        return self._bytes
+
+    def arrived(self, traces: Collection[bytes]) -> dict[bytes, list[WaitingSpan]]:
+        """Notes that deliveries of these traces have come. Returns the spans that waited for them."""
+        taken: dict[bytes, list[WaitingSpan]] = {}
+        with self._lock:
+            for trace in traces:
+                waited = self._waiting.pop(trace, None)
+                cost = 0
+                if waited is not None:
+                    self._bytes -= waited.cost
+                    cost = waited.cost
+                    taken[trace] = waited.spans
+                self._known[trace] = self._known.get(trace, MAX_TRACE_BYTES) - cost
+                self._known.move_to_end(trace)
+            while len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+        return taken
+
+    def put_back(self, taken: dict[bytes, list[WaitingSpan]]) -> None:
+        """Takes spans back because their deliveries could not be written; the sender will send those again."""
+        for trace, spans in taken.items():
+            for span in spans:
+                self._put(trace, span)
+
+    def admit(self, span: Any, service: str, scope: str) -> bool:
+        """Returns whether a span (of `otlp_wire`) is kept now; else it waits, or is over its trace's budget."""
+        trace = span.trace_id
+        cost = span.ByteSize() + _OVERHEAD
+        with self._lock:
+            left = self._known.get(trace)
+            if left is not None:
+                if cost > left:
+                    return False
+                self._known[trace] = left - cost
+                return True
+        if cost <= MAX_TRACE_BYTES:
+            self._put(trace, WaitingSpan(span.SerializeToString(), service, scope))
+        return False
+
+    def _put(self, trace: bytes, span: WaitingSpan) -> None:
+        cost = len(span.encoded) + _OVERHEAD
+        now = self._clock()
+        with self._lock:
+            waiting = self._waiting.get(trace)
+            if waiting is None:
+                waiting = self._waiting[trace] = _Trace(now)
+                self._bytes += waiting.cost
+            if waiting.cost + cost <= MAX_TRACE_BYTES:
+                waiting.spans.append(span)
+                waiting.cost += cost
+                self._bytes += cost
+            while self._waiting:
+                oldest = next(iter(self._waiting.values()))
+                if self._bytes <= MAX_BYTES and now - oldest.since <= MAX_SECONDS:
+                    break
+                self._waiting.popitem(last=False)
+                self._bytes -= oldest.cost

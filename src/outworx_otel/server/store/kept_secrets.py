@@ -1,0 +1,80 @@
+"""Keeps secrets across restarts: the signing key, and the digest of a key that the server made."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from sqlalchemy import Column, Engine, Float, LargeBinary, Table, Text, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from outworx_otel.server.store import schema
+from outworx_otel.server.store.database_errors import said
+from outworx_otel.server.store.store_errors import StoreUnavailable
+
+_table: Final = Table(
+    "secrets",
+    schema.metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    # Unix seconds.
+    Column("made_at", Float, nullable=False),
+)
+
+
+class KeptSecrets:
+    """Small values by name. Every method blocks, and raises `StoreUnavailable` where the database does not answer.
+
+    Args:
+        engine: of the store.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, name: str) -> tuple[bytes, float] | None:
+        """A value and when it was made (Unix seconds)."""
+        query = select(_table.c.value, _table.c.made_at).where(_table.c.name == name)
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(query).one_or_none()
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+        return None if row is None else (bytes(row.value), row.made_at)
+
+    def get_or_put(self, name: str, value: bytes) -> bytes:
+        """The value that is there, else `value`, which is there from now on; one of many processes wins."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(_table).values(name=name, value=value, made_at=time.time()))
+        except IntegrityError:
+            found = self.get(name)
+            return value if found is None else found[0]
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+        return value
+
+    def put(self, name: str, value: bytes) -> None:
+        """Keeps `value` instead of whatever is there."""
+        now = time.time()
+        try:
+            with self._engine.begin() as connection:
+                changed = connection.execute(
+                    update(_table).where(_table.c.name == name).values(value=value, made_at=now)
+                )
+                if not changed.rowcount:
+                    connection.execute(insert(_table).values(name=name, value=value, made_at=now))
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+    def remove(self, name: str) -> None:
+        """Forgets it; nothing happens where it is not there."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(delete(_table).where(_table.c.name == name))
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: SQLAlchemyError) -> StoreUnavailable:
+    return StoreUnavailable(f"database: {said(error)}")
