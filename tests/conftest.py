@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,18 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "browser": (chromium_program, NoChromium),
 }
 _lacking: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """What `debug=True`, or a framework that sets logging up, makes of loggers is not what the next test finds."""
+    loggers = [logging.getLogger("outworx_otel"), logging.getLogger()]
+    before = [(logger.level, logger.disabled, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, disabled, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.disabled = disabled
+        logger.handlers[:] = [one for one in logger.handlers if one in handlers]
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.http.headers import Headers
 from outworx_otel.integrations._intake import Intake, Message, Receive
+
+# What may stand unescaped in a path (RFC 3986, section 3.3).
+_SAFE: Final = "/!$&'()*+,:;=@~"
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

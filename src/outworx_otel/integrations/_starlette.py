@@ -32,6 +32,8 @@ with contextlib.suppress(ImportError):
     from starlette.middleware.body_limit import RequestBodyLimitMiddleware as _BodyLimit
 
 _CHECKED: Final = "outworx_otel.checked"
+# The templates of the Mounts that a request has come through.
+_MOUNTS: Final = "outworx_otel.mounts"
 _KNOWN_PLAIN: Final = "_outworx_plain"
 _RUNS_GET: Final = {"HEAD": "GET"}
 
@@ -156,6 +158,8 @@ def mount_gate(
     scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
     if scope.get("type") != "http":
         return wrapped(scope, receive, send)
+    if scope.get(PASSED) is not scope.get("path", "") or "{" in getattr(route, "path", ""):
+        scope[_MOUNTS] = scope.get(_MOUNTS, "") + getattr(route, "path", "")
     runtime = current()
     visit = _to_be_served(scope, runtime)
     if visit is False:
@@ -335,24 +339,23 @@ def template(scope: Scope, route: Any, context: Any) -> str | None:
     path = getattr(context, "path_format", None) or getattr(route, "path_format", None)
     if path is None:
         path = getattr(scope.get("route"), "path", None)
-    return None if path is None else _mounted_part(scope, route) + path
+    return None if path is None else _mounted_part(scope) + path
 
 
 def _mounted(scope: Scope, route: Any) -> str | None:
     """The template of a mounted application."""
-    return _mounted_part(scope, route) or getattr(route, "host", None) or getattr(route, "path", None)
+    return _mounted_part(scope) or getattr(route, "path", None) or None
 
 
-def _mounted_part(scope: Scope, route: Any) -> str:
-    """Below a Mount, Starlette appends the mounted part to root_path; with its parameters' names again."""
+def _mounted_part(scope: Scope) -> str:
+    """What the route is mounted below, as templates: parameters by their names, whatever their values."""
+    mounts: str | None = scope.get(_MOUNTS)
+    if mounts is not None:
+        return mounts
+    # Below a Mount, Starlette appends the mounted part to root_path.
     if "app_root_path" not in scope:
         return ""
     mounted: str = scope.get("root_path", "")[len(scope.get("app_root_path", "")) :]
-    for name, value in scope.get("path_params", {}).items() if mounted else ():
-        if name not in getattr(route, "param_convertors", ()):
-            before, found, after = (mounted + "/").partition(f"/{value}/")
-            if found:
-                mounted = f"{before}/{{{name}}}/{after}"[:-1]
     return mounted
 
 
@@ -389,9 +392,11 @@ def find(routes: Any, scope: Scope, mounted: str = "") -> Found | None:
             found = find(route.routes, {**scope, **child}, mounted) if route.routes else None
             if found is None and not (route.routes and _adds_nothing(route)):
                 # What is mounted may rewrite the request, or serve it without routes.
-                return Found(mounted, child.get("endpoint"), parameters)
+                return Found(mounted or None, child.get("endpoint"), parameters)
             return found
-        return Found(mounted + (getattr(route, "path_format", None) or ""), child.get("endpoint"), parameters)
+        return Found(
+            mounted + (getattr(route, "path_format", None) or "") or None, child.get("endpoint"), parameters
+        )
     return None
 
 

@@ -24,6 +24,8 @@ from outworx_otel.setup.runtime import Runtime
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
+# What may stand unescaped in a path (RFC 3986, section 3.3).
+_SAFE: Final = "/!$&'()*+,:;=@~"
 _NOT_TERMINATED: Final = (
     "The body came in chunks, and the server does not say that wsgi.input ends (wsgi.input_terminated): use one that "
     "does (gunicorn, waitress), or let the proxy in front announce the body's length."
