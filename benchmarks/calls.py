@@ -140,7 +140,8 @@ class WSGICaller:
             answer = app(environs.pop(), start_response)
             for _ in answer:
                 pass
-            answer.close()
+            if hasattr(answer, "close"):
+                answer.close()
         return serving_time() - begun, {int(status[:3]) for status in statuses}
 
 

@@ -62,11 +62,9 @@ def open_span(
         "http.route": route,
         "http.request.body.size": len(body),
         "outworx.webhook.event.type": event.type,
-        "cloudevents.event_type": event.type,
         "outworx.webhook.event.id": event.id,
-        "cloudevents.event_id": event.id,
-        "cloudevents.event_source": "stripe",
         "outworx.webhook.signature.valid": True,
+        "outworx.webhook.signature.kind": "hmac",
         "outworx.webhook.signature.key_index": 0,
         "outworx.webhook.signature.age": round(start_ns / 1e9 - signed, 3),
     }
@@ -82,7 +80,7 @@ def open_span(
 def close_span(span: Span, token: Any, status: int) -> None:
     """Ends it with the status of the answer."""
     context.detach(token)
-    span.set_attributes({"http.response.status_code": status})
+    span.set_attributes({"outworx.webhook.outcome": "accepted", "http.response.status_code": status})
     span.end()
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 import tracemalloc
+from types import FrameType
+from typing import Any
 
 import msgspec
 import pytest
@@ -131,21 +134,29 @@ def test_an_abandoned_lease_is_forgotten_in_the_end(answer: StoredAnswer, clock:
     assert not store.complete("abandoned", "token", answer, 60)
 
 
-def test_an_operation_takes_the_same_time_however_many_keys_there_are(answer: StoredAnswer) -> None:
-    def cost(records: int) -> float:
+def test_an_operation_takes_the_same_steps_however_many_keys_there_are(answer: StoredAnswer) -> None:
+    def steps(records: int) -> int:
         store = MemoryStore(max_records=records, max_bytes=1 << 40)
         for number in range(records):
             handle(store, str(number), answer)
-        rounds = []
-        for part in range(5):
-            began = time.perf_counter()
-            for number in range(2000):
-                handle(store, f"more {part} {number}", answer)
-            rounds.append(time.perf_counter() - began)
-        return min(rounds)
+        lines = 0
 
-    # Every further key evicts one. If that walked through the records, it would take 100 times as long.
-    assert cost(100_000) < 10 * cost(1000)
+        def count(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal lines
+            lines += event == "line"
+            return count
+
+        before = sys.gettrace()
+        sys.settrace(count)
+        try:
+            for number in range(100):
+                handle(store, f"more {number}", answer)
+        finally:
+            sys.settrace(before)
+        return lines
+
+    # Every further key evicts one. If that walked through the records, it would take 100 times as many.
+    assert steps(10_000) < 2 * steps(100)
 
 
 def test_the_wall_clock_does_not_matter(answer: StoredAnswer, monkeypatch: pytest.MonkeyPatch) -> None:
