@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from frameworks.apps import UnderAioHTTP
 
 from outworx_otel.cli.trigger import samples
 from outworx_otel.errors import UnverifiedDelivery
@@ -74,8 +75,15 @@ EXAMPLES: dict[str, tuple[Callable[[], Any], str, bytes, Callable[..., dict[str,
         "charging for evt_1",
     ),
     "django": (django_example, f"{PATH}/", BODY, deliveries.stripe, "charging for evt_1"),
+    "aiohttp": (
+        lambda: UnderAioHTTP(lambda: run(block("### aiohttp and Litestar"))["app"]),
+        PATH,
+        BODY,
+        deliveries.stripe,
+        "charging for evt_1",
+    ),
     "decorator": (
-        lambda: UnderTestClient(run(block("### One decorator for all three"))["app"]),
+        lambda: UnderTestClient(run(block("### One decorator for all of them"))["app"]),
         "/webhooks/github",
         PUSH,
         deliveries.github,
