@@ -21,7 +21,9 @@ def main(arguments: list[str]) -> int:
     if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
         return pytest(*arguments)
     shared = pytest(
-        *("-n", "2", "--dist", "loadfile"), *(f"--ignore={TESTS / name}" for name in ALONE), *arguments
+        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *(f"--ignore={TESTS / name}" for name in ALONE),
+        *arguments,
     )
     if shared not in (0, NOTHING_COLLECTED):
         return shared
