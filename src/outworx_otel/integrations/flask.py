@@ -7,73 +7,30 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import flask
 from flask import current_app, has_request_context, request
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from outworx_otel.delivery.flow import run_sync
 from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.integrations._adapter import Found, LetBy, let_by, refusal_of, serve
 from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent
 from outworx_otel.integrations._flask import FlaskAdapter, routing, template
-from outworx_otel.integrations._inside import application_in
+from outworx_otel.integrations._instrumentor import Instrumentor
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import PASSED, VISIT, Visit
 from outworx_otel.integrations._wsgi import Door, Environ, StartResponse, called_path, path_of, visit_of
 from outworx_otel.setup.admission import set_under_way, under_way
-from outworx_otel.setup.bootstrap import ensure_ready, prepare
+from outworx_otel.setup.bootstrap import ensure_ready
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.marking import mark
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-
-class FlaskInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """One webhook span per delivery to Flask views.
-
-    `FlaskInstrumentor().instrument()` acts on every application, `FlaskInstrumentor.instrument_app(app)` on one.
-    Both take `tracer_provider`, `meter_provider` and `endpoints`, as `outworx_otel.instrument` does.
-    """
-
-    def instrumentation_dependencies(self) -> Collection[str]:
-        """The versions this was built for."""
-        return ("flask >= 2.3",)
-
-    def _instrument(self, **kwargs: Any) -> None:
-        prepare(where="FlaskInstrumentor().instrument()", **kwargs)
-        REACH.open("flask")
-        _apply()
-
-    def _uninstrument(self, **kwargs: Any) -> None:
-        if REACH.close("flask"):
-            for patch in PATCHES:
-                patch.remove()
-
-    @staticmethod
-    def instrument_app(app: Any, **kwargs: Any) -> None:
-        """Acts on one application; arguments as for `instrument`.
-
-        Args:
-            app: the application, middleware round it, or its `wsgi_app`.
-
-        Raises:
-            ConfigurationError: no Flask application is found in `app`.
-        """
-        prepare(strict=True, where="FlaskInstrumentor.instrument_app()", **kwargs)
-        inside = application_in(app, flask.Flask, "FlaskInstrumentor.instrument_app")
-        REACH.add(inside)
-        _apply()
-
-    @staticmethod
-    def uninstrument_app(app: Any) -> None:
-        """Leaves one application alone again."""
-        REACH.remove(application_in(app, flask.Flask, "FlaskInstrumentor.uninstrument_app"))
 
 
 class _FlaskDoor(Door):
@@ -319,9 +276,11 @@ if "copy" in vars(_CONTEXT):
     PATCHES.append(Patch(_CONTEXT, "copy", _copied))
 
 
-def _apply() -> None:
-    for patch in PATCHES:
-        patch.apply()
+class FlaskInstrumentor(Instrumentor):
+    """One webhook span per delivery to Flask views."""
+
+    framework, versions, application = "flask", "flask >= 2.3", flask.Flask
+    reach, patches = REACH, PATCHES
 
 
 __all__ = ["FlaskInstrumentor", "with_webhook_monitoring"]

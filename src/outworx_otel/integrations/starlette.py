@@ -8,67 +8,24 @@ seams at `Mount.handle`, `Host.handle` and `Router.__call__`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import starlette.routing
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from starlette.applications import Starlette
 
 from outworx_otel.integrations import _starlette as seams
 from outworx_otel.integrations._adapter import Found
 from outworx_otel.integrations._asgi import Door, arguments, concern_of
-from outworx_otel.integrations._inside import application_in
+from outworx_otel.integrations._instrumentor import Instrumentor
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send
 from outworx_otel.integrations._visit import PASSED, VISIT, visit_of_scope
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 from outworx_otel.integrations.asgi import flushing_at_shutdown
-from outworx_otel.setup.bootstrap import prepare
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.runtime import current
-
-
-class StarletteInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """One webhook span per delivery to Starlette applications.
-
-    `StarletteInstrumentor().instrument()` acts on every application, `StarletteInstrumentor.instrument_app(app)` on
-    one. Both take `tracer_provider`, `meter_provider` and `endpoints`, as `outworx_otel.instrument` does.
-    """
-
-    def instrumentation_dependencies(self) -> Collection[str]:
-        """The versions this was built for."""
-        return ("starlette >= 0.36",)
-
-    def _instrument(self, **kwargs: Any) -> None:
-        prepare(where="StarletteInstrumentor().instrument()", **kwargs)
-        REACH.open("starlette")
-        apply()
-
-    def _uninstrument(self, **kwargs: Any) -> None:
-        if REACH.close("starlette"):
-            remove()
-
-    @staticmethod
-    def instrument_app(app: ASGIApp, **kwargs: Any) -> None:
-        """Acts on one application (and not on those mounted in it); arguments as for `instrument`.
-
-        Args:
-            app: the application, or middleware round it.
-
-        Raises:
-            ConfigurationError: no Starlette application is found in `app`.
-        """
-        prepare(strict=True, where="StarletteInstrumentor.instrument_app()", **kwargs)
-        inside = application_in(app, Starlette, "StarletteInstrumentor.instrument_app")
-        REACH.add(inside)
-        apply()
-
-    @staticmethod
-    def uninstrument_app(app: ASGIApp) -> None:
-        """Leaves one application alone again."""
-        REACH.remove(application_in(app, Starlette, "StarletteInstrumentor.uninstrument_app"))
 
 
 def _door(wrapped: ASGIApp, app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None]:
@@ -114,11 +71,11 @@ class OutworxHooksMiddleware(_AnyASGIMiddleware):
 
     def __init__(self, app: ASGIApp, options: TrackOptions) -> None:
         super().__init__(app, options)
-        apply()
+        StarletteInstrumentor.apply()
 
     def seam_inside(self) -> bool:
         """Whether routes lie inside: their seams know of this adapter."""
-        apply()
+        StarletteInstrumentor.apply()
         return seams.has_seam(self.app)
 
     def routing(self, scope: Scope) -> Callable[[], Found | None] | None:
@@ -152,16 +109,11 @@ LIFESPAN: Final = Patch(starlette.routing.Router, "lifespan", _lifespan)
 PATCHES: Final = [DOOR, ROUTE, MOUNT, HOST, ROUTER, LIFESPAN]
 
 
-def apply() -> None:
-    """Puts every patch in place."""
-    for patch in PATCHES:
-        patch.apply()
+class StarletteInstrumentor(Instrumentor):
+    """One webhook span per delivery to Starlette applications; `instrument_app` leaves those mounted in it alone."""
 
-
-def remove() -> None:
-    """Takes every patch out again."""
-    for patch in PATCHES:
-        patch.remove()
+    framework, versions, application = "starlette", "starlette >= 0.36", Starlette
+    reach, patches = REACH, PATCHES
 
 
 __all__ = ["OutworxHooksMiddleware", "StarletteInstrumentor"]
