@@ -431,6 +431,8 @@ def test_uninstrument_puts_the_very_objects_back(monitor: Monitor) -> None:
     def patched() -> list[Any]:
         return [vars(web.Application)["_handle"], vars(web.UrlDispatcher)["resolve"]]
 
+    for patch in AioHttpServerInstrumentor.patches:  # `instrument_app` of another test leaves them
+        patch.remove()
     before = patched()
     for _ in range(2):
         monitor({PATH: SIGNED})
