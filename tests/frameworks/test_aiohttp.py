@@ -425,6 +425,7 @@ def test_one_application_is_instrumented_and_the_other_is_not(telemetry: Telemet
         )
     AioHttpServerInstrumentor.uninstrument_app(freed.app)
     assert [site.statuses() for site in (guarded, other, freed)] == [[401, 200], [200, 200], [200, 200]]
+    AioHttpServerInstrumentor.uninstrument_app(guarded.app)
 
 
 def test_uninstrument_puts_the_very_objects_back(monitor: Monitor) -> None:
