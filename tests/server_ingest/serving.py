@@ -30,6 +30,7 @@ class Serving:
         self._bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._bound.bind(("127.0.0.1", port))
+        self._bound.listen(512)  # at once: what connects before uvicorn is up waits, and is not refused
         self.port: int = self._bound.getsockname()[1]
         options = {"port": self.port, "database": f"sqlite:///{database}", **settings}
         self.app = create_app(Settings(**options))
@@ -40,7 +41,7 @@ class Serving:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=20)
-        self.client.get("/healthz")  # the socket listens once it is started
+        self.client.get("/healthz")  # answered once it is started
 
     def post(self, path: str, body: bytes, *headers: dict[str, str]) -> httpx.Response:
         merged = {name: value for given in headers for name, value in given.items()}
