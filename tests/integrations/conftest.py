@@ -14,6 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from patches import take_out
 
 import outworx_otel
 from outworx_otel.integrations import _door
@@ -118,6 +119,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     investigation.rate_limit.reset()
     yield
     outworx_otel.uninstrument()
+    take_out()
     runtimes.replace(runtimes.Runtime())
     # A test that debugs lets INFO through, and the next one would see what is said at start.
     logging.getLogger("outworx_otel").setLevel(logging.NOTSET)
