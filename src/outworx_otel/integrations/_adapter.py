@@ -125,11 +125,14 @@ class Adapter:
 
 
 def conclude(
-    delivery: Delivery, outcome: OutboundResponse | BaseException, status_of_error: int | None = None
+    delivery: Delivery,
+    outcome: OutboundResponse | BaseException,
+    status_of_error: int | None = None,
+    end_ns: int | None = None,
 ) -> Flow[None]:
-    """Settles and reports."""
+    """Settles and reports, as of `end_ns` (now, if None)."""
     yield from delivery.settle(outcome, status_of_error=status_of_error)
-    delivery.finish()
+    delivery.finish(end_ns)
 
 
 def drive(adapter: Adapter, delivery: Delivery, call: Callable[[], Any]) -> Flow[Any]:

@@ -23,6 +23,7 @@ from outworx_otel.integrations._adapter import (
     Adapter,
     Found,
     Reading,
+    conclude,
     refusal_of,
     serve,
     unverified,
@@ -57,13 +58,14 @@ def arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receiv
 
 def concern_of(runtime: Runtime, scope: Scope) -> tuple[Endpoint, bool] | None:
     """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing."""
-    method = scope["method"]
-    if runtime.endpoints:
-        path = scope["path"]
-        endpoint = runtime.at_path(path, served_path(scope) if scope.get("root_path") else path)
-        if endpoint is not None:
-            return concerned(runtime, method.upper(), path, endpoint)
-    if runtime.detect and method in DEFAULT_METHODS:
+    path, method = scope["path"], scope["method"]
+    if scope.get("root_path"):
+        endpoint = runtime.at_path(path, served_path(scope))
+    else:
+        endpoint = runtime.find_path(path)
+    if endpoint is not None:
+        return concerned(runtime, method.upper(), path, endpoint)
+    if method in DEFAULT_METHODS and runtime.detect:
         provider = runtime.detect_pairs(method, scope["headers"])
         if provider is not None:
             return guessed(runtime, scope["path"], provider)
@@ -525,19 +527,11 @@ class Seam(ASGIAdapter):
             delivery.finish(self.end_ns)
             return
         delivery.record.status = self.status
-        yield from conclude_at(delivery, error, self.status_of(error), self.end_ns)
+        yield from conclude(delivery, error, self.status_of(error), self.end_ns)
 
 
 async def nothing() -> None:
     """Is awaited where there is nothing left to run."""
-
-
-def conclude_at(
-    delivery: Delivery, error: BaseException, status: int | None, end_ns: int | None
-) -> Flow[None]:
-    """Settles what was raised, and reports it as of when the last byte went out."""
-    yield from delivery.settle(error, status_of_error=status)
-    delivery.finish(end_ns)
 
 
 async def refusing(

@@ -13,15 +13,14 @@ from outworx_otel.setup.bootstrap import prepare
 
 
 class Instrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """`instrument()` acts on every application, `instrument_app(app)` on one.
+    """`instrument()` acts on every application.
 
-    Both take `tracer_provider`, `meter_provider` and `endpoints`, as `outworx_otel.instrument` does.
+    It takes `tracer_provider`, `meter_provider` and `endpoints`, as `outworx_otel.instrument` does.
     """
 
     framework: ClassVar[str]
     versions: ClassVar[str]
     """As pip writes them: `"flask >= 2.3"`."""
-    application: ClassVar[type[Any]]
     reach: ClassVar[Reach]
     patches: ClassVar[Sequence[Patch]]
 
@@ -44,6 +43,12 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyp
         """Puts every patch in place."""
         for patch in cls.patches:
             patch.apply()
+
+
+class ApplicationInstrumentor(Instrumentor):
+    """The same, where a process may have several applications: `instrument_app(app)` acts on one."""
+
+    application: ClassVar[type[Any]]
 
     @classmethod
     def instrument_app(cls, app: Any, **kwargs: Any) -> None:

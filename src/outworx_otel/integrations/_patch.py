@@ -57,12 +57,13 @@ class Patch:
         wrapper: `(wrapped, instance, args, kwargs)`, as wrapt calls it.
     """
 
+    _applied: Any = None
+
     def __init__(self, owner: type[Any], name: str, wrapper: Wrapper) -> None:
         self._owner: Any = owner
         self._name = name
         self._wrapper = wrapper
         self._original: Any = None
-        self._applied: Any = None
 
     def apply(self) -> None:
         """Puts the wrapper in place; a second call changes nothing."""

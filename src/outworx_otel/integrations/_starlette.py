@@ -232,7 +232,8 @@ def router_gate(
 ) -> Awaitable[None]:
     """Guards what a router serves without a seam of ours: its default, a route class with a `handle` of its own."""
     scope, receive, send = args if len(args) == 3 else arguments(*args, **kwargs)
-    if scope.get("type") != "http":
+    path = scope.get(PASSED)
+    if (path is not None and path is scope.get("path")) or scope.get("type") != "http":
         return wrapped(scope, receive, send)
     runtime = current()
     visit = _to_be_served(scope, runtime)

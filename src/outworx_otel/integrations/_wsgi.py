@@ -39,8 +39,8 @@ _PREFIX_HEADERS: Final = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_SCRIPT_NAME", "HTTP
 
 def path_of(environ: Environ) -> str:
     """The path below the application, decoded."""
-    path: str = environ.get("PATH_INFO") or ""
-    return path.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
+    path: str = environ.get("PATH_INFO") or "/"
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def called_path(environ: Environ) -> str:

@@ -20,7 +20,7 @@ from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.integrations._adapter import Found, LetBy, let_by, refusal_of, serve
 from outworx_otel.integrations._aiohttp import AioHttpAdapter, found_in, resolved, template
 from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent, through
-from outworx_otel.integrations._instrumentor import Instrumentor
+from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import VISIT, Visit
@@ -163,7 +163,7 @@ def outworx_middleware(options: TrackOptions) -> Any:
 REACH: Final = Reach()
 
 
-class AioHttpServerInstrumentor(Instrumentor):
+class AioHttpServerInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to handlers of `aiohttp.web`."""
 
     framework, versions, application, reach = "aiohttp", "aiohttp >= 3.10", web.Application, REACH

@@ -10,14 +10,14 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.core.signals import got_request_exception
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from django.dispatch import Signal
 
 from outworx_otel.delivery import Delivery
 from outworx_otel.delivery.flow import Flow, run_async, run_sync
@@ -40,37 +40,14 @@ from outworx_otel.integrations._django import (
     visit_at,
 )
 from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent, through
-from outworx_otel.integrations._patch import Patch, Reach
+from outworx_otel.integrations._instrumentor import Instrumentor
+from outworx_otel.integrations._patch import Patch, Reach, Wrapper
 from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
 from outworx_otel.integrations._visit import PASSED, Visit
-from outworx_otel.setup.bootstrap import ensure_ready, prepare
+from outworx_otel.setup.bootstrap import ensure_ready
 from outworx_otel.setup.endpoints import Endpoint, stricter
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
-
-
-class DjangoInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
-    """One webhook span per delivery to Django views.
-
-    `DjangoInstrumentor().instrument()` takes `tracer_provider`, `meter_provider` and `endpoints`, as
-    `outworx_otel.instrument` does; Django has one application per process.
-    """
-
-    def instrumentation_dependencies(self) -> Collection[str]:
-        """The versions this was built for."""
-        return ("django >= 4.2",)
-
-    def _instrument(self, **kwargs: Any) -> None:
-        prepare(where="DjangoInstrumentor().instrument()", **kwargs)
-        REACH.open("django")
-        apply()
-
-    def _uninstrument(self, **kwargs: Any) -> None:
-        if REACH.close("django"):
-            for patch in _PATCHES:
-                patch.remove()
-        got_request_exception.disconnect(dispatch_uid=UNDER_WAY)
-
 
 # -- the front door ----------------------------------------------------------------------------------------
 
@@ -107,30 +84,24 @@ def _without_language(path: str) -> str | None:
     return None if language is None else path[len(language) + 1 :] or "/"
 
 
-def _door(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Every request passes here, sync."""
-    request = args[0] if args else kwargs["request"]
-    runtime = current()
-    if not (runtime.endpoints or runtime.detect) or not REACH.covers(None):
-        return wrapped(request)
-    concern = _concern(request, runtime)
-    if concern is None:
-        return wrapped(request)
-    return run_sync(_through(request, runtime, concern, lambda: wrapped(request)))
+def _door(run: Callable[[Flow[Any]], Any]) -> Wrapper:
+    """Every request passes the door that this makes.
 
+    Args:
+        run: drives a flow, as the door's handler is sync or async.
+    """
 
-def _async_door(
-    wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """Every request passes here, async."""
-    request = args[0] if args else kwargs["request"]
-    runtime = current()
-    if not (runtime.endpoints or runtime.detect) or not REACH.covers(None):
-        return wrapped(request)
-    concern = _concern(request, runtime)
-    if concern is None:
-        return wrapped(request)
-    return run_async(_through(request, runtime, concern, lambda: wrapped(request)))
+    def door(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        request = args[0] if args else kwargs["request"]
+        runtime = current()
+        if not (runtime.endpoints or runtime.detect) or not REACH.covers(None):
+            return wrapped(request)
+        concern = _concern(request, runtime)
+        if concern is None:
+            return wrapped(request)
+        return run(_through(request, runtime, concern, lambda: wrapped(request)))
+
+    return door
 
 
 def _through(
@@ -314,13 +285,13 @@ class OutworxHooksMiddleware:
         endpoints = _endpoints_from_settings()
         self._endpoints = PathMap(endpoints)
         self.other_urls = OtherURLs(endpoints)
-        apply()
+        DjangoInstrumentor.apply()
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
     def __call__(self, request: Any) -> Any:
         runtime = current()
-        apply()
+        DjangoInstrumentor.apply()
         request.__dict__[_MOUNTED] = self
         endpoint = self.endpoint_at(request)
         visit = visit_at(request)
@@ -367,15 +338,35 @@ def _endpoints_from_settings() -> dict[str, Endpoint]:
 
 
 REACH: Final = Reach()
+
+
+class _Listener(Patch):
+    """Hears of a signal for as long as the patches are in place."""
+
+    def __init__(self, signal: Signal, heard: Callable[..., None]) -> None:
+        self._signal = signal
+        self._heard = heard
+
+    def apply(self) -> None:
+        if self._applied is None:
+            self._signal.connect(self._heard, dispatch_uid=UNDER_WAY)
+            self._applied = self._signal
+
+    def remove(self) -> None:
+        self._signal.disconnect(dispatch_uid=UNDER_WAY)
+        self._applied = None
+
+
 _PATCHES: Final = (
-    Patch(BaseHandler, "get_response", _door),
-    Patch(BaseHandler, "get_response_async", _async_door),
+    Patch(BaseHandler, "get_response", _door(run_sync)),
+    Patch(BaseHandler, "get_response_async", _door(run_async)),
     Patch(BaseHandler, "make_view_atomic", _gate),
+    _Listener(got_request_exception, _rendering_failed),
 )
 
 
-def apply() -> None:
-    """Puts every patch in place."""
-    for patch in _PATCHES:
-        patch.apply()
-    got_request_exception.connect(_rendering_failed, dispatch_uid=UNDER_WAY)
+class DjangoInstrumentor(Instrumentor):
+    """One webhook span per delivery to Django views; Django has one application per process."""
+
+    framework, versions = "django", "django >= 4.2"
+    reach, patches = REACH, _PATCHES

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fastapi.routing
 from fastapi import FastAPI
 
-from outworx_otel.integrations._instrumentor import Instrumentor
+from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._patch import Patch
 from outworx_otel.integrations._starlette import route_gate
 from outworx_otel.integrations.starlette import PATCHES, REACH, OutworxHooksMiddleware
@@ -16,7 +16,7 @@ from outworx_otel.integrations.starlette import PATCHES, REACH, OutworxHooksMidd
 __all__ = ["FastAPIInstrumentor", "OutworxHooksMiddleware"]
 
 
-class FastAPIInstrumentor(Instrumentor):
+class FastAPIInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to FastAPI routes; `instrument_app` leaves applications mounted in it alone."""
 
     framework, versions, application = "fastapi", "fastapi >= 0.110", FastAPI

@@ -18,7 +18,7 @@ from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.integrations._adapter import Found, LetBy, let_by, refusal_of, serve
 from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent
 from outworx_otel.integrations._flask import FlaskAdapter, routing, template
-from outworx_otel.integrations._instrumentor import Instrumentor
+from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import PASSED, VISIT, Visit
@@ -65,12 +65,14 @@ def _door(
 ) -> Iterable[bytes]:
     """Every request of every application passes here."""
     environ, start_response = args if len(args) == 2 else _arguments(*args, **kwargs)
-    runtime = current()
-    if VISIT in environ or not (runtime.endpoints or runtime.detect) or not REACH.covers(app):
+    asked = environ.get("PATH_INFO"), environ.get("SCRIPT_NAME"), environ["REQUEST_METHOD"]
+    if environ.get(PASSED) == asked or VISIT in environ or not REACH.covers(app):
+        # `__call__` leads to `wsgi_app`: once is enough, unless middleware between has made another request of it.
         return wrapped(environ, start_response)
+    runtime = current()
     concern = _concern(runtime, environ)
     if concern is None:
-        environ[PASSED] = environ.get("PATH_INFO")
+        environ[PASSED] = asked
         return wrapped(environ, start_response)
     if visit_of(environ) is not None:
         return wrapped(environ, start_response)
@@ -78,16 +80,18 @@ def _door(
 
 
 def _concern(runtime: Runtime, environ: Environ) -> tuple[Endpoint, bool] | None:
-    method = environ["REQUEST_METHOD"]
-    if runtime.endpoints:
-        path = called_path(environ)
-        endpoint = runtime.at_path(path, path_of(environ) if environ.get("SCRIPT_NAME") else path)
-        if endpoint is not None:
-            return concerned(runtime, method.upper(), path, endpoint)
-    if runtime.detect and method in DEFAULT_METHODS:
+    method, path = environ["REQUEST_METHOD"], path_of(environ)
+    if environ.get("SCRIPT_NAME"):
+        within, path = path, called_path(environ)
+        endpoint = runtime.at_path(path, within)
+    else:
+        endpoint = runtime.find_path(path)
+    if endpoint is not None:
+        return concerned(runtime, method.upper(), path, endpoint)
+    if method in DEFAULT_METHODS and runtime.detect:
         provider = runtime.detect_environ(method, environ)
         if provider is not None:
-            return guessed(runtime, called_path(environ), provider)
+            return guessed(runtime, path, provider)
     return None
 
 
@@ -160,44 +164,33 @@ def _app() -> flask.Flask:
 def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Runs `dispatch_request` inside a delivery, where the request is one."""
     native = _request()
-    if native is None or native.routing_exception is not None or not REACH.covers(app):
+    rule = None if native is None or native.routing_exception is not None else native.url_rule
+    if native is None or rule is None or not REACH.covers(app):
         return wrapped(*args, **kwargs)
-    rule, environ = native.url_rule, native.environ
-    if rule is None:
-        return wrapped(*args, **kwargs)
-    runtime, visit = current(), environ.get(VISIT)
-    handler = app.view_functions.get(rule.endpoint)
-    if environ.get(PASSED) is environ.get("PATH_INFO") and handler in runtime.plain:
-        return _passing(wrapped, args, kwargs, app, native, runtime)
-    chosen = _choose(runtime, visit, app, handler, native)
-    called = functools.partial(wrapped, *args, **kwargs)
+    runtime, environ = current(), native.environ
+    handler, passed = app.view_functions.get(rule.endpoint), environ.get(PASSED)
     try:
-        if chosen is None:
-            return called()
-        if isinstance(chosen, LetBy):
-            return run_sync(let_by(chosen.endpoint, called))
-        if visit is not None and visit.taken and not has_own_say(chosen, visit):
-            flask.g.outworx_track = visit.delivery.track
-            return called()
-        return _run(chosen, native, app, runtime, visit, called)
+        if passed is not None and passed[0] is environ.get("PATH_INFO") and handler in runtime.plain:
+            return wrapped(*args, **kwargs)
+        return _serve(app, native, runtime, handler, functools.partial(wrapped, *args, **kwargs))
     except UnverifiedDelivery as error:
-        adapter = FlaskAdapter(app, native, visit)
+        adapter = FlaskAdapter(app, native, environ.get(VISIT))
         return run_sync(adapter.answer(refusal_of(error, adapter, runtime, time.time_ns())))
 
 
-def _passing(
-    wrapped: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    app: flask.Flask,
-    native: flask.Request,
-    runtime: Runtime,
+def _serve(
+    app: flask.Flask, native: flask.Request, runtime: Runtime, handler: Any, called: Callable[[], Any]
 ) -> Any:
-    try:
-        return wrapped(*args, **kwargs)
-    except UnverifiedDelivery as error:
-        adapter = FlaskAdapter(app, native, None)
-        return run_sync(adapter.answer(refusal_of(error, adapter, runtime, time.time_ns())))
+    visit = native.environ.get(VISIT)
+    chosen = _choose(runtime, visit, app, handler, native)
+    if chosen is None:
+        return called()
+    if isinstance(chosen, LetBy):
+        return run_sync(let_by(chosen.endpoint, called))
+    if visit is not None and visit.taken and not has_own_say(chosen, visit):
+        flask.g.outworx_track = visit.delivery.track
+        return called()
+    return _run(chosen, native, app, runtime, visit, called)
 
 
 def _choose(
@@ -276,7 +269,7 @@ if "copy" in vars(_CONTEXT):
     PATCHES.append(Patch(_CONTEXT, "copy", _copied))
 
 
-class FlaskInstrumentor(Instrumentor):
+class FlaskInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to Flask views."""
 
     framework, versions, application = "flask", "flask >= 2.3", flask.Flask

@@ -24,7 +24,7 @@ from litestar.utils.scope.state import ScopeState
 from outworx_otel.delivery.flow import run_async
 from outworx_otel.integrations._adapter import Found, LetBy, let_by
 from outworx_otel.integrations._asgi import ASGIAdapter, Door, Seam, arguments, concern_of, refusing
-from outworx_otel.integrations._instrumentor import Instrumentor
+from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
@@ -155,7 +155,7 @@ async def _read_ahead(seam: Any) -> None:
 REACH: Final = Reach()
 
 
-class LitestarInstrumentor(Instrumentor):
+class LitestarInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to Litestar routes, and to ASGI applications mounted among them."""
 
     framework, versions, application, reach = "litestar", "litestar >= 2.12, < 3", litestar.Litestar, REACH

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from outworx_otel.integrations import _starlette as seams
 from outworx_otel.integrations._adapter import Found
 from outworx_otel.integrations._asgi import Door, arguments, concern_of
-from outworx_otel.integrations._instrumentor import Instrumentor
+from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send
@@ -109,7 +109,7 @@ LIFESPAN: Final = Patch(starlette.routing.Router, "lifespan", _lifespan)
 PATCHES: Final = [DOOR, ROUTE, MOUNT, HOST, ROUTER, LIFESPAN]
 
 
-class StarletteInstrumentor(Instrumentor):
+class StarletteInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to Starlette applications; `instrument_app` leaves those mounted in it alone."""
 
     framework, versions, application = "starlette", "starlette >= 0.36", Starlette
