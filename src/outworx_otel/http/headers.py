@@ -22,6 +22,16 @@ def _plain(name: bytes | str) -> str:
     return plain
 
 
+def _joined(pairs: Iterable[Pair]) -> dict[str, str]:
+    """Names in lower case with their values, repeats joined."""
+    index: dict[str, str] = {}
+    for raw, value in pairs:
+        name = _names.get(raw) or _plain(raw)
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        index[name] = f"{index[name]}, {text}" if name in index else text
+    return index
+
+
 class Headers(Mapping[str, str]):
     """A case-insensitive, read-only mapping of header names to text.
 
@@ -48,13 +58,15 @@ class Headers(Mapping[str, str]):
     def _built(self) -> dict[str, str]:
         index = self._index
         if index is None:
-            index = {}
-            if not isinstance(self._pairs, list | tuple):
-                self._pairs = list(self._pairs)
-            for raw, value in self._pairs:
-                name = _names.get(raw) or _plain(raw)
-                text = value.decode("latin-1") if isinstance(value, bytes) else value
-                index[name] = f"{index[name]}, {text}" if name in index else text
+            pairs = self._pairs
+            if not isinstance(pairs, list | tuple):
+                self._pairs = pairs = list(pairs)
+            try:  # of nearly all: bytes, with names that came before, and no repeats
+                index = {_names[raw]: value.decode("latin-1") for raw, value in pairs}  # type: ignore[union-attr]
+            except (KeyError, AttributeError):
+                index = _joined(pairs)
+            if len(index) != len(pairs):
+                index = _joined(pairs)
             self._index = index
         return index
 
@@ -161,5 +173,5 @@ def from_environ(environ: Mapping[str, Any]) -> Headers:
         # Servers give the variables of absent headers as "".
         if name and (value or name[:8] != "content-"):
             # Test clients and some bridges give a number for CONTENT_LENGTH.
-            index[name] = value if type(value) is str else str(value)
+            index[name] = value if value.__class__ is str else str(value)
     return Headers.from_index(index)

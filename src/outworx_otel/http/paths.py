@@ -10,6 +10,7 @@ T = TypeVar("T")
 
 
 _NO_MATTER: Final = "/\n"
+_ENDINGS: Final = tuple(_NO_MATTER)
 
 
 def plain_path(path: str) -> str:
@@ -37,7 +38,7 @@ class PathMap(Generic[T]):
         value = self._exact.get(path)
         if value is not None:
             return value
-        if len(path) > 1 and path[-1] in _NO_MATTER:
+        if path.endswith(_ENDINGS):
             value = self._exact.get(plain_path(path))
             if value is not None:
                 return value

@@ -70,7 +70,8 @@ class Runtime:
         self.request_hook = request_hook
         self.response_hook = response_hook
         self.excluded_urls = excluded_urls
-        self._by_path = PathMap(self.endpoints)
+        # Asked at every request: the endpoint of a path that was called without a prefix.
+        self.find_path = PathMap(self.endpoints).find
         self.has_templates = any(sign in pattern for pattern in self.endpoints for sign in "{<")
         self._detected: dict[str, Endpoint] = {}
         self._said: set[str] = set()
@@ -96,21 +97,19 @@ class Runtime:
         """
         if not self.endpoints:
             return None
-        endpoint = self._by_path.find(path)
+        endpoint = self.find_path(path)
         if within is not None and within is not path and within != path:
-            endpoint = stricter(endpoint, self._by_path.find(within))
+            endpoint = stricter(endpoint, self.find_path(within))
         if endpoint is None and self.has_templates:
             route = template(*where)
-            endpoint = None if route is None else self._by_path.find(route)
+            endpoint = None if route is None else self.find_path(route)
         return endpoint
 
     def at_path(self, path: str, within: str) -> Endpoint | None:
         """The endpoint configured for a concrete path; arguments as for `find`."""
-        if not self.endpoints:
-            return None
-        endpoint = self._by_path.find(path)
+        endpoint = self.find_path(path)
         if within is not path and within != path:
-            endpoint = stricter(endpoint, self._by_path.find(within))
+            endpoint = stricter(endpoint, self.find_path(within))
         return endpoint
 
     def verifying(self, provider: str) -> tuple[Endpoint, ...]:

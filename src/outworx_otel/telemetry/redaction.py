@@ -117,14 +117,17 @@ class Redactor:
         omitted = max(len(headers) - MAX_HEADERS, 0)
         if omitted:
             items = sorted(items, key=lambda item: _usefulness(item[0]))[:MAX_HEADERS]
+        known = self._names.get
         for name, value in items:
-            attribute, hidden = self._names.get(name) or self._shown(name)
-            if not attribute:
+            attribute, hidden = known(name) or self._shown(name)
+            if hidden is not None:
+                attributes[attribute] = hidden
+            elif not attribute:
                 omitted += 1
-            elif len(value) <= MAX_HEADER_BYTES and value.isascii():
-                attributes[attribute] = hidden or (value,)
+            elif value.isascii():
+                attributes[attribute] = (value[:MAX_HEADER_BYTES],)
             else:
-                attributes[attribute] = hidden or (cut(value, MAX_HEADER_BYTES),)
+                attributes[attribute] = (cut(value, MAX_HEADER_BYTES),)
         return omitted
 
     def body(self, raw: bytes, content_type: str = "") -> str:
