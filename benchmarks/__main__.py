@@ -23,6 +23,7 @@ _ALONE = {
     "relay": "What the tunnel adds to a delivery",
     "ingest": "How fast outworx serve takes deliveries in",
     "pages": "How fast pages are read out of a million deliveries",
+    "silence": "How well the silence rule tells a provider that stopped from one that pauses",
 }
 _HOW = f"""\
 In-process calls, no client and no server; each variant in a process of its own, rounds interleaved in random order.
