@@ -30,7 +30,7 @@ def build(variant: Variant, peer_port: int) -> Caller:
         from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
         FlaskInstrumentor().instrument_app(app)  # type: ignore[no-untyped-call]  # it is untyped
-    return WSGICaller(app.wsgi_app)
+    return WSGICaller(app)
 
 
 def _receive() -> Any:

@@ -116,7 +116,10 @@ def _compare(runners: list[Runner], say: bool) -> None:
 
 
 def _one_round(shape: Shape, runners: list[Runner], number: int) -> dict[Variant, float]:
-    variants = (Variant.BARE, Variant.OURS) if shape in PLAIN else _NARROW if number % 3 else tuple(Variant)
+    if shape in PLAIN:
+        variants: tuple[Variant, ...] = (Variant.BARE, Variant.OURS, Variant.DOOR)
+    else:
+        variants = _NARROW if number % 3 else tuple(one for one in Variant if not one.is_part)
     taking_part = [runner for runner in runners if runner.variant in variants]
     random.shuffle(taking_part)
     return {runner.variant: runner.round(shape) for runner in taking_part}

@@ -19,11 +19,17 @@ class Variant(str, Enum):
     OFFICIAL = "official"
     PEER = "peer"
     PEER_TYPED = "peer+type"
+    DOOR = "door"
 
     @property
     def verifies(self) -> bool:
         """Whether a forged delivery is turned away."""
         return self not in (Variant.BARE, Variant.OFFICIAL)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of ours alone, timed on the route that is no webhook."""
+        return self is Variant.DOOR
 
     @property
     def is_peer(self) -> bool:
@@ -36,7 +42,7 @@ _PEER_KEY = "ohk_" + "0" * 32
 
 def switch_on(variant: Variant, framework: str) -> None:
     """Does for ours what an application does at its start; nothing for the others."""
-    if variant not in (Variant.OURS, Variant.MARKED):
+    if variant not in (Variant.OURS, Variant.MARKED, Variant.DOOR):
         return
     # Named one by one: `instrument()` would also import the frameworks that are not being measured.
     from outworx_otel.setup.bootstrap import prepare
@@ -53,6 +59,24 @@ def switch_on(variant: Variant, framework: str) -> None:
     else:
         from outworx_otel.integrations.django import DjangoInstrumentor as Instrumentor
     Instrumentor().instrument(skip_dep_check=True)
+    if variant is Variant.DOOR:
+        for patch in Instrumentor.patches:
+            if not _is_door(patch):
+                patch.remove()
+
+
+_DOORS = (
+    "Starlette.__call__",
+    "Flask.__call__",
+    "Flask.wsgi_app",
+    "BaseHandler.get_response",
+    "BaseHandler.get_response_async",
+)
+
+
+def _is_door(patch: Any) -> bool:
+    owner = getattr(patch, "_owner", None)
+    return owner is not None and f"{owner.__name__}.{patch._name}" in _DOORS
 
 
 def peer_options(variant: Variant, port: int) -> dict[str, Any]:
