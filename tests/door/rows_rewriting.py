@@ -9,6 +9,7 @@ from django.urls import path as url
 from fastapi import FastAPI, Request
 from flask import Flask
 from integrations.calls import PATH
+from integrations.deliveries import SECRET
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Match, Mount, Route
@@ -18,7 +19,7 @@ from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMidd
 from outworx_otel.integrations.fastapi import OutworxHooksMiddleware as FastAPIMiddleware
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware
 
-from .handlers import django_view, flask_view, starlette_handler
+from .handlers import asgi_handler, django_view, flask_view, starlette_handler
 from .rows_plain import DJANGO_BY_HAND, ONE
 from .sending import django_asgi, django_wsgi, over_asgi, over_wsgi
 from .site import AS_IF_NOT_THERE, SIGNED, Rows, Send, Site
@@ -128,11 +129,11 @@ def _mounted(trick: str) -> Any:
     return build
 
 
-def _flask(trick: str) -> Any:
+def _flask(trick: str, endpoints: dict[str, TrackOptions] | None = None) -> Any:
     method, path, change = TRICKS[trick]
 
     def build(site: Site) -> Send:
-        site.instrument()
+        site.instrument(endpoints)
         app = Flask("shop")
         app.add_url_rule(PATH, "hook", flask_view(site), methods=["POST"])
         inside = app.wsgi_app
@@ -258,4 +259,36 @@ ROWS.add(
 )(_tenant(LenientTenantRoute, True))
 ROWS.add("starlette, instrumented, a route's matches() raises without an inner middleware")(
     _tenant(TenantRoute, False)
+)
+
+
+ONLY_POST = TrackOptions("stripe", signature_secret=SECRET, methods=("POST",))
+
+
+def _only_post_is_served_by(routes: Callable[[Site], list[Any]], **router: Callable[[Site], Any]) -> Any:
+    """The door lets a GET by, for the options name POST; a middleware further in makes a POST of it."""
+
+    def build(site: Site) -> Send:
+        site.instrument({PATH: ONLY_POST})
+        app = Starlette(routes=routes(site), middleware=[Middleware(Rewriting, change=overrides_the_method)])
+        for name, make in router.items():
+            setattr(app.router, name, make(site))
+        return over_asgi(app, "GET", PATH)
+
+    return build
+
+
+ROWS.add("starlette, instrumented, POST alone is named, a middleware makes a POST of a GET, a route")(
+    _only_post_is_served_by(lambda site: [Route(PATH, starlette_handler(site), methods=["POST"])])
+)
+ROWS.add("starlette, instrumented, POST alone is named, a middleware makes a POST of a GET, a Mount")(
+    _only_post_is_served_by(lambda site: [Mount("", app=asgi_handler(site))])
+)
+ROWS.add(
+    "starlette, instrumented, POST alone is named, a middleware makes a POST of a GET, the router's default"
+)(_only_post_is_served_by(lambda site: [], default=asgi_handler))
+
+
+ROWS.add("flask, instrumented, POST alone is named, a middleware makes a POST of a GET")(
+    _flask("overrides GET", {PATH: ONLY_POST})
 )

@@ -40,7 +40,7 @@ from outworx_otel.integrations._scope import (
     status_of,
     urls_of,
 )
-from outworx_otel.integrations._visit import VISIT, Outside, Visit
+from outworx_otel.integrations._visit import PASSED, VISIT, Outside, Visit
 from outworx_otel.process.timer import Deadline
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint
@@ -56,8 +56,14 @@ def arguments(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receiv
     return scope, receive, send
 
 
-def concern_of(runtime: Runtime, scope: Scope) -> tuple[Endpoint, bool] | None:
-    """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing."""
+def concern_of(runtime: Runtime, scope: Scope, noting: bool) -> tuple[Endpoint, bool] | None:
+    """What a request at the door concerns, as for `_door.concerned`; nearly all concern nothing.
+
+    Args:
+        runtime: what is configured.
+        scope: of the request.
+        noting: whether `PASSED` says so in the scope, for seams further in.
+    """
     path, method = scope["path"], scope["method"]
     if scope.get("root_path"):
         endpoint = runtime.at_path(path, served_path(scope))
@@ -68,7 +74,10 @@ def concern_of(runtime: Runtime, scope: Scope) -> tuple[Endpoint, bool] | None:
     if method in DEFAULT_METHODS and runtime.detect:
         provider = runtime.detect_pairs(method, scope["headers"])
         if provider is not None:
-            return guessed(runtime, scope["path"], provider)
+            return guessed(runtime, path, provider)
+    if noting:
+        # Not where its method alone lets it by: a middleware further in may change that.
+        scope[PASSED] = path
     return None
 
 

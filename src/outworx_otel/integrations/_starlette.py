@@ -15,6 +15,7 @@ from starlette.routing import Match
 from outworx_otel.delivery.flow import run_async
 from outworx_otel.integrations._adapter import Found, LetBy, let_by
 from outworx_otel.integrations._asgi import Raised, Seam, arguments, refusing
+from outworx_otel.integrations._door import is_opened
 from outworx_otel.integrations._inside import layers
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
@@ -200,7 +201,7 @@ def _serve_here(
     """Runs what is no route of ours inside a delivery, where the request is one."""
     path, method = scope.get("path", ""), scope.get("method", "").upper()
     endpoint = runtime.at_path(path, served_path(scope)) if visit is None else visit.delivery.endpoint
-    if endpoint is None or not endpoint.may_listen_to(method):
+    if endpoint is None or not endpoint.may_listen_to(method) or is_opened(path, endpoint, runtime):
         return wrapped(scope, receive, send)
     return Seam(endpoint, scope, receive, send, runtime, visit, found).run(wrapped)
 

@@ -79,7 +79,7 @@ def _door(wrapped: ASGIApp, app: Any, args: tuple[Any, ...], kwargs: dict[str, A
     if scope["type"] != "http" or VISIT in scope or not REACH.covers(app):
         return wrapped(scope, receive, send)
     runtime, router = current(), app.asgi_router
-    concern = concern_of(runtime, scope)
+    concern = concern_of(runtime, scope, False)
     if concern is None:
         return wrapped(scope, receive, send)
     lookup = partial(_find, router, served_path(scope), scope["method"])

@@ -21,7 +21,7 @@ from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send
-from outworx_otel.integrations._visit import PASSED, VISIT, visit_of_scope
+from outworx_otel.integrations._visit import VISIT, visit_of_scope
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as _AnyASGIMiddleware
 from outworx_otel.integrations.asgi import flushing_at_shutdown
 from outworx_otel.setup.options import TrackOptions
@@ -34,11 +34,8 @@ def _door(wrapped: ASGIApp, app: Any, args: tuple[Any, ...], kwargs: dict[str, A
     if scope["type"] != "http" or VISIT in scope or not REACH.covers(app):
         return wrapped(scope, receive, send)
     runtime = current()
-    concern = concern_of(runtime, scope)
-    if concern is None:
-        scope[PASSED] = scope["path"]
-        return wrapped(scope, receive, send)
-    if visit_of_scope(scope) is not None:
+    concern = concern_of(runtime, scope, True)
+    if concern is None or visit_of_scope(scope) is not None:
         return wrapped(scope, receive, send)
     routes = getattr(app, "routes", ())
     door = Door(
