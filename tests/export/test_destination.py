@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 
 import pytest
@@ -67,11 +68,37 @@ def test_an_endpoint_must_be_an_http_url(endpoint: str) -> None:
         Destination(endpoint=endpoint)
 
 
-def test_credentials_and_queries_in_an_endpoint_are_errors() -> None:
-    with pytest.raises(ConfigurationError, match="api_key"):
-        Destination(endpoint="https://user:word@host/")
-    with pytest.raises(ConfigurationError, match="query"):
-        Destination(endpoint="https://host/?key=1")
+def test_a_user_and_a_query_go_with_each_request_and_are_not_shown() -> None:
+    destination = Destination(endpoint="https://user:p%40ssword@host/base/?token=hidden")
+
+    assert destination.endpoint == "https://host/base"
+    assert destination.traces_url == "https://host/base/v1/traces?token=hidden"
+    assert destination.metrics_url == "https://host/base/v1/metrics?token=hidden"
+    assert destination.events_url == "https://host/base?token=hidden"
+    assert destination.authorization() == "Basic " + base64.b64encode(b"user:p@ssword").decode()
+    assert "ssword" not in repr(destination)
+    assert "hidden" not in repr(destination)
+    assert destination.fingerprint != Destination(endpoint="https://other@host/base?token=hidden").fingerprint
+
+
+def test_the_standard_endpoint_may_hold_a_user_and_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:word@collector.example/?a=1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "https://m:word@metrics.example/m?b=2")
+
+    destination = Destination.from_environment()
+
+    assert destination.traces_url == "https://collector.example/v1/traces?a=1"
+    assert destination.metrics_url == "https://metrics.example/m?b=2"
+    assert destination.authorization() == "Basic " + base64.b64encode(b"user:word").decode()
+    assert destination.authorization("metrics") == "Basic " + base64.b64encode(b"m:word").decode()
+
+
+def test_a_user_and_a_key_are_one_too_many() -> None:
+    with pytest.raises(ConfigurationError, match="one Authorization") as raised:
+        Destination(endpoint="https://user:pa55word@host/", api_key=KEY)
+    assert "pa55word" not in str(raised.value)
+    with pytest.raises(ConfigurationError, match="fragment"):
+        Destination(endpoint="https://host/#part")
 
 
 def test_a_signal_path_is_taken_off_the_endpoint(caplog: pytest.LogCaptureFixture) -> None:

@@ -84,7 +84,7 @@ def test_a_batch_is_given_up_when_its_time_is_over_and_that_is_said(
     )
     deliver(tracing(processor), 3)
     assert processor.force_flush()
-    assert "3 (ConnectionError" in caplog.text
+    assert "3 (Connection refused" in caplog.text
     assert len(errors) == 2
 
 

@@ -272,11 +272,11 @@ ready()
     assert "shutting down Broken failed" in errors
 
 
-def test_importing_the_package_starts_nothing_and_leaves_requests_alone() -> None:
+def test_importing_the_package_starts_nothing_and_loads_no_client() -> None:
     code = """
 import sys, threading
 import outworx_otel.export
-print(threading.active_count(), "requests" in sys.modules)
+print(threading.active_count(), "requests" in sys.modules or "httpcore" in sys.modules)
 """
     output, errors = start_program(code).communicate(timeout=20)
     assert (output.strip(), errors) == ("1 False", "")

@@ -241,17 +241,17 @@ def test_debug_says_one_line_per_delivered_batch(
 def test_our_own_requests_are_not_instrumented(
     receive: Receive, tracing: Tracing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import requests
+    import httpcore
     from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
     enabled: list[bool] = []
-    send = requests.Session.send
+    send = httpcore.ConnectionPool.handle_request
 
     def watched(*args: object, **kwargs: object) -> object:
         enabled.append(is_instrumentation_enabled())
         return send(*args, **kwargs)  # type: ignore[arg-type] # passed on as they came
 
-    monkeypatch.setattr(requests.Session, "send", watched)
+    monkeypatch.setattr(httpcore.ConnectionPool, "handle_request", watched)
     processor = OutworxSpanProcessor(KEY, receive().endpoint)
     deliver(tracing(processor))
     assert processor.force_flush()

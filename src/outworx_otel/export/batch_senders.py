@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from outworx_otel.export.destination import Destination
 from outworx_otel.export.events import encode_events
-from outworx_otel.export.http_client import HttpClient, Signal
+from outworx_otel.export.http_client import HttpClient
 from outworx_otel.export.report import ExportReport
 from outworx_otel.export.send_result import SendResult, Verdict
 
@@ -85,21 +85,19 @@ class MetricBatchSender:
     def __init__(self, destination: Destination, report: ExportReport) -> None:
         self._destination = destination
         self._report = report
-        self._client = HttpClient(destination)
+        self._client = HttpClient(destination, "metrics")
         self._unknown = destination.protocol == "events"
 
     def send(self, items: Sequence[bytes], timeout: float | None) -> SendResult:
         """Posts one request. Nothing more is sent to a receiver that takes no metrics, which is logged once."""
         if self._unknown:
             return SendResult(Verdict.NOT_SENT)
-        signal: Signal = "metrics"
         result = SendResult(Verdict.NOT_SENT)
         for payload in items:
             result = self._client.post(
                 self._destination.metrics_url,
                 gzip.compress(payload, _GZIP_LEVEL),
                 _PROTOBUF,
-                signal=signal,
                 encoding="gzip",
                 timeout=timeout,
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import logging
 import string
 from collections.abc import Mapping
 from typing import Final, Literal, cast, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process import environment
@@ -20,6 +21,8 @@ DEFAULT_TIMEOUT: Final = 3000
 _STANDARD_ENDPOINT: Final = "http://localhost:4318"
 _KEY_VARIABLES: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
 _SIGNAL_PATHS: Final = ("/v1/traces", "/v1/metrics")
+# What is shorter stands in too many words to be taken out of a text.
+_LEAST_SECRET: Final = 4
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _VISIBLE_ASCII: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
@@ -32,7 +35,8 @@ class Destination:
 
     Args:
         endpoint: base URL. OTLP goes to `{endpoint}/v1/traces` and `{endpoint}/v1/metrics`, the JSON
-            events batch to `{endpoint}` itself.
+            events batch to `{endpoint}` itself. A user and password in it are sent as Basic, a query goes with
+            every request, behind the path; the attribute has neither, so that it can be shown.
         api_key: sent as `Authorization: Bearer`; None sends no Authorization at all.
         timeout: milliseconds that one attempt may take.
         protocol: "otlp", "events", or "auto": OTLP until the server says that it knows no OTLP.
@@ -53,10 +57,14 @@ class Destination:
     standard: bool = False
     traces_url: str = dataclasses.field(init=False, repr=False)
     metrics_url: str = dataclasses.field(init=False, repr=False)
+    events_url: str = dataclasses.field(init=False, repr=False)
+    _basic: Mapping[str, str | None] = dataclasses.field(init=False, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "endpoint", _clean_endpoint(self.endpoint))
+        base = _checked(self.endpoint)
+        user, query = _basic(base), base.query
+        put(self, "endpoint", _shown(base, _base_path(base)))
         if self.api_key is not None:
             put(self, "api_key", _clean_key(self.api_key))
         if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float) or self.timeout <= 0:
@@ -68,22 +76,55 @@ class Destination:
                 f"protocol must be 'otlp', 'events' or 'auto', not {self.protocol!r}"
                 " (argument protocol, variable OUTWORX_HOOKS_PROTOCOL)"
             )
-        for name, path, variable in (
-            ("traces_url", "/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
-            ("metrics_url", "/v1/metrics", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
-        ):
-            own = environment.text(variable) if self.standard else None
-            put(self, name, _checked_url(own) if own else self.endpoint + path)
+        put(self, "events_url", _with_query(self.endpoint, query))
+        users = {}
+        for signal, path in zip(("traces", "metrics"), _SIGNAL_PATHS, strict=True):
+            own = environment.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") if self.standard else None
+            if own:
+                parts = _checked(own)
+                users[signal] = _basic(parts)
+                put(self, f"{signal}_url", _with_query(_shown(parts, parts.path), parts.query))
+            else:
+                users[signal] = user
+                put(self, f"{signal}_url", _with_query(self.endpoint + path, query))
+        put(self, "_basic", users)
+        if self.api_key is not None and any(users.values()):
+            raise ConfigurationError(
+                "endpoint holds a user name and password, and there is an api_key: a request has one Authorization. "
+                "Take them out of the endpoint, or unset the key (OUTWORX_HOOKS_API_KEY, OUTWORX_API_KEY)"
+            )
+
+    def authorization(self, signal: Literal["traces", "metrics"] = "traces") -> str | None:
+        """Returns the header's value: the key, else what the endpoint's user and password make; None for neither."""
+        return self._basic[signal] if self.api_key is None else f"Bearer {self.api_key}"
 
     @property
-    def events_url(self) -> str:
-        """Where the JSON events batch is posted."""
-        return self.endpoint
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show: the key, the password as it is sent, and the query."""
+        basic = [value.rpartition(" ")[2] for value in self._basic.values() if value]
+        queries = [urlsplit(url).query for url in (self.events_url, self.traces_url, self.metrics_url)]
+        passwords = [base64.b64decode(value).decode().partition(":")[2] for value in basic]
+        found = dict.fromkeys([self.api_key or "", *basic, *passwords, *queries])
+        return tuple(secret for secret in found if len(secret) >= _LEAST_SECRET)
+
+    def shown(self, url: str) -> str:
+        """Returns one of its URLs without the query, which may hold a token."""
+        return url.partition("?")[0]
+
+    def is_at(self, endpoint: str | None) -> bool:
+        """Returns whether this is the endpoint that a variable names."""
+        try:
+            other = None if endpoint is None else _checked(endpoint)
+        except ConfigurationError:
+            return False
+        return other is not None and self.events_url == _with_query(
+            _shown(other, _base_path(other)), other.query
+        )
 
     @property
     def fingerprint(self) -> str:
         """Names endpoint and key without revealing the key."""
-        named = "\0".join((self.endpoint, self.traces_url, self.api_key or ""))
+        named = "\0".join((self.events_url, self.traces_url, self.authorization() or ""))
         return hashlib.sha256(named.encode()).hexdigest()
 
     @classmethod
@@ -152,16 +193,16 @@ def _clean_key(key: str) -> str:
     return stripped
 
 
-def _clean_endpoint(endpoint: str) -> str:
-    url = _checked_url(endpoint).rstrip("/")
-    for path in _SIGNAL_PATHS:
-        if url.endswith(path):
-            _logger.warning("endpoint: %s is added per signal and was taken off; give the base URL", path)
-            url = url.removesuffix(path)
-    return url
+def _base_path(parts: SplitResult) -> str:
+    path = parts.path.rstrip("/")
+    for ending in _SIGNAL_PATHS:
+        if path.endswith(ending):
+            _logger.warning("endpoint: %s is added per signal and was taken off; give the base URL", ending)
+            path = path.removesuffix(ending)
+    return path
 
 
-def _checked_url(url: str) -> str:
+def _checked(url: str) -> SplitResult:
     cleaned = url.strip() if isinstance(url, str) else ""
     try:
         parts = urlsplit(cleaned)
@@ -174,8 +215,21 @@ def _checked_url(url: str) -> str:
             f"endpoint must be an http:// or https:// URL such as {DEFAULT_ENDPOINT} (argument endpoint, variable "
             "OUTWORX_HOOKS_ENDPOINT; without either, OTEL_EXPORTER_OTLP_ENDPOINT)"
         )
-    if "@" in parts.netloc:
-        raise ConfigurationError("endpoint must not contain a user name or password: pass the key as api_key")
-    if parts.query or parts.fragment:
-        raise ConfigurationError("endpoint must not have a query or a fragment: paths are added to it")
-    return cleaned
+    if parts.fragment:
+        raise ConfigurationError("endpoint must not have a fragment: it is never sent")
+    return parts
+
+
+def _shown(parts: SplitResult, path: str) -> str:
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, "", ""))
+
+
+def _with_query(url: str, query: str) -> str:
+    return f"{url}?{query}" if query else url
+
+
+def _basic(parts: SplitResult) -> str | None:
+    if parts.username is None:
+        return None
+    said = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(said.encode()).decode()}"
