@@ -9,9 +9,10 @@ import logging
 import string
 from collections.abc import Mapping
 from typing import Final, Literal, cast, get_args
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.http.authorization import basic
 from outworx_otel.process import environment
 
 Protocol = Literal["otlp", "events", "auto"]
@@ -63,7 +64,7 @@ class Destination:
     def __post_init__(self) -> None:
         put = object.__setattr__
         base = _checked(self.endpoint)
-        user, query = _basic(base), base.query
+        user, query = basic(base), base.query
         put(self, "endpoint", _shown(base, _base_path(base)))
         if self.api_key is not None:
             put(self, "api_key", _clean_key(self.api_key))
@@ -82,7 +83,7 @@ class Destination:
             own = environment.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") if self.standard else None
             if own:
                 parts = _checked(own)
-                users[signal] = _basic(parts)
+                users[signal] = basic(parts)
                 put(self, f"{signal}_url", _with_query(_shown(parts, parts.path), parts.query))
             else:
                 users[signal] = user
@@ -101,10 +102,10 @@ class Destination:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no text may show: the key, the password as it is sent, and the query."""
-        basic = [value.rpartition(" ")[2] for value in self._basic.values() if value]
+        users = [value.rpartition(" ")[2] for value in self._basic.values() if value]
         queries = [urlsplit(url).query for url in (self.events_url, self.traces_url, self.metrics_url)]
-        passwords = [base64.b64decode(value).decode().partition(":")[2] for value in basic]
-        found = dict.fromkeys([self.api_key or "", *basic, *passwords, *queries])
+        passwords = [base64.b64decode(value).decode().partition(":")[2] for value in users]
+        found = dict.fromkeys([self.api_key or "", *users, *passwords, *queries])
         return tuple(secret for secret in found if len(secret) >= _LEAST_SECRET)
 
     def shown(self, url: str) -> str:
@@ -226,10 +227,3 @@ def _shown(parts: SplitResult, path: str) -> str:
 
 def _with_query(url: str, query: str) -> str:
     return f"{url}?{query}" if query else url
-
-
-def _basic(parts: SplitResult) -> str | None:
-    if parts.username is None:
-        return None
-    said = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return f"Basic {base64.b64encode(said.encode()).decode()}"

@@ -110,6 +110,7 @@ class BoundedClient:
         body: bytes | None = None,
         *,
         seconds: float,
+        connecting: float | None = None,
         most: int = _MAX_ANSWER,
         server_name: str | None = None,
     ) -> Reply:
@@ -121,6 +122,7 @@ class BoundedClient:
             headers: (name, value) pairs. Host and Content-Length are added where they are not among them.
             body: the bytes; None for none.
             seconds: when the call is over, from now.
+            connecting: seconds for a new connection, to which `seconds` are added; None where they hold for both.
             most: bytes of the answer's body that are read.
             server_name: the name in TLS where it is not the URL's.
 
@@ -134,9 +136,10 @@ class BoundedClient:
         """
         target = httpcore.URL(url)
         proxy = proxy_for(url, self._environ)
-        until = _Until(seconds)
+        until = _Until(seconds, begun=connecting is None)
+        connected = until if connecting is None else _Until(connecting)
         extensions: dict[str, Any] = {
-            "timeout": {"connect": until, "read": until, "write": until, "pool": until}
+            "timeout": {"connect": connected, "pool": connected, "read": until, "write": until}
         }
         if server_name is not None:
             extensions["sni_hostname"] = server_name
@@ -254,20 +257,23 @@ def _raw(text: str | bytes) -> bytes:
 class _Until(float):
     """A deadline in the place of a time-out: httpcore hands it down as it is."""
 
-    def __new__(cls, seconds: float) -> _Until:
+    def __new__(cls, seconds: float, begun: bool = True) -> _Until:
         until = super().__new__(cls, seconds)
-        until.at = time.monotonic() + seconds
+        until._at = time.monotonic() + seconds if begun else None
         return until
 
-    at: float
+    _at: float | None
 
     def left(self) -> float:
-        """The seconds that are left.
+        """The seconds that are left. One that was not begun begins with this.
 
         Raises:
             httpcore.ReadTimeout: none are.
         """
-        left = self.at - time.monotonic()
+        now = time.monotonic()
+        if self._at is None:
+            self._at = now + self
+        left = self._at - now
         if left <= 0:
             raise httpcore.ReadTimeout("the deadline has passed")
         return left

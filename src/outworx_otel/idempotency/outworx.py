@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ssl
-import threading
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
-import certifi
 import msgspec
-import urllib3
 
 from outworx_otel.errors import ConfigurationError, StoreError
+from outworx_otel.http.authorization import basic
+from outworx_otel.http.bounded_client import BoundedClient, BrokenOff, Reply, TooLate
+from outworx_otel.http.certificates import trust
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import StoredAnswer
 from outworx_otel.idempotency.store_address import StoreAddress
 from outworx_otel.process import environment
-from outworx_otel.process.forks import PerProcess
 
 ENDPOINT: Final = "OUTWORX_HOOKS_ENDPOINT"
 KEYS: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
@@ -27,6 +25,8 @@ _PORT: Final = 4318
 # Longer than a delivery's budget: it is made in the background all the same, and the next delivery has it.
 _CONNECT_SECONDS: Final = 2.0
 _LEASE_OF_OTHERS: Final = 30.0
+# The server keeps 256 KiB of an answer's body; in base64, with its headers.
+_MAX_ANSWER: Final = 1024 * 1024
 
 
 class _CheckReply(msgspec.Struct):
@@ -84,17 +84,23 @@ class OutworxBackend:
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls else 80 if parts.scheme == "http" else _PORT)
         self._path = parts.path.rstrip("/").removesuffix("/api/ingest") + "/api/sdk/"
+        self._query = f"?{parts.query}" if parts.query else ""
         self._key = _checked(key or environment.text(*KEYS, environ=environ) or "")
+        self._authorization = f"Bearer {self._key}" if self._key else basic(parts)
         self._shown = f"outworx{'s' if self._tls else ''}://{self._host}:{self._port}"
-        self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=budget)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self._base = f"http{'s' if self._tls else ''}://{host}:{self._port}{self._path}"
+        self._budget = budget
         self._connections = connections
-        self._lock = PerProcess(lambda: threading.Lock())
+        self._environ = environ
         self.after_fork()
 
     def after_fork(self) -> None:
         """See `Backend.after_fork`."""
         # Dropped without a word: closing a plain socket tells the server nothing while the parent has it.
-        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._client = BoundedClient(
+            lambda: trust(environ=self._environ), connections=self._connections, environ=self._environ
+        )
 
     def __str__(self) -> str:
         return self._shown
@@ -160,9 +166,7 @@ class OutworxBackend:
 
     def close(self) -> None:
         """See `Backend.close`."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
+        self._client.close()
 
     def _ok(self, call: str, document: dict[str, Any]) -> bool:
         held: _HeldReply = _read(self._call(call, document), _HeldReply)
@@ -171,18 +175,13 @@ class OutworxBackend:
     def _call(self, call: str, document: dict[str, Any]) -> bytes:
         body = msgspec.json.encode(document)
         try:
-            response = self._post(call, body)
-        except urllib3.exceptions.NewConnectionError:
-            raise  # refused, or no such host: urllib3 counts it among the time-outs
-        except urllib3.exceptions.TimeoutError as error:
-            raise TimeoutError("no answer in time") from error
-        except urllib3.exceptions.ProtocolError:
+            reply = self._post(call, body)
+        except BrokenOff:
             # It was restarted since the last operation, and closed what was kept. Each call may be made twice.
-            response = self._post(call, body)
-        status = response.status
+            reply = self._post(call, body)
+        status = reply.status
         if status == 200:
-            data: bytes = response.data
-            return data
+            return reply.body
         if status in (401, 403):
             raise StoreError(
                 f"{self}: the API key is not taken ({status}): set OUTWORX_HOOKS_API_KEY to one of the server's"
@@ -195,28 +194,25 @@ class OutworxBackend:
             raise ConnectionError(f"answered {status}")
         raise StoreError(f"{self}: /api/sdk/{call} was answered {status}")
 
-    def _post(self, call: str, body: bytes) -> urllib3.BaseHTTPResponse:
+    def _post(self, call: str, body: bytes) -> Reply:
         headers = {"content-type": "application/json"}
-        if self._key:
-            headers["authorization"] = f"Bearer {self._key}"
-        return self._connected().request(
-            "POST", self._path + call, body=body, headers=headers, redirect=False, retries=False
-        )
-
-    def _connected(self) -> urllib3.HTTPConnectionPool:
-        if self._pool is None:
-            with self._lock():
-                if self._pool is None:
-                    self._pool = self._make()
-        return self._pool
-
-    def _make(self) -> urllib3.HTTPConnectionPool:
-        options: dict[str, Any] = {"timeout": self._timeout, "maxsize": self._connections, "retries": False}
-        if not self._tls:
-            return urllib3.HTTPConnectionPool(self._host, self._port, **options)
-        context = ssl.create_default_context()
-        context.load_verify_locations(certifi.where())
-        return urllib3.HTTPSConnectionPool(self._host, self._port, ssl_context=context, **options)
+        if self._authorization:
+            headers["authorization"] = self._authorization
+        try:
+            reply = self._client.call(
+                "POST",
+                self._base + call + self._query,
+                headers.items(),
+                body,
+                seconds=self._budget,
+                connecting=_CONNECT_SECONDS,
+                most=_MAX_ANSWER,
+            )
+            if reply.failure is not None:
+                raise reply.failure
+        except TooLate as error:
+            raise TimeoutError(str(error)) from error
+        return reply
 
 
 def _endpoint(url: str) -> Any:
