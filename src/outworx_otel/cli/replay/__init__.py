@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from outworx_otel.cli.ca_option import CaBundle, authorities
+
 
 def replay(
     what: Annotated[
@@ -53,6 +55,7 @@ def replay(
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30.0,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any TLS certificate.")] = False,
+    ca_bundle: CaBundle = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Send a delivery once more: the bytes that were stored, signed anew.
@@ -88,6 +91,7 @@ def replay(
             api_key=api_key,
             timeout=timeout,
             insecure=insecure,
+            authorities=authorities(ca_bundle),
             as_json=as_json,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class ReplayOptions:
     api_key: str | None = dataclasses.field(repr=False)
     timeout: float
     insecure: bool
+    authorities: Sequence[tuple[str, str]]
     as_json: bool
 
 
@@ -64,7 +66,7 @@ def run(wish: ReplayOptions) -> None:
     except ReplayError as error:
         failed("replay", str(error))
     try:
-        answer = send(request, timeout=wish.timeout, insecure=wish.insecure)
+        answer = send(request, timeout=wish.timeout, insecure=wish.insecure, authorities=wish.authorities)
     except ReplayError as error:
         if wish.as_json:
             say_json(_report(request, None, str(error)))
@@ -82,7 +84,7 @@ def _found(wish: ReplayOptions) -> Completeness:
     path = Path(wish.what)
     if path.is_file() or path.suffix == ".json" or "/" in wish.what:
         return Completeness(read_saved(path).request())
-    return fetched(wish.what, wish.endpoint, wish.api_key)
+    return fetched(wish.what, wish.endpoint, wish.api_key, wish.authorities)
 
 
 def _print_curl(wish: ReplayOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,15 +14,26 @@ _MAX_ANSWER: Final = 32 * 1024 * 1024
 _TIMEOUT_SECONDS: Final = 10.0
 
 
-def fetched(identity: str, endpoint: str, api_key: str | None) -> Completeness:
+def fetched(
+    identity: str, endpoint: str, api_key: str | None, authorities: Sequence[tuple[str, str]] = ()
+) -> Completeness:
     """What `GET /api/deliveries/{id}` of a server has.
+
+    Args:
+        identity: the delivery's id.
+        endpoint: the server.
+        api_key: its key, None for none.
+        authorities: (option, file) pairs: certificates to trust in addition.
 
     Raises:
         ReplayError: the server is not there, does not have it, or does not give it with this key.
         ConfigurationError: the endpoint or the key cannot be used.
     """
-    import httpx
     import msgspec
+
+    from outworx_otel.http.bounded_client import BoundedClient, CallFailed, NotConnected, Untrusted
+    from outworx_otel.http.certificates import trust
+    from outworx_otel.server.replay.sending import ascii_url
 
     base = target_url(endpoint).rstrip("/")
     headers = {}
@@ -32,24 +44,28 @@ def fetched(identity: str, endpoint: str, api_key: str | None) -> Completeness:
                 "--api-key holds a character that cannot stand in a header: copy it again"
             )
         headers["Authorization"] = f"Bearer {key}"
-    url = f"{base}/api/deliveries/{quote(identity, safe='')}"
-    body = bytearray()
+    url = f"{ascii_url(base).rstrip('/')}/api/deliveries/{quote(identity, safe='')}"
+    client = BoundedClient(lambda: trust(*authorities))
     try:
-        with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False) as answer:
-            for piece in answer.iter_bytes():
-                body += piece
-                if len(body) > _MAX_ANSWER:
-                    raise ReplayError(f"{base} sends more than a delivery can be: is it an outworx server?")
-    except httpx.ConnectError:
+        reply = client.call("GET", url, headers.items(), seconds=_TIMEOUT_SECONDS, most=_MAX_ANSWER)
+        if reply.failure is not None:
+            raise reply.failure
+    except NotConnected as error:
+        if isinstance(error, Untrusted) or "proxy" in str(error):
+            raise ReplayError(f"no answer from {base}: {error}") from None
         raise ReplayError(
             f"no server at {base}: start `outworx serve`, or name another with --endpoint or OUTWORX_ENDPOINT"
         ) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ReplayError(f"no answer from {base}: {str(error) or type(error).__name__}") from error
-    if answer.status_code != 200:
-        raise ReplayError(_refusal(answer.status_code, base, identity, api_key))
+    except CallFailed as error:
+        raise ReplayError(f"no answer from {base}: {error}") from error
+    finally:
+        client.close()
+    if reply.cut:
+        raise ReplayError(f"{base} sends more than a delivery can be: is it an outworx server?")
+    if reply.status != 200:
+        raise ReplayError(_refusal(reply.status, base, identity, api_key))
     try:
-        document: Any = msgspec.json.decode(bytes(body))
+        document: Any = msgspec.json.decode(reply.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         document = None
     if not isinstance(document, dict):

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from outworx_otel.cli.ca_option import CaBundle, authorities
+
 
 def trigger(
     provider: Annotated[str | None, typer.Argument(help="stripe, github, ... Left out: list them.")] = None,
@@ -53,6 +55,7 @@ def trigger(
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for each answer.")] = 30.0,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any TLS certificate.")] = False,
+    ca_bundle: CaBundle = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List the providers and their events.")] = False,
 ) -> None:
@@ -93,6 +96,7 @@ def trigger(
             bad_signature=bad_signature,
             timeout=timeout,
             insecure=insecure,
+            authorities=authorities(ca_bundle),
             as_json=as_json,
             show_list=show_list,
         )

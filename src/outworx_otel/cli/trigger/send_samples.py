@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import typer
 
@@ -34,6 +35,7 @@ class TriggerOptions:
     bad_signature: str | None
     timeout: float
     insecure: bool
+    authorities: Sequence[tuple[str, str]]
     as_json: bool
     show_list: bool
 
@@ -54,7 +56,9 @@ def run(wish: TriggerOptions) -> None:
         usage("trigger", str(error))
     tally = _Results(wish, sample)
     try:
-        with ReplaySender(timeout=wish.timeout, insecure=wish.insecure) as sender:
+        with ReplaySender(
+            timeout=wish.timeout, insecure=wish.insecure, authorities=wish.authorities
+        ) as sender:
             began = time.monotonic()
             for number in range(wish.count):
                 if wish.rate is not None and number:

@@ -1,26 +1,28 @@
-"""Sends one request over HTTP: follows no redirect, uses no proxy, and cuts a long answer."""
+"""Sends one request over HTTP: follows no redirect, cuts a long answer, and ends at its time-out."""
 
 from __future__ import annotations
 
 import dataclasses
 import ipaddress
 import socket
-import ssl
 import time
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.http.bounded_client import BoundedClient, CallFailed, NotConnected, TooLate, Untrusted
+from outworx_otel.http.certificates import trust
 from outworx_otel.server.replay.resigning import Outgoing
 from outworx_otel.server.replay.stored import Pairs, ReplayError
 from outworx_otel.signatures.encoding import header_bytes
 
-if TYPE_CHECKING:
-    import httpx
-
 MAX_ANSWER: Final = 1024 * 1024
 TIMEOUT: Final = 30.0
 _REPLAYED: Final = "idempotent-replayed"
+# What is sent without a body all the same says so.
+_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,20 +53,24 @@ class ReplaySender:
     """Sends requests over kept connections; a context manager.
 
     Args:
-        timeout: seconds to wait for the connection, for each piece of the answer, and for its body as a whole.
+        timeout: seconds for a request as a whole, from the connection to the answer's last byte.
         loopback_only: refuse every target whose host is not this machine alone, and connect to the very address
             that was looked at: a name could mean another one a moment later.
         insecure: take any certificate, as local TLS has them.
+        authorities: (option, file) pairs: certificates to trust in addition.
     """
 
     def __init__(
-        self, *, timeout: float = TIMEOUT, loopback_only: bool = False, insecure: bool = False
+        self,
+        *,
+        timeout: float = TIMEOUT,
+        loopback_only: bool = False,
+        insecure: bool = False,
+        authorities: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._timeout = timeout
         self._loopback_only = loopback_only
-        self._insecure = insecure
-        self._client: httpx.Client | None = None
-        self._verified: bool | None = None
+        self._client = BoundedClient(lambda: trust(*authorities), insecure=insecure, connections=64, keep=5.0)
 
     def __enter__(self) -> ReplaySender:
         return self
@@ -76,9 +82,7 @@ class ReplaySender:
 
     def close(self) -> None:
         """Closes the connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._client.close()
 
     def send(self, request: Outgoing) -> ReplayAnswer:
         """Sends one request.
@@ -86,90 +90,88 @@ class ReplaySender:
         Raises:
             ReplayError: there was no answer, not in time, or the target is not allowed.
         """
-        import httpx
-
         try:
-            # Built by hand, so that no header is added but those of the connection.
             headers = [(name.encode("latin-1"), header_bytes(value)) for name, value in request.headers]
-            for url, authority, extensions in self._ways(request.url):
+            refused: NotConnected | None = None
+            for url, authority, server_name in self._ways(request.url):
                 given = [(b"Host", authority), *headers] if authority else headers
-                outgoing = httpx.Request(
-                    request.method, url, headers=given, content=request.body, extensions=extensions
-                )
                 try:
-                    return self._exchange(outgoing)
-                except httpx.ConnectError as error:
+                    return self._exchange(request, url, given, server_name)
+                except Untrusted:
+                    raise
+                except NotConnected as error:
                     refused = error
-            raise refused
-        except httpx.TimeoutException:
+            raise refused or ValueError("it has no address")
+        except TooLate:
             raise ReplayError(f"{_place(request.url)} did not answer within {self._timeout:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+        except ConfigurationError as error:
+            raise ReplayError(str(error)) from error
+        except (CallFailed, ValueError, OSError) as error:
             raise ReplayError(_no_answer(request.url, error)) from error
 
-    def _ways(self, url: str) -> list[tuple[str, bytes, dict[str, Any]]]:
-        """Yields the addresses to connect to, with the URL's Host header and TLS name where these differ."""
+    def _ways(self, url: str) -> list[tuple[str, bytes, str | None]]:
+        """Returns the URLs to call, with the Host header and TLS name where these differ."""
         if not self._loopback_only:
-            return [(url, b"", {})]
+            return [(ascii_url(url), b"", None)]
         parts = urlsplit(url)
         port = "" if parts.port is None else f":{parts.port}"
-        ways: list[tuple[str, bytes, dict[str, Any]]] = []
+        ways: list[tuple[str, bytes, str | None]] = []
         for address in loopback_addresses(parts.hostname or ""):
             host = f"[{address}]" if ":" in address else address
             at = urlunsplit(parts._replace(netloc=host + port))
-            ways.append((at, parts.netloc.encode("idna"), {"sni_hostname": parts.hostname}))
+            ways.append((ascii_url(at), parts.netloc.encode("idna"), parts.hostname))
         return ways
 
-    def _exchange(self, request: httpx.Request) -> ReplayAnswer:
-        import httpx
-
-        request.extensions["timeout"] = httpx.Timeout(self._timeout).as_dict()
-        client = self._ready(request.url.scheme == "https")
+    def _exchange(
+        self, request: Outgoing, url: str, headers: list[tuple[bytes, bytes]], server_name: str | None
+    ) -> ReplayAnswer:
         began = time.monotonic()
-        response = client.send(request, stream=True, follow_redirects=False, auth=None)
-        body, cut = bytearray(), False
-        try:
-            # Raw, so that a few compressed bytes cannot become many.
-            for piece in response.iter_raw():
-                body += piece
-                if len(body) > MAX_ANSWER:
-                    cut = True
-                    break
-                if time.monotonic() - began > self._timeout:
-                    raise httpx.ReadTimeout("the answer's body took too long")
-        finally:
-            response.close()
-        headers = tuple(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
+        # Its bytes as they come, so that a few compressed ones cannot become many.
+        reply = self._client.call(
+            request.method,
+            url,
+            headers,
+            request.body or (b"" if request.method in _WITH_BODY else None),
+            seconds=self._timeout,
+            most=MAX_ANSWER,
+            server_name=server_name,
         )
-        return ReplayAnswer(
-            response.status_code, headers, bytes(body[:MAX_ANSWER]), time.monotonic() - began, cut
-        )
-
-    def _ready(self, encrypted: bool) -> httpx.Client:
-        import httpx
-
-        if self._client is None or (encrypted and not self._verified):
-            self.close()
-            self._verified = encrypted
-            self._client = httpx.Client(
-                # Without TLS nothing is verified, and loading the certificates takes as long as ten requests.
-                verify=_certificates(encrypted and not self._insecure),
-                trust_env=False,
-                limits=httpx.Limits(max_connections=64),
-            )
-        return self._client
+        if reply.failure is not None:
+            raise reply.failure
+        return ReplayAnswer(reply.status, reply.headers, reply.body, time.monotonic() - began, reply.cut)
 
 
 def send(
-    request: Outgoing, *, timeout: float = TIMEOUT, loopback_only: bool = False, insecure: bool = False
+    request: Outgoing,
+    *,
+    timeout: float = TIMEOUT,
+    loopback_only: bool = False,
+    insecure: bool = False,
+    authorities: Sequence[tuple[str, str]] = (),
 ) -> ReplayAnswer:
     """Sends one request on a connection of its own; see `ReplaySender`.
 
     Raises:
         ReplayError: there was no answer, not in time, or the target is not allowed.
     """
-    with ReplaySender(timeout=timeout, loopback_only=loopback_only, insecure=insecure) as sender:
+    with ReplaySender(
+        timeout=timeout, loopback_only=loopback_only, insecure=insecure, authorities=authorities
+    ) as sender:
         return sender.send(request)
+
+
+def ascii_url(url: str) -> str:
+    """The URL as it goes over the wire: what is not ASCII in it escaped, and nothing else changed.
+
+    Raises:
+        ValueError: it is none.
+    """
+    import httpx
+
+    try:
+        return str(httpx.URL(url))
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
 
 
 def loopback_addresses(host: str) -> list[str]:
@@ -198,27 +200,16 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _certificates(verify: bool) -> ssl.SSLContext:
-    if verify:
-        import httpx
-
-        return httpx.create_ssl_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _place(url: str) -> str:
     """A URL without its query, which may hold credentials."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _no_answer(url: str, error: Any) -> str:
+def _no_answer(url: str, error: Exception) -> str:
     text = str(error) or type(error).__name__
-    if "refused" in text:
+    if isinstance(error, Untrusted):
+        return f"{text}, with --ca-bundle, or for a local server take any with --insecure"
+    if isinstance(error, NotConnected) and "refused" in text:
         return f"nothing listens at {_place(url)}: is the application running there?"
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return f"the certificate of {_place(url)} cannot be trusted; for a local one there is --insecure"
     return f"no answer from {_place(url)}: {text[:300]}"
