@@ -128,6 +128,7 @@ def test_a_sound_set_up_has_no_problem_and_every_check_has_its_line(sound: Path)
         "configurator",
         "exporters",
         "destination",
+        "network",
         "configuration",
         "guards",
         "secrets",

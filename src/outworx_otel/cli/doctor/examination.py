@@ -21,6 +21,7 @@ from outworx_otel.cli.doctor.exporters import exporters
 from outworx_otel.cli.doctor.guards import guards
 from outworx_otel.cli.doctor.idempotency_store import store
 from outworx_otel.cli.doctor.instrumentors import configurator, instrumentors
+from outworx_otel.cli.doctor.networks import networks
 from outworx_otel.cli.doctor.packages import packages
 from outworx_otel.cli.doctor.telemetry_server import server
 from outworx_otel.setup.enforcement import EXIT_STATUS
@@ -34,6 +35,7 @@ _OF_THE_ENVIRONMENT: Final[tuple[tuple[str, Callable[[], Iterable[CheckResult]]]
     ("configurator", configurator),
     ("exporters", exporters),
     ("destination", destination),
+    ("network", networks),
 )
 _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable[CheckResult]]], ...]] = (
     ("configuration", configuration),

@@ -18,6 +18,7 @@ from outworx_otel.process import environment
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
     from outworx_otel.export import Destination
+    from outworx_otel.http.bounded_client import Reply
 
 CHECK: Final = "exporter"
 CLOCK: Final = "clock"
@@ -63,38 +64,93 @@ def smallest_tolerance(setup: ConfiguredSetup) -> float:
 
 
 def _asked(destination: Destination, tolerance: float) -> Iterator[CheckResult]:
-    import httpx
+    from outworx_otel.errors import ConfigurationError
+    from outworx_otel.http.bounded_client import CallFailed
 
-    headers = {"Content-Type": "application/x-protobuf", **_credentials(destination)}
     url = destination.traces_url
+    by_sdk = destination.standard and not _is_ours()
     began = time.time()
     try:
         # No bytes are an empty request in protobuf.
-        answer = httpx.post(
-            url, content=b"", headers=headers, timeout=_TIMEOUT_SECONDS, follow_redirects=False
-        )
-    except (httpx.HTTPError, OSError, ValueError) as error:
-        yield _no_answer(destination, error)
+        answer = _as_the_sdk(destination) if by_sdk else _as_the_exporter(destination)
+    except (CallFailed, ConfigurationError, OSError, ValueError) as error:
+        yield _no_answer(destination, error, by_sdk)
         return
     middle = (began + time.time()) / 2
     # Nobody else is asked: /healthz is a call of ours.
-    unwell = _unwell(url) if answer.is_success and not destination.standard else None
-    yield _verdict(destination, answer.status_code) if unwell is None else unwell
-    yield from _clock(answer.headers.get("date"), middle, tolerance, urlsplit(url).netloc)
+    unwell = _unwell(url) if 200 <= answer.status < 300 and not destination.standard else None
+    yield _verdict(destination, answer.status) if unwell is None else unwell
+    yield from _clock(answer.header("date"), middle, tolerance, urlsplit(url).netloc)
+
+
+def _is_ours() -> bool:
+    """Whether the exporter that the standard variables lead to is ours, and not the SDK's own."""
+    named = environment.text("OTEL_TRACES_EXPORTER") or ""
+    return "outworx" in [name.strip() for name in named.split(",")]
+
+
+def _as_the_exporter(destination: Destination) -> Reply:
+    """Asks by the exporter's own client: the same proxy, certificates, credentials and bound."""
+    from outworx_otel.export import HttpClient
+
+    client = HttpClient(destination)
+    try:
+        return client.exchange(
+            destination.traces_url, b"", "application/x-protobuf", timeout=_TIMEOUT_SECONDS
+        )
+    finally:
+        client.close()
+
+
+def _as_the_sdk(destination: Destination) -> Reply:
+    """Asks as the SDK's exporter does, which has its own mind about proxies and certificates."""
+    import requests
+    from opentelemetry.util.re import parse_env_headers
+
+    from outworx_otel.http.bounded_client import Reply
+
+    def said(name: str) -> str | None:
+        return environment.text(f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}")
+
+    headers = {
+        "Content-Type": "application/x-protobuf",
+        **parse_env_headers(said("HEADERS") or "", liberal=True),
+    }
+    authorization = destination.authorization()
+    if authorization is not None:
+        headers["authorization"] = authorization
+    certificate, key = said("CLIENT_CERTIFICATE"), said("CLIENT_KEY")
+    answer = requests.post(
+        destination.traces_url,
+        data=b"",
+        headers=headers,
+        timeout=_TIMEOUT_SECONDS,
+        verify=said("CERTIFICATE") or True,
+        cert=(certificate, key) if certificate and key else certificate,
+        allow_redirects=False,
+        stream=True,
+    )
+    with answer:
+        return Reply(answer.status_code, tuple(answer.headers.items()), b"")
 
 
 def _unwell(url: str) -> CheckResult | None:
     """Asks for the server's health: `outworx serve` accepts an empty request even if its database is down."""
-    import httpx
+    from outworx_otel.errors import ConfigurationError
+    from outworx_otel.export.http_client import exporters_trust
+    from outworx_otel.http.bounded_client import BoundedClient, CallFailed
 
     parts = urlsplit(url)
     health = f"{parts.scheme}://{parts.netloc}/healthz"
+    client = BoundedClient(exporters_trust)
     try:
-        status = httpx.get(health, timeout=_TIMEOUT_SECONDS, follow_redirects=False).status_code
-    except (httpx.HTTPError, OSError, ValueError):
+        status = client.call("GET", health, seconds=_TIMEOUT_SECONDS).status
+    except (CallFailed, ConfigurationError, OSError, ValueError):
         # Only a server that says so itself is unwell: another one need not have this call at all.
         return None
-    if status != httpx.codes.SERVICE_UNAVAILABLE:
+    finally:
+        client.close()
+    if status != 503:
         return None
     return problem(
         CHECK,
@@ -103,20 +159,8 @@ def _unwell(url: str) -> CheckResult | None:
     )
 
 
-def _credentials(destination: Destination) -> dict[str, str]:
-    if destination.api_key is not None:
-        return {"Authorization": f"Bearer {destination.api_key}"}
-    if not destination.standard:
-        return {}
-    from opentelemetry.util.re import parse_env_headers
-
-    # They belong to the endpoint that the standard variables name, and to no other.
-    own = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS")
-    return dict(parse_env_headers(own or "", liberal=True))
-
-
 def _verdict(destination: Destination, status: int) -> CheckResult:
-    url = destination.traces_url
+    url = destination.shown(destination.traces_url)
     if 200 <= status < 300:
         taken = "takes this key" if destination.api_key is not None else "answers, and asks for no key"
         return ok(CHECK, f"{url} {taken}")
@@ -149,14 +193,16 @@ def _verdict(destination: Destination, status: int) -> CheckResult:
     return warning(CHECK, f"{url} answers {status} to an empty request", "see the server's log")
 
 
-def _no_answer(destination: Destination, error: Exception) -> CheckResult:
-    import httpx
-
-    where = destination.traces_url
-    why = (
-        f"within {_TIMEOUT_SECONDS:g} s" if isinstance(error, httpx.TimeoutException) else f": {error}"[:200]
-    )
-    text = f"no answer from {where} {why}".replace(" :", ":")
+def _no_answer(destination: Destination, error: Exception, by_sdk: bool) -> CheckResult:
+    where = destination.shown(destination.traces_url)
+    said = str(error) or type(error).__name__
+    for secret in destination.secrets:
+        said = said.replace(secret, "[key]")
+    text = f"no answer from {where}: {said[:400]}"
+    if by_sdk and "CERTIFICATE_VERIFY_FAILED" in said:
+        return problem(
+            CHECK, text, "the SDK's exporter reads OTEL_EXPORTER_OTLP_CERTIFICATE or REQUESTS_CA_BUNDLE"
+        )
     if destination.standard and not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return warning(
             CHECK,

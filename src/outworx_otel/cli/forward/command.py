@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 from urllib.parse import urlsplit
 
 import typer
+
+from outworx_otel.cli.ca_option import CaBundle, authorities
+from outworx_otel.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from outworx_otel.cli.forward.tunnel import Tunnel
@@ -66,15 +68,7 @@ def forward(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Take any certificate of a local https server.")
     ] = False,
-    ca_bundle: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="Certificates to trust a local https server by.",
-        ),
-    ] = None,
+    ca_bundle: CaBundle = None,
     new: Annotated[
         bool, typer.Option("--new", help="A new public URL, also where an earlier run was cut off.")
     ] = False,
@@ -100,21 +94,27 @@ def forward(
     from outworx_otel.cli.forward.session_file import SessionFile, session_file_for
     from outworx_otel.cli.forward.text_output import TextOutput
     from outworx_otel.cli.forward.tunnel import Tunnel
+    from outworx_otel.http.certificates import trust
 
     try:
         found = parse_targets(targets)
         filters = FilterRules(rules or ())
         headers = [_header(text) for text in header or ()]
         endpoint, key = _endpoint(endpoint), _key(api_key, endpoint)
-        verify = _verification(insecure, ca_bundle)
+        if insecure and ca_bundle is not None:
+            raise UsageError("--insecure and --ca-bundle: one or the other")
+        trusted = authorities(ca_bundle)
+        secure = any(target.url.startswith("https:") for target in found)
+        # A file that holds no certificates is told in any case.
+        verify = trust(*trusted).context() if trusted or (secure and not insecure) else not insecure
         saving = None if save is None else DeliveryFiles(save)
-    except UsageError as error:
+    except (UsageError, ConfigurationError) as error:
         _fail(str(error), 2)
     except OSError as error:
         _fail(f"--save {save}: {error.strerror}", 2)
 
     async def run() -> None:
-        server = RelayClient(endpoint, key, concurrency)
+        server = RelayClient(endpoint, key, concurrency, authorities=trusted)
         local = LocalServers(found, headers=headers, timeout=timeout, connections=concurrency, verify=verify)
         output: Output = JsonOutput() if json else TextOutput(verbose)
         keeping = SessionFile(None) if new else session_file_for(endpoint, key, targets)
@@ -127,6 +127,8 @@ def forward(
 
     try:
         asyncio.run(run())
+    except ConfigurationError as error:
+        _fail(str(error), 2)
     except RelayError as error:
         _fail(_explained(error, endpoint, key), 1)
 
@@ -198,19 +200,6 @@ def _latin(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _verification(insecure: bool, ca_bundle: Path | None) -> ssl.SSLContext | bool:
-    from outworx_otel.cli.forward.local_targets import UsageError
-
-    if insecure and ca_bundle is not None:
-        raise UsageError("--insecure and --ca-bundle: one or the other")
-    if ca_bundle is None:
-        return not insecure
-    try:
-        return ssl.create_default_context(cafile=str(ca_bundle))
-    except ssl.SSLError:
-        raise UsageError(f"--ca-bundle {ca_bundle}: holds no certificates in PEM form") from None
 
 
 def _explained(error: Exception, endpoint: str, key: str | None) -> str:

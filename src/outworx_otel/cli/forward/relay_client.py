@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import secrets
 import ssl
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from outworx_otel.cli.forward.tunnelled_request import LocalAnswer, Pairs, TunnelledRequest
+from outworx_otel.http.bounded_client import untrusted
+from outworx_otel.http.certificates import trust
+from outworx_otel.http.proxies import Proxy, proxy_for
 from outworx_otel.version import __version__
 
 T = TypeVar("T")
 
-# Polls are held open for 25 s or so.
-_POLL_TIMEOUT: Final = httpx.Timeout(10.0, read=75.0)
-_TIMEOUT: Final = httpx.Timeout(10.0, read=30.0, write=30.0)
+# Servers hold a poll open for 25 s. Where nothing has come after this, the connection is dead, and nobody said so.
+_SILENCE: Final = 29.0
+_TIMEOUT: Final = httpx.Timeout(10.0, read=20.0, write=20.0)
 _END_TIMEOUT: Final = httpx.Timeout(3.0)
 _MAX_MESSAGE: Final = 300
 
@@ -117,22 +121,41 @@ class RelayClient:
         endpoint: scheme, host and port.
         api_key: sent as a Bearer; None for none.
         connections: at once.
+        authorities: (option, file) pairs: certificates to trust in addition.
+        silence: seconds without a byte after which a poll's connection counts as dead.
+
+    Raises:
+        ConfigurationError: the environment names a proxy or certificates that cannot be used.
     """
 
-    def __init__(self, endpoint: str, api_key: str | None, connections: int = 50) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        api_key: str | None,
+        connections: int = 50,
+        *,
+        authorities: Sequence[tuple[str, str]] = (),
+        silence: float = _SILENCE,
+    ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.client_id = secrets.token_hex(8)
         headers = {"user-agent": f"outworx-otel/{__version__}", "content-type": "application/json"}
         if api_key:
             headers["authorization"] = f"Bearer {api_key}"
-        # A server on this machine has no certificate, and all the others take their time to load.
-        plain = (
-            urlsplit(self.endpoint).hostname in ("localhost", "127.0.0.1", "::1") and "https:" not in endpoint
+        self._poll_timeout = httpx.Timeout(min(10.0, silence), read=silence)
+        self._trust = trust(*authorities)
+        self._proxy = proxy_for(self.endpoint)
+        encrypted = self.endpoint.startswith("https:")
+        through_tls = self._proxy is not None and self._proxy.scheme == "https"
+        # Without TLS nothing is verified, and loading the certificates takes its time.
+        context = (
+            self._trust.context() if encrypted or through_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
         self._client = httpx.AsyncClient(
             headers=headers,
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
-            trust_env=not plain,
+            verify=context,
+            proxy=_httpx_proxy(self._proxy, context),
+            trust_env=False,
             timeout=_TIMEOUT,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=connections + 8, keepalive_expiry=4.0),
@@ -166,7 +189,7 @@ class RelayClient:
         asked = f"/api/forward/poll?session={quote(session.sessionId, safe='')}"
         if session.resume is not None:
             asked += f"&client={self.client_id}&ack={acknowledged}&max={room}"
-        return _decoded(await self._call("GET", asked, timeout=_POLL_TIMEOUT), Poll)
+        return _decoded(await self._call("GET", asked, timeout=self._poll_timeout), Poll)
 
     async def respond(self, session: OpenedSession, delivery: TunnelledRequest, answer: LocalAnswer) -> None:
         """Sends an answer for the caller.
@@ -211,10 +234,25 @@ class RelayClient:
                 method, self.endpoint + path, content=content, timeout=timeout
             )
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise RelayError(_reason(error)) from error
+            raise RelayError(self._reason(error)) from error
         if response.is_success:
             return response.content
         raise RelayError(_said(response), response.status_code, _wait(response))
+
+    def _reason(self, error: Exception) -> str:
+        text = _reason(error)
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            text = untrusted(self.endpoint, text, self._trust) + " or --ca-bundle"
+        failed_on_the_way = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+        return f"{text}, through {self._proxy}" if self._proxy is not None and failed_on_the_way else text
+
+
+def _httpx_proxy(proxy: Proxy | None, context: ssl.SSLContext) -> httpx.Proxy | None:
+    if proxy is None:
+        return None
+    return httpx.Proxy(
+        proxy.url, auth=proxy.credentials, ssl_context=context if proxy.scheme == "https" else None
+    )
 
 
 def _as_text(answer: LocalAnswer) -> dict[str, Any]:
