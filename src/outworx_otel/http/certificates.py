@@ -8,6 +8,7 @@ OTEL_EXPORTER_OTLP_CERTIFICATE or an option such as `--ca-bundle` names is trust
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import ssl
 from collections.abc import Sequence
@@ -47,11 +48,17 @@ class Trust:
             context = ssl.create_default_context()
             context.load_verify_locations(certifi.where())
         else:
-            # With a file of its own it loads nothing else.
-            (name, path), *_ = self.named
-            context = _loaded(name, path, None)
-        for name, path in self.named[0 if self.public else 1 :]:
-            _loaded(name, path, context)
+            # `create_default_context` takes the system's where it is given none.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            # An intermediate authority's certificate will do, as it does for curl.
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        places = [
+            (name, path)
+            for name, value in self.named
+            for path in (value.split(os.pathsep) if name == "SSL_CERT_DIR" else [value])
+        ]
+        for name, path in places:
+            _load(name, path, context, alone=len(places) == 1)
         return context
 
     def __str__(self) -> str:
@@ -77,24 +84,23 @@ def _set(names: Sequence[str], environ: Environ | None) -> list[tuple[str, str]]
     return [(name, value) for name, value in values if value is not None]
 
 
-def _loaded(name: str, path: str, into: ssl.SSLContext | None) -> ssl.SSLContext:
-    """Adds the certificates of a file or a folder to a context, or to a new one."""
+def _load(name: str, path: str, context: ssl.SSLContext, alone: bool) -> None:
+    """Adds the certificates of a file or a folder to a context."""
     place = Path(path)
     try:
-        folder = place.is_dir()
-        if folder and not any(_HASHED.fullmatch(entry.name) for entry in place.iterdir()):
+        if not place.is_dir():
+            context.load_verify_locations(cafile=path)
+            return
+        # OpenSSL takes any folder, and finds nothing in this one.
+        if alone and not any(_HASHED.fullmatch(entry.name) for entry in place.iterdir()):
             raise ConfigurationError(
                 f"{name}: the folder {path} holds no certificates under their hashes: run `openssl rehash {path}`, "
                 "or name a file"
             )
-        file, folder_path = (None, path) if folder else (path, None)
-        if into is None:
-            return ssl.create_default_context(cafile=file, capath=folder_path)
-        into.load_verify_locations(file, folder_path)
+        context.load_verify_locations(capath=path)
     except ssl.SSLError:
         raise ConfigurationError(f"{name}: {path} holds no certificates in PEM form") from None
     except FileNotFoundError:
         raise ConfigurationError(f"{name}: there is no file {path}: correct it, or unset it") from None
     except OSError as error:
         raise ConfigurationError(f"{name}: {path} cannot be read: {error.strerror or error}") from None
-    return into

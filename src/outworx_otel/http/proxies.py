@@ -170,7 +170,9 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    # [::1]:8080 has a port, and without its brackets would be another address.
+    bare = entry if "]:" in entry else entry.replace("[", "").replace("]", "")
     try:
-        return ipaddress.ip_network(entry.replace("[", "").replace("]", ""), strict=False)
+        return ipaddress.ip_network(bare, strict=False)
     except ValueError:
         return None
