@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
 
 from outworx_otel.errors import OutworxError
+from outworx_otel.http.proxies import is_this_machine
+from outworx_otel.process import environment
 
 if TYPE_CHECKING:
+    import requests
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
@@ -105,6 +109,19 @@ def _speaks_grpc(variable: str) -> bool:
     return protocol.strip().lower() == "grpc"
 
 
+def _session_for_this_machine(signal: str) -> requests.Session | None:
+    """What keeps the SDK's exporter from calling this machine through a proxy; None where it calls another one."""
+    url = environment.text(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    parts = urlsplit(url or "http://localhost:4318")
+    if parts.scheme != "http" or not is_this_machine(parts.hostname or ""):
+        return None
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 def _plain_processor() -> SpanProcessor:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
@@ -116,7 +133,7 @@ def _plain_processor() -> SpanProcessor:
     else:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        exporter = OTLPSpanExporter()
+        exporter = OTLPSpanExporter(session=_session_for_this_machine("TRACES"))
     return BatchSpanProcessor(exporter)
 
 
@@ -133,5 +150,5 @@ def _plain_reader() -> MetricReader:
     else:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-        exporter = OTLPMetricExporter()
+        exporter = OTLPMetricExporter(session=_session_for_this_machine("METRICS"))
     return PeriodicExportingMetricReader(exporter)

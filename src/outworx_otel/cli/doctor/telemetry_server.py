@@ -69,6 +69,8 @@ def _asked(destination: Destination, tolerance: float) -> Iterator[CheckResult]:
 
     url = destination.traces_url
     by_sdk = destination.standard and not _is_ours()
+    if by_sdk:
+        yield from _through_a_proxy(destination)
     began = time.time()
     try:
         # No bytes are an empty request in protobuf.
@@ -120,7 +122,10 @@ def _as_the_sdk(destination: Destination) -> Reply:
     if authorization is not None:
         headers["authorization"] = authorization
     certificate, key = said("CLIENT_CERTIFICATE"), said("CLIENT_KEY")
-    answer = requests.post(
+    session = requests.Session()
+    # What is for this machine, credentials included, goes to nobody else, also where the SDK would send it there.
+    session.trust_env = not _is_here(destination)
+    answer = session.post(
         destination.traces_url,
         data=b"",
         headers=headers,
@@ -130,8 +135,28 @@ def _as_the_sdk(destination: Destination) -> Reply:
         allow_redirects=False,
         stream=True,
     )
-    with answer:
+    with session, answer:
         return Reply(answer.status_code, tuple(answer.headers.items()), b"")
+
+
+def _is_here(destination: Destination) -> bool:
+    from outworx_otel.http.proxies import is_this_machine
+
+    parts = urlsplit(destination.traces_url)
+    return parts.scheme == "http" and is_this_machine(parts.hostname or "")
+
+
+def _through_a_proxy(destination: Destination) -> Iterator[CheckResult]:
+    from requests.utils import get_environ_proxies, select_proxy
+
+    url = destination.traces_url
+    if _is_here(destination) and select_proxy(url, get_environ_proxies(url)):
+        yield warning(
+            CHECK,
+            "under opentelemetry-instrument the SDK's own exporter calls this machine through the proxy that the "
+            "environment names; it was asked directly here",
+            "set NO_PROXY=localhost,127.0.0.1,::1",
+        )
 
 
 def _unwell(url: str) -> CheckResult | None:
