@@ -18,14 +18,14 @@ from relay.serving import Serving
 from outworx_otel.cli.forward.filter_rules import FilterRules
 from outworx_otel.cli.forward.local_servers import LocalServers
 from outworx_otel.cli.forward.local_targets import parse_targets
-from outworx_otel.cli.forward.relay_client import RelayClient
+from outworx_otel.cli.forward.relay_client import OpenedSession, RelayClient, RelayError
 from outworx_otel.cli.forward.session_file import SessionFile
 from outworx_otel.cli.forward.tunnel import Tunnel
 from outworx_otel.server.relay import RelayLimits
 
 from .clients import KEY
 from .conftest import Authority
-from .parts import Listening, Proxy, Request, answering, wait_for
+from .parts import Listening, Proxy, Request, answering, for_ever, wait_for
 
 Listen = Callable[..., Listening]
 Proxies = Callable[..., Proxy]
@@ -102,6 +102,24 @@ def test_a_connection_that_dies_silently_is_noticed_and_the_tunnel_goes_on(
             assert [request.target for request in seen] == ["/hook"]
     finally:
         relay.stop()
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"]
+)
+def test_a_poll_that_drips_is_given_up_as_well(begin: bytes, listen: Listen) -> None:
+    again = b"HTTP/1.1 100 Continue\r\n\r\n" if not begin else b"x"
+    server = listen(for_ever(begin, again))
+
+    async def polled() -> None:
+        client = RelayClient(server.url, KEY, silence=0.05)
+        try:
+            await client.poll(OpenedSession("s", "http://relay.test/t/1", resume="r"), 0, 1)
+        finally:
+            await client.close()
+
+    with pytest.raises(RelayError, match="in time"):
+        asyncio.run(polled())
 
 
 def test_the_real_bound_is_below_thirty_seconds_and_above_what_servers_hold() -> None:

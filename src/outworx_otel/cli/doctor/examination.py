@@ -48,7 +48,7 @@ _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable
 
 
 # What may be a passing trouble of somebody else: it keeps no application from starting.
-_PASSING: Final = frozenset({"exporter", "clock", "idempotency"})
+_PASSING: Final = frozenset({"exporter", "clock", "idempotency", "network"})
 
 
 def run(directory: Path | None, as_json: bool, strict: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import ssl
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ T = TypeVar("T")
 # Servers hold a poll open for 25 s. Where nothing has come after this, the connection is dead, and nobody said so.
 _SILENCE: Final = 29.0
 _TIMEOUT: Final = httpx.Timeout(10.0, read=20.0, write=20.0)
+# Times the silence that is allowed: many bodies over a slow line take a while.
+_CALL_MAY_LAST: Final = 10
 _END_TIMEOUT: Final = httpx.Timeout(3.0)
 _MAX_MESSAGE: Final = 300
 
@@ -230,9 +233,13 @@ class RelayClient:
     ) -> bytes:
         content = None if call is None else msgspec.json.encode(call)
         try:
-            response = await self._client.request(
-                method, self.endpoint + path, content=content, timeout=timeout
+            # A server that sends a byte now and then holds a call no longer than this.
+            response = await asyncio.wait_for(
+                self._client.request(method, self.endpoint + path, content=content, timeout=timeout),
+                _CALL_MAY_LAST * (timeout.read or 1.0),
             )
+        except (asyncio.TimeoutError, TimeoutError):
+            raise RelayError("no whole answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise RelayError(self._reason(error)) from error
         if response.is_success:
