@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from outworx_otel.cli.server_options import LOCAL, EndpointOption, KeyOption
+
 
 def replay(
     what: Annotated[
@@ -45,12 +47,8 @@ def replay(
     curl: Annotated[
         bool, typer.Option("--curl", help="Print a curl command of a saved file instead of sending.")
     ] = False,
-    endpoint: Annotated[
-        str, typer.Option("--endpoint", envvar="OUTWORX_ENDPOINT", help="The server that has it.")
-    ] = "http://127.0.0.1:4318",
-    api_key: Annotated[
-        str | None, typer.Option("--api-key", envvar="OUTWORX_API_KEY", help="The server's key.")
-    ] = None,
+    endpoint: EndpointOption = LOCAL,
+    api_key: KeyOption = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30.0,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any TLS certificate.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -85,7 +83,7 @@ def replay(
             as_received=as_received,
             curl=curl,
             endpoint=endpoint,
-            api_key=api_key,
+            api_key=api_key or None,
             timeout=timeout,
             insecure=insecure,
             as_json=as_json,
