@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import metrics, trace
 
 from outworx_otel.errors import OutworxError
+from outworx_otel.setup.absence import say_absence_once
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
@@ -20,6 +21,9 @@ _NO_PROCESSORS: Final = (
     "the global tracer provider ({kind}) takes no span processor, so nothing is sent to Outworx; add "
     "OutworxSpanProcessor where that provider is made"
 )
+
+
+_made: Any = None
 
 
 def provide(destination: Destination, on_error: Callable[[OutworxError], None]) -> Iterator[str]:
@@ -34,6 +38,7 @@ def provide(destination: Destination, on_error: Callable[[OutworxError], None]) 
     """
     from opentelemetry.sdk.trace import TracerProvider
 
+    global _made
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         if not destination.standard:
@@ -46,6 +51,7 @@ def provide(destination: Destination, on_error: Callable[[OutworxError], None]) 
         sampler = None if named else outworx_webhook_sampler(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
         provider = TracerProvider(sampler=sampler)
         trace.set_tracer_provider(provider)
+        _made = provider
         yield from _add(provider, destination, on_error)
     else:
         yield _NO_PROCESSORS.format(kind=type(provider).__name__)
@@ -60,6 +66,7 @@ def _add(provider: Any, destination: Destination, on_error: Callable[[OutworxErr
         if not is_served(destination):
             provider.add_span_processor(OutworxSpanProcessor(destination=destination, on_error=on_error))
     elif _exports("OTEL_TRACES_EXPORTER"):
+        say_absence_once(destination.endpoint)
         provider.add_span_processor(_plain_processor())
     else:
         yield "spans go nowhere: no key, no endpoint, and OTEL_TRACES_EXPORTER names no OTLP exporter"
@@ -85,6 +92,7 @@ def _provide_metrics(destination: Destination, on_error: Callable[[OutworxError]
         exporter = OutworxMetricExporter(destination=destination, on_error=on_error)
         reader = PeriodicExportingMetricReader(exporter)
     elif _exports("OTEL_METRICS_EXPORTER"):
+        say_absence_once(destination.endpoint)
         reader = _plain_reader()
     else:
         return
@@ -103,6 +111,11 @@ def _exports(variable: str) -> bool:
 def _speaks_grpc(variable: str) -> bool:
     protocol = os.environ.get(variable) or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
     return protocol.strip().lower() == "grpc"
+
+
+def is_made_here(provider: Any) -> bool:
+    """Whether a provider is one that `init()` made."""
+    return provider is _made
 
 
 def _plain_processor() -> SpanProcessor:
