@@ -287,8 +287,14 @@ def test_an_adapter_says_what_it_guards_in_the_line_at_start_or_after_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOP", "whsec_abc")
-    guarded = Endpoint(TrackOptions("stripe", signature_secret_env="SHOP", paths=["/a"]), "code")
-    closed = Endpoint(TrackOptions("slack", signature_secret_env="UNSET"), "code", quiet=True)
+    guarded = Endpoint(
+        TrackOptions.from_mapping({"provider": "stripe", "signature_secret_env": "SHOP"}, "x"), "code"
+    )
+    closed = Endpoint(
+        TrackOptions.from_mapping({"provider": "slack", "signature_secret_env": "UNSET"}, "x"),
+        "code",
+        quiet=True,
+    )
     for _ in range(2):
         bootstrap.ensure_ready()
         bootstrap.say_mounted("the adapter", {"at /a": guarded})
@@ -303,5 +309,6 @@ def test_an_adapter_says_what_it_guards_in_the_line_at_start_or_after_it(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "outworx: slack at every path closed until its configuration is put right, github at /b NOT VERIFIED (another)"
+        "outworx: slack at every path closed until its configuration is put right, github at /b NOT VERIFIED "
+        "(another)"
     )
