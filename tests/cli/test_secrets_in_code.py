@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from outworx_otel.cli.doctor import source_scan
 from outworx_otel.cli.secret_options import chosen_credentials
 from outworx_otel.cli.secrets_in_code import secrets_in_code
 
@@ -54,6 +55,17 @@ def test_what_code_leaves_open_is_not_guessed(code: str, tmp_path: Path) -> None
     (tmp_path / "app.py").write_text(code)
 
     assert secrets_in_code(tmp_path) == []
+
+
+def test_a_folder_of_very_many_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_scan, "_MAX_FOLDERS", 3)
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "app.py").write_text(CODE["the decorator"])
+
+    assert [one.place for one in secrets_in_code(tmp_path)] == ["a/app.py:1", "b/app.py:1"]
 
 
 def test_the_variable_that_the_code_names_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _MAX_FILES: Final = 1000
+_MAX_FOLDERS: Final = 5000
 _MAX_BYTES: Final = 512 * 1024
 _SKIPPED: Final = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})
 
@@ -77,7 +78,10 @@ def listed(found: list[SourceLine]) -> str:
 
 def python_files(directory: Path) -> Iterator[Path]:
     """The Python files below a directory, without those of environments and of what was built."""
-    for folder, folders, files in os.walk(directory):
+    for number, (folder, folders, files) in enumerate(os.walk(directory)):
+        if number >= _MAX_FOLDERS:
+            # Somebody's home folder, and no application's.
+            return
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not _is_foreign(here / name))
         yield from (here / name for name in sorted(files) if name.endswith(".py"))
