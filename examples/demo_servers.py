@@ -205,8 +205,8 @@ def environment_of(endpoint: str, api_key: str, secrets: Mapping[str, str]) -> d
         "OTEL_TRACES_EXPORTER": "outworx",
         "OTEL_METRICS_EXPORTER": "outworx",
         "OTEL_LOGS_EXPORTER": "none",
-        "OUTWORX_HOOKS_ENDPOINT": endpoint,
-        "OUTWORX_HOOKS_API_KEY": api_key,
+        "OUTWORX_ENDPOINT": endpoint,
+        "OUTWORX_API_KEY": api_key,
         # The defaults suit production; here somebody is waiting for the table.
         "OTEL_BSP_SCHEDULE_DELAY": "200",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",

@@ -4,7 +4,7 @@ It imports nothing of Outworx: the endpoints stand in `outworx.toml`, the secret
 with `pip install 'outworx-otel[auto,fastapi]' uvicorn`:
 
     cd examples/fastapi_app
-    export STRIPE_WEBHOOK_SECRET=whsec_... GITHUB_WEBHOOK_SECRET=... OUTWORX_HOOKS_API_KEY=...
+    export STRIPE_WEBHOOK_SECRET=whsec_... GITHUB_WEBHOOK_SECRET=... OUTWORX_API_KEY=...
     export OTEL_SERVICE_NAME=payments OTEL_TRACES_EXPORTER=outworx OTEL_METRICS_EXPORTER=outworx
     opentelemetry-instrument uvicorn payments:app
 """

@@ -4,7 +4,7 @@ The endpoints stand in `outworx.toml`, the secrets in the environment; the code 
 event. By hand, with `pip install 'outworx-otel[auto,flask]' gunicorn`:
 
     cd examples/flask_app
-    export SHOPIFY_WEBHOOK_SECRET=... SLACK_SIGNING_SECRET=... OUTWORX_HOOKS_API_KEY=...
+    export SHOPIFY_WEBHOOK_SECRET=... SLACK_SIGNING_SECRET=... OUTWORX_API_KEY=...
     export OTEL_SERVICE_NAME=shop OTEL_TRACES_EXPORTER=outworx OTEL_METRICS_EXPORTER=outworx
     opentelemetry-instrument gunicorn shop:app
 """

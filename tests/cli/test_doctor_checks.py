@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import PathDistribution
+from importlib.metadata import PackageNotFoundError, PathDistribution
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outworx_otel.cli.doctor import doubles as doctor_doubles
+from outworx_otel.cli.doctor import instrumentors as doctor_instrumentors
 from outworx_otel.cli.doctor.check_result import CheckResult, run_check
 from outworx_otel.cli.doctor.configured_secrets import secrets
 from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration
@@ -144,10 +146,86 @@ def test_a_destination_that_no_exporter_heeds_is_warned_of_unless_the_code_sends
     monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", "http://127.0.0.1:4318")
     (folder / "app.py").write_text("import outworx_otel\noutworx_otel.init()\n" if sends else "init()\n")
 
-    warned = _of(exporters(), "warning")
+    hinted = _of(exporters(), "hint")
 
-    assert any("set OTEL_TRACES_EXPORTER=outworx" in text for text in warned) is not sends
-    assert all("does not heed OUTWORX_HOOKS_ENDPOINT" in text for text in warned)
+    assert any("set OTEL_TRACES_EXPORTER=outworx" in text for text in hinted) is not sends
+    assert all("because OUTWORX_HOOKS_ENDPOINT is set" in text for text in hinted)
+
+
+def test_a_destination_that_no_exporter_heeds_is_warned_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OUTWORX_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        monkeypatch.setenv(name, "http://127.0.0.1:4318")
+
+    assert any("does not heed OUTWORX_ENDPOINT" in text for text in _of(exporters(), "warning"))
+
+
+def test_no_instrumentor_is_ok_whose_framework_is_missing_or_of_another_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def version(name: str) -> str:
+        if name in ("aiohttp", "litestar"):
+            raise PackageNotFoundError(name)
+        return "0.1" if name == "flask" else real(name)
+
+    real = doctor_instrumentors.version
+    monkeypatch.setattr(doctor_instrumentors, "version", version)
+
+    (loads,) = [text for text in _of(instrumentors(), "ok") if "loads, in this order" in text]
+
+    assert "outworx_django" in loads
+    assert not any(name in loads for name in ("outworx_aiohttp", "outworx_litestar", "outworx_flask"))
+    assert any(
+        "outworx_flask will be passed over: flask 0.1" in text for text in _of(instrumentors(), "warning")
+    )
+
+
+def test_nothing_sets_the_sdk_up_where_it_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+
+    assert [one.status for one in configurator()] == ["problem"]
+
+
+def test_an_endpoint_whose_secret_file_cannot_be_read_is_one_problem_and_not_ok(folder: Path) -> None:
+    (folder / "outworx.toml").write_text(
+        '[endpoints."/in"]\nprovider = "stripe"\nsignature_secret_file = "/nowhere/secret"\n'
+    )
+    found = list(configuration(ConfiguredSetup()))
+
+    (said,) = [one for one in found if "/nowhere/secret" in one.text]
+    assert (said.status, said.unguarded) == ("problem", True)
+
+
+@pytest.mark.parametrize("version", ["0.141.0", "0.142.0", None])
+def test_a_trace_context_that_was_not_tried_is_no_ok(
+    version: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def installed(name: str) -> str:
+        if version is None:
+            raise PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(doctor_doubles, "version", installed)
+    monkeypatch.setattr(doctor_doubles, "loaded", lambda: ["outworx_fastapi"])
+
+    (found,) = [one for one in doubles(ConfiguredSetup()) if one.check == "trace context"]
+
+    native = version == "0.142.0"
+    assert found.status == ("ok" if native else "hint")
+    assert ("FastAPI itself" in found.text) is native
+
+
+def test_a_variable_that_the_code_names_and_nobody_set_is_warned_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "app.py").write_text('x = TrackOptions("stripe", signature_secret_env="SHOP_SECRET")\n')
+
+    (said,) = _of(secrets(ConfiguredSetup()), "warning")
+    assert "app.py:1 takes the secret of stripe from SHOP_SECRET, which is not set here" in said
+    monkeypatch.setenv("SHOP_SECRET", "whsec_0123456789abcdef")
+
+    assert _of(secrets(ConfiguredSetup()), "warning") == []
 
 
 ENDPOINT = '[endpoints."/in"]\nprovider = "{}"\nsignature_secret_env = "IN_SECRET"\n'
@@ -298,9 +376,12 @@ def test_one_span_by_two_exporters_to_one_place_is_warned_of(
 def test_whose_trace_a_delivery_joins_is_explained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     official = _of(doubles(ConfiguredSetup()), "ok")
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastapi,flask,django,starlette,asgi,wsgi")
-    alone = _of(doubles(ConfiguredSetup()), "ok")
+    by_itself = _of(doubles(ConfiguredSetup()), "ok")
+    monkeypatch.setattr(doctor_doubles, "_FASTAPI_TRACES", (999,))
+    alone = _of(doubles(ConfiguredSetup()), "hint")
 
     assert any("takes over the trace id" in text for text in official)
+    assert any("FastAPI itself takes over the trace id" in text for text in by_itself)
     assert any('trace_context = "link"' in text for text in alone)
 
 

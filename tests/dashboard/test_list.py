@@ -168,7 +168,7 @@ def test_the_first_page_of_a_new_server_shows_how_to_begin(tmp_path: Path) -> No
             page = client.get(path).text
             assert "Waiting for the first delivery" in page
             assert (
-                "OTEL_TRACES_EXPORTER=outworx OUTWORX_HOOKS_ENDPOINT=http://127.0.0.1:4318"
+                "OTEL_TRACES_EXPORTER=outworx OUTWORX_ENDPOINT=http://127.0.0.1:4318"
                 " opentelemetry-instrument uvicorn app:app" in page
             )
             assert "outworx trigger stripe charge.succeeded --to" in page

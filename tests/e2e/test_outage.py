@@ -69,7 +69,7 @@ def test_a_rejected_key_is_said_once_and_deliveries_go_on(receive: Receive, serv
     wait_until(lambda: "the API key was rejected" in server.log(), server.log)
     server.terminate()
     assert server.log().count("the API key was rejected") == 1
-    assert server.log().count("OUTWORX_HOOKS_API_KEY") == 1
+    assert server.log().count("OUTWORX_API_KEY") == 1
     assert "ohk_outage" not in server.log()
     # One attempt for each signal, and perhaps a last one for each at the end.
     assert len(receiver.calls) <= 4

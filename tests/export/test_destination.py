@@ -114,7 +114,7 @@ def test_a_timeout_is_a_positive_number_of_milliseconds(timeout: object) -> None
 
 
 def test_an_unknown_protocol_names_argument_and_variable() -> None:
-    with pytest.raises(ConfigurationError, match="OUTWORX_HOOKS_PROTOCOL"):
+    with pytest.raises(ConfigurationError, match="OUTWORX_PROTOCOL"):
         Destination.from_environment(environ={"OUTWORX_HOOKS_PROTOCOL": "grpc"})
 
 

@@ -103,7 +103,7 @@ def test_a_rejected_key_is_said_once_and_not_tried_again_at_once(
     assert time.monotonic() - began < 5
     assert len(receiver.calls) == 1
     assert caplog.text.count("the API key was rejected") == 1
-    assert "OUTWORX_HOOKS_API_KEY" in caplog.text
+    assert "OUTWORX_API_KEY" in caplog.text
     began = time.monotonic()
     processor.shutdown()
     assert time.monotonic() - began < 3

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from frameworks.apps import UnderAioHTTP
+from readme import README, block
 
 from outworx_otel.cli.trigger import samples
 from outworx_otel.errors import UnverifiedDelivery
@@ -24,18 +25,9 @@ from .deliveries import BODY, JSON, SECRET
 from .django_apps import UnderDjangoClient
 from .flask_apps import UnderFlaskClient
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 FRONT_DOOR = (Path(__file__).parents[2] / "docs" / "front-door.md").read_text(encoding="utf-8")
 FRONT_DOOR_TEST = re.findall(r"^```python\n(.*?)^```", FRONT_DOOR, re.MULTILINE | re.DOTALL)[0]
 PUSH = json.dumps({"ref": "refs/heads/main"}).encode()
-
-
-def block(heading: str, language: str = "python", number: int = 0) -> str:
-    """A code block below a heading."""
-    _, _, section = README.partition(f"\n{heading}\n")
-    section = re.split(r"\n#{2,3} ", section)[0]
-    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", section, re.MULTILINE | re.DOTALL)
-    return found[number]
 
 
 def run(snippet: str, **names: Any) -> dict[str, Any]:

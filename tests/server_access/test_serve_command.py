@@ -33,7 +33,7 @@ def test_it_says_where_everything_is(start: Start, tmp_path: Path) -> None:
     assert f"Dashboard   {server.url}/\n" in said
     assert f"OTLP/HTTP   {server.url}/v1/traces" in said
     assert "Database    sqlite:///outworx.db" in said
-    assert f"export OUTWORX_HOOKS_ENDPOINT={server.url}\n" in said
+    assert f"export OUTWORX_ENDPOINT={server.url}\n" in said
     assert "\x1b" not in said
     assert (tmp_path / "outworx.db").exists()
     assert httpx.get(f"{server.url}/healthz").json() == {"status": "ok"}

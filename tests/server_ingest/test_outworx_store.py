@@ -74,7 +74,7 @@ def test_without_a_host_it_is_the_server_that_telemetry_goes_to(
 def test_without_any_host_it_says_what_to_name(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
     if endpoint is not None:
         monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", endpoint)
-    with pytest.raises(ConfigurationError, match="OUTWORX_HOOKS_ENDPOINT"):
+    with pytest.raises(ConfigurationError, match="OUTWORX_ENDPOINT"):
         open_store("outworx://")
 
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_used_is_told_when_it_is_opened(url: str) -> None:
 def test_a_wrong_key_is_told_in_words(keyed: Serving, opened: Callable[..., Any]) -> None:
     store = opened(f"outworx://wrong-and-secret@127.0.0.1:{keyed.port}")
     for operation in (store.check, lambda: store.claim("k", "t", 30)):
-        with pytest.raises(StoreError, match="OUTWORX_HOOKS_API_KEY") as caught:
+        with pytest.raises(StoreError, match="OUTWORX_API_KEY") as caught:
             operation()
         assert "wrong-and-secret" not in str(caught.value)
 

@@ -205,6 +205,10 @@ def test_an_adapter_mounted_by_hand_finds_all_variables_without_init(
     runtime = current()
     assert "sqlite" in str(runtime.store).lower()
     assert (runtime.detect, runtime.debug, list(runtime.endpoints)) == (False, True, ["/a"])
+    # With the first delivery: an application may make its provider later than it mounts the adapter.
+    assert exported == []
+    for _ in range(3):
+        runtime.delivery_begins()
     assert len(exported) == bool(key)
 
 
@@ -277,3 +281,34 @@ def test_an_endpoint_that_is_never_marked_says_once_what_that_costs(caplog: pyte
     assert record.levelno == logging.WARNING
     for words in ("silent drop", "track.processed()", "duplicates run again", "require_processing_mark"):
         assert words in record.getMessage()
+
+
+def test_an_adapter_says_what_it_guards_in_the_line_at_start_or_after_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP", "whsec_abc")
+    guarded = Endpoint(
+        TrackOptions.from_mapping({"provider": "stripe", "signature_secret_env": "SHOP"}, "x"), "code"
+    )
+    closed = Endpoint(
+        TrackOptions.from_mapping({"provider": "slack", "signature_secret_env": "UNSET"}, "x"),
+        "code",
+        quiet=True,
+    )
+    for _ in range(2):
+        bootstrap.ensure_ready()
+        bootstrap.say_mounted("the adapter", {"at /a": guarded})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "outworx: no configuration file; 0 endpoints by path; stripe at /a verified (the adapter); "
+    )
+
+    bootstrap.say_mounted(
+        "another", {"at every path": closed, "at /b": Endpoint(TrackOptions("github"), "code")}
+    )
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "outworx: slack at every path closed until its configuration is put right, github at /b NOT VERIFIED "
+        "(another)"
+    )

@@ -69,3 +69,23 @@ def test_the_process_s_own_environment_is_read_anew_each_time(monkeypatch: pytes
     assert environment.text("OUTWORX_TEST_ONLY") is None
     monkeypatch.setenv("OUTWORX_TEST_ONLY", "now")
     assert environment.text("OUTWORX_TEST_ONLY") == "now"
+
+
+FAMILY = {
+    "API_KEY": environment.API_KEY,
+    "ENDPOINT": environment.ENDPOINT,
+    "PROTOCOL": environment.PROTOCOL,
+    "DEBUG": environment.DEBUG,
+    "EXIT_FLUSH": environment.EXIT_FLUSH,
+    "QUIET": environment.QUIET,
+}
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_variable_of_the_family_goes_by_its_name_and_by_its_older_one(name: str) -> None:
+    newer, older = f"OUTWORX_{name}", f"OUTWORX_HOOKS_{name}"
+    for called in (newer, older):
+        assert environment.text(*FAMILY[name], environ={called: "x"}) == "x"
+    # An application that had the older one set goes on as before, whatever its commands are told.
+    assert environment.text(*FAMILY[name], environ={newer: "commands", older: "application"}) == "application"
+    assert environment.name_set(*FAMILY[name], environ={}) is None

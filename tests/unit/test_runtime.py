@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -205,3 +206,46 @@ def test_one_fault_in_one_place_is_told_once_a_minute_whatever_its_text(
     for n in range(2000):
         runtime.report(kind(f"text {n}"))
     assert len(runtime._told) <= 256
+
+
+def test_what_was_put_off_is_done_before_any_of_the_deliveries_that_begin_together_goes_on() -> None:
+    lock, begun, may_end, gone_on = threading.RLock(), threading.Event(), threading.Event(), []
+    done: list[str] = []
+
+    def begin() -> None:
+        with lock:
+            if not done:
+                begun.set()
+                may_end.wait(10)
+                done.append("exporting")
+
+    runtime = Runtime(begin=begin)
+
+    def deliver() -> None:
+        runtime.delivery_begins()
+        gone_on.append(list(done))
+
+    threads = [threading.Thread(target=deliver) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(10)
+    may_end.set()
+    for thread in threads:
+        thread.join(10)
+
+    assert gone_on == [["exporting"]] * 4
+    runtime.delivery_begins()
+    assert done == ["exporting"]
+
+
+def test_a_delivery_goes_on_where_what_was_put_off_fails() -> None:
+    heard: list[Exception] = []
+
+    def begin() -> None:
+        raise ValueError("no exporter")
+
+    runtime = Runtime(begin=begin, on_error=heard.append)
+    for _ in range(2):
+        runtime.delivery_begins()
+
+    assert len(heard) == 1

@@ -4,7 +4,7 @@ The endpoints stand in `outworx.toml`, the secrets in the environment. By hand, 
 `pip install 'outworx-otel[auto,django]' uvicorn`:
 
     cd examples/django_app
-    export SVIX_WEBHOOK_SECRET=whsec_... GITHUB_WEBHOOK_SECRET=... OUTWORX_HOOKS_API_KEY=...
+    export SVIX_WEBHOOK_SECRET=whsec_... GITHUB_WEBHOOK_SECRET=... OUTWORX_API_KEY=...
     export OTEL_SERVICE_NAME=accounts OTEL_TRACES_EXPORTER=outworx OTEL_METRICS_EXPORTER=outworx
     export DJANGO_SETTINGS_MODULE=accounts.settings
     opentelemetry-instrument uvicorn accounts.asgi:application

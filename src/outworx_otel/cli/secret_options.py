@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Final
 
 from outworx_otel.cli.console import say
+from outworx_otel.cli.secrets_in_code import SecretInCode, same_provider, secrets_in_code
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process import environment
 from outworx_otel.server.replay import Credentials, credentials_for, variable_for
+from outworx_otel.setup.configuration import SECRET_PREFIX
 from outworx_otel.signatures import scheme_for
 
 # The prefix of a tunnel's path; the rest is the path of the application's endpoint.
@@ -50,7 +53,7 @@ def chosen_credentials(
     if not all(secret.strip() for secret in given):
         raise ConfigurationError("--secret is empty")
     if not given:
-        return configured
+        return configured if configured.secrets else _from_code(provider, configured)
     source = ", ".join([*variables, *(["--secret"] if literal else [])])
     return dataclasses.replace(configured, secrets=tuple(given), source=source, problem=None)
 
@@ -63,13 +66,56 @@ def _configured(provider: str, paths: list[str]) -> Credentials:
     return ranked[0]
 
 
+def _from_code(provider: str, configured: Credentials) -> Credentials:
+    """The same with the secret that the application's code in this folder names, else by the usual name of it."""
+    named = [one.variable for one in _secrets_in_code(provider)]
+    for variable in [*named, _usual_variable(provider)]:
+        value = environment.raw(variable)
+        if value is not None and value.strip():
+            return dataclasses.replace(configured, secrets=(value,), source=variable, problem=None)
+    return configured
+
+
+def _secrets_in_code(provider: str) -> list[SecretInCode]:
+    try:
+        found = secrets_in_code(Path.cwd())
+    except OSError:  # the folder was removed, or is none of ours to look into
+        return []
+    return [one for one in found if same_provider(one.provider, provider)]
+
+
+def _usual_variable(provider: str) -> str:
+    """`STRIPE_WEBHOOK_SECRET` of `stripe`: how people call it, and the README too."""
+    return f"{variable_for(provider).removeprefix(SECRET_PREFIX)}_WEBHOOK_SECRET"
+
+
+def _where_it_may_stand(variable: str) -> str:
+    """Whether a `.env` in this folder has it: nobody but the application reads that."""
+    try:
+        text = Path(".env").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    if re.search(rf"^\s*(?:export\s+)?{re.escape(variable)}\s*=", text, re.MULTILINE) is None:
+        return ""
+    return " (it stands in .env, which is not read here: `set -a; . ./.env; set +a` exports it)"
+
+
 def no_secret(provider: str, path: str, credentials: Credentials) -> str:
     """Returns the advice for when there is no secret."""
     if credentials.problem is not None:
-        return f"{credentials.problem}; or name the variable that holds it with --secret-env"
+        unset = re.search(r"environment variable (\w+)", credentials.problem)
+        where = _where_it_may_stand(unset[1]) if unset is not None else ""
+        return f"{credentials.problem}{where}; or name the variable that holds it with --secret-env"
     scheme = scheme_for(provider)
     what = "the private key that signs" if scheme is not None and scheme.asymmetric else "the signing secret"
     path = _TUNNEL.sub("", path, count=1) if _TUNNEL.match(path) else path
+    named = _secrets_in_code(provider)
+    if named:
+        variable = named[0].variable
+        return (
+            f"no secret for {provider}: {named[0].place} takes it from {variable}, which is not set here"
+            f"{_where_it_may_stand(variable)}; set it to {what}, or name another variable with --secret-env"
+        )
     return (
         f"no secret for {provider}: set {variable_for(provider)} to {what}, or name another variable with "
         f"--secret-env, or give the endpoint {path.partition('?')[0]} a signature_secret_env in outworx.toml"

@@ -171,8 +171,8 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     _say_key(settings, app, row)
     console.print()
     console.print(Text("  Send a first delivery from an application of yours:"))
-    key = "" if not app.access.needs_login else " OUTWORX_HOOKS_API_KEY=<key>"
-    console.print(Text(f"    export OUTWORX_HOOKS_ENDPOINT={address}{key}"))
+    key = "" if not app.access.needs_login else " OUTWORX_API_KEY=<key>"
+    console.print(Text(f"    export OUTWORX_ENDPOINT={address}{key}"))
     exporters = "OTEL_TRACES_EXPORTER=outworx OTEL_METRICS_EXPORTER=outworx"
     console.print(Text(f"    {exporters} opentelemetry-instrument uvicorn app:app"))
     console.print()

@@ -78,6 +78,7 @@ class Delivery:
         self.request = request
         self.runtime = runtime
         self.silent = silent
+        runtime.delivery_begins()
         self.record = Record(
             provider=endpoint.options.provider,
             redactor=endpoint.redactor,

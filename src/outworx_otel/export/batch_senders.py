@@ -48,7 +48,7 @@ class SpanBatchSender:
             self._report.once(
                 "protocol",
                 f"{self._destination.endpoint} does not take OTLP ({result.detail}):"
-                " spans are sent as JSON events from now on (OUTWORX_HOOKS_PROTOCOL=events starts that way)",
+                " spans are sent as JSON events from now on (OUTWORX_PROTOCOL=events starts that way)",
             )
             return self._send_events(items, timeout)
         if result.verdict is Verdict.DELIVERED and self._protocol == "auto":

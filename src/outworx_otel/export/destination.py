@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import logging
+import re
 import string
 from collections.abc import Mapping
 from typing import Final, Literal, cast, get_args
@@ -19,12 +20,12 @@ Protocol = Literal["otlp", "events", "auto"]
 
 DEFAULT_ENDPOINT: Final = "https://hooks.outworx.io/api/ingest"
 DEFAULT_TIMEOUT: Final = 3000
+_HOST_AND_PORT: Final = re.compile(r"[\w.-]+:\d+(?:/\S*)?")
+_HOSTED: Final = "https://hooks.outworx.io"
 _STANDARD_ENDPOINT: Final = "http://localhost:4318"
-_KEY_VARIABLES: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
 _SIGNAL_PATHS: Final = ("/v1/traces", "/v1/metrics")
 # What is shorter stands in too many words to be taken out of a text.
 _LEAST_SECRET: Final = 4
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _VISIBLE_ASCII: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 _logger = logging.getLogger("outworx_otel")
@@ -75,7 +76,7 @@ class Destination:
         if self.protocol not in get_args(Protocol):
             raise ConfigurationError(
                 f"protocol must be 'otlp', 'events' or 'auto', not {self.protocol!r}"
-                " (argument protocol, variable OUTWORX_HOOKS_PROTOCOL)"
+                " (argument protocol, variable OUTWORX_PROTOCOL)"
             )
         put(self, "events_url", _with_query(self.endpoint, query))
         users = {}
@@ -92,7 +93,7 @@ class Destination:
         if self.api_key is not None and any(users.values()):
             raise ConfigurationError(
                 "endpoint holds a user name and password, and there is an api_key: a request has one Authorization. "
-                "Take them out of the endpoint, or unset the key (OUTWORX_HOOKS_API_KEY, OUTWORX_API_KEY)"
+                "Take them out of the endpoint, or unset the key (OUTWORX_API_KEY)"
             )
 
     def authorization(self, signal: Literal["traces", "metrics"] = "traces") -> str | None:
@@ -139,7 +140,7 @@ class Destination:
         debug: bool | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Destination:
-        """Fill in what was not given from `OUTWORX_HOOKS_*`; explicit arguments win.
+        """Fill in what was not given from the environment (`OUTWORX_*`); explicit arguments win.
 
         With neither key nor endpoint the standard OpenTelemetry variables decide. An empty variable
         counts as an unset one, as everywhere in OpenTelemetry; an empty argument is an error.
@@ -148,14 +149,17 @@ class Destination:
             ConfigurationError: a value that cannot be used.
         """
         if api_key is None:
-            api_key = environment.raw(*_KEY_VARIABLES, environ=environ)
+            api_key = environment.raw(*environment.API_KEY, environ=environ)
         if endpoint is None:
-            endpoint = environment.text("OUTWORX_HOOKS_ENDPOINT", environ=environ)
+            endpoint = environment.text(*environment.ENDPOINT, environ=environ)
+            if endpoint is not None and _HOST_AND_PORT.fullmatch(endpoint):
+                # As the commands take it.
+                endpoint = f"http://{endpoint}"
         if protocol is None:
-            protocol = environment.text("OUTWORX_HOOKS_PROTOCOL", environ=environ)
+            protocol = environment.text(*environment.PROTOCOL, environ=environ)
             protocol = None if protocol is None else protocol.lower()
         if debug is None:
-            debug = (environment.text("OUTWORX_HOOKS_DEBUG", environ=environ) or "").lower() in _TRUE
+            debug = environment.is_on(*environment.DEBUG, environ=environ)
         standard_endpoint = (
             environment.text("OTEL_EXPORTER_OTLP_ENDPOINT", environ=environ) or _STANDARD_ENDPOINT
         )
@@ -180,7 +184,7 @@ def _clean_key(key: str) -> str:
         stripped = stripped[1:-1].strip()
     if not stripped:
         raise ConfigurationError(
-            "api_key is empty: pass the key of your project or set OUTWORX_HOOKS_API_KEY;"
+            "api_key is empty: pass the key of your project or set OUTWORX_API_KEY;"
             " leave both out to send telemetry where the OTEL_EXPORTER_OTLP_* variables say"
         )
     # The key itself never appears in a message: it ends up in logs.
@@ -200,6 +204,9 @@ def _base_path(parts: SplitResult) -> str:
         if path.endswith(ending):
             _logger.warning("endpoint: %s is added per signal and was taken off; give the base URL", ending)
             path = path.removesuffix(ending)
+    if not path and f"{parts.scheme}://{parts.netloc}" == _HOSTED:
+        # The address that the commands take: one variable serves them and the application.
+        return urlsplit(DEFAULT_ENDPOINT).path
     return path
 
 
@@ -214,7 +221,7 @@ def _checked(url: str) -> SplitResult:
         # Not quoted: it may be the key, passed here by mistake.
         raise ConfigurationError(
             f"endpoint must be an http:// or https:// URL such as {DEFAULT_ENDPOINT} (argument endpoint, variable "
-            "OUTWORX_HOOKS_ENDPOINT; without either, OTEL_EXPORTER_OTLP_ENDPOINT)"
+            "OUTWORX_ENDPOINT; without either, OTEL_EXPORTER_OTLP_ENDPOINT)"
         )
     if parts.fragment:
         raise ConfigurationError("endpoint must not have a fragment: it is never sent")

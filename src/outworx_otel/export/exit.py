@@ -14,14 +14,12 @@ import time
 import weakref
 from collections.abc import Callable
 from types import FrameType
-from typing import Final, Protocol
+from typing import Protocol
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.export.open_queues import finish_within
 from outworx_otel.process import environment
 from outworx_otel.process.forks import after_fork_in_child
-
-EXIT_FLUSH_VARIABLE: Final = "OUTWORX_HOOKS_EXIT_FLUSH"
 
 _logger = logging.getLogger("outworx_otel")
 
@@ -48,7 +46,7 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
     Args:
         provider: kept by weak reference.
         timeout: seconds that the shutdown may take; all providers together take the longest of theirs.
-        enabled: None leaves it to `OUTWORX_HOOKS_EXIT_FLUSH`, on by default.
+        enabled: None leaves it to `OUTWORX_EXIT_FLUSH`, on by default.
 
     Returns:
         Whether SIGTERM will flush this provider.
@@ -61,9 +59,19 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
     return _arm()
 
 
+def prepare_for_sigterm(enabled: bool | None = None) -> None:
+    """Sees to SIGTERM before there is a provider: a server's threads, where one may be made, cannot.
+
+    Args:
+        enabled: as for `flush_at_exit`.
+    """
+    if _enabled() if enabled is None else enabled:
+        _arm()
+
+
 def _enabled() -> bool:
     try:
-        return environment.flag(EXIT_FLUSH_VARIABLE, default=True)
+        return environment.flag(*environment.EXIT_FLUSH, default=True)
     except ConfigurationError as error:
         _logger.warning("%s; it counts as true", error)
         return True

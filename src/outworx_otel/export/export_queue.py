@@ -150,6 +150,7 @@ class ExportQueue(Generic[T]):
         open_queues.finish_if_exiting()
         self.give_up_after(timeout)
         self._closing = True
+        self._report.closes()
         self._nudge()
         thread = self._thread
         if thread is threading.current_thread():

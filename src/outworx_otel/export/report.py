@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from outworx_otel.errors import ExportError, OutworxError
 
@@ -33,6 +34,8 @@ class ExportReport:
     def __init__(self, destination: Destination, noun: str, on_error: OnError | None = None) -> None:
         self._endpoint = destination.endpoint
         self._fingerprint = destination.fingerprint
+        local = urlsplit(destination.endpoint).hostname in ("localhost", "127.0.0.1", "::1")
+        self._advice = "; `outworx serve` starts a receiver on this machine" if local else ""
         self._debug = destination.debug
         self._noun = noun
         self._on_error = on_error
@@ -42,7 +45,7 @@ class ExportReport:
         """Forgets what was counted. Called in a forked child, whose parent reports its own losses."""
         self._dropped: dict[str, int] = {}
         self._next_drop_line = 0.0
-        self._in_trouble = False
+        self._in_trouble = self._closing = False
         self.total_dropped = 0
 
     def delivered(self, count: int, detail: str, rejected: int) -> None:
@@ -50,7 +53,8 @@ class ExportReport:
         self.forget("key")
         if self._in_trouble:
             self._in_trouble = False
-            _logger.warning("%s answers again: %s are delivered", self._endpoint, self._noun)
+            if self.forget("trouble"):
+                _logger.warning("%s answers again: what was kept is delivered", self._endpoint)
         if rejected:
             self.dropped(rejected, f"rejected by the receiver: {detail or 'no reason given'}")
         elif detail:
@@ -62,16 +66,18 @@ class ExportReport:
         """Reports a passing failure, when it begins and not at every attempt."""
         if not self._in_trouble:
             self._in_trouble = True
-            self.say(
-                f"cannot deliver {self._noun} to {self._endpoint} ({detail});"
-                f" they are kept and tried again for up to {kept_for:.0f} s"
+            # Once for spans and metrics: it is one receiver that is away.
+            self.once(
+                "trouble",
+                f"cannot deliver to {self._endpoint} ({detail}); {self._noun} are kept and tried again for up to"
+                f" {kept_for:.0f} s{self._advice}",
             )
 
     def key_rejected(self, detail: str, pause: float) -> None:
         """Reports that the receiver does not accept the key."""
         self.once(
             "key",
-            f"the API key was rejected ({detail}): check OUTWORX_HOOKS_API_KEY or init(api_key=...), and that"
+            f"the API key was rejected ({detail}): check OUTWORX_API_KEY or init(api_key=...), and that"
             f" the key belongs to {self._endpoint}; tried again every {pause:.0f} s until then",
         )
 
@@ -80,8 +86,12 @@ class ExportReport:
         if count > 0:
             self.total_dropped += count
             self._dropped[why] = self._dropped.get(why, 0) + count
-            if time.monotonic() >= self._next_drop_line:
+            if time.monotonic() >= self._next_drop_line and not self._closing:
                 self.say_drops()
+
+    def closes(self) -> None:
+        """Holds losses back for the line that the last `say_drops` writes: the queue is about to end."""
+        self._closing = True
 
     def say_drops(self, *, if_due: bool = False) -> None:
         """Logs what was counted since the last line."""
@@ -104,9 +114,12 @@ class ExportReport:
             _said.add(name)
             self.say(message)
 
-    def forget(self, topic: str) -> None:
-        """Lets `once` log about a topic again."""
-        _said.discard(f"{self._fingerprint}:{topic}")
+    def forget(self, topic: str) -> bool:
+        """Lets `once` log about a topic again. Returns whether it has done so."""
+        name = f"{self._fingerprint}:{topic}"
+        was_said = name in _said
+        _said.discard(name)
+        return was_said
 
     def say(self, message: str) -> None:
         """Logs a warning and passes it to `on_error`."""

@@ -35,11 +35,11 @@ class OutworxSpanProcessor(SpanProcessor):
     `provider.add_span_processor(OutworxSpanProcessor(api_key="..."))`.
 
     Args:
-        api_key, endpoint, protocol: as in `Destination`; what is not given comes from `OUTWORX_HOOKS_*`.
+        api_key, endpoint, protocol: as in `Destination`; what is not given comes from `OUTWORX_*`.
         timeout: milliseconds that one attempt may take.
         on_error: gets an `ExportError` for each thing that goes wrong, in the exporting thread; what it
             raises is logged and swallowed.
-        debug: one log line (INFO) per delivered batch; None leaves it to `OUTWORX_HOOKS_DEBUG`.
+        debug: one log line (INFO) per delivered batch; None leaves it to `OUTWORX_DEBUG`.
         max_queue_size, max_batch_size: in spans; defaults are `OTEL_BSP_MAX_QUEUE_SIZE` or 2048, and
             `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or 512.
         schedule_delay: milliseconds for which a batch is gathered; `OTEL_BSP_SCHEDULE_DELAY` or 1000.

@@ -19,8 +19,6 @@ from outworx_otel.idempotency.record import StoredAnswer
 from outworx_otel.idempotency.store_address import StoreAddress
 from outworx_otel.process import environment
 
-ENDPOINT: Final = "OUTWORX_HOOKS_ENDPOINT"
-KEYS: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
 _PORT: Final = 4318
 # Longer than a delivery's budget: it is made in the background all the same, and the next delivery has it.
 _CONNECT_SECONDS: Final = 2.0
@@ -52,7 +50,7 @@ class OutworxBackend:
 
     Args:
         address: `outworx://[key@]host[:port]`, `outworxs://` for HTTPS; without a host the origin of
-            OUTWORX_HOOKS_ENDPOINT. A key in the environment serves where the URL has none.
+            OUTWORX_ENDPOINT. A key in the environment serves where the URL has none.
         budget: seconds that one answer may take.
         connections: at most.
         tls: HTTPS, whatever the scheme says.
@@ -79,13 +77,13 @@ class OutworxBackend:
                 f"idempotency_store {address.shown}: takes tls and connections, and nothing else"
             )
         if not parts.hostname:
-            parts = _endpoint(environment.text(ENDPOINT, environ=environ) or "")
+            parts = _endpoint(environment.text(*environment.ENDPOINT, environ=environ) or "")
             self._tls = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls else 80 if parts.scheme == "http" else _PORT)
         self._path = parts.path.rstrip("/").removesuffix("/api/ingest") + "/api/sdk/"
         self._query = f"?{parts.query}" if parts.query else ""
-        self._key = _checked(key or environment.text(*KEYS, environ=environ) or "")
+        self._key = _checked(key or environment.text(*environment.API_KEY, environ=environ) or "")
         self._authorization = f"Bearer {self._key}" if self._key else basic(parts)
         self._shown = f"outworx{'s' if self._tls else ''}://{self._host}:{self._port}"
         host = f"[{self._host}]" if ":" in self._host else self._host
@@ -184,7 +182,7 @@ class OutworxBackend:
             return reply.body
         if status in (401, 403):
             raise StoreError(
-                f"{self}: the API key is not taken ({status}): set OUTWORX_HOOKS_API_KEY to one of the server's"
+                f"{self}: the API key is not taken ({status}): set OUTWORX_API_KEY to one of the server's"
             )
         if status == 404:
             raise StoreError(
@@ -219,7 +217,7 @@ def _endpoint(url: str) -> Any:
     parts = urlsplit(url if "://" in url else "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
-            f"idempotency_store: outworx:// without a host takes that of {ENDPOINT}, which is "
+            f"idempotency_store: outworx:// without a host takes that of {environment.ENDPOINT[-1]}, which is "
             f"{'no URL' if url else 'not set'}: name the server, e.g. outworx://localhost:{_PORT}"
         )
     return parts

@@ -24,7 +24,8 @@ from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import VISIT, Visit
-from outworx_otel.setup.bootstrap import ensure_ready
+from outworx_otel.setup.announcement import places
+from outworx_otel.setup.bootstrap import ensure_ready, say_mounted
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.guarding import any_guarded
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
@@ -138,6 +139,7 @@ def outworx_middleware(options: TrackOptions) -> Any:
     """
     ensure_ready()
     own = Endpoint(options, "code", known_secrets=lambda: current().known_secrets())
+    say_mounted("outworx_middleware", {places(own): own})
 
     @web.middleware
     async def monitored(request: Any, handler: Handler) -> Any:

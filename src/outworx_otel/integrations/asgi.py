@@ -13,7 +13,8 @@ from outworx_otel.integrations._intake import Message, Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations._selection import has_own_say
 from outworx_otel.integrations._visit import VISIT, visit_of_scope
-from outworx_otel.setup.bootstrap import ensure_ready, unflushed
+from outworx_otel.setup.announcement import places
+from outworx_otel.setup.bootstrap import ensure_ready, say_mounted, unflushed
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
@@ -64,6 +65,7 @@ class OutworxHooksMiddleware:
         self.app = app
         self.endpoint = Endpoint(options, "code", known_secrets=lambda: current().known_secrets())
         self._has_seam: bool | None = None
+        say_mounted("OutworxHooksMiddleware", {places(self.endpoint): self.endpoint})
 
     def endpoint_for(self, method: str, path: str, within: str) -> Endpoint | None:
         """This adapter's endpoint, where it concerns such a request."""

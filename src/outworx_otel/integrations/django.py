@@ -44,7 +44,8 @@ from outworx_otel.integrations._instrumentor import Instrumentor
 from outworx_otel.integrations._patch import Patch, Reach, Wrapper
 from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
 from outworx_otel.integrations._visit import PASSED, Visit
-from outworx_otel.setup.bootstrap import ensure_ready
+from outworx_otel.setup.announcement import places
+from outworx_otel.setup.bootstrap import ensure_ready, say_mounted
 from outworx_otel.setup.endpoints import Endpoint, stricter
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.setup.runtime import Runtime, current
@@ -285,6 +286,8 @@ class OutworxHooksMiddleware:
         endpoints = _endpoints_from_settings()
         self._endpoints = PathMap(endpoints)
         self.other_urls = OtherURLs(endpoints)
+        shown = {places(one) if path == "*" else f"at {path}": one for path, one in endpoints.items()}
+        say_mounted("Django's settings", shown)
         DjangoInstrumentor.apply()
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)

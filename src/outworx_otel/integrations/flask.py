@@ -24,7 +24,7 @@ from outworx_otel.integrations._selection import choose, has_own_say, other_urls
 from outworx_otel.integrations._visit import PASSED, VISIT, Visit
 from outworx_otel.integrations._wsgi import Door, Environ, StartResponse, called_path, path_of, visit_of
 from outworx_otel.setup.admission import set_under_way, under_way
-from outworx_otel.setup.bootstrap import ensure_ready
+from outworx_otel.setup.bootstrap import ensure_ready, say_mounted
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.marking import mark
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
@@ -125,6 +125,7 @@ def with_webhook_monitoring(options: TrackOptions) -> Callable[[View], View]:
             return _by_hand(endpoint, native, called)
 
         mark(monitored, endpoint)
+        say_mounted("with_webhook_monitoring", {f"in {getattr(view, '__name__', view)}": endpoint})
         return monitored  # type: ignore[return-value]  # the same signature
 
     return decorate

@@ -18,6 +18,31 @@ _MAX_SHOWN: Final = 40
 
 Environ = Mapping[str, str]
 
+Names = tuple[str, ...]
+
+
+def _family(name: str) -> Names:
+    """One family of names: `OUTWORX_<NAME>`, whose older spelling was `OUTWORX_HOOKS_<NAME>`.
+
+    Both work everywhere. Where both are set, an application takes the older one, which never meant anything else,
+    and a command takes the other: so no set-up changes that names a server for its commands and another for its
+    telemetry.
+    """
+    return f"OUTWORX_HOOKS_{name}", f"OUTWORX_{name}"
+
+
+API_KEY: Final = _family("API_KEY")
+ENDPOINT: Final = _family("ENDPOINT")
+PROTOCOL: Final = _family("PROTOCOL")
+DEBUG: Final = _family("DEBUG")
+EXIT_FLUSH: Final = _family("EXIT_FLUSH")
+QUIET: Final = _family("QUIET")
+# For the commands' options.
+COMMAND_API_KEY: Final = API_KEY[::-1]
+COMMAND_ENDPOINT: Final = ENDPOINT[::-1]
+# Any of these says that telemetry is to go to Outworx.
+DESTINATION: Final = (*API_KEY, *ENDPOINT)
+
 
 def name_set(*names: str, environ: Environ | None = None) -> str | None:
     """Returns the first of these variables that is set, None if none is."""
@@ -60,6 +85,11 @@ def flag(*names: str, default: bool = False, environ: Environ | None = None) -> 
     raise ConfigurationError(
         f"{name_set(*names, environ=environ)} must be true or false, not {said[:_MAX_SHOWN]!r}"
     )
+
+
+def is_on(*names: str, environ: Environ | None = None) -> bool:
+    """Whether a switch is on; a value that is neither true nor false leaves it off."""
+    return (text(*names, environ=environ) or "").lower() in _TRUE
 
 
 def number(*names: str, default: int, least: int = 0, environ: Environ | None = None) -> int:

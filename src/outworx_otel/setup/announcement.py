@@ -11,20 +11,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
+from outworx_otel.process import environment
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.enforcement import reports_only
 from outworx_otel.setup.exclusions import excluded_urls
+from outworx_otel.setup.pipeline import is_made_here
 
 if TYPE_CHECKING:
     from outworx_otel.export import Destination
 
-QUIET: Final = "OUTWORX_HOOKS_QUIET"
 EXCLUDED_URLS: Final = "OTEL_PYTHON_OUTWORX_EXCLUDED_URLS"
 _SHOWN_PATHS: Final = 5
+_OFF: Final = ("0", "false", "no", "off")
 
 
 def announcement(
-    file: str | None, endpoints: Mapping[str, Endpoint], destination: Destination | None, provider: Any
+    file: str | None,
+    endpoints: Mapping[str, Endpoint],
+    destination: Destination | None,
+    provider: Any,
+    mounted: str | None = None,
 ) -> str:
     """The line.
 
@@ -33,6 +39,7 @@ def announcement(
         endpoints: what is configured by path.
         destination: where `init()` sends spans; None where it was not called.
         provider: the tracer provider in use.
+        mounted: what adapters that were mounted by hand guard, from `described`.
     """
     opened = opened_paths(endpoints)
     open_ones = [pattern for pattern, endpoint in endpoints.items() if not endpoint.verifies]
@@ -44,10 +51,12 @@ def announcement(
     verified = len(endpoints) - len(open_ones) - len(closed) - len(opened)
     parts = [
         f"configuration {file}" if file is not None else "no configuration file",
-        f"{len(endpoints)} {'endpoint' if len(endpoints) == 1 else 'endpoints'} by path, {verified} verified"
+        f"{len(endpoints)} {'endpoint' if len(endpoints) == 1 else 'endpoints'} by path"
+        + (f", {verified} verified" if endpoints else "")
         + _listed("NOT VERIFIED", open_ones)
         + _listed(f"OPENED by {EXCLUDED_URLS}", opened)
         + _listed("closed until their configuration is put right", closed),
+        *([] if mounted is None else [mounted]),
         f"spans go to {_destination(destination, provider)}",
     ]
     partly = partly_opened_paths(endpoints)
@@ -56,6 +65,35 @@ def announcement(
     if reports_only():
         parts.append("nobody is refused (OUTWORX_ENFORCE=report)")
     return f"outworx: {'; '.join(parts)}"
+
+
+def described(by: str, endpoints: Mapping[str, Endpoint]) -> str:
+    """What is guarded where, in code: `stripe at /webhooks/stripe verified (OutworxHooksMiddleware)`.
+
+    Args:
+        by: what guards it.
+        endpoints: by the place.
+    """
+    told = [
+        f"{endpoint.options.provider} {place} {_state(endpoint)}" for place, endpoint in endpoints.items()
+    ]
+    more = f" and {len(told) - _SHOWN_PATHS} more" if len(told) > _SHOWN_PATHS else ""
+    return f"{', '.join(told[:_SHOWN_PATHS])}{more} ({by})"
+
+
+def _state(endpoint: Endpoint) -> str:
+    if endpoint.problem is not None:
+        return "closed until its configuration is put right"
+    return "verified" if endpoint.verifies else "NOT VERIFIED"
+
+
+def places(endpoint: Endpoint) -> str:
+    """Where an adapter's endpoint is, in words."""
+    paths = endpoint.options.paths
+    if paths is None:
+        return "at every path"
+    more = f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else ""
+    return f"at {', '.join(paths[:_SHOWN_PATHS])}{more}"
 
 
 def opened_paths(endpoints: Mapping[str, Endpoint]) -> list[str]:
@@ -90,10 +128,7 @@ def announce(line: str) -> None:
     """Says the line at INFO; where the logging set-up hides that, on standard error, unless that is not wanted."""
     if _is_shown(logging.INFO):
         logger.info("%s", line)
-    elif (
-        os.environ.get(QUIET, "").strip().lower() in ("", "0", "false", "no", "off")
-        and sys.stderr is not None
-    ):
+    elif (environment.text(*environment.QUIET) or "off").lower() in _OFF and sys.stderr is not None:
         print(line, file=sys.stderr)
 
 
@@ -131,7 +166,7 @@ class NamesUs(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Lets every record through."""
-        if not logger.hasHandlers() and isinstance(record.msg, str) and "outworx" not in record.getMessage():
+        if not logger.hasHandlers() and not record.getMessage().startswith("outworx"):
             record.msg = f"outworx: {record.msg}"
         return True
 
@@ -170,6 +205,8 @@ def _destination(destination: Destination | None, provider: Any) -> str:
         except ConfigurationError:
             return "nobody, for the exporter cannot be used"
     if destination is not None and not destination.standard:
+        return destination.endpoint
+    if destination is not None and is_made_here(provider) and not names:
         return destination.endpoint
     if os.environ.get("OTEL_CONFIG_FILE"):
         return "where OTEL_CONFIG_FILE says"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +15,9 @@ from opentelemetry.util.http import ExcludeList
 
 from outworx_otel.errors import ConfigurationError, OutworxError
 from outworx_otel.idempotency import IdempotencyStore
-from outworx_otel.process import loading
+from outworx_otel.process import environment, loading
 from outworx_otel.setup import enforcement, exclusions
-from outworx_otel.setup.announcement import announce, announcement, describe, show_log
+from outworx_otel.setup.announcement import announce, announcement, describe, described, show_log
 from outworx_otel.setup.assembly import Assembly, checked_store, forget_providers
 from outworx_otel.setup.configuration import Configuration, read_configuration
 from outworx_otel.setup.endpoints import SAID, Endpoint, logger
@@ -34,11 +33,9 @@ if TYPE_CHECKING:
 
 Endpoints = Mapping[str, TrackOptions | Mapping[str, Any]]
 
-_KEY_VARIABLES: Final = ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
-_DESTINATION_VARIABLES: Final = (*_KEY_VARIABLES, "OUTWORX_HOOKS_ENDPOINT")
 _INSTALL_HINT: Final = (
     "no OpenTelemetry SDK is configured, so webhook spans go nowhere: install 'outworx-otel[auto]' "
-    "(opentelemetry-distro), or set OUTWORX_HOOKS_API_KEY or OUTWORX_HOOKS_ENDPOINT, or call outworx_otel.init()"
+    "(opentelemetry-distro), or set OUTWORX_API_KEY or OUTWORX_ENDPOINT, or call outworx_otel.init()"
 )
 
 
@@ -56,6 +53,8 @@ class _Given:
     flush_on_sigterm: bool | None = None
     api_key: str | None = None
     destination: Destination | None = None
+    # Exporting there begins with the first delivery.
+    put_off: bool = False
     request_hook: Callable[..., Any] | None = None
     response_hook: Callable[..., Any] | None = None
     excluded_urls: ExcludeList | None = None
@@ -90,21 +89,21 @@ def init(
     an adapter that is mounted by hand.
 
     Args:
-        api_key: sent as `Authorization: Bearer`; else `OUTWORX_HOOKS_API_KEY` or `OUTWORX_API_KEY`.
-        endpoint: base URL of the ingest, without `/v1/traces`; else `OUTWORX_HOOKS_ENDPOINT`, else
+        api_key: sent as `Authorization: Bearer`; else `OUTWORX_API_KEY`.
+        endpoint: base URL of the ingest, without `/v1/traces`; else `OUTWORX_ENDPOINT`, else
             `https://hooks.outworx.io/api/ingest` where there is a key.
-        debug: log the set-up and a line per delivery on the logger `outworx_otel`; else `OUTWORX_HOOKS_DEBUG`.
+        debug: log the set-up and a line per delivery on the logger `outworx_otel`; else `OUTWORX_DEBUG`.
         timeout: milliseconds that one attempt at sending may take.
         on_error: called with an `OutworxError` for each failure of ours, in whichever thread it happened; what
             it raises is logged and swallowed.
         protocol: `"otlp"`, `"events"` (the older JSON batch) or `"auto"` (OTLP, until the server says that it
-            knows only the other); else `OUTWORX_HOOKS_PROTOCOL`, else `"auto"`.
+            knows only the other); else `OUTWORX_PROTOCOL`, else `"auto"`.
         endpoints: what is wanted where: `{"/webhooks/stripe": TrackOptions("stripe", ...)}`; `*` stands for any
             rest of a path, and a plain mapping of options for `TrackOptions`.
         idempotency_store: the store, or its URL, such as `redis://host:6379/0`; else `OUTWORX_IDEMPOTENCY_STORE`,
             else `memory://`.
         detect: False turns off spans for unconfigured routes; else `OUTWORX_DETECT`, else on.
-        flush_on_sigterm: False leaves SIGTERM alone; else `OUTWORX_HOOKS_EXIT_FLUSH`, else on.
+        flush_on_sigterm: False leaves SIGTERM alone; else `OUTWORX_EXIT_FLUSH`, else on.
 
     Raises:
         ConfigurationError: a key, URL, option or configuration file that cannot be used.
@@ -191,8 +190,10 @@ def prepare(
             _close(path, wrong[0])
         if LOADER in sys.modules:
             _fall_back()
+        elif tracer_provider is None and _given.tracer_provider is None:
+            _export_from_environment()
         _flush_at_exit()
-        begins_debug = _debug_is_on() and not _given.debug
+        begins_debug = environment.is_on(*environment.DEBUG) and not _given.debug
         if begins_debug:
             _given.debug = True
             show_log()
@@ -205,7 +206,8 @@ def ensure_ready() -> None:
     """What a hand-mounted adapter does first, unless `init()` or an instrumentor was there before.
 
     Reads the file and the environment, so that no variable works only after `init()`; and where these name a key or
-    an endpoint, exports as `init()` would. Never raises; harmless when it is called again.
+    an endpoint, exports as `init()` would. Never raises; harmless when it is called again. What is on is said by
+    `say_mounted`, once the adapter knows it.
     """
     if _given.ready:
         return
@@ -217,12 +219,31 @@ def ensure_ready() -> None:
             # The loader has chosen the exporters that the variables name.
             if LOADER not in sys.modules:
                 _export_from_environment()
-            if _debug_is_on():
+            if environment.is_on(*environment.DEBUG):
                 _given.debug = True
                 show_log()
-            _rebuild(read_configuration(), strict=False)
+            _rebuild(read_configuration(), strict=False, announcing=False)
         except Exception as error:  # noqa: BLE001  # ours: the adapter goes on with what it was given
             _say_once(logging.ERROR, f"outworx: the configuration could not be read: {error}")
+
+
+def say_mounted(by: str, endpoints: Mapping[str, Endpoint]) -> None:
+    """Says what an adapter that was mounted by hand guards: in the one line at start, or after it.
+
+    Args:
+        by: what was mounted, for people.
+        endpoints: what it guards, by the place, for people.
+    """
+    with _lock:
+        mounted = described(by, endpoints) if endpoints else None
+        if _given.announced is None:
+            file = read_configuration().file
+            _given.announced = _line(file, current().endpoints)
+            announce(_line(file, current().endpoints, mounted))
+        elif mounted is not None and mounted not in _said:
+            announce(f"outworx: {mounted}")
+        if mounted is not None:
+            _said.add(mounted)
 
 
 def amiss(problem: str) -> None:
@@ -293,7 +314,9 @@ def _known_secrets() -> Any:
     return current().known_secrets()
 
 
-def _rebuild(configuration: Configuration, strict: bool, wrong: Sequence[str] = ()) -> None:
+def _rebuild(
+    configuration: Configuration, strict: bool, wrong: Sequence[str] = (), announcing: bool = True
+) -> None:
     """Puts a runtime in force, then says what is wrong or raises it: what is to be closed is closed by then."""
     assembly, runtime = _runtime(configuration)
     replace(runtime)
@@ -312,11 +335,15 @@ def _rebuild(configuration: Configuration, strict: bool, wrong: Sequence[str] = 
         _say_once(logging.WARNING, warning)
     if enforcement.reports_only():
         _say_once(logging.ERROR, enforcement.REPORTING)
-    provider = _given.tracer_provider or trace.get_tracer_provider()
-    line = announcement(configuration.file, assembly.endpoints, _given.destination, provider)
-    if line != _given.announced:
+    line = _line(configuration.file, assembly.endpoints)
+    if announcing and line != _given.announced:
         _given.announced = line
         announce(line)
+
+
+def _line(file: str | None, endpoints: Mapping[str, Endpoint], mounted: str | None = None) -> str:
+    provider = _given.tracer_provider or trace.get_tracer_provider()
+    return announcement(file, endpoints, _given.destination, provider, mounted)
 
 
 def _runtime(configuration: Configuration) -> tuple[Assembly, Runtime]:
@@ -334,6 +361,7 @@ def _runtime(configuration: Configuration) -> tuple[Assembly, Runtime]:
         request_hook=_given.request_hook,
         response_hook=_given.response_hook,
         excluded_urls=_given.excluded_urls,
+        begin=_begin_to_export if _given.put_off else None,
     )
 
 
@@ -358,7 +386,9 @@ loading.on_loaded(_check_guards)
 
 def _token_secrets() -> tuple[str, ...]:
     """What signs deferral tokens, the preferred one first."""
-    given = (os.environ.get("OUTWORX_TOKEN_SECRET"), _given.api_key, *map(os.environ.get, _KEY_VARIABLES))
+    named = ("OUTWORX_TOKEN_SECRET", *environment.API_KEY)
+    first, *others = map(environment.text, named)
+    given = (first, _given.api_key, *others)
     return tuple(dict.fromkeys(secret.strip() for secret in given if secret and secret.strip()))
 
 
@@ -373,15 +403,20 @@ def _fall_back() -> None:
     records = _given.tracer_provider is not None or not isinstance(
         trace.get_tracer_provider(), trace.ProxyTracerProvider
     )
-    if not records and not _export_from_environment():
+    if not records and not _export_from_environment(at_once=True):
         _say_once(logging.WARNING, _INSTALL_HINT)
 
 
-def _export_from_environment() -> bool:
-    """Exports as `init()` would where a key or an endpoint of ours is in the environment; whether one is."""
-    from outworx_otel.export import Destination
+def _export_from_environment(at_once: bool = False) -> bool:
+    """Exports as `init()` would where a key or an endpoint of ours is in the environment; whether one is.
 
-    if not any(os.environ.get(name) for name in _DESTINATION_VARIABLES):
+    Unless `at_once`, a provider that does not yet stand is made with the first delivery: an application may make its
+    own later than it mounts ours, and OpenTelemetry takes the first one for good.
+    """
+    from outworx_otel.export import Destination
+    from outworx_otel.export.exit import prepare_for_sigterm
+
+    if environment.name_set(*environment.DESTINATION) is None:
         return False
     try:
         destination = Destination.from_environment()
@@ -389,12 +424,22 @@ def _export_from_environment() -> bool:
         _say_once(logging.ERROR, str(error))
     else:
         _given.api_key = _given.api_key or destination.api_key
-        _export_to(destination)
+        if at_once or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+            _export_to(destination)
+        elif _given.destination is None:
+            _given.destination, _given.put_off = destination, True
+            prepare_for_sigterm(_given.flush_on_sigterm)
     return True
 
 
+def _begin_to_export() -> None:
+    with _lock:
+        if _given.put_off and _given.destination is not None:
+            _export_to(_given.destination)
+
+
 def _export_to(destination: Destination) -> None:
-    _given.destination = destination
+    _given.destination, _given.put_off = destination, False
     for said in provide(destination, _report):
         _say_once(logging.WARNING, said)
     _flush_at_exit()
@@ -430,10 +475,6 @@ def _say_once(level: int, message: str) -> None:
     if message not in _said and message not in SAID:
         _said.add(message)
         logger.log(level, "%s", message)
-
-
-def _debug_is_on() -> bool:
-    return os.environ.get("OUTWORX_HOOKS_DEBUG", "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def _describe() -> None:

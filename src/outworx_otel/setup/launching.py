@@ -1,8 +1,11 @@
-"""What `opentelemetry-instrument` loads of ours before it starts the application: one check.
+"""What `opentelemetry-instrument` loads of ours before it starts the application: a check and a default.
 
 Where the SDK cannot use `OTEL_CONFIG_FILE`, its loader gives up before any instrumentor is loaded, and endpoints that
 are configured by path would be open. So a file that cannot be used is said here and left out: the SDK then follows
 the environment, and the endpoints are guarded.
+
+A key or an endpoint of ours without a choice of exporters would send nothing to Outworx: the distribution's default
+is OTLP alone. So ours is put beside it.
 
 No name here may begin with OTEL_: the launcher makes an option of each, and of two that are alike it makes an error.
 """
@@ -18,6 +21,7 @@ from importlib.metadata import distributions
 from typing import Any, Final
 
 from outworx_otel.setup import enforcement
+from outworx_otel.setup.exporter_choice import added_exporters
 from outworx_otel.setup.options import unknown_name
 
 _CONFIG_FILE: Final = "OTEL_CONFIG_FILE"
@@ -42,6 +46,11 @@ def check_config_file() -> None:
         enforcement.end_process([said])
     _logger.error("%s", said)
     del os.environ[_CONFIG_FILE]
+
+
+def name_exporters() -> None:
+    """Puts our exporters beside the default ones where a key or an endpoint of ours is set, and none is chosen."""
+    os.environ.update(added_exporters())
 
 
 def _problem_with(path: str) -> str | None:
@@ -84,5 +93,6 @@ def _is_configured() -> bool:
 
 try:
     check_config_file()
+    name_exporters()
 except Exception as error:  # noqa: BLE001  # an exception here would keep the application from starting
-    _logger.error("outworx: %s could not be examined: %s", _CONFIG_FILE, error)
+    _logger.error("outworx: the environment could not be examined: %s", error)

@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any, Final, TypeVar
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.setup.announcement import announce, described
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.guarding import MARK, Guard, is_to_be_guarded
 from outworx_otel.setup.options import OPTION_NAMES, TrackOptions, unknown_name
@@ -131,6 +132,8 @@ def webhook(provider: str | TrackOptions, **options: Any) -> Callable[[Handler],
 
     def decorate(handler: Handler) -> Handler:
         mark(handler, endpoint)
+        place = f"in {getattr(handler, '__qualname__', type(handler).__name__)}"
+        announce(f"outworx: {described('@webhook', {place: endpoint})}")
         if guard is None:
             return handler
         guarded: Handler = guard.around(handler)

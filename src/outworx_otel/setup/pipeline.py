@@ -12,6 +12,7 @@ from opentelemetry import metrics, trace
 from outworx_otel.errors import OutworxError
 from outworx_otel.http.proxies import is_this_machine
 from outworx_otel.process import environment
+from outworx_otel.setup.absence import say_absence_once
 
 if TYPE_CHECKING:
     import requests
@@ -26,6 +27,9 @@ _NO_PROCESSORS: Final = (
 )
 
 
+_made: Any = None
+
+
 def provide(destination: Destination, on_error: Callable[[OutworxError], None]) -> Iterator[str]:
     """Sees to it that webhook telemetry reaches `destination`; gives what has to be said about it.
 
@@ -38,6 +42,7 @@ def provide(destination: Destination, on_error: Callable[[OutworxError], None]) 
     """
     from opentelemetry.sdk.trace import TracerProvider
 
+    global _made
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         if not destination.standard:
@@ -50,6 +55,7 @@ def provide(destination: Destination, on_error: Callable[[OutworxError], None]) 
         sampler = None if named else outworx_webhook_sampler(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
         provider = TracerProvider(sampler=sampler)
         trace.set_tracer_provider(provider)
+        _made = provider
         yield from _add(provider, destination, on_error)
     else:
         yield _NO_PROCESSORS.format(kind=type(provider).__name__)
@@ -64,6 +70,7 @@ def _add(provider: Any, destination: Destination, on_error: Callable[[OutworxErr
         if not is_served(destination):
             provider.add_span_processor(OutworxSpanProcessor(destination=destination, on_error=on_error))
     elif _exports("OTEL_TRACES_EXPORTER"):
+        say_absence_once(destination.endpoint)
         provider.add_span_processor(_plain_processor())
     else:
         yield "spans go nowhere: no key, no endpoint, and OTEL_TRACES_EXPORTER names no OTLP exporter"
@@ -89,6 +96,7 @@ def _provide_metrics(destination: Destination, on_error: Callable[[OutworxError]
         exporter = OutworxMetricExporter(destination=destination, on_error=on_error)
         reader = PeriodicExportingMetricReader(exporter)
     elif _exports("OTEL_METRICS_EXPORTER"):
+        say_absence_once(destination.endpoint)
         reader = _plain_reader()
     else:
         return
@@ -120,6 +128,11 @@ def _session_for_this_machine(signal: str) -> requests.Session | None:
     session = requests.Session()
     session.trust_env = False
     return session
+
+
+def is_made_here(provider: Any) -> bool:
+    """Whether a provider is one that `init()` made."""
+    return provider is _made
 
 
 def _plain_processor() -> SpanProcessor:

@@ -56,6 +56,7 @@ class Runtime:
         request_hook: Callable[..., Any] | None = None,
         response_hook: Callable[..., Any] | None = None,
         excluded_urls: Any = None,
+        begin: Callable[[], object] | None = None,
     ) -> None:
         self.endpoints = dict(endpoints or {})
         self.telemetry = telemetry or Telemetry()
@@ -66,6 +67,7 @@ class Runtime:
         # What deferral tokens are signed with, and sends what is queued within some seconds.
         self.token_secrets = token_secrets
         self.flush = flush
+        self._begin = begin
         # For the integrations to call and to ask: `(span, request)`, `(span, request, response)`, an ExcludeList.
         self.request_hook = request_hook
         self.response_hook = response_hook
@@ -84,6 +86,20 @@ class Runtime:
                 provider = endpoint.options.provider
                 self._verifying[provider] = (*self._verifying.get(provider, ()), endpoint)
         self._told: dict[tuple[str, str], float] = {}
+
+    def delivery_begins(self) -> None:
+        """The first time, what was put off until there is a delivery to report is done.
+
+        Deliveries that begin at the same time wait for it: a span that was begun before would be nobody's.
+        """
+        if self._begin is None:
+            return
+        try:
+            self._begin()
+        except Exception as error:  # noqa: BLE001  # ours: the delivery goes on unreported
+            self.failed("beginning to export", error)
+        finally:
+            self._begin = None
 
     def find(
         self, path: str, template: Callable[..., str | None], *where: Any, within: str | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.cli.secrets_in_code import SecretInCode, secrets_in_code
 from outworx_otel.setup.options import unknown_name
 from outworx_otel.signatures import providers, scheme_for
 
@@ -78,6 +80,21 @@ def secrets(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     if sound:
         yield ok(CHECK, f"{sound} set, and nothing odd about {'it' if sound == 1 else 'them'}")
     yield from _unused(setup)
+    yield from _named_in_code()
+
+
+def _named_in_code() -> Iterator[CheckResult]:
+    """Variables that the code takes secrets from and that are not set here; the code is not run."""
+    missing: dict[str, SecretInCode] = {}
+    for found in secrets_in_code(Path.cwd()):
+        if not os.environ.get(found.variable, "").strip():
+            missing.setdefault(found.variable, found)
+    for name, found in missing.items():
+        yield warning(
+            CHECK,
+            f"{found.place} takes the secret of {found.provider} from {name}, which is not set here",
+            "set it to the provider's signing secret where the application starts: deliveries get a 401 without it",
+        )
 
 
 def _doubts(pattern: str, provider: str, secret: str) -> Iterator[CheckResult]:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 CHECK: Final = "configuration"
 _DESTINATION: Final = (
-    ("key", ("OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")),
-    ("endpoint", ("OUTWORX_HOOKS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")),
-    ("protocol", ("OUTWORX_HOOKS_PROTOCOL",)),
-    ("debug", ("OUTWORX_HOOKS_DEBUG",)),
+    ("key", environment.API_KEY),
+    ("endpoint", (*environment.ENDPOINT, "OTEL_EXPORTER_OTLP_ENDPOINT")),
+    ("protocol", environment.PROTOCOL),
+    ("debug", environment.DEBUG),
 )
 
 
@@ -78,13 +78,13 @@ def configuration(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """Each endpoint with its options; then everything that is wrong with the file and the variables."""
     yield _file(setup)
     registering = [place for place in setup.source_lines if place.name == REGISTERING]
-    told = {endpoint.problem for endpoint in setup.endpoints.values()}
+    told = {_closing_problem(endpoint) for endpoint in setup.endpoints.values()} - {None}
     for found in setup.assembly.problems:
         if "keys are kept in this process's memory" in found and registering:
             yield hint(
                 CHECK, f"{found}; unless that is what {registering[0]} registers: the code is not run here"
             )
-        elif found not in told:
+        elif not any(said in found for said in told if said is not None):
             yield problem(CHECK, found, "put it right in the place it names", unguarded=True)
     for said in setup.configuration.warnings:
         yield warning(CHECK, said, "see there")
@@ -124,13 +124,21 @@ def _nothing(setup: ConfiguredSetup) -> CheckResult:
     )
 
 
+def _closing_problem(endpoint: Endpoint) -> str | None:
+    """Why every delivery is turned away: what is wrong with the options, or with the file of the secret."""
+    if endpoint.problem is not None or endpoint.secret_file is None:
+        return endpoint.problem
+    return endpoint.secret_file.problem
+
+
 def _endpoint(pattern: str, endpoint: Endpoint) -> CheckResult:
     options = repr(endpoint.options).removeprefix("TrackOptions(").removesuffix(")")
     text = f"{pattern}: {options} (from {endpoint.source})"
-    if endpoint.problem is not None:
+    closing = _closing_problem(endpoint)
+    if closing is not None:
         return problem(
             CHECK,
-            endpoint.problem,
+            closing if endpoint.problem is not None else f"{pattern}: {closing}",
             f"until then every delivery to {pattern} is turned away with a 401",
             unguarded=True,
         )
@@ -166,13 +174,13 @@ def destination() -> Iterator[CheckResult]:
     }
     parts = [f"{name} {values[name]} ({_source(variables)})" for name, variables in _DESTINATION]
     yield ok("destination", ", ".join(parts))
-    set_keys = {os.environ[name].strip() for name in _DESTINATION[0][1] if os.environ.get(name)}
-    if len(set_keys) > 1:
-        yield warning(
-            "destination",
-            "OUTWORX_HOOKS_API_KEY and OUTWORX_API_KEY differ; the first counts",
-            "unset one of them",
-        )
+    for names in (environment.API_KEY, environment.ENDPOINT):
+        if len({value for name in names if (value := environment.text(name))}) > 1:
+            yield warning(
+                "destination",
+                f"{' and '.join(names)} differ; the application takes the first, the commands take the second",
+                "unset the first, which is the older name of the same variable",
+            )
 
 
 def _source(variables: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from outworx_otel.cli.doctor.check_result import CheckResult, ok, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, warning
 from outworx_otel.cli.doctor.instrumentors import DISABLED, loaded
 from outworx_otel.cli.doctor.source_scan import BY_HAND, MARKING, OFFICIAL, SourceLine, listed
 from outworx_otel.process import environment
@@ -67,13 +67,19 @@ def _official(names: list[str], found: list[SourceLine]) -> Iterator[CheckResult
             )
 
 
-def _fastapi(names: list[str]) -> Iterator[CheckResult]:
+def _traces_by_itself() -> str | None:
+    """FastAPI's version, where it is one that makes SERVER spans of its own."""
     try:
         have = version("fastapi")
     except PackageNotFoundError:
-        return
+        return None
     numbers = tuple(int(part) for part in re.findall(r"\d+", have)[:2])
-    if numbers < _FASTAPI_TRACES:
+    return have if numbers >= _FASTAPI_TRACES else None
+
+
+def _fastapi(names: list[str]) -> Iterator[CheckResult]:
+    have = _traces_by_itself()
+    if have is None:
         return
     if "fastapi" in names:
         yield ok(
@@ -93,7 +99,7 @@ def _fastapi(names: list[str]) -> Iterator[CheckResult]:
 def _exported_twice() -> Iterator[CheckResult]:
     chosen = {name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")}
     theirs = (environment.text("OTEL_EXPORTER_OTLP_ENDPOINT") or "").rstrip("/")
-    ours = (environment.text("OUTWORX_HOOKS_ENDPOINT") or "").rstrip("/")
+    ours = (environment.text(*environment.ENDPOINT) or "").rstrip("/")
     if "outworx" in chosen and chosen & {"otlp", "otlp_proto_http"} and ours and theirs == ours:
         yield warning(
             CHECK,
@@ -104,11 +110,13 @@ def _exported_twice() -> Iterator[CheckResult]:
 
 def _trace_context(setup: ConfiguredSetup, names: list[str]) -> Iterator[CheckResult]:
     makers = sorted(_MAKES_SERVER_SPANS & set(names))
+    if _traces_by_itself():
+        makers.append("FastAPI itself")
     if not makers:
-        yield ok(
+        yield hint(
             TRACES,
-            "no SERVER span is made round a delivery: its own span begins a trace, linked to the sender's "
-            '(trace_context = "link")',
+            "nothing that opentelemetry-instrument loads makes a SERVER span round a delivery: unless the code does, "
+            'its own span begins a trace, linked to the sender\'s (trace_context = "link")',
         )
         return
     asked = sorted({endpoint.options.trace_context for endpoint in setup.endpoints.values()} - {"parent"})

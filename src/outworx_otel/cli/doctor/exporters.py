@@ -8,10 +8,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
-from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
+from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.cli.doctor.declarative import declarative, is_usable
 from outworx_otel.cli.doctor.source_scan import SENDING, source_lines
 from outworx_otel.process import environment
+from outworx_otel.setup.exporter_choice import added_exporters
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -21,7 +22,7 @@ _SIGNALS: Final = {
 }
 _PROTOCOLS: Final = {"": "otlp_proto_grpc", "grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 _PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
-_OURS: Final = ("OUTWORX_HOOKS_ENDPOINT", "OUTWORX_HOOKS_API_KEY", "OUTWORX_API_KEY")
+_OURS: Final = (*environment.ENDPOINT, *environment.API_KEY)
 _SAMPLER: Final = "OTEL_TRACES_SAMPLER"
 _OUR_SAMPLER: Final = "outworx_webhook"
 _LOSING: Final = ("always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio")
@@ -90,6 +91,13 @@ def _left_to_the_distribution(variable: str) -> CheckResult:
     named = _named_destination()
     if named is None or any(place.name in SENDING for place in source_lines(Path.cwd())):
         return ok(CHECK, f"{variable} is not set: opentelemetry-distro takes otlp")
+    if variable in added_exporters():
+        return hint(
+            CHECK,
+            f"{variable} is not set: opentelemetry-instrument sends to Outworx, because {named} is set, and by otlp "
+            "as well (gRPC to localhost:4317 unless OTEL_EXPORTER_OTLP_* say otherwise)",
+            f"set {variable}=outworx if nothing listens there",
+        )
     return warning(
         CHECK,
         f"{variable} is not set: opentelemetry-distro takes otlp, by gRPC to localhost:4317 unless "

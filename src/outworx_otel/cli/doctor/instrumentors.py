@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
 CHECK: Final = "instrumentors"
 CONFIGURATOR: Final = "configurator"
 DISABLED: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _GROUP: Final = "opentelemetry_instrumentor"
-_OURS: Final = {
-    "outworx_starlette": "starlette",
-    "outworx_fastapi": "fastapi",
-    "outworx_flask": "flask",
-    "outworx_django": "django",
-}
+_OUR_PREFIX: Final = "outworx_"
+# Where our package says which frameworks, of which versions, its instrumentors know.
+_KNOWN_FRAMEWORKS: Final = "instruments-any"
 
 
 def loaded() -> list[str]:
@@ -47,7 +47,7 @@ def instrumentors() -> Iterator[CheckResult]:
             yield warning(
                 CHECK, f"{DISABLED}: {unknown_name('instrumentor', name, known)}", "correct the name"
             )
-    if not set(names) & set(_OURS):
+    if not any(name.startswith(_OUR_PREFIX) for name in names):
         yield problem(
             CHECK,
             "none of ours will be loaded, so no endpoint is verified or reported under opentelemetry-instrument",
@@ -77,9 +77,8 @@ def _in_the_way(entries: Iterable[EntryPoint], disabled: list[str]) -> Iterator[
 def _obstacle(entry: EntryPoint, disabled: list[str]) -> str | None:
     if entry.name in disabled or "*" in disabled:
         return "disabled"
-    framework = _OURS.get(entry.name)
-    if framework is not None:
-        return None if _has(framework) else f"{framework} is not installed"
+    if entry.name.startswith(_OUR_PREFIX):
+        return _obstacle_to_ours(entry)
     from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
 
     conflict = None if entry.dist is None else get_dist_dependency_conflicts(entry.dist)
@@ -90,25 +89,40 @@ def _obstacle(entry: EntryPoint, disabled: list[str]) -> str | None:
     return str(conflict)
 
 
-def _has(distribution: str) -> bool:
+def _obstacle_to_ours(entry: EntryPoint) -> str | None:
+    from packaging.requirements import Requirement
+
+    framework = entry.name.removeprefix(_OUR_PREFIX)
+    requires = () if entry.dist is None else entry.dist.requires or ()
+    for needed in map(Requirement, requires):
+        marker = needed.marker
+        if needed.name != framework or marker is None or marker.evaluate({"extra": ""}):
+            continue
+        if marker.evaluate({"extra": _KNOWN_FRAMEWORKS}):
+            return _obstacle_of_version(needed.name, needed.specifier)
+    return None
+
+
+def _obstacle_of_version(framework: str, known: SpecifierSet) -> str | None:
     try:
-        version(distribution)
+        have = version(framework)
     except PackageNotFoundError:
-        return False
-    return True
+        return f"{framework} is not installed"
+    return None if known.contains(have, prereleases=True) else f"{framework} {have} is not {known}"
 
 
 def configurator() -> Iterator[CheckResult]:
     """Whether `opentelemetry-instrument` finds something that sets the SDK up."""
     if (environment.text("OTEL_SDK_DISABLED") or "").lower() == "true":
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
+        return
     names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
     wanted = environment.text("OTEL_PYTHON_CONFIGURATOR") or ""
     if not names:
         yield warning(
             CONFIGURATOR,
             "there is none, so opentelemetry-instrument sets up no SDK; ours does it only where "
-            "OUTWORX_HOOKS_API_KEY or OUTWORX_HOOKS_ENDPOINT is set",
+            "OUTWORX_API_KEY or OUTWORX_ENDPOINT is set",
             "pip install 'outworx-otel[auto]'; not needed where the code calls outworx_otel.init()",
         )
     elif wanted and wanted not in names:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _MAX_FILES: Final = 1000
+_MAX_FOLDERS: Final = 5000
 _MAX_BYTES: Final = 512 * 1024
 _SKIPPED: Final = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})
 
@@ -62,7 +63,7 @@ class SourceLine:
 def source_lines(directory: Path) -> list[SourceLine]:
     """Yields every use in the Python files below a directory, up to a thousand files."""
     found: list[SourceLine] = []
-    for number, path in enumerate(_python_files(directory)):
+    for number, path in enumerate(python_files(directory)):
         if number >= _MAX_FILES:
             break
         found += _uses(path, path.relative_to(directory).as_posix())
@@ -75,8 +76,12 @@ def listed(found: list[SourceLine]) -> str:
     return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"
 
 
-def _python_files(directory: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(directory):
+def python_files(directory: Path) -> Iterator[Path]:
+    """The Python files below a directory, without those of environments and of what was built."""
+    for number, (folder, folders, files) in enumerate(os.walk(directory)):
+        if number >= _MAX_FOLDERS:
+            # Somebody's home folder, and no application's.
+            return
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not _is_foreign(here / name))
         yield from (here / name for name in sorted(files) if name.endswith(".py"))
@@ -86,12 +91,19 @@ def _is_foreign(folder: Path) -> bool:
     return folder.name.startswith(".") or folder.name in _SKIPPED or (folder / "pyvenv.cfg").exists()
 
 
-def _uses(path: Path, shown: str) -> Iterator[SourceLine]:
+def parsed(path: Path) -> ast.Module | None:
+    """What a file says; None where it cannot be read, or is too large."""
     try:
         if not path.is_file() or path.stat().st_size > _MAX_BYTES:
-            return
-        tree = ast.parse(path.read_bytes())
+            return None
+        return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _uses(path: Path, shown: str) -> Iterator[SourceLine]:
+    tree = parsed(path)
+    if tree is None:
         return
     # A name that came from elsewhere: both sides call an instrumentor by the same name.
     ours = {

@@ -191,11 +191,11 @@ def _verdict(destination: Destination, status: int) -> CheckResult:
         return ok(CHECK, f"{url} {taken}")
     if status in (401, 403):
         if destination.api_key is None:
-            return problem(CHECK, f"{url} wants a key ({status})", "set OUTWORX_HOOKS_API_KEY")
+            return problem(CHECK, f"{url} wants a key ({status})", "set OUTWORX_API_KEY")
         return problem(
             CHECK,
             f"{url} does not take this key ({status})",
-            "copy the key again from the server, into OUTWORX_HOOKS_API_KEY",
+            "copy the key again from the server, into OUTWORX_API_KEY",
         )
     if status in _NO_OTLP and destination.protocol == "events":
         return ok(
@@ -205,7 +205,7 @@ def _verdict(destination: Destination, status: int) -> CheckResult:
         return warning(
             CHECK,
             f"{url} speaks no OTLP ({status}); deliveries will be sent as events, without their traces",
-            "set OUTWORX_HOOKS_PROTOCOL=events to skip the attempt, or correct the endpoint's path",
+            "set OUTWORX_PROTOCOL=events to skip the attempt, or correct the endpoint's path",
         )
     if status in _NO_OTLP:
         return problem(
@@ -232,7 +232,7 @@ def _no_answer(destination: Destination, error: Exception, by_sdk: bool) -> Chec
         return warning(
             CHECK,
             f"{text}; nothing else is configured, so telemetry goes nowhere",
-            "start `outworx serve`, or set OUTWORX_HOOKS_API_KEY or OUTWORX_HOOKS_ENDPOINT",
+            "start `outworx serve`, or set OUTWORX_API_KEY or OUTWORX_ENDPOINT",
         )
     return problem(CHECK, text, "is it running, is the address right, and may this machine reach it?")
 

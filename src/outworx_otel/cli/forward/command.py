@@ -12,13 +12,22 @@ from urllib.parse import urlsplit
 import typer
 
 from outworx_otel.cli.ca_option import CaBundle, authorities
+from outworx_otel.cli.server_options import (
+    ENDPOINT_VARIABLE,
+    HOSTED,
+    KEY_VARIABLE,
+    LOCAL,
+    EndpointOption,
+    KeyOption,
+    server_address,
+)
 from outworx_otel.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from outworx_otel.cli.forward.tunnel import Tunnel
 
-DEFAULT_ENDPOINT: Final = "https://hooks.outworx.io"
-_KEY_HELP: Final = "set OUTWORX_API_KEY, or pass --api-key"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_KEY_HELP: Final = f"set {KEY_VARIABLE}, or pass --api-key"
 
 
 def forward(
@@ -28,18 +37,8 @@ def forward(
             help="3000, localhost:8080, a URL, or /path=3000 for a part of the paths.", show_default=False
         ),
     ],
-    endpoint: Annotated[
-        str,
-        typer.Option(envvar="OUTWORX_ENDPOINT", help="The Outworx server, such as your own `outworx serve`."),
-    ] = DEFAULT_ENDPOINT,
-    api_key: Annotated[
-        str,
-        typer.Option(
-            envvar=["OUTWORX_API_KEY", "OUTWORX_HOOKS_API_KEY"],
-            show_default=False,
-            help="The project's API key. The variable is better: a shell remembers what it ran.",
-        ),
-    ] = "",
+    endpoint: EndpointOption = HOSTED,
+    api_key: KeyOption = "",
     rules: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,7 +99,8 @@ def forward(
         found = parse_targets(targets)
         filters = FilterRules(rules or ())
         headers = [_header(text) for text in header or ()]
-        endpoint, key = _endpoint(endpoint), _key(api_key, endpoint)
+        endpoint = server_address(endpoint)
+        key = _key(api_key, endpoint)
         if insecure and ca_bundle is not None:
             raise UsageError("--insecure and --ca-bundle: one or the other")
         trusted = authorities(ca_bundle)
@@ -153,21 +153,6 @@ async def _until_interrupted(tunnel: Tunnel) -> None:
     await tunnel.run(stop)
 
 
-def _endpoint(text: str) -> str:
-    from outworx_otel.cli.forward.local_targets import UsageError
-
-    parts = urlsplit(text.strip() if "://" in text else f"http://{text.strip()}")
-    try:
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        known = False
-    if not known or parts.username is not None or parts.query or parts.fragment:
-        raise UsageError(f"--endpoint {text!r} is no server's address; e.g. {DEFAULT_ENDPOINT}")
-    # The variable of the SDK's own endpoint ends with the ingest's path.
-    path = parts.path.rstrip("/").removesuffix("/api/ingest")
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
 def _key(text: str, endpoint: str) -> str | None:
     from outworx_otel.cli.forward.local_targets import UsageError
 
@@ -176,8 +161,8 @@ def _key(text: str, endpoint: str) -> str | None:
         raise UsageError(
             f"the API key has characters that no header can hold; {_KEY_HELP} as it was given to you"
         )
-    if not key and urlsplit(endpoint).hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise UsageError(f"no API key; {_KEY_HELP}")
+    if not key and urlsplit(endpoint).hostname not in _LOOPBACK:
+        raise UsageError(f"no API key; {_KEY_HELP}: {endpoint} wants one. {_own_server(endpoint)}")
     return key or None
 
 
@@ -212,8 +197,15 @@ def _explained(error: Exception, endpoint: str, key: str | None) -> str:
             f"{endpoint} has no tunnel ({error}); check --endpoint: it is the server's address without a path"
         )
     if status is None:
-        return f"{endpoint} cannot be reached ({error}); check --endpoint and your network"
+        return f"{endpoint} cannot be reached ({error}); check --endpoint. {_own_server(endpoint)}"
     return f"{endpoint} does not open a tunnel ({error})"
+
+
+def _own_server(endpoint: str) -> str:
+    """What to do where the server is not there, or not the one that was meant."""
+    if urlsplit(endpoint).hostname in _LOOPBACK:
+        return f"Start `outworx serve` there, or name another server with --endpoint or {ENDPOINT_VARIABLE}"
+    return f"With a server of your own (`outworx serve`), set {ENDPOINT_VARIABLE}={LOCAL}"
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from outworx_otel.cli.ca_option import CaBundle, authorities
+from outworx_otel.cli.server_options import LOCAL, EndpointOption, KeyOption
 
 
 def replay(
@@ -47,12 +48,8 @@ def replay(
     curl: Annotated[
         bool, typer.Option("--curl", help="Print a curl command of a saved file instead of sending.")
     ] = False,
-    endpoint: Annotated[
-        str, typer.Option("--endpoint", envvar="OUTWORX_ENDPOINT", help="The server that has it.")
-    ] = "http://127.0.0.1:4318",
-    api_key: Annotated[
-        str | None, typer.Option("--api-key", envvar="OUTWORX_API_KEY", help="The server's key.")
-    ] = None,
+    endpoint: EndpointOption = LOCAL,
+    api_key: KeyOption = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30.0,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any TLS certificate.")] = False,
     ca_bundle: CaBundle = None,
@@ -88,7 +85,7 @@ def replay(
             as_received=as_received,
             curl=curl,
             endpoint=endpoint,
-            api_key=api_key,
+            api_key=api_key or None,
             timeout=timeout,
             insecure=insecure,
             authorities=authorities(ca_bundle),

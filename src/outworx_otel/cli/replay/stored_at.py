@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from outworx_otel.cli.server_options import server_address
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.server.replay import Completeness, ReplayError, completeness, target_url
+from outworx_otel.server.replay import Completeness, ReplayError, completeness
 
 # A body of 10 MiB in base64, and the rest.
 _MAX_ANSWER: Final = 32 * 1024 * 1024
@@ -35,7 +36,7 @@ def fetched(
     from outworx_otel.http.certificates import trust
     from outworx_otel.server.replay.sending import ascii_url
 
-    base = target_url(endpoint).rstrip("/")
+    base = server_address(endpoint)
     headers = {}
     if api_key:
         key = api_key.strip()
