@@ -168,7 +168,7 @@ def test_a_check_writes_through_several_connections_at_once(postgres_server: Pos
     store = open_store(f"{postgres_server.url}?table=checked", budget=5)
     store.check()
     backend: PostgresqlBackend = store._backend  # type: ignore[attr-defined]
-    assert len(statements_of(backend, store.check)) >= 4 * 2 * 3
+    assert len(statements_of(backend, store.check)) >= 4 * 8 * 3
     with postgres_server.connect() as other:
         assert other.execute("SELECT count(*) FROM checked").fetchone() == (0,)
     store.close()
