@@ -13,6 +13,7 @@ import pytest
 from dashboard.program import NoChromium, chromium_program
 from drops.newest import NoNewestPython, newest_python
 from hypothesis import HealthCheck, settings
+from idempotency.servers import NoPgBouncer, pgbouncer_program
 from patches import take_out
 
 from outworx_otel.signatures import registry
@@ -34,6 +35,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "by_hand")
 _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "newest": (newest_python, NoNewestPython),
     "browser": (chromium_program, NoChromium),
+    "pgbouncer": (pgbouncer_program, NoPgBouncer),
 }
 _lacking: dict[str, str] = {}
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Fixtures, which pytest finds here by their names.
+from idempotency.conftest import pgbouncer, postgres_server  # noqa: F401
+
 from outworx_otel.signatures.diagnosis.investigation import rate_limit
 
 from .site import DEPLOYMENTS, Site, site

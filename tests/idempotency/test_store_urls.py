@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.connection import AbstractConnection, Connection, ConnectionPool
 
 from outworx_otel.errors import ConfigurationError, StoreError
 from outworx_otel.idempotency import (
     Claimed,
+    Completed,
     GuardedStore,
     MemoryStore,
     open_store,
@@ -23,6 +26,7 @@ from outworx_otel.idempotency import (
     store_urls,
 )
 
+from .scale import PATIENT
 from .servers import RedisServer, free_port
 
 SECRET = "p%40ss-w0rd"
@@ -203,6 +207,7 @@ REDIS_OPTIONS = (
     "socket_connect_timeout=0.000001",
     "single_connection_client=true",
     "retry_on_timeout=yes",
+    "health_check_interval=1&client_name=shop&encoding_errors=ignore",
     "socket_read_size=4096",
     "parser_class=x&connection_class=y&retry=z&retry_on_error=z&legacy_responses=true&timeout=0.01",
 )
@@ -218,6 +223,34 @@ def test_no_option_of_redis_py_breaks_what_the_store_relies_on(
     assert store.complete("key", "token", answer, 60)
     assert store.claim("key", "other", 30).answer == answer  # type: ignore[union-attr]
     store.close()
+
+
+# A password is for a server that has one; the names of the library are given up.
+OTHERS = {
+    name
+    for kind in (AbstractConnection, Connection, ConnectionPool)
+    for name in inspect.signature(kind.__init__).parameters
+} - {"self", "kwargs", "connection_kwargs", "username", "password", "lib_name", "lib_version"}
+
+
+@pytest.mark.parametrize("value", ["1", "true", "x"])
+def test_an_option_of_redis_py_works_or_is_refused_at_once(
+    value: str, redis_server: RedisServer, answer: Any
+) -> None:
+    """All that there are; none may fail at the first delivery only."""
+    taken = []
+    for name in sorted(OTHERS):
+        try:
+            store = open_store(f"{redis_server.url}?prefix={name}{value}&{name}={value}", budget=PATIENT)
+        except ConfigurationError as error:
+            assert name in str(error)  # noqa: PT017
+            continue
+        assert store.claim("key", "token", 30) == Claimed("token"), name
+        assert store.complete("key", "token", answer, 60), name
+        assert store.claim("key", "other", 30) == Completed(answer), name
+        taken.append(name)
+        store.close()
+    assert {"client_name", "socket_keepalive", "decode_responses"} <= set(taken)
 
 
 def test_an_option_that_is_passed_over_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,12 +19,12 @@ class Serving:
     """Runs until `stop`; another one may run on the same database afterwards.
 
     Args:
-        database: a file.
+        database: a file, or a URL.
         port: 0 takes a free one.
         settings: others than the defaults.
     """
 
-    def __init__(self, database: Path, port: int = 0, **settings: Any) -> None:
+    def __init__(self, database: Path | str, port: int = 0, **settings: Any) -> None:
         self.database = database
         # asyncio switches Nagle's algorithm off only where the protocol is named.
         self._bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -32,7 +32,8 @@ class Serving:
         self._bound.bind(("127.0.0.1", port))
         self._bound.listen(512)  # at once: what connects before uvicorn is up waits, and is not refused
         self.port: int = self._bound.getsockname()[1]
-        options = {"port": self.port, "database": f"sqlite:///{database}", **settings}
+        url = database if isinstance(database, str) else f"sqlite:///{database}"
+        options = {"port": self.port, "database": url, **settings}
         self.app = create_app(Settings(**options))
         self._server = uvicorn.Server(
             uvicorn.Config(self.app, log_level="critical", timeout_graceful_shutdown=2, ws="none", http="h11")

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from idempotency.servers import PostgresServer
+from idempotency.servers import PgBouncer, PostgresServer
 
 from outworx_otel.server.store import Store
 from outworx_otel.server.store.schema import metadata
@@ -32,11 +32,22 @@ def postgres() -> Iterator[PostgresServer]:
         server.remove()
 
 
-def fresh_database(server: PostgresServer) -> str:
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
+    server = PgBouncer(postgres)
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+def fresh_database(server: PostgresServer, encoding: str = "UTF8") -> str:
     """The URL of an empty one."""
     name = f"store_{next(_numbers)}"
     with server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0".encode()
+        )
     return server.url.rpartition("/")[0] + "/" + name
 
 

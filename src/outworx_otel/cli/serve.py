@@ -154,6 +154,8 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     from rich.text import Text
     from sqlalchemy.engine import make_url
 
+    from outworx_otel.server.store.database import shown
+
     console = Console(highlight=False, soft_wrap=True)
 
     def row(name: str, value: str, style: str = "") -> None:
@@ -167,7 +169,7 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     row("OTLP/HTTP", f"{address}/v1/traces, /v1/metrics", "cyan")
     if settings.relay_port is not None:
         row("Tunnels", settings.tunnel_url or f"http://{own}:{settings.relay_port}", "cyan")
-    row("Database", make_url(settings.database).render_as_string(hide_password=True))
+    row("Database", shown(make_url(settings.database)))
     _say_key(settings, app, row)
     console.print()
     console.print(Text("  Send a first delivery from an application of yours:"))

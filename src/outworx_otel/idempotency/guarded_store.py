@@ -23,9 +23,10 @@ logger = logging.getLogger("outworx_otel")
 T = TypeVar("T")
 
 BUDGET: Final = 0.25
-_CHECK_BUDGET: Final = 3.0
+_CHECK_BUDGET: Final = 5.0
 _CHECK_CONNECTIONS: Final = 4
-_CHECK_ROUNDS: Final = 2
+# psycopg prepares what it has sent five times; where a pooler breaks that, the sixth and later ones fail.
+_CHECK_ROUNDS: Final = 8
 _CHECK_LEASE: Final = 10.0
 _TIDY_EVERY: Final = 10.0
 _TIDY_AGAIN: Final = 0.1

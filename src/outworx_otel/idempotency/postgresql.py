@@ -11,11 +11,17 @@ import psycopg
 from sqlalchemy import ColumnElement, LargeBinary, bindparam, cast, event, exists, func, literal, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, Engine, create_engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import Double, String
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.idempotency.postgresql_connection import (
+    FIXED,
+    SETTINGS,
+    check_options,
+    has_too_many_connections,
+)
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import decode
 from outworx_otel.idempotency.sql import MAX_RACES, SqlBackend, bound
@@ -26,24 +32,12 @@ T = TypeVar("T")
 logger = logging.getLogger("outworx_otel")
 
 OWN: Final = frozenset({"table", "connections"})
-FIXED: Final = frozenset(
-    {
-        "application_name",
-        "autocommit",
-        "client_encoding",
-        "connect_timeout",
-        "context",
-        "cursor_factory",
-        "plugin",
-        "prepare_threshold",
-        "row_factory",
-    }
-)
-"""Options of SQLAlchemy, psycopg and libpq that the store sets itself: what a URL says of them is passed over."""
-
 # libpq's least, in whole seconds. Longer than a delivery's budget: the connection is made in the background all the
 # same, and the next delivery has it.
 _CONNECT_SECONDS: Final = 2
+_CONFLICTS: Final = ("40001", "40P01")
+_CONFLICT_NAP: Final = 0.005
+_REFUSED_NAP: Final = 0.04
 _SCHEMA_LOCK: Final = 0x6F757477
 """Advisory lock for making the table: CREATE ... IF NOT EXISTS is not safe against itself (PostgreSQL 17)."""
 
@@ -65,10 +59,9 @@ class PostgresqlBackend(SqlBackend):
     def __init__(self, address: StoreAddress, *, table: str, budget: float, connections: int) -> None:
         # `statement_timestamp`, not `clock_timestamp`: a volatile function could not use the index.
         now: ColumnElement[Any] = func.date_part("epoch", func.statement_timestamp(), type_=Double)
-        super().__init__(address, table=table, now=now)
+        super().__init__(address, table=table, now=now, budget=budget)
         self._url = self._url.set(drivername="postgresql+psycopg")
         self._check_options()
-        self._budget = budget
         self._connections = connections
         t = self.table
         values = {**self.lease_values, "answer": None}
@@ -94,8 +87,7 @@ class PostgresqlBackend(SqlBackend):
         if fixed:
             logger.info("idempotency store %s: its URL's %s is passed over", self, ", ".join(fixed))
         try:
-            _, given = self._url.get_dialect()().create_connect_args(self._url)
-            psycopg.conninfo.make_conninfo(**{name: str(value) for name, value in given.items()})
+            check_options(self._url)
         except (psycopg.Error, SQLAlchemyError, ValueError) as error:
             raise ConfigurationError(f"idempotency_store {self}: {self.explain(error)}") from None
 
@@ -109,15 +101,7 @@ class PostgresqlBackend(SqlBackend):
             pool_timeout=self._budget,
             pool_reset_on_return=None,
             hide_parameters=True,
-            connect_args={
-                "connect_timeout": _CONNECT_SECONDS,
-                "application_name": "outworx-otel",
-                # Whatever the database is encoded in; of SQL_ASCII psycopg would give bytes.
-                "client_encoding": "utf8",
-                # No named prepared statements: behind a transaction pooler (PgBouncer before 1.21) each transaction
-                # may be another server connection's, which does not know them or has others of that name.
-                "prepare_threshold": None,
-            },
+            connect_args={**SETTINGS, "connect_timeout": _CONNECT_SECONDS},
         )
         budget = self._budget
 
@@ -143,6 +127,14 @@ class PostgresqlBackend(SqlBackend):
             connection.execute(CreateTable(self.table, if_not_exists=True))
             for index in self.table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
+
+    def pause_after(self, error: DBAPIError) -> float | None:
+        """See `SqlBackend.pause_after`."""
+        if has_too_many_connections(error.orig):
+            # One of this process's own will be free soon, and each attempt costs the server a process.
+            return _REFUSED_NAP
+        # Where the role, the database or PGOPTIONS sets an isolation level above READ COMMITTED.
+        return _CONFLICT_NAP if getattr(error.orig, "sqlstate", None) in _CONFLICTS else None
 
     def skipping_locked(self, rows: Any) -> Any:
         """See `SqlBackend.skipping_locked`."""

@@ -49,6 +49,20 @@ FIXED: Final = frozenset(
 )
 """Options of redis-py that the store sets itself: what a URL says of them is passed over."""
 
+# They take an object; of the text that a URL gives redis-py would complain at the first delivery.
+_OBJECTS: Final = frozenset(
+    {
+        "command_packer",
+        "credential_provider",
+        "driver_info",
+        "event_dispatcher",
+        "maint_notifications_config",
+        "redis_connect_func",
+        "socket_keepalive_options",
+        "socket_type",
+        "ssl_ocsp_context",
+    }
+)
 # Those that redis-py would take as text. It reads the other ones by itself.
 _TYPES: Final[dict[str, Callable[[StoreAddress, str], bool | int]]] = {
     "dynamic_startup_nodes": as_flag,
@@ -57,7 +71,7 @@ _TYPES: Final[dict[str, Callable[[StoreAddress, str], bool | int]]] = {
     "ssl_validate_ocsp_stapled": as_flag,
 }
 OWN: Final = frozenset({"cluster", "prefix", "connections"})
-TAKEN_OUT: Final = OWN | FIXED | _TYPES.keys()
+TAKEN_OUT: Final = OWN | FIXED | _OBJECTS | _TYPES.keys()
 """What is not left in the URL for redis-py to read."""
 
 # Longer than a delivery's budget: a connection that takes its time is made in the background all the same, and the
@@ -154,6 +168,12 @@ class RedisBackend:
         fixed = sorted(FIXED & address.options.keys())
         if fixed:
             logger.info("idempotency store %s: its URL's %s is passed over", address.shown, ", ".join(fixed))
+        objects = sorted(_OBJECTS & address.options.keys())
+        if objects:
+            raise ConfigurationError(
+                f"idempotency_store {address.shown}: {', '.join(objects)} cannot be given in a URL, only to "
+                "redis-py in code: leave it out, or give a store of your own"
+            )
         self._validate()
         self._lock = PerProcess(lambda: threading.Lock())
         self.after_fork()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -74,12 +76,13 @@ class SqlBackend(ABC):
         address: its URL, with SQLAlchemy's and the driver's own options left in the query.
         table: the table's name.
         now: the database's time as an expression, or a parameter `p_now`.
+        budget: seconds to go on trying where another transaction or connection stands in the way.
 
     Raises:
         ConfigurationError: a URL that SQLAlchemy does not take, or a table's name that needs quotes.
     """
 
-    def __init__(self, address: StoreAddress, *, table: str, now: ColumnElement[Any]) -> None:
+    def __init__(self, address: StoreAddress, *, table: str, now: ColumnElement[Any], budget: float) -> None:
         if not table.isidentifier() or len(table) > 48:
             raise ConfigurationError(f"idempotency_store {address.shown}: table={table!r} is no plain name")
         try:
@@ -87,6 +90,7 @@ class SqlBackend(ABC):
         except (ArgumentError, ValueError) as error:
             raise ConfigurationError(f"idempotency_store {address.shown}: {type(error).__name__}") from None
         self._address = address
+        self._budget = budget
         self.table = t = record_table(table)
         self._held = and_(t.c.key == bound("key"), t.c.token == bound("token"), t.c.expires > now)
         in_progress = and_(self._held, t.c.answer.is_(None))
@@ -184,14 +188,24 @@ class SqlBackend(ABC):
         return self.run(lambda connection: self.execute(connection, statement, **parameters).rowcount) == 1
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """Does something with a connection; once more with a new one, if it had been lost since the last time."""
-        engine = self._ready()
-        try:
-            return self._once(engine, work)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-        return self._once(engine, work)
+        """Does something with a connection.
+
+        Once more with a new one, if it had been lost since the last time; and again and again within the budget,
+        from connecting on, where others stand in the way.
+        """
+        gives_up = time.monotonic() + self._budget
+        renewed = False
+        while True:
+            try:
+                return self._once(self._ready(), work)
+            except DBAPIError as error:
+                if error.connection_invalidated and not renewed:
+                    renewed = True
+                    continue
+                pause = self.pause_after(error)
+                if pause is None or time.monotonic() > gives_up:
+                    raise
+            time.sleep(pause * random.uniform(0.1, 1.0))  # noqa: S311  # so that two never keep step
 
     def execute(self, connection: Connection, statement: Executable, **parameters: Any) -> CursorResult[Any]:
         """One statement, which is its own transaction."""
@@ -218,6 +232,10 @@ class SqlBackend(ABC):
                         raise
                     self._engine = engine
         return self._engine
+
+    @abstractmethod
+    def pause_after(self, error: DBAPIError) -> float | None:
+        """The seconds, at most, after which the same may well succeed; None where it will not."""
 
     def skipping_locked(self, rows: Any) -> Any:
         """Where rows can be locked, passes over those that are."""

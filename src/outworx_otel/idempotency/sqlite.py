@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import CursorResult, Executable, bindparam, event, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Engine, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from outworx_otel.errors import ConfigurationError
@@ -21,10 +20,8 @@ from outworx_otel.idempotency.record import decode
 from outworx_otel.idempotency.sql import MAX_RACES, SqlBackend, bound
 from outworx_otel.idempotency.store_address import StoreAddress
 
-T = TypeVar("T")
-
 # SQLite's own busy handler sleeps longer and longer, up to 100 ms, so that under load the unlucky starve.
-_LONGEST_NAP: Final = 0.002
+_NAP: Final = 0.002
 # Between reading the clock and comparing, and of doubles.
 _CLOCK_SLACK: Final = 0.001
 
@@ -48,7 +45,7 @@ class SqliteBackend(SqlBackend):
     def __init__(
         self, address: StoreAddress, *, table: str, budget: float, clock: Callable[[], float] = time.time
     ) -> None:
-        super().__init__(address, table=table, now=bindparam("p_now"))
+        super().__init__(address, table=table, now=bindparam("p_now"), budget=budget)
         path = self._url.database
         if self._url.host or self._url.username:
             raise ConfigurationError(
@@ -60,7 +57,6 @@ class SqliteBackend(SqlBackend):
             )
         if not Path(path).absolute().parent.is_dir():
             raise ConfigurationError(f"idempotency_store {self}: its directory does not exist")
-        self._budget = budget
         self._clock = clock
         t = self.table
         self._look = select(t.c.token, t.c.lease, t.c.deadline, t.c.expires, t.c.answer).where(
@@ -82,17 +78,6 @@ class SqliteBackend(SqlBackend):
         """See `BlockingStore.claim`."""
         return self.run(lambda connection: self._claim(connection, key, token, lease))
 
-    def run(self, work: Callable[[Connection], T]) -> T:
-        """See `SqlBackend.run`; again and again while another process writes, from connecting on."""
-        gives_up = time.monotonic() + self._budget
-        while True:
-            try:
-                return super().run(work)
-            except OperationalError as error:
-                if not _is_busy(error) or time.monotonic() > gives_up:
-                    raise
-            time.sleep(random.uniform(0.0002, _LONGEST_NAP))  # noqa: S311  # so that two never keep step
-
     def execute(self, connection: Connection, statement: Executable, **parameters: Any) -> CursorResult[Any]:
         """See `SqlBackend.execute`; there is no server whose clock could be asked."""
         return connection.execute(statement, {"p_now": self._clock(), **parameters})
@@ -111,6 +96,13 @@ class SqliteBackend(SqlBackend):
         )
         event.listen(engine, "connect", _set_up)
         return engine
+
+    def pause_after(self, error: DBAPIError) -> float | None:
+        """See `SqlBackend.pause_after`."""
+        # sqlite3 tells codes only since Python 3.11.
+        said = str(error.orig)
+        another_writes = isinstance(error, OperationalError) and ("locked" in said or "busy" in said)
+        return _NAP if another_writes else None
 
     def make_schema(self, engine: Engine) -> None:
         """See `SqlBackend.make_schema`."""
@@ -146,9 +138,3 @@ class SqliteBackend(SqlBackend):
 
 def _set_up(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=NORMAL").close()
-
-
-def _is_busy(error: OperationalError) -> bool:
-    # sqlite3 tells codes only since Python 3.11.
-    said = str(error.orig)
-    return "locked" in said or "busy" in said

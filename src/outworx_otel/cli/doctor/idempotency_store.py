@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets as random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
@@ -18,6 +20,8 @@ CHECK: Final = "idempotency"
 _LEASE: Final = 10.0
 _SLOW: Final = 0.1
 _TIMEOUT_SECONDS: Final = 2.0
+_CONTESTS: Final = 10
+_AT_ONCE: Final = 4
 
 
 def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
@@ -118,9 +122,10 @@ def _atomicity(found: IdempotencyStore) -> Iterator[CheckResult]:
         released = found.release(key, first)
     after = claim(second)
     found.release(key, second)
+    winners = _contest(found)
     # The first may have had to connect.
     taken = min(times)
-    if not isinstance(mine, Claimed) or not isinstance(theirs, InProgress):
+    if not isinstance(mine, Claimed) or not isinstance(theirs, InProgress) or winners > 1:
         yield problem(
             CHECK,
             "two claims of one key both won: duplicates would run side by side",
@@ -143,3 +148,22 @@ def _atomicity(found: IdempotencyStore) -> Iterator[CheckResult]:
         yield ok(
             CHECK, f"{found} is reachable, and of two claims of one key one wins ({taken * 1000:.1f} ms)"
         )
+
+
+def _contest(found: IdempotencyStore) -> int:
+    """The most claims that won where several came for one key at once, several times over.
+
+    What a pooler or a replica breaks may show only there.
+    """
+    from outworx_otel.idempotency import Claimed
+
+    most = 0
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for _ in range(_CONTESTS):
+            key, *tokens = (f"outworx-doctor-{random.token_hex(16)}" for _ in range(1 + _AT_ONCE))
+            claims = list(threads.map(found.claim, repeat(key), tokens, repeat(_LEASE)))
+            won = [token for token, claim in zip(tokens, claims, strict=True) if isinstance(claim, Claimed)]
+            for token in won:
+                found.release(key, token)
+            most = max(most, len(won))
+    return most

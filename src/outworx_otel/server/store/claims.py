@@ -18,6 +18,7 @@ from outworx_otel.idempotency.sql import bound, record_table
 from outworx_otel.idempotency.sqlite import SqliteBackend
 from outworx_otel.idempotency.store_address import parse_store_url
 from outworx_otel.server.store import schema
+from outworx_otel.server.store.database import shown
 from outworx_otel.server.store.database_errors import said
 from outworx_otel.server.store.store_errors import StoreUnavailable
 
@@ -28,7 +29,6 @@ claims: Final = record_table(TABLE).to_metadata(schema.metadata)
 
 # A client waits 250 ms. What takes longer is of no use to it, but a second one keeps a busy disk from failing many.
 _BUDGET: Final = 1.0
-_CONNECTIONS: Final = 8
 _TIDY_EVERY: Final = 10.0
 
 
@@ -40,17 +40,20 @@ class Claims:
     Args:
         engine: of the store; its URL is what counts.
         look: raises `StoreUnavailable` where nothing may be asked now.
+        connections: to PostgreSQL, at most.
     """
 
-    def __init__(self, engine: Engine, look: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, engine: Engine, look: Callable[[], None] = lambda: None, *, connections: int = 8
+    ) -> None:
         self._may_be_asked = look
-        self._shown = engine.url.render_as_string(hide_password=True)
+        self._shown = shown(engine.url)
         address = parse_store_url(engine.url.render_as_string(hide_password=False), frozenset())
         self._backend: SqliteBackend | PostgresqlBackend
         if engine.dialect.name == "sqlite":
             self._backend = SqliteBackend(address, table=TABLE, budget=_BUDGET)
         else:
-            self._backend = PostgresqlBackend(address, table=TABLE, budget=_BUDGET, connections=_CONNECTIONS)
+            self._backend = PostgresqlBackend(address, table=TABLE, budget=_BUDGET, connections=connections)
         t = self._backend.table
         # The current holder: its lease may be over, as long as no other claim took the key.
         self._look = select(t.c.token).where(t.c.key == bound("key"), t.c.answer.is_(None))

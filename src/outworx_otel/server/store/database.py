@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import logging
 import os
 import time
 from abc import ABC, abstractmethod
@@ -11,16 +11,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.server.store.database_errors import is_interrupted, said
+from outworx_otel.idempotency import postgresql_connection
+from outworx_otel.server.store.database_errors import is_full, is_interrupted, said
 from outworx_otel.server.store.schema import metadata
 from outworx_otel.server.store.store_errors import QueryTooWide, StoreUnavailable
 
 READ_SECONDS: Final = 5.0
+WRITERS: Final = 2
 _KNOWN: Final = "sqlite:///path or postgresql+psycopg://user@host/name"
+# An option of ours; what a small server can spare, and the least that works.
+_CONNECTIONS: Final = "connections"
+_LEAST_CONNECTIONS: Final = 4
+# SQL_ASCII keeps the bytes that it is given.
+_ENCODINGS: Final = ("UTF8", "SQL_ASCII")
+_logger = logging.getLogger("outworx_otel.server")
+_WAITS_FOR_ROOM: Final = 2.0
+_NAP: Final = 0.05
 # A page of a list never takes a hundred of these.
 _INSTRUCTIONS_BETWEEN_LOOKS: Final = 20_000
 _PAGES_AT_ONCE: Final = 250
@@ -40,11 +51,17 @@ class Database(ABC):
     counts_free_room = False
     """Whether `size` leaves out what is free."""
 
+    readers = 40
+    """Connections that `reading` has, at most."""
+
+    claimers = 8
+    """Connections for idempotency keys, at most."""
+
     def __init__(self, url: URL, lock_seconds: float) -> None:
-        self.shown = url.render_as_string(hide_password=True)
+        self.shown = shown(url)
         self.lock_seconds = lock_seconds
-        self.reading = self._engine(url, self._begin_reading, pool_size=8, max_overflow=32, pool_timeout=10)
-        self.writing = self._engine(url, self._begin_writing, pool_size=2, max_overflow=2, pool_timeout=10)
+        self.reading = self._engine(url, self._begin_reading, **self._pool(self.readers))
+        self.writing = self._engine(url, self._begin_writing, **self._pool(WRITERS))
 
     @contextlib.contextmanager
     def read(self, seconds: float = READ_SECONDS) -> Iterator[Connection]:
@@ -56,7 +73,7 @@ class Database(ABC):
         """
         self.look()
         try:
-            with self.reading.connect() as connection, self._limited(connection, seconds):
+            with self._connected(self.reading) as connection, self._limited(connection, seconds):
                 yield connection
         except SQLAlchemyError as error:
             if is_interrupted(error):
@@ -71,7 +88,7 @@ class Database(ABC):
             StoreUnavailable: the file is no longer where it was.
         """
         self.look()
-        with self.writing.begin() as connection:
+        with self._connected(self.writing) as connection, connection.begin():
             yield connection
         # It may have gone meanwhile: what is in it now is not kept, and may not be acknowledged.
         self.look()
@@ -93,6 +110,9 @@ class Database(ABC):
         """Gives some of what is free back to the disk; whether there is more."""
         return False
 
+    def check(self, connection: Connection) -> None:  # noqa: B027  # most have nothing to check
+        """Raises `StoreUnavailable` where the database could not keep everything that is sent."""
+
     def look(self) -> None:
         """Raises `StoreUnavailable` where what was opened is no longer what the URL names."""
         return
@@ -112,11 +132,26 @@ class Database(ABC):
         event.listen(engine, "begin", begin)
         return engine
 
+    def _connected(self, engine: Engine) -> Connection:
+        """A connection; where the server has no room for another one, perhaps one of ours that gets free."""
+        gives_up = time.monotonic() + _WAITS_FOR_ROOM
+        while True:
+            try:
+                return engine.connect()
+            except SQLAlchemyError as error:
+                if not is_full(error) or time.monotonic() > gives_up:
+                    raise
+            time.sleep(_NAP)
+
+    def _pool(self, connections: int) -> dict[str, Any]:
+        kept = min(connections, 8)
+        return {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 10}
+
     def _driver_options(self) -> dict[str, Any]:
         return {}
 
-    @abstractmethod
-    def _prepare(self, connection: Any, _record: Any) -> None: ...
+    def _prepare(self, connection: Any, _record: Any) -> None:
+        return
 
 
 class SqliteDatabase(Database):
@@ -203,19 +238,40 @@ class SqliteDatabase(Database):
 
 
 class PostgresqlDatabase(Database):
-    """A server's database; several `outworx serve` may share it."""
+    """A server's database; several `outworx serve` may share it, and a transaction pooler may stand before it.
+
+    Nothing is left to what the server, the database, the role, the environment or the URL may set: what the store
+    relies on is said in each transaction.
+
+    Args:
+        connections: at most, of all kinds together, idempotency keys included.
+    """
 
     mark = "%s"
     _LOCK: Final = 0x6F7574776F7278  # "outworx"
+
+    def __init__(self, url: URL, lock_seconds: float, connections: int) -> None:
+        self.claimers = (connections - WRITERS) // 2
+        self.readers = connections - WRITERS - self.claimers
+        super().__init__(url, lock_seconds)
 
     def size(self, connection: Connection, *tables: Table) -> int:
         """See `Database.size`: what deleted rows leave is in it until they are written over."""
         names = [table.name for table in tables or metadata.sorted_tables]
         query = (
-            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c"
-            " WHERE c.relname = ANY(%s) AND c.relnamespace = current_schema()::regnamespace"
+            "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0)::bigint"
+            " FROM unnest(%s::text[]) AS name"
         )
         return int(connection.exec_driver_sql(query, (names,)).scalar_one())
+
+    def check(self, connection: Connection) -> None:
+        """See `Database.check`: what other encodings than these have no sign for could never be written."""
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if encoding not in _ENCODINGS:
+            raise StoreUnavailable(
+                f"database {self.shown}: it is encoded in {encoding}, which cannot hold every character that webhooks"
+                " bring: make one in UTF8 (createdb --encoding=UTF8 --template=template0 NAME) and name that"
+            )
 
     @contextlib.contextmanager
     def _limited(self, connection: Connection, seconds: float) -> Iterator[None]:
@@ -226,21 +282,35 @@ class PostgresqlDatabase(Database):
         pass
 
     def _begin_writing(self, connection: Connection) -> None:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(int(self.lock_seconds * 1000), 1)}")
+        lock_ms = max(int(self.lock_seconds * 1000), 1)
+        # A role may have a statement_timeout, which would end a large batch each time that it is sent, and may
+        # commit before the disk has it, which would lose what was acknowledged.
+        connection.exec_driver_sql(
+            f"SELECT set_config('lock_timeout', '{lock_ms}', true), set_config('statement_timeout', '0', true),"
+            " CASE current_setting('synchronous_commit') WHEN 'off'"
+            " THEN set_config('synchronous_commit', 'on', true) END"
+        )
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({self._LOCK})")
 
     def _driver_options(self) -> dict[str, Any]:
-        return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        # The lock is taken within the transaction: a snapshot from before it would not show what others wrote.
+        return {
+            "pool_pre_ping": True,
+            "isolation_level": "READ COMMITTED",
+            "connect_args": {**postgresql_connection.SETTINGS, "connect_timeout": 5},
+        }
 
-    def _prepare(self, connection: Any, _record: Any) -> None:
-        pass
+
+def shown(url: URL) -> str:
+    """A URL without its password and its options, one of which may be a password too."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def open_database(url: str, lock_seconds: float) -> Database:
     """The database that a URL names; nothing connects yet.
 
     Raises:
-        ConfigurationError: a URL that cannot be used, or a driver that is not installed.
+        ConfigurationError: a URL that cannot be used.
     """
     try:
         parsed = make_url(url)
@@ -251,12 +321,26 @@ def open_database(url: str, lock_seconds: float) -> Database:
         return SqliteDatabase(_sqlite_url(parsed), lock_seconds)
     # The shorter ones are what hosting platforms put into DATABASE_URL.
     if parsed.drivername in ("postgresql+psycopg", "postgresql", "postgres"):
-        if importlib.util.find_spec("psycopg") is None:
-            raise ConfigurationError(
-                "database: PostgreSQL needs the package 'psycopg': pip install 'outworx-otel[server]'"
-            )
-        return PostgresqlDatabase(parsed.set(drivername="postgresql+psycopg"), lock_seconds)
+        return _postgresql(parsed.set(drivername="postgresql+psycopg"), lock_seconds)
     raise ConfigurationError(f"database: {parsed.drivername[:40]}:// is not supported; use {_KNOWN}")
+
+
+def _postgresql(url: URL, lock_seconds: float) -> Database:
+    wanted = url.query.get(_CONNECTIONS, "8")
+    connections = int(wanted) if isinstance(wanted, str) and wanted.isdecimal() and len(wanted) < 5 else 0
+    if connections < _LEAST_CONNECTIONS:
+        raise ConfigurationError(
+            f"database: {_CONNECTIONS}={wanted!r:.20} must be a whole number, {_LEAST_CONNECTIONS} or more"
+        )
+    fixed = sorted(postgresql_connection.FIXED & url.query.keys())
+    if fixed:
+        _logger.info("database %s: its URL's %s is passed over", shown(url), ", ".join(fixed))
+    url = url.difference_update_query([*fixed, _CONNECTIONS])
+    try:
+        postgresql_connection.check_options(url)
+    except (psycopg.Error, SQLAlchemyError, ValueError) as error:
+        raise ConfigurationError(f"database {shown(url)}: {str(error).strip()}") from None
+    return PostgresqlDatabase(url, lock_seconds, connections)
 
 
 def _sqlite_url(url: URL) -> URL:

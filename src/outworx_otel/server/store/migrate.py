@@ -19,9 +19,10 @@ def migrate(database: Database) -> None:
     """Makes or upgrades the tables where they are not as they should be.
 
     Raises:
-        StoreUnavailable: they are of a newer release.
+        StoreUnavailable: they are of a newer release, or the database cannot hold what is sent.
     """
     with database.write() as connection:
+        database.check(connection)
         version = _version(connection)
         if version == HEAD:
             return

@@ -23,7 +23,7 @@ from outworx_otel.server.model import (
 from outworx_otel.server.store import choices, delivery_pages, joined, overview, schema
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.server.store.database import open_database
-from outworx_otel.server.store.database_errors import is_connection, is_fault, is_passing
+from outworx_otel.server.store.database_errors import is_connection, is_of_the_batch, is_passing
 from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_facets
 from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
@@ -56,7 +56,7 @@ class Store:
         clock: Unix time in seconds.
 
     Raises:
-        ConfigurationError: a URL that cannot be used, or a driver that is not installed.
+        ConfigurationError: a URL that cannot be used.
         StoreUnavailable: the database cannot be opened; the message says what to do.
     """
 
@@ -84,7 +84,7 @@ class Store:
         except StoreUnavailable:
             database.close()
             raise
-        self.claims = Claims(database.writing, database.look)
+        self.claims = Claims(database.writing, database.look, connections=database.claimers)
         self.secrets = KeptSecrets(database.writing)
         self._transactions = Transactions(database.mark, Facets(max_facets))
         self._retention = Retention(database, retention_days, max_bytes, clock)
@@ -186,7 +186,7 @@ class Store:
         try:
             self._commit(batches)
         except SQLAlchemyError as error:
-            if is_fault(error):
+            if not is_of_the_batch(error):
                 why = self._database.explain(error)
                 self._refused = self._clock(), why
                 return [StoreUnavailable(why)] * len(batches)
