@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboard.program import NoChromium, chromium_program
+from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from drops.newest import NoNewestPython, newest_python
 from hypothesis import HealthCheck, settings
 from patches import take_out
@@ -34,6 +34,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "by_hand")
 _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "newest": (newest_python, NoNewestPython),
     "browser": (chromium_program, NoChromium),
+    "nginx": (nginx_program, NoNginx),
 }
 _lacking: dict[str, str] = {}
 

@@ -36,6 +36,11 @@ _OTHER_NAME: Final = (
     "This server does not answer to the name in the request's Host header (so that no web page can get at it by DNS"
     " rebinding). Use localhost or its address, send an API key, or start it with --public-url or --allowed-host."
 )
+_OTHER_PAGE: Final = (
+    "Another site's page may not send requests here without an API key. If it is this server's own page behind a"
+    " proxy, the proxy hides the name by which the browser asks: let it send that (nginx: proxy_set_header Host"
+    " $http_host), or start the server with --public-url and the address in the browser, port included."
+)
 _NO_KEY: Final = (
     "An API key is needed: send it as 'Authorization: Bearer <key>' (the SDK and the command line take it from"
     " OUTWORX_API_KEY), or log in at /login."
@@ -122,7 +127,7 @@ class AccessGuard:
         if not self._origins.answers_to(headers):
             raise RequestRefused(421, _OTHER_NAME)
         if self._origins.is_foreign(scope["method"], headers):
-            raise RequestRefused(403, "Another site's page may not send requests here without an API key.")
+            raise RequestRefused(403, _OTHER_PAGE)
         scope[PROVEN] = visit.logged_in or (policy is not Policy.PUBLIC and not self._keys.required)
         if policy is Policy.PUBLIC or not self._keys.required:
             return True
