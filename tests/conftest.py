@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboard.program import NoChromium, chromium_program
+from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from drops.newest import NoNewestPython, newest_python
 from hypothesis import HealthCheck, settings
 from idempotency.servers import NoPgBouncer, pgbouncer_program
@@ -36,6 +36,7 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "newest": (newest_python, NoNewestPython),
     "browser": (chromium_program, NoChromium),
     "pgbouncer": (pgbouncer_program, NoPgBouncer),
+    "nginx": (nginx_program, NoNginx),
 }
 _lacking: dict[str, str] = {}
 

@@ -33,15 +33,15 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Chromium, headless.
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Chromium, headless, with further arguments.
 
     Raises:
         NoChromium: it is not installed.
     """
     program = chromium_program()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS, *arguments])
         yield browser
         browser.close()
 

@@ -1,4 +1,4 @@
-"""Which browser there is."""
+"""Which browser there is, and which proxy."""
 
 from __future__ import annotations
 
@@ -25,4 +25,26 @@ def chromium_program() -> str:
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
         raise NoChromium
+    return found
+
+
+class NoNginx(Exception):
+    """There is no nginx to test with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "pages are tested behind nginx, and NOTHING OF THAT WAS TESTED: apt-get install nginx-light"
+        )
+
+
+def nginx_program() -> str:
+    """Its path.
+
+    Raises:
+        NoNginx: it is not installed.
+    """
+    # Debian keeps it where only root looks.
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise NoNginx
     return found

@@ -177,7 +177,7 @@ def test_a_form_that_never_ends_does_not_hold_its_place(
 
 
 def test_too_many_requests_at_once_are_told_so(tmp_path: Path) -> None:
-    app = application(tmp_path, max_concurrent=0)
+    app = application(tmp_path, max_concurrent=0, max_strangers=0)
     with client(app) as caller:
-        answer = caller.get("/healthz")
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        answers = [caller.get("/healthz"), caller.get("/api/deliveries", headers=WITH_KEY)]
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in answers] == [(503, "1")] * 2

@@ -18,7 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.server.access.connections import HeadDeadlineProtocol
+from outworx_otel.server.access.connections import CROWD, HeadDeadlineProtocol
 from outworx_otel.server.app import Application, create_app
 from outworx_otel.server.settings import Settings
 
@@ -155,6 +155,9 @@ def _allow_many_connections() -> None:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    # The rest is for the database, and for those that the system has taken already while room is made.
+    CROWD.most = (_FILES if soft == resource.RLIM_INFINITY else min(_FILES, soft)) * 3 // 4
 
 
 def _bound(host: str, port: int, option: str) -> socket.socket:

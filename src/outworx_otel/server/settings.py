@@ -36,7 +36,10 @@ class Settings:
         max_request_bytes: of an ingest request as it comes; `max_decoded_bytes` once it is decompressed.
         max_queued_bytes: decoded requests that wait to be written; beyond it requests are answered 503.
         max_header_bytes: of a request's line and headers.
-        max_concurrent: requests at once, the tunnel's not counted (the relay has its own bounds).
+        max_concurrent: requests at once of callers with a key (where none is needed: of all), the tunnel's not
+            counted (the relay has its own bounds).
+        max_strangers: requests at once of callers without a key: logins, assets, `/healthz`.
+        heartbeat_seconds: how often a live page hears that its connection still stands.
         session_seconds: how long a login to the dashboard lasts.
 
     Raises:
@@ -60,6 +63,8 @@ class Settings:
     max_queued_bytes: int = 64 * MIB
     max_header_bytes: int = 64 * 1024
     max_concurrent: int = 1000
+    max_strangers: int = 200
+    heartbeat_seconds: float = 10.0
     session_seconds: int = 7 * 86_400
 
     def __post_init__(self) -> None:

@@ -122,7 +122,6 @@ def forward(
         try:
             await _until_interrupted(tunnel)
         finally:
-            await local.close()
             await server.close()
 
     try:

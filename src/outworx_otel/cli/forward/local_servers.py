@@ -8,24 +8,37 @@ import ssl
 import time
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
-import httpx
+import h11
 
+from outworx_otel.cli.forward.local_connection import (
+    BrokeOff,
+    Encrypted,
+    NotReached,
+    Plain,
+    TooLong,
+    Wire,
+    connect,
+    exchange,
+)
 from outworx_otel.cli.forward.local_targets import Target, Targets
 from outworx_otel.cli.forward.tunnelled_request import LocalAnswer, Pairs, TunnelledRequest
 from outworx_otel.http.headers import end_to_end
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 _CONNECT_TIMEOUT: Final = 5.0
-# Shorter than what servers keep idle connections for (uvicorn 5 s), so that none is used as it is being closed.
-_KEEP_ALIVE: Final = 2.0
-# httpx writes these for the connection that it makes.
+# Written for the connection that is made here.
 _REWRITTEN: Final = frozenset({"host", "content-length", "expect"})
+# What is sent without a body all the same says so.
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class LocalServers:
-    """Keeps connections to what the user named, and to nothing else; redirects are the caller's business.
+    """Connects to what the user named, and to nothing else; redirects are the caller's business.
+
+    Each delivery has a connection of its own.
 
     Args:
         targets: where deliveries go.
@@ -48,24 +61,10 @@ class LocalServers:
         self._headers = tuple(headers)
         self._replaced = frozenset(name.lower() for name, _ in headers)
         self._timeout = timeout
-        if verify is True and not any(target.url.startswith("https:") for target in targets):
-            # Without the certificates, which take their time to load.
-            verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # The bare transport, without a client round it: no redirects, no cookies, no proxies from the environment.
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=verify,
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=connections,
-                max_keepalive_connections=connections,
-                keepalive_expiry=_KEEP_ALIVE,
-            ),
-        )
-        self._timeouts = httpx.Timeout(timeout, connect=_CONNECT_TIMEOUT).as_dict()
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await self._transport.aclose()
+        self._at_once = asyncio.Semaphore(connections)
+        # Certificates take their time to load.
+        encrypted = any(target.url.startswith("https:") for target in targets)
+        self._trust = _context(verify) if encrypted else None
 
     async def forward(self, delivery: TunnelledRequest) -> LocalAnswer:
         """Returns the local server's answer, or one that says why there is none. Raises for no server's fault."""
@@ -76,30 +75,29 @@ class LocalServers:
         timeout = min(self._timeout, max(delivery.seconds_left, 0.1))
         try:
             return await asyncio.wait_for(self._exchange(delivery, target, begun), timeout)
+        except TooLong:
+            return _own(502, f"{target.url} answered more than {MAX_BODY_BYTES >> 20} MiB", begun)
         except (asyncio.TimeoutError, TimeoutError):
             return _own(504, f"{target.url} did not answer within {timeout:.0f} s", begun)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        except (NotReached, BrokeOff, OSError, ValueError) as error:
             return _own(502, f"{target.url} {_reason(error)}", begun)
 
     async def _exchange(self, delivery: TunnelledRequest, target: Target, begun: float) -> LocalAnswer:
-        response = await self._transport.handle_async_request(self._request(delivery, target))
-        try:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    return _own(502, f"{target.url} answered more than {MAX_BODY_BYTES >> 20} MiB", begun)
-        finally:
-            await response.aclose()
-        pairs = tuple(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
-        )
-        return LocalAnswer(
-            response.status_code, tuple(end_to_end(pairs)), bytes(body), time.monotonic() - begun
-        )
+        head = self._head(delivery, target)
+        parts = urlsplit(target.url)
+        host, secure = parts.hostname or "", parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        async with self._at_once:
+            with await connect(host, port, _CONNECT_TIMEOUT) as connection:
+                wire: Wire = Plain(connection)
+                if secure and self._trust is not None:
+                    wire = await Encrypted.over(connection, self._trust, host)
+                answer = await exchange(wire, head, delivery.body, MAX_BODY_BYTES)
+        pairs = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers)
+        return LocalAnswer(answer.status, tuple(end_to_end(pairs)), answer.body, time.monotonic() - begun)
 
-    def _request(self, delivery: TunnelledRequest, target: Target) -> httpx.Request:
-        """Makes a request with the delivery's bytes and headers only, without httpx's defaults."""
+    def _head(self, delivery: TunnelledRequest, target: Target) -> h11.Request:
+        """Makes the request's head, with the delivery's headers and no others but those of the connection."""
         query = f"?{delivery.query_string}" if delivery.query_string else ""
         line = f"{target.base}{delivery.path}{query}"
         if not _TOKEN.fullmatch(delivery.method) or not _visible(line):
@@ -109,18 +107,27 @@ class LocalServers:
             for name, value in end_to_end(delivery.headers)
             if name.lower() not in _REWRITTEN and name.lower() not in self._replaced
         )
-        request = httpx.Request(
-            delivery.method,
-            target.origin,
-            headers=[
-                (name.encode("latin-1"), value.encode("latin-1")) for name, value in (*kept, *self._headers)
-            ],
-            content=delivery.body,
-            extensions={"target": line.encode(), "timeout": self._timeouts},
-        )
-        # httpx writes it in capitals; to HTTP `get` is another method than `GET`.
-        request.method = delivery.method
-        return request
+        headers = [*kept, *self._headers]
+        if "host" not in self._replaced:
+            headers.insert(0, ("Host", urlsplit(target.url).netloc))
+        if delivery.body or delivery.method.upper() in _WITH_BODY:
+            headers.append(("Content-Length", str(len(delivery.body))))
+        try:
+            return h11.Request(
+                method=delivery.method,
+                target=line,
+                headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+            )
+        except h11.LocalProtocolError as error:
+            raise ValueError(f"cannot be asked for this: {error}") from error
+
+
+def _context(verify: ssl.SSLContext | bool) -> ssl.SSLContext:
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    import httpx
+
+    return httpx.create_ssl_context(verify=verify)
 
 
 def _visible(text: str) -> bool:
@@ -128,14 +135,13 @@ def _visible(text: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.ConnectTimeout):
-        return "cannot be reached: no connection in time"
-    if isinstance(error, httpx.ConnectError):
-        text = str(error).lower()
-        if "certificate" in text:
-            return "has a certificate that is not trusted here: give --ca-bundle FILE, or --insecure"
+    if isinstance(error, NotReached):
+        if error.too_late:
+            return "cannot be reached: no connection in time"
         return "cannot be reached: is the local server running?"
-    if isinstance(error, httpx.RemoteProtocolError):
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "has a certificate that is not trusted here: give --ca-bundle FILE, or --insecure"
+    if isinstance(error, BrokeOff):
         return f"broke off: {str(error)[:200]}"
     return f"failed: {str(error)[:200] or type(error).__name__}"
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Final
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +15,7 @@ from outworx_otel.server.access.api_keys import ApiKeys, bearer
 from outworx_otel.server.access.attempts import BadKeys
 from outworx_otel.server.access.origins import Origins
 from outworx_otel.server.access.page_headers import secured
+from outworx_otel.server.access.places import Place, Places
 from outworx_otel.server.access.policies import Policy, policy_of
 from outworx_otel.server.access.refusals import RequestRefused, refusal
 from outworx_otel.server.access.sessions import COOKIE, BrowserSessions, BrowserVisit
@@ -27,12 +25,21 @@ VISIT: Final = "outworx.visit"
 
 # A form of ours; ingest and the relay have limits of their own.
 _MAX_PAGE_BYTES: Final = 64 * 1024
-# A form that is sent more slowly would hold one of the places that all requests share.
 _FORM_SECONDS: Final = 20.0
+_BODY_SECONDS: Final = 60.0
+# A body that is still coming after this time gives way to a new request, where all places are taken.
+_PATIENCE: Final = 10.0
+# Marks the scope of a request that has its place by a key: its connection outlives those of strangers.
+PROVEN: Final = "outworx.proven"
 _READING: Final = frozenset({"GET", "HEAD"})
 _OTHER_NAME: Final = (
     "This server does not answer to the name in the request's Host header (so that no web page can get at it by DNS"
     " rebinding). Use localhost or its address, send an API key, or start it with --public-url or --allowed-host."
+)
+_OTHER_PAGE: Final = (
+    "Another site's page may not send requests here without an API key. If it is this server's own page behind a"
+    " proxy, the proxy hides the name by which the browser asks: let it send that (nginx: proxy_set_header Host"
+    " $http_host), or start the server with --public-url and the address in the browser, port included."
 )
 _NO_KEY: Final = (
     "An API key is needed: send it as 'Authorization: Bearer <key>' (the SDK and the command line take it from"
@@ -49,7 +56,7 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="outworx"'}
 
 
 class AccessGuard:
-    """Checks, in this order: how much is under way, the path, a key, the server's name, the origin, a session.
+    """Checks, in this order: the path, a key, the server's name, the origin, a session, and whether there is room.
 
     The scope gets `outworx.visit`: whose browser it is.
     """
@@ -69,7 +76,8 @@ class AccessGuard:
         self._sessions = sessions
         self._bad_keys = bad_keys
         self._origins = origins
-        self._under_way = 0
+        self._places = Places(settings.max_concurrent, _PATIENCE)
+        self._strangers = Places(settings.max_strangers, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -93,37 +101,34 @@ class AccessGuard:
                 message = secured(message, self._settings.is_https, self._cookie(visit))
             await send(message)
 
-        self._under_way += 1
         try:
-            if self._under_way > self._settings.max_concurrent:
-                raise RequestRefused(
-                    503, "Too many requests at once: try again in a moment.", {"Retry-After": "1"}
-                )
             if not scope["path"].startswith("/"):
                 raise RequestRefused(400, "The request's target must be a path: this server is no proxy.")
             app = self._app if self._may_pass(scope, policy, headers, visit) else _to_login(scope)
-            if policy in (Policy.PAGE, Policy.PUBLIC):
-                receive = _limited(receive, headers)
-            await app(scope, receive, answer)
+            places = self._places if scope.get(PROVEN) else self._strangers
+            with places.place() as place:
+                await app(scope, _bounded(receive, place, policy, headers), answer)
         except RequestRefused as refused:
             response = refusal(scope, refused.status, refused.message, refused.headers)
             await response(scope, receive, answer)
-        finally:
-            self._under_way -= 1
 
     def _may_pass(self, scope: Scope, policy: Policy, headers: Headers, visit: BrowserVisit) -> bool:
         """Returns whether the request goes on; False if the browser must log in first.
 
+        Marks the scope of whoever has a key, or a session of one, as `PROVEN`.
+
         Raises:
-            Refused: it goes no further.
+            RequestRefused: it goes no further.
         """
         # A valid key proves more than a name, and another site's page has none.
         if self._has_key(scope, policy, headers):
+            scope[PROVEN] = True
             return True
         if not self._origins.answers_to(headers):
             raise RequestRefused(421, _OTHER_NAME)
         if self._origins.is_foreign(scope["method"], headers):
-            raise RequestRefused(403, "Another site's page may not send requests here without an API key.")
+            raise RequestRefused(403, _OTHER_PAGE)
+        scope[PROVEN] = visit.logged_in or (policy is not Policy.PUBLIC and not self._keys.required)
         if policy is Policy.PUBLIC or not self._keys.required:
             return True
         reads = scope["method"] in _READING
@@ -173,28 +178,15 @@ def caller(scope: Scope) -> str:
     return str(client[0]) if client else "unknown"
 
 
-def _limited(receive: Receive, headers: Headers) -> Receive:
-    """Wraps `receive` with the largest size and longest time of a form."""
+def _bounded(receive: Receive, place: Place, policy: Policy, headers: Headers) -> Receive:
+    """Wraps `receive` with the bounds of the request's body.
+
+    Raises:
+        RequestRefused: 413 for a form that announces too much.
+    """
+    if policy not in (Policy.PAGE, Policy.PUBLIC):
+        # How large it may be is known where it is read.
+        return place.bounded(receive, _BODY_SECONDS, None)
     if (announced_length(headers.get("content-length")) or 0) > _MAX_PAGE_BYTES:
         raise RequestRefused(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")
-    received, more = 0, True
-    until: float | None = None
-
-    async def bounded() -> Message:
-        nonlocal received, more, until
-        if not more:
-            # The whole form was read: a further `receive` waits for the end of the connection.
-            return await receive()
-        # The time counts from the first read: the page may have worked for long before.
-        until = until or time.monotonic() + _FORM_SECONDS
-        try:
-            message = await asyncio.wait_for(receive(), until - time.monotonic())
-        except (asyncio.TimeoutError, TimeoutError):
-            raise HTTPException(408, "The form took too long to arrive.", {"Connection": "close"}) from None
-        more = message.get("more_body", False)
-        received += len(message.get("body", b""))
-        if received > _MAX_PAGE_BYTES:
-            raise HTTPException(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")
-        return message
-
-    return bounded
+    return place.bounded(receive, _FORM_SECONDS, _MAX_PAGE_BYTES)

@@ -60,6 +60,7 @@ class Pages:
         self._environment.globals.update(
             address=page_addresses.address,
             advice=explanations.advice_for,
+            heartbeat=settings.heartbeat_seconds,
             CAUSES=explanations.CAUSES,
             IDEMPOTENCY=explanations.IDEMPOTENCY,
             KINDS=explanations.KINDS,

@@ -41,7 +41,7 @@ def routes(settings: Settings, store: Store, live: Live, access: Access) -> list
         page("/deliveries/{id}", delivery.show),
         page("/deliveries/{id}/replay", delivery.replay, "POST"),
         page("/deliveries/{id}/{which}-body", delivery.body),
-        Route("/live", LiveStream(live, pages).open),
+        Route("/live", LiveStream(live, pages, settings.heartbeat_seconds).open),
         page("/login", login.show),
         page("/login", login.log_in, "POST"),
         page("/logout", login.log_out, "POST"),

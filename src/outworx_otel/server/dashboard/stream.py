@@ -20,7 +20,6 @@ from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.live import MAX_LISTENERS, Live, TooManyListeners
 from outworx_otel.server.model import Filter, Summary
 
-HEARTBEAT_SECONDS: Final = 15.0
 MAX_ROWS: Final = 50
 _REMEMBERED: Final = 4 * MAX_ROWS
 # In a flood a page gets the newest four times a second, and how many it was spared.
@@ -33,43 +32,50 @@ class LiveStream:
     Args:
         live: tells of new deliveries.
         pages: renders their rows.
+        heartbeat_seconds: how long at most a page hears nothing. Heartbeats are events, because a script does not
+            see comments.
     """
 
-    def __init__(self, live: Live, pages: Pages) -> None:
+    def __init__(self, live: Live, pages: Pages, heartbeat_seconds: float) -> None:
+        self._heartbeat = heartbeat_seconds
         self._live = live
         self._pages = pages
         # Many pages are open on the same deliveries.
         self._rendered: OrderedDict[str, str] = OrderedDict()
 
     async def open(self, request: Request) -> Response:
-        """The filter's parameters as in the list; an event `deliveries` is `{"rows": html, "spared": n}`."""
+        """The filter's parameters as in the list; an event `deliveries` is `{"rows": html, "spared": n}`.
+
+        An event `heartbeat` comes where there is no other for as long as `ready` says, in seconds.
+        """
         try:
             wanted = filter_of(QueryParams(wanted_of(request.query_params)))
         except BadParameter as bad:
             return PlainTextResponse(f"{bad.name}: {bad.message}\n", 400)
-        if request.method == "HEAD":
-            return Response(media_type="text/event-stream")
         if self._live.listeners >= MAX_LISTENERS:
             text = f"{MAX_LISTENERS} pages are being kept up to date already; close some.\n"
             return PlainTextResponse(text, 503, {"retry-after": "30"})
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(self._events(wanted), 200, headers, "text/event-stream")
 
     async def _events(self, wanted: Filter) -> AsyncIterator[str]:
         try:
             with self._live.listen() as listener:
-                yield "retry: 2000\nevent: ready\ndata: {}\n\n"
+                yield f'event: ready\ndata: {{"heartbeat": {self._heartbeat}}}\n\n'
                 said = time.monotonic()
                 while not listener.closed:
-                    arrived, lost = await listener.next(HEARTBEAT_SECONDS)
+                    due = said + self._heartbeat - time.monotonic()
+                    arrived, lost = await listener.next(max(due, 0.0))
                     fitting = [delivery for delivery in arrived if matches(wanted, delivery)]
                     if fitting or lost:
                         shown = sorted(fitting, key=lambda one: one.time_ns, reverse=True)[:MAX_ROWS]
                         rows = "".join(map(self._row, shown))
                         news = {"rows": rows, "spared": len(fitting) - len(shown) + lost}
                         yield f"event: deliveries\ndata: {msgspec.json.encode(news).decode()}\n\n"
-                    elif time.monotonic() - said >= HEARTBEAT_SECONDS:
-                        yield ": still here\n\n"
+                    elif time.monotonic() - said >= self._heartbeat:
+                        yield "event: heartbeat\ndata: {}\n\n"
                     else:
                         continue
                     said = time.monotonic()

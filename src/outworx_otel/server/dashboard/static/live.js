@@ -1,8 +1,13 @@
 // The open list, kept up to date by server-sent events.
 import { showTimes } from "./comforts.js";
+import { Stream } from "./stream.js";
 
 const MOST_ROWS = 200;
 const MOST_WAITING = 200;
+const LOST = {
+  401: "Not live: log in again",
+  503: "Not live: too many open pages",
+};
 
 export function startLive() {
   const table = document.querySelector("[data-live]");
@@ -24,8 +29,21 @@ class LiveList {
     this.unsaid = 0;
     this.saying = 0;
     this.paused = false;
-    this.source = null;
-    this.wasOpen = false;
+    this.stale = false;
+    this.fetching = false;
+    this.stream = new Stream(table.dataset.live, Number(table.dataset.heartbeat), {
+      ready: () => {
+        this.say(this.paused ? "paused" : "on", this.paused ? "Paused" : "Live");
+        this.catchUp();
+      },
+      // Where fetching failed: the proxy may be back before all of the server is.
+      heartbeat: () => this.catchUp(),
+      deliveries: (news) => this.take(news),
+      lost: (status) => {
+        this.stale = true;
+        this.say("off", LOST[status] ?? "Reconnecting");
+      },
+    });
   }
 
   start() {
@@ -34,34 +52,20 @@ class LiveList {
     this.button.addEventListener("click", () => { this.show(); scrollTo({ top: 0 }); });
     addEventListener("scroll", () => { if (this.atTop() && !this.paused) this.show(); }, { passive: true });
     // Browsers keep six connections to a server: tabs that nobody looks at give theirs back.
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.stream.open()));
     addEventListener("pagehide", () => this.close());
-    addEventListener("pageshow", (event) => { if (event.persisted) this.open(); });
-    if (!document.hidden) this.open();
-  }
-
-  open() {
-    if (this.source) return;
-    const source = new EventSource(this.table.dataset.live);
-    this.source = source;
-    source.addEventListener("ready", () => {
-      this.say("on", this.paused ? "Paused" : "Live");
-      // What came while there was no connection is fetched.
-      if (this.wasOpen) this.refresh();
-      this.wasOpen = true;
-    });
-    source.addEventListener("deliveries", (event) => this.take(JSON.parse(event.data)));
-    source.addEventListener("full", () => { this.close(); this.say("off", "Not live: too many open pages"); });
-    source.addEventListener("error", () => {
-      const given = source.readyState === EventSource.CLOSED;
-      this.say("off", given ? "Not live: reload to try again" : "Reconnecting");
-      if (given) this.close();
-    });
+    addEventListener("pageshow", (event) => { if (event.persisted) this.stream.open(); });
+    if (!document.hidden) this.stream.open();
   }
 
   close() {
-    this.source?.close();
-    this.source = null;
+    this.stream.close();
+    this.stale = true;
+  }
+
+  /** What came while there was no connection is fetched. */
+  catchUp() {
+    if (this.stale && !this.fetching) this.refresh();
   }
 
   take({ rows, spared }) {
@@ -117,14 +121,16 @@ class LiveList {
     this.paused = paused;
     this.pause.setAttribute("aria-pressed", String(paused));
     this.pause.textContent = paused ? "Resume" : "Pause";
-    if (this.source) this.say(paused ? "paused" : "on", paused ? "Paused" : "Live");
+    if (this.stream.source) this.say(paused ? "paused" : "on", paused ? "Paused" : "Live");
     if (!paused) this.show();
   }
 
   async refresh() {
+    this.fetching = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      const answer = await fetch(location.href, { headers: { accept: "text/html" }, signal: this.stream.patience });
       if (!answer.ok || answer.redirected) return;
+      this.stale = false;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const rows = page.querySelectorAll("[data-list] tbody tr");
       this.waiting = [...rows].map((row) => document.importNode(row, true));
@@ -135,7 +141,9 @@ class LiveList {
         this.count();
       } else this.show();
     } catch {
-      // The next reconnection tries again.
+      // The next heartbeat tries again.
+    } finally {
+      this.fetching = false;
     }
   }
 
@@ -152,7 +160,14 @@ class LiveList {
 /** The page that waits for the first delivery shows it by itself. */
 function reloadWhenFirst() {
   if (!document.querySelector("[data-first]") || !("EventSource" in window)) return;
-  const source = new EventSource("/live");
-  source.addEventListener("deliveries", () => { source.close(); location.reload(); });
-  addEventListener("pagehide", () => source.close());
+  const first = document.querySelector("[data-first]");
+  const stream = new Stream("/live", Number(first.dataset.heartbeat), {
+    // It may have come while there was no connection.
+    ready: () => { if (lost) location.reload(); },
+    lost: () => { lost = true; },
+    deliveries: () => { stream.close(); location.reload(); },
+  });
+  let lost = false;
+  stream.open();
+  addEventListener("pagehide", () => stream.close());
 }
