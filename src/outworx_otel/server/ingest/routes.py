@@ -24,10 +24,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from outworx_otel.server.ingest import idempotency_calls, otlp_format
+from outworx_otel.server.ingest import idempotency_calls, loose_json, otlp_format
 from outworx_otel.server.ingest.batch_intake import BatchIntake
 from outworx_otel.server.ingest.json_batch import DecodedEvents, deliveries_of
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, DeliveryCounter, ReadCounts, TooManyPoints
+from outworx_otel.server.ingest.otlp_wire import TooManyValues
 from outworx_otel.server.ingest.request_bodies import BodyReader
 from outworx_otel.server.ingest.span_sorting import SortedSpans, TooManySpans, sort
 from outworx_otel.server.ingest.waiting_spans import WaitingSpans
@@ -128,7 +129,9 @@ class _Ingest:
         def work(body: bytes) -> tuple[DecodedEvents, Batch, Future[None] | None]:
             try:
                 found = deliveries_of(body)
-            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            except loose_json.TooManyParts as error:
+                raise HTTPException(413, str(error)) from None
+            except ValueError as error:
                 raise HTTPException(
                     400, f'the body must be {{"events": [...]}}: {str(error)[:300]}'
                 ) from None
@@ -156,7 +159,7 @@ def _sorted(body: bytes, format: str, room: WaitingSpans) -> SortedSpans:
         return sort(body, room)
     except DecodeError:
         raise otlp_format.undecodable(ExportTraceServiceRequest, format) from None
-    except TooManySpans as error:
+    except (TooManySpans, TooManyValues) as error:
         raise HTTPException(413, str(error)) from None
 
 
@@ -181,8 +184,8 @@ def _idempotency_call(name: str, reader: BodyReader, store: Store) -> Handler:
     async def handle(request: Request) -> Response:
         async with reader.body(request, idempotency_calls.MAX_REQUEST_BYTES) as body:
             try:
-                asked = decoder.decode(body)
-            except (msgspec.DecodeError, RecursionError) as error:
+                asked = idempotency_calls.asked(body, decoder)
+            except (ValueError, loose_json.TooManyParts) as error:
                 raise HTTPException(400, f"the body cannot be used: {str(error)[:300]}") from None
             return _json(await run_in_threadpool(call, store.claims, asked))
 

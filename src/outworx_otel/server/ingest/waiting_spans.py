@@ -31,9 +31,9 @@ class WaitingSpan(NamedTuple):
     service: str
     scope: str
 
-    def record(self) -> SpanRecord:
+    def record(self, decoder: Decoder) -> SpanRecord:
         """Returns the span decoded, as it is kept."""
-        return record_of(Span.FromString(self.encoded), Decoder(), self.service, self.scope)
+        return record_of(Span.FromString(self.encoded), decoder, self.service, self.scope)
 
 
 class _Trace:
