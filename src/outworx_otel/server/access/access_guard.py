@@ -22,6 +22,7 @@ from outworx_otel.server.access.policies import Policy, policy_of
 from outworx_otel.server.access.refusals import RequestRefused, refusal
 from outworx_otel.server.access.sessions import COOKIE, BrowserSessions, BrowserVisit
 from outworx_otel.server.settings import Settings
+from outworx_otel.server.signposts import signpost
 
 VISIT: Final = "outworx.visit"
 
@@ -101,6 +102,10 @@ class AccessGuard:
                 )
             if not scope["path"].startswith("/"):
                 raise RequestRefused(400, "The request's target must be a path: this server is no proxy.")
+            # Before the key is looked at: a sender that is told of a key would look for its fault there.
+            elsewhere = signpost(scope["method"], scope["path"])
+            if elsewhere is not None:
+                raise RequestRefused(*elsewhere)
             app = self._app if self._may_pass(scope, policy, headers, visit) else _to_login(scope)
             if policy in (Policy.PAGE, Policy.PUBLIC):
                 receive = _limited(receive, headers)
