@@ -21,10 +21,11 @@ class Serving:
     Args:
         database: a file.
         port: 0 takes a free one.
+        stored_in: the URL of another database.
         settings: others than the defaults.
     """
 
-    def __init__(self, database: Path, port: int = 0, **settings: Any) -> None:
+    def __init__(self, database: Path, port: int = 0, stored_in: str | None = None, **settings: Any) -> None:
         self.database = database
         # asyncio switches Nagle's algorithm off only where the protocol is named.
         self._bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -32,7 +33,7 @@ class Serving:
         self._bound.bind(("127.0.0.1", port))
         self._bound.listen(512)  # at once: what connects before uvicorn is up waits, and is not refused
         self.port: int = self._bound.getsockname()[1]
-        options = {"port": self.port, "database": f"sqlite:///{database}", **settings}
+        options = {"port": self.port, "database": stored_in or f"sqlite:///{database}", **settings}
         self.app = create_app(Settings(**options))
         self._server = uvicorn.Server(
             uvicorn.Config(self.app, log_level="critical", timeout_graceful_shutdown=2, ws="none", http="h11")

@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.ingest import idempotency_calls, loose_json, otlp_format
 from outworx_otel.server.ingest.batch_intake import BatchIntake
+from outworx_otel.server.ingest.elsewhere import Elsewhere
 from outworx_otel.server.ingest.json_batch import DecodedEvents, deliveries_of
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, DeliveryCounter, ReadCounts, TooManyPoints
 from outworx_otel.server.ingest.otlp_wire import TooManyValues
@@ -50,12 +51,11 @@ _MAX_JSON_BYTES: Final = 8 * 1024 * 1024
 def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
     """OTLP at `/v1/...` and `/api/ingest/v1/...`, the JSON batch, and the SDK's calls."""
     reader = BodyReader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
-    ingest = _Ingest(reader, BatchIntake(store, live))
+    ingest = _Ingest(reader, BatchIntake(store, live), store)
     found: list[BaseRoute] = []
     for prefix in _PREFIXES:
         found.append(Route(f"{prefix}/v1/traces", ingest.traces, methods=["POST"]))
         found.append(Route(f"{prefix}/v1/metrics", ingest.metrics, methods=["POST"]))
-        found.append(Route(f"{prefix}/v1/logs", _logs, methods=["POST"]))
     found.append(Route("/api/ingest", ingest.events, methods=["POST"]))
     found.append(Route("/api/sdk/verify", _verify, methods=["POST"]))
     for name in idempotency_calls.CALLS:
@@ -65,10 +65,11 @@ def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
 
 
 class _Ingest:
-    def __init__(self, reader: BodyReader, intake: BatchIntake) -> None:
+    def __init__(self, reader: BodyReader, intake: BatchIntake, store: Store) -> None:
         self._reader = reader
         self._intake = intake
         self._room = WaitingSpans()
+        self._elsewhere = Elsewhere(store, self._room, intake)
         self._counter = DeliveryCounter()
         self._workers = CapacityLimiter(_WORKERS)
 
@@ -90,6 +91,7 @@ class _Ingest:
             except BaseException:
                 self._room.put_back(found.taken)
                 raise
+        self._elsewhere.look()
         answer = ExportTraceServiceResponse()
         if found.rejected:
             answer.partial_success.rejected_spans = found.rejected.total()
@@ -171,10 +173,6 @@ def _most(format: str) -> int | None:
 async def _verify(request: Request) -> Response:
     """A key that is not taken never gets here."""
     return _json({"success": True, "valid": True})
-
-
-async def _logs(request: Request) -> Response:
-    raise HTTPException(404, "logs are not taken here, only traces and metrics: set OTEL_LOGS_EXPORTER=none")
 
 
 def _idempotency_call(name: str, reader: BodyReader, store: Store) -> Handler:
