@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
+from outworx_otel.server.ingest import otlp_parts
 from outworx_otel.server.ingest.otlp_parts import has_more_fields, part_of
 from outworx_otel.server.ingest.values import is_column, plain, values_in
 from outworx_otel.server.model import Attributes
@@ -28,6 +29,8 @@ MAX_FIELDS: Final = 200_000
 """Of resources, scopes and spans of a request."""
 MAX_VALUES: Final = 800_000
 """Of a request: attributes, events, links, and what is in them. The largest batches of real spans have as many."""
+# It has no more fields than may be, whatever they are.
+_SMALL: Final = 2 * otlp_parts.MAX_VALUES
 _BYTES: Final = FieldDescriptorProto.TYPE_BYTES
 _TIME: Final = FieldDescriptorProto.TYPE_FIXED64
 _NUMBER: Final = FieldDescriptorProto.TYPE_INT32
@@ -117,14 +120,21 @@ class Decoder(dict[bytes, tuple[str, Any]]):
     _left = MAX_VALUES
 
     def __missing__(self, encoded: bytes) -> tuple[str, Any]:
-        pair = part_of(KeyValue, encoded) if len(encoded) <= MAX_PART_BYTES else None
+        pair: KeyValue | None = None
+        if len(encoded) <= _SMALL:
+            try:  # noqa: SIM105  # nearly all are so small, and contextlib takes its time
+                pair = KeyValue.FromString(encoded)
+            except DecodeError:
+                pass
+        if pair is None and len(encoded) <= MAX_PART_BYTES:
+            pair = part_of(KeyValue, encoded)
         if pair is None:
             found = _name_of(encoded), None
         else:
             name, value = found = pair.key, plain(pair.value)
             if not is_column(name, value):
                 self.odd = True
-            if isinstance(value, list | dict):
+            if type(value) is list or type(value) is dict:
                 self.charge(values_in(value))
         self[encoded] = found
         return found

@@ -86,7 +86,7 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
                 if len(one) > MAX_PART_BYTES:
                     rejected[f"it is larger than {MAX_PART_BYTES} bytes"] += 1
                     continue
-                if has_more_fields(one, Span.DESCRIPTOR, _MOST_FIELDS):
+                if len(one) > 2 * _MOST_FIELDS and has_more_fields(one, Span.DESCRIPTOR, _MOST_FIELDS):
                     rejected[f"it has more than {MAX_PARTS} attributes, events or links"] += 1
                     continue
                 try:
