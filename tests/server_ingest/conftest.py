@@ -28,8 +28,8 @@ def serve(tmp_path: Path, _ending: list[Serving]) -> Iterator[Callable[..., Serv
     """Starts a server with settings of the test's own."""
     started: list[Serving] = []
 
-    def start(**settings: Any) -> Serving:
-        started.append(Serving(tmp_path / "deliveries.db", **settings))
+    def start(database: str | None = None, **settings: Any) -> Serving:
+        started.append(Serving(database or tmp_path / "deliveries.db", **settings))
         return started[-1]
 
     yield start

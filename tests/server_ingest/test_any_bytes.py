@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,12 +140,10 @@ def test_an_acknowledged_delivery_is_there_whatever_it_says(
     body = request.SerializeToString() if format is PROTOBUF else as_json(request)
     answer = server.post("/v1/traces", body, format)
     assert answer.status_code == 200
-    rejected = b"rejected" in answer.content
-    assert rejected == (not 0 < start < 2**63 or end >= 2**63)
-    if not rejected:
-        kept = server.client.get(f"/api/deliveries/{made.trace_id.hex()[16:]}{made.span_id.hex()}")
-        assert kept.status_code == 200
-        assert kept.json()["trace_id"] == made.trace_id.hex()
+    assert b"rejected" not in answer.content
+    kept = server.client.get(f"/api/deliveries/{made.trace_id.hex()[16:]}{made.span_id.hex()}")
+    assert kept.status_code == 200
+    assert kept.json()["trace_id"] == made.trace_id.hex()
 
 
 @settings(max_examples=EXAMPLES)
@@ -158,11 +155,9 @@ def test_an_acknowledged_delivery_is_there_whatever_it_says(
 def test_events_of_any_kind_are_kept_or_told(server: Serving, events: list[Any]) -> None:
     body = json.dumps({"events": events}).encode("utf-8", "replace")
     answer = server.post("/api/ingest", body, JSON)
-    finite = "NaN" not in body.decode() and "Infinity" not in body.decode()
-    assert answer.status_code in ((200,) if finite and _fits(events) else (200, 400))
-    if answer.status_code == 200:
-        said = answer.json()
-        assert said["accepted"] + said.get("rejected", 0) == len(events)
+    assert answer.status_code == 200
+    said = answer.json()
+    assert said["accepted"] + said.get("rejected", 0) == len(events)
 
 
 @settings(max_examples=EXAMPLES)
@@ -191,14 +186,3 @@ def test_idempotency_calls_with_anything(server: Serving, path: str, document: A
         document.setdefault("key", key)
     body = json.dumps(document).encode("utf-8", "replace")
     assert server.post(path, body, JSON).status_code in (200, 400)
-
-
-def _fits(value: Any) -> bool:
-    """Whether it is JSON that everybody reads: no half surrogates, no numbers beyond a double."""
-    if isinstance(value, str):
-        return not any("\ud800" <= sign <= "\udfff" for sign in value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(_fits(name) and _fits(inner) for name, inner in value.items())
-    return all(map(_fits, value)) if isinstance(value, list) else True

@@ -171,7 +171,7 @@ def test_choices_are_the_values_that_occur_the_most_frequent_first(store: Store)
 
 
 def test_a_flood_of_event_types_does_not_grow_the_choices(store: Store) -> None:
-    flood = [one(id=f"{n}", event_type=f"made.up.{n}") for n in range(1500)]
+    flood = [one(id=f"{n}", event_type=f"made.up.{n}", signature_valid=True) for n in range(1500)]
     store.write(batch(*flood)).result(30)
     assert len(store.choices().event_types) == 200
     with store._database.read() as connection:

@@ -57,9 +57,13 @@ def test_a_database_of_the_first_release_opens_with_what_is_in_it(
 ) -> None:
     first = open_store(empty_url)
     first.write(batch(one(id="kept"))).result(20)
-    with first._database.write() as connection:
-        connection.execute(_SET_VERSION, {"version": "0001"})
     first.close()
+    with first._database.write() as connection:
+        # As it was then.
+        for statement in ("DROP TABLE marks", "DROP INDEX deliveries_unproved", "DELETE FROM tallies"):
+            connection.execute(text(statement))
+        connection.execute(_SET_VERSION, {"version": "0001"})
+    first._database.close()
     second = open_store(empty_url)
     second.write(batch(one(id="new"))).result(20)
     assert {delivery.id for delivery in second.deliveries(Filter(), 5).deliveries} == {"kept", "new"}

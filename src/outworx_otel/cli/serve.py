@@ -82,13 +82,13 @@ def serve(
         typer.Option(envvar="OUTWORX_SERVE_RELAY_URL", help="How the outside reaches --relay-port."),
     ] = None,
     retention_days: Annotated[
-        float, typer.Option(envvar="OUTWORX_SERVE_RETENTION_DAYS", help="Older deliveries are removed.")
+        float, typer.Option(envvar="OUTWORX_SERVE_RETENTION_DAYS", help="What arrived before is removed.")
     ] = 30.0,
     max_database_size: Annotated[
         str,
         typer.Option(
             envvar="OUTWORX_SERVE_MAX_DATABASE_SIZE",
-            help="Beyond it the oldest deliveries are removed: 500MiB, 4GiB.",
+            help="Beyond it deliveries are removed, unproved ones first: 500MiB, 4GiB.",
         ),
     ] = "4GiB",
     open_browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in a browser.")] = False,

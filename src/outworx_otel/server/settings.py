@@ -31,8 +31,8 @@ class Settings:
         trusted_proxies: addresses whose `X-Forwarded-For` and `-Proto` are believed.
         relay_port: a port of its own for tunnelled requests.
         relay_url: how the outside reaches that port; without it `public_url`'s host, and the port.
-        retention_days: older deliveries are removed.
-        max_database_bytes: the oldest deliveries go when the database grows beyond it.
+        retention_days: what arrived before is removed.
+        max_database_bytes: deliveries go when the database grows beyond it, first those that were not proved genuine.
         max_request_bytes: of an ingest request as it comes; `max_decoded_bytes` once it is decompressed.
         max_queued_bytes: decoded requests that wait to be written; beyond it requests are answered 503.
         max_header_bytes: of a request's line and headers.

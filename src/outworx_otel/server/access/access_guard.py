@@ -20,6 +20,7 @@ from outworx_otel.server.access.policies import Policy, policy_of
 from outworx_otel.server.access.refusals import RequestRefused, refusal
 from outworx_otel.server.access.sessions import COOKIE, BrowserSessions, BrowserVisit
 from outworx_otel.server.settings import Settings
+from outworx_otel.server.signposts import signpost
 
 VISIT: Final = "outworx.visit"
 
@@ -104,6 +105,10 @@ class AccessGuard:
         try:
             if not scope["path"].startswith("/"):
                 raise RequestRefused(400, "The request's target must be a path: this server is no proxy.")
+            # Before the key is looked at: a sender that is told of a key would look for its fault there.
+            elsewhere = signpost(scope["method"], scope["path"])
+            if elsewhere is not None:
+                raise RequestRefused(*elsewhere)
             app = self._app if self._may_pass(scope, policy, headers, visit) else _to_login(scope)
             places = self._places if scope.get(PROVEN) else self._strangers
             with places.place() as place:

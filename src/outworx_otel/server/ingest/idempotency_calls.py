@@ -16,6 +16,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, hashed_key
+from outworx_otel.server.ingest import loose_json
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.setup.options import MAX_TTL, MIN_TTL
 
@@ -29,7 +30,8 @@ _MAX_HEADERS_BYTES: Final = 16 * 1024
 _SCOPE: Final = "outworx serve"
 
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
-Token = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\n]*$")]
+# As it can stand in any database's text.
+Token = Annotated[str, msgspec.Meta(max_length=256, pattern=r"\A[\x20-\x7e]*\Z")]
 Id = Annotated[str, msgspec.Meta(max_length=64)]
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -95,6 +97,25 @@ class HeldReply(msgspec.Struct):
     """Whether the call took effect: False where the token no longer holds the key."""
 
     ok: bool
+
+
+def asked(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Returns the call that a body makes.
+
+    What cannot be read in it has U+FFFD instead, save in the key: keys that differ go on to differ.
+
+    Raises:
+        ValueError: it is no such call.
+        TooManyParts: it has more parts than may be.
+    """
+    loose_json.check_parts(body)
+    try:
+        return decoder.decode(body)
+    except (ValueError, RecursionError):
+        document = loose_json.read(body)
+    if not isinstance(document, dict):
+        raise ValueError("it is no object")
+    return msgspec.convert({**loose_json.cleaned(document), "key": document.get("key")}, decoder.type)
 
 
 def check(claims: Claims, asked: CheckCall) -> CheckReply:

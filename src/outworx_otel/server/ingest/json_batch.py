@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import math
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from outworx_otel.server.documents import finite
+from outworx_otel.server.ingest import loose_json
 from outworx_otel.server.ingest.outcome import outcome_of
 from outworx_otel.server.ingest.values import column, size_column
 from outworx_otel.server.model import Attributes, StoredDelivery
@@ -32,7 +32,7 @@ class BatchEvent(msgspec.Struct, kw_only=True):
     status_code: Annotated[int, msgspec.Meta(ge=100, le=999)]
     timestamp: Annotated[datetime.datetime, msgspec.Meta(tz=True)]
     success: bool | None = None
-    duration_ms: float = 0.0
+    duration_ms: Annotated[float, msgspec.Meta(ge=0, le=_MAX_DURATION_MS)] = 0.0
     payload_size: Annotated[int, msgspec.Meta(ge=0)] | None = None
     event_type: str | None = None
     request_headers: dict[str, Any] | None = None
@@ -65,26 +65,32 @@ class _EventBatch(msgspec.Struct):
 
 _batch: Final = msgspec.json.Decoder(_EventBatch)
 _event: Final = msgspec.json.Decoder(BatchEvent)
+_OPTIONAL: Final = {
+    field.name: field.type for field in msgspec.structs.fields(BatchEvent) if not field.required
+}
 
 
 def deliveries_of(body: bytes) -> DecodedEvents:
     """Returns the deliveries of a batch. An unusable event is left out; the others are kept.
 
+    An event is unusable without provider, status and time. What else cannot be used is left out of it.
+
     Raises:
-        msgspec.DecodeError: no JSON, or no list of `events`.
-        ValueError: more than `MAX_EVENTS`.
+        ValueError: no JSON, no list of `events`, or more than `MAX_EVENTS`.
+        TooManyParts: more than may be read.
     """
-    batch = _batch.decode(body)
-    if len(batch.events) > MAX_EVENTS:
-        raise ValueError(f"a batch may have {MAX_EVENTS} events, not {len(batch.events)}: send smaller ones")
+    loose_json.check_parts(body)
+    events = _events(body)
+    if len(events) > MAX_EVENTS:
+        raise ValueError(f"a batch may have {MAX_EVENTS} events, not {len(events)}: send smaller ones")
     # A batch that is sent again, because its answer was lost, has the same bytes and makes the same deliveries.
     digest = hashlib.sha256(body)
     found = DecodedEvents([], [])
-    for index, raw in enumerate(batch.events):
+    for index, sent in enumerate(events):
         try:
-            event = _event.decode(raw)
+            event = _read(sent)
             _check(event)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except ValueError as error:
             found.unusable.append(UnusableEvent(index, str(error)[:300]))
         else:
             numbered = digest.copy()
@@ -93,13 +99,47 @@ def deliveries_of(body: bytes) -> DecodedEvents:
     return found
 
 
+def _events(body: bytes) -> list[Any]:
+    """Each still to be read, or, where the batch is no JSON that everybody reads, as it was read."""
+    try:
+        return list(_batch.decode(body).events)
+    except (ValueError, RecursionError):
+        document = loose_json.read(body)
+    events = document.get("events") if isinstance(document, dict) else None
+    if not isinstance(events, list):
+        raise ValueError("it has no list of events")
+    return events
+
+
+def _read(sent: Any) -> BatchEvent:
+    if isinstance(sent, msgspec.Raw):
+        try:
+            return _event.decode(sent)
+        except (ValueError, RecursionError):
+            sent = loose_json.read(bytes(sent))
+    event = loose_json.cleaned(sent)
+    if isinstance(event, dict):
+        event = {name: value for name, value in event.items() if _is_usable(name, value)}
+    return msgspec.convert(event, BatchEvent)
+
+
+def _is_usable(name: str, value: Any) -> bool:
+    """Whether a field that may be missing has a value that it can have; the others are looked at together."""
+    kind = _OPTIONAL.get(name)
+    if kind is None:
+        return True
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def _check(event: BatchEvent) -> None:
     if not event.provider:
         raise ValueError("provider is empty")
     if not _EPOCH < event.timestamp < _LATEST:
         raise ValueError("timestamp is before 1970 or after 2261")
-    if not (math.isfinite(event.duration_ms) and 0 <= event.duration_ms <= _MAX_DURATION_MS):
-        raise ValueError("duration_ms must be from 0 to a week")
 
 
 def _delivery(event: BatchEvent, id: str) -> StoredDelivery:

@@ -12,15 +12,30 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from google.protobuf import json_format
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from outworx_otel.server.ingest import loose_json
+from outworx_otel.server.ingest.otlp_parts import has_more_fields, part_of
 from outworx_otel.server.ingest.span_sorting import check_number
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
+MAX_FIELDS: Final = 400_000
+"""Of a message in protobuf that is decoded whole."""
+MAX_JSON_PARTS: Final = 600_000
+"""The largest batches of real spans have as many; each takes about 5 µs."""
 _MAX_DEPTH: Final = 100
+# Below a part of a batch that cannot be read whole, so many levels are looked through for what can.
+_SALVAGED_DEPTH: Final = 5
+# What holds the parts: reading it whole would be reading all of them again.
+_HOLDERS: Final = frozenset(
+    {"ResourceSpans", "ScopeSpans", "ResourceMetrics", "ScopeMetrics", "Metric", "Sum", "Gauge", "Histogram"}
+)
+_REFUSED: Final = (
+    *(json_format.ParseError, AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError),
+)
 _IDS: Final = ("traceId", "spanId", "parentSpanId")
 
 M = TypeVar("M", bound=Message)
@@ -39,18 +54,19 @@ def format_of(content_type: str) -> str:
 
 
 def decode(body: bytes, format: str, message: M) -> M:
-    """Fills an empty message.
+    """Fills an empty message; in JSON, with all that can be read.
 
     Raises:
-        HTTPException: bytes that are no such message.
+        HTTPException: bytes that are no such message, or hold too much.
     """
     if format == JSON:
         return _decode_json(body, message)
-    try:
-        message.ParseFromString(body)
-    except DecodeError:
-        raise undecodable(type(message), format) from None
-    return message
+    found = part_of(type(message), body, MAX_FIELDS)
+    if found is None:
+        if has_more_fields(body, message.DESCRIPTOR, MAX_FIELDS):
+            raise HTTPException(413, f"a request may have {MAX_FIELDS} fields: send smaller batches")
+        raise undecodable(type(message), format)
+    return found
 
 
 def undecodable(kind: type[Message], format: str, why: str = "") -> HTTPException:
@@ -72,23 +88,68 @@ def _encoded(message: Message, format: str) -> bytes:
 
 def _decode_json(body: bytes, message: M) -> M:
     try:
-        document = msgspec.json.decode(body, type=dict[str, Any])
-        check_number(len(scope.get("spans") or ()) for scope in _scopes(document))
-        for holder in _with_ids(document):
-            for name in _IDS:
-                if name in holder:
-                    holder[name] = _base64(holder[name])
+        loose_json.check_parts(body, MAX_JSON_PARTS)
+        document = _document(body)
+    except loose_json.TooManyParts as error:
+        raise HTTPException(413, str(error)) from None
+    except ValueError as error:
+        raise undecodable(type(message), JSON, str(error)[:300]) from None
+    check_number(sum(1 for _ in _items(scope, "spans")) for scope in _scopes(document))
+    for holder in _with_ids(document):
+        for name in _IDS:
+            if name in holder:
+                holder[name] = _base64(holder[name])
+    found = _fill(message, document, _SALVAGED_DEPTH)
+    if not (found or message.ListFields()):
+        raise undecodable(type(message), JSON)
+    return message
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        document = loose_json.cleaned(loose_json.read(body))
+    if not isinstance(document, dict):
+        raise ValueError("it is no object")
+    return document
+
+
+def _fill(message: Any, document: Any, depth: int) -> bool:
+    """Fills a message with what can be read of its document; whether that was all."""
+    try:
         json_format.ParseDict(document, message, ignore_unknown_fields=True, max_recursion_depth=_MAX_DEPTH)
-        return message
-    except RecursionError:
-        raise HTTPException(400, f"the JSON is nested more than {_MAX_DEPTH} deep") from None
-    except (json_format.ParseError, msgspec.DecodeError) as error:
-        raise HTTPException(
-            400, f"the body is no {type(message).__name__} in JSON: {str(error)[:300]}"
-        ) from None
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        # What json_format lets through of values that have another type than their field.
-        raise undecodable(type(message), JSON) from None
+    except _REFUSED:
+        message.Clear()
+        if depth:
+            _salvage(message, document, depth)
+        return False
+    return True
+
+
+def _salvage(message: Any, document: Any, depth: int) -> None:
+    for name, value in document.items() if isinstance(document, dict) else ():
+        field = message.DESCRIPTOR.fields_by_camelcase_name.get(name)
+        if field is None:
+            continue
+        place = getattr(message, field.name)
+        if field.message_type is None:
+            alone = type(message)()
+            _fill(alone, {name: value}, 0)
+            message.MergeFrom(alone)
+        elif isinstance(place, Message):
+            _fill_part(place, value, depth)
+        else:
+            for item in value if isinstance(value, list) else ():
+                if isinstance(item, dict):
+                    _fill_part(place.add(), item, depth)
+
+
+def _fill_part(part: Any, document: Any, depth: int) -> None:
+    if part.DESCRIPTOR.name in _HOLDERS:
+        _salvage(part, document, depth)
+    else:
+        _fill(part, document, depth - 1)
 
 
 def _with_ids(document: Any) -> Iterator[dict[str, Any]]:

@@ -1,14 +1,15 @@
 """OTLP's trace request with its parts left encoded.
 
-The same wire format, declared with less detail: spans are bytes here, and so are their attributes, events, links and
-statuses. Most attributes of a batch are the same from span to span, so that each is decoded once (`Decoder`), and
-most spans have no events and no links: decoding a batch takes half the time. And what is tiny on the wire and large
-in memory (two bytes are an empty span) is counted before it is decoded, and costs nobody but itself if it cannot be.
+The same wire format, declared with less detail: spans are bytes here, and so are their names, attributes, events,
+links and statuses. Most attributes of a batch are the same from span to span, so that each is decoded once
+(`Decoder`), and most spans have no events and no links: decoding a batch takes half the time. And what is tiny on the
+wire and large in memory (two bytes are an empty span) is counted before it is decoded, and costs nobody but itself if
+it cannot be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
@@ -17,13 +18,20 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-from outworx_otel.server.ingest.values import is_column, plain
+from outworx_otel.server.ingest import otlp_parts
+from outworx_otel.server.ingest.otlp_parts import has_more_fields, part_of
+from outworx_otel.server.ingest.values import is_column, plain, values_in
 from outworx_otel.server.model import Attributes
 
 MAX_PART_BYTES: Final = 8 * 1024 * 1024
-"""Of a span, and of a resource's attribute: an empty value in a list has two bytes on the wire and 70 in memory."""
+"""Of a span, and of a resource's attribute."""
+MAX_FIELDS: Final = 200_000
+"""Of resources, scopes and spans of a request."""
+MAX_VALUES: Final = 800_000
+"""Of a request: attributes, events, links, and what is in them. The largest batches of real spans have as many."""
+# It has no more fields than may be, whatever they are.
+_SMALL: Final = 2 * otlp_parts.MAX_VALUES
 _BYTES: Final = FieldDescriptorProto.TYPE_BYTES
-_TEXT: Final = FieldDescriptorProto.TYPE_STRING
 _TIME: Final = FieldDescriptorProto.TYPE_FIXED64
 _NUMBER: Final = FieldDescriptorProto.TYPE_INT32
 _PACKAGE: Final = "outworx.wire"
@@ -35,7 +43,7 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, Any, bool]]]] = {
         "trace_id": (1, _BYTES, False),
         "span_id": (2, _BYTES, False),
         "parent_span_id": (4, _BYTES, False),
-        "name": (5, _TEXT, False),
+        "name": (5, _BYTES, False),
         "kind": (6, _NUMBER, False),
         "start_time_unix_nano": (7, _TIME, False),
         "end_time_unix_nano": (8, _TIME, False),
@@ -44,11 +52,13 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, Any, bool]]]] = {
         "links": (13, _BYTES, True),
         "status": (15, _BYTES, False),
     },
-    "Scope": {"name": (1, _TEXT, False)},
+    "Scope": {"name": (1, _BYTES, False)},
     "ScopeSpans": {"scope": (1, "Scope", False), "spans": (2, _BYTES, True)},
     "Resource": {"attributes": (1, _BYTES, True)},
     "ResourceSpans": {"resource": (1, "Resource", False), "scope_spans": (2, "ScopeSpans", True)},
     "TraceRequest": {"resource_spans": (1, "ResourceSpans", True)},
+    # An attribute of which perhaps the name alone can be read.
+    "Pair": {"key": (1, _BYTES, False)},
 }
 
 
@@ -73,25 +83,84 @@ Span: Final[Any] = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.Span
 TraceRequest: Final[Any] = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.TraceRequest"))
 
 
+_Pair: Final[Any] = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.Pair"))
+
+
+class TooManyValues(Exception):
+    """More than one request may hold."""
+
+
+def trace_request(encoded: bytes) -> Any:
+    """Returns a `TraceRequest`.
+
+    Raises:
+        DecodeError: it is none.
+        TooManyValues: it has more than `MAX_FIELDS`.
+    """
+    if has_more_fields(encoded, TraceRequest.DESCRIPTOR, MAX_FIELDS):
+        raise TooManyValues(
+            f"a request may have {MAX_FIELDS} resources, scopes and spans: send smaller batches"
+        )
+    return TraceRequest.FromString(encoded)
+
+
+def text(encoded: bytes) -> str:
+    """A name, whatever its bytes are."""
+    return encoded.decode("utf-8", "replace")
+
+
 class Decoder(dict[bytes, tuple[str, Any]]):
-    """The attributes of one request, by their encoding.
+    """The attributes of one request, by their encoding, and how many values it may still have.
 
     Attributes:
         odd: whether any of them has another type or length than its column takes.
     """
 
     odd = False
+    _left = MAX_VALUES
 
     def __missing__(self, encoded: bytes) -> tuple[str, Any]:
-        if len(encoded) > MAX_PART_BYTES:
-            raise DecodeError
-        pair = KeyValue.FromString(encoded)
-        name, value = pair.key, plain(pair.value)
-        if not is_column(name, value):
-            self.odd = True
-        found = self[encoded] = (name, value)
+        pair: KeyValue | None = None
+        if len(encoded) <= _SMALL:
+            try:  # noqa: SIM105  # nearly all are so small, and contextlib takes its time
+                pair = KeyValue.FromString(encoded)
+            except DecodeError:
+                pass
+        if pair is None and len(encoded) <= MAX_PART_BYTES:
+            pair = part_of(KeyValue, encoded)
+        if pair is None:
+            found = _name_of(encoded), None
+        else:
+            name, value = found = pair.key, plain(pair.value)
+            if not is_column(name, value):
+                self.odd = True
+            if type(value) is list or type(value) is dict:
+                self.charge(values_in(value))
+        self[encoded] = found
         return found
 
-    def attributes(self, encoded: Iterable[bytes]) -> Attributes:
-        """Attributes by name; of a name that occurs twice the last counts."""
+    def attributes(self, encoded: Sequence[bytes]) -> Attributes:
+        """Attributes by name; of a name that occurs twice the last counts. What cannot be read is None.
+
+        Raises:
+            TooManyValues: the request holds too many.
+        """
+        self.charge(len(encoded))
         return dict(map(self.__getitem__, encoded))
+
+    def charge(self, values: int) -> None:
+        """Counts what is decoded.
+
+        Raises:
+            TooManyValues: the request holds too many.
+        """
+        self._left -= values
+        if self._left < 0:
+            raise TooManyValues(f"a request may hold {MAX_VALUES} values: send smaller batches")
+
+
+def _name_of(encoded: bytes) -> str:
+    try:
+        return text(_Pair.FromString(encoded).key)
+    except DecodeError:
+        return ""

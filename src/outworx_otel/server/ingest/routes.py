@@ -24,10 +24,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from outworx_otel.server.ingest import idempotency_calls, otlp_format
+from outworx_otel.server.ingest import idempotency_calls, loose_json, otlp_format
 from outworx_otel.server.ingest.batch_intake import BatchIntake
+from outworx_otel.server.ingest.elsewhere import Elsewhere
 from outworx_otel.server.ingest.json_batch import DecodedEvents, deliveries_of
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, DeliveryCounter, ReadCounts, TooManyPoints
+from outworx_otel.server.ingest.otlp_wire import TooManyValues
 from outworx_otel.server.ingest.request_bodies import BodyReader
 from outworx_otel.server.ingest.span_sorting import SortedSpans, TooManySpans, sort
 from outworx_otel.server.ingest.waiting_spans import WaitingSpans
@@ -49,12 +51,11 @@ _MAX_JSON_BYTES: Final = 8 * 1024 * 1024
 def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
     """OTLP at `/v1/...` and `/api/ingest/v1/...`, the JSON batch, and the SDK's calls."""
     reader = BodyReader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
-    ingest = _Ingest(reader, BatchIntake(store, live))
+    ingest = _Ingest(reader, BatchIntake(store, live), store)
     found: list[BaseRoute] = []
     for prefix in _PREFIXES:
         found.append(Route(f"{prefix}/v1/traces", ingest.traces, methods=["POST"]))
         found.append(Route(f"{prefix}/v1/metrics", ingest.metrics, methods=["POST"]))
-        found.append(Route(f"{prefix}/v1/logs", _logs, methods=["POST"]))
     found.append(Route("/api/ingest", ingest.events, methods=["POST"]))
     found.append(Route("/api/sdk/verify", _verify, methods=["POST"]))
     for name in idempotency_calls.CALLS:
@@ -64,10 +65,11 @@ def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
 
 
 class _Ingest:
-    def __init__(self, reader: BodyReader, intake: BatchIntake) -> None:
+    def __init__(self, reader: BodyReader, intake: BatchIntake, store: Store) -> None:
         self._reader = reader
         self._intake = intake
         self._room = WaitingSpans()
+        self._elsewhere = Elsewhere(store, self._room, intake)
         self._counter = DeliveryCounter()
         self._workers = CapacityLimiter(_WORKERS)
 
@@ -89,6 +91,7 @@ class _Ingest:
             except BaseException:
                 self._room.put_back(found.taken)
                 raise
+        self._elsewhere.look()
         answer = ExportTraceServiceResponse()
         if found.rejected:
             answer.partial_success.rejected_spans = found.rejected.total()
@@ -128,7 +131,9 @@ class _Ingest:
         def work(body: bytes) -> tuple[DecodedEvents, Batch, Future[None] | None]:
             try:
                 found = deliveries_of(body)
-            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            except loose_json.TooManyParts as error:
+                raise HTTPException(413, str(error)) from None
+            except ValueError as error:
                 raise HTTPException(
                     400, f'the body must be {{"events": [...]}}: {str(error)[:300]}'
                 ) from None
@@ -156,7 +161,7 @@ def _sorted(body: bytes, format: str, room: WaitingSpans) -> SortedSpans:
         return sort(body, room)
     except DecodeError:
         raise otlp_format.undecodable(ExportTraceServiceRequest, format) from None
-    except TooManySpans as error:
+    except (TooManySpans, TooManyValues) as error:
         raise HTTPException(413, str(error)) from None
 
 
@@ -170,10 +175,6 @@ async def _verify(request: Request) -> Response:
     return _json({"success": True, "valid": True})
 
 
-async def _logs(request: Request) -> Response:
-    raise HTTPException(404, "logs are not taken here, only traces and metrics: set OTEL_LOGS_EXPORTER=none")
-
-
 def _idempotency_call(name: str, reader: BodyReader, store: Store) -> Handler:
     asked_type, call = idempotency_calls.CALLS[name]
     decoder = msgspec.json.Decoder(asked_type)
@@ -181,8 +182,8 @@ def _idempotency_call(name: str, reader: BodyReader, store: Store) -> Handler:
     async def handle(request: Request) -> Response:
         async with reader.body(request, idempotency_calls.MAX_REQUEST_BYTES) as body:
             try:
-                asked = decoder.decode(body)
-            except (msgspec.DecodeError, RecursionError) as error:
+                asked = idempotency_calls.asked(body, decoder)
+            except (ValueError, loose_json.TooManyParts) as error:
                 raise HTTPException(400, f"the body cannot be used: {str(error)[:300]}") from None
             return _json(await run_in_threadpool(call, store.claims, asked))
 

@@ -9,16 +9,27 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from outworx_otel.server.ingest.otlp_spans import delivery_of, problem_of, record_of
-from outworx_otel.server.ingest.otlp_wire import MAX_PART_BYTES, Decoder, Span, TraceRequest
+from outworx_otel.server.ingest.otlp_parts import has_more_fields
+from outworx_otel.server.ingest.otlp_spans import MAX_PARTS, delivery_of, problem_of, record_of
+from outworx_otel.server.ingest.otlp_wire import (
+    MAX_PART_BYTES,
+    MAX_VALUES,
+    Decoder,
+    Span,
+    TooManyValues,
+    text,
+    trace_request,
+)
 from outworx_otel.server.ingest.values import column
 from outworx_otel.server.ingest.waiting_spans import WaitingSpan, WaitingSpans
 from outworx_otel.server.model import Batch
 from outworx_otel.telemetry import semconv
 
 MAX_SPANS: Final = 50_000
-PROCESS: Final = "process"
-_WEBHOOK: Final = "webhook "
+PROCESS: Final = b"process"
+_WEBHOOK: Final = b"webhook "
+# A span's own fields besides.
+_MOST_FIELDS: Final = 3 * MAX_PARTS + 100
 
 
 class TooManySpans(Exception):
@@ -54,24 +65,29 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
 
     Raises:
         google.protobuf.message.DecodeError: it is none.
-        TooMany: it has more spans than may be.
+        TooManySpans: it has more spans than may be.
+        TooManyValues: it has more resources, or attributes of these, than may be.
     """
-    request = TraceRequest.FromString(encoded)
+    request = trace_request(encoded)
     check_number(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
     decoder = Decoder()
     batch = Batch()
     rejected: Counter[str] = Counter()
     others: list[tuple[Any, str, str]] = []
+    held = 0
     traces: set[bytes] = set()
     for resource_spans in request.resource_spans:
         resource = decoder.attributes(resource_spans.resource.attributes)
         service = column(resource.get("service.name")) or ""
         for scope_spans in resource_spans.scope_spans:
-            scope = column(scope_spans.scope.name) or ""
+            scope = column(text(scope_spans.scope.name)) or ""
             ours = scope == semconv.SCOPE
             for one in scope_spans.spans:
                 if len(one) > MAX_PART_BYTES:
                     rejected[f"it is larger than {MAX_PART_BYTES} bytes"] += 1
+                    continue
+                if len(one) > 2 * _MOST_FIELDS and has_more_fields(one, Span.DESCRIPTOR, _MOST_FIELDS):
+                    rejected[f"it has more than {MAX_PARTS} attributes, events or links"] += 1
                     continue
                 try:
                     span = Span.FromString(one)
@@ -84,16 +100,21 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
                     elif ours and span.name == PROCESS:
                         batch.spans.append(record_of(span, decoder, service, scope))
                     else:
+                        held += len(span.attributes) + len(span.events) + len(span.links)
+                        if held > MAX_VALUES:
+                            raise TooManyValues
                         others.append((span, service, scope))
                 except DecodeError:
                     rejected["it cannot be decoded"] += 1
+                except TooManyValues:
+                    rejected[f"the request holds more than {MAX_VALUES} values: send smaller batches"] += 1
     taken = room.arrived(traces) if traces else {}
     for waiting in (waiting for spans in taken.values() for waiting in spans):
-        with contextlib.suppress(DecodeError):
-            batch.spans.append(waiting.record())
+        with contextlib.suppress(DecodeError, TooManyValues):
+            batch.spans.append(waiting.record(decoder))
     for span, service, scope in others:
         if room.admit(span, service, scope):
             # Of these the attributes have not been looked at before.
-            with contextlib.suppress(DecodeError):
+            with contextlib.suppress(TooManyValues):
                 batch.spans.append(record_of(span, decoder, service, scope))
     return SortedSpans(batch, rejected, taken)

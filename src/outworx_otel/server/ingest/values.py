@@ -42,6 +42,12 @@ _CONVERTED: Final[dict[str, Callable[[AnyValue], Any]]] = {
 }
 
 
+def values_in(value: Any) -> int:
+    """How many values a list or a mapping holds, with those in them."""
+    inner = value.values() if isinstance(value, dict) else value
+    return len(value) + sum(values_in(one) for one in inner if isinstance(one, list | dict))
+
+
 def column(value: object) -> str | None:
     """Text for a column that is searched: of `MAX_COLUMN_BYTES` at most, and without NUL, which PostgreSQL lacks."""
     if not isinstance(value, str):

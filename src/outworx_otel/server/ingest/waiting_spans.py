@@ -2,7 +2,8 @@
 
 A span is of interest where its trace has a delivery. The delivery's own span often comes later (spans within it end
 first, and a batch may be full between them), and its parent's after that. So spans of unknown traces wait a little,
-in memory: a crash costs the context of a timeline, never a delivery.
+in memory: a crash costs the context of a timeline, never a delivery. Where several servers share a database, the
+delivery may have come to another one: it is looked for there (`due`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ MAX_SECONDS: Final = 60.0
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_TRACE_BYTES: Final = 256 * 1024
 MAX_KNOWN: Final = 20_000
+LOOKS_AFTER: Final = (4.0, 50.0)
+"""Seconds after which a trace's delivery is looked for in the database: it has come before, or comes meanwhile."""
+MAX_LOOKED_FOR: Final = 2000
 _OVERHEAD: Final = 512
 
 
@@ -31,16 +35,17 @@ class WaitingSpan(NamedTuple):
     service: str
     scope: str
 
-    def record(self) -> SpanRecord:
+    def record(self, decoder: Decoder) -> SpanRecord:
         """Returns the span decoded, as it is kept."""
-        return record_of(Span.FromString(self.encoded), Decoder(), self.service, self.scope)
+        return record_of(Span.FromString(self.encoded), decoder, self.service, self.scope)
 
 
 class _Trace:
-    __slots__ = ("cost", "since", "spans")
+    __slots__ = ("cost", "looks", "since", "spans")
 
     def __init__(self, since: float) -> None:
         self.since = since
+        self.looks = 0
         self.spans: list[WaitingSpan] = []
         self.cost = _OVERHEAD
 
@@ -82,6 +87,20 @@ class WaitingSpans:
                 self._known.popitem(last=False)
         return taken
 
+    def due(self) -> list[bytes]:
+        """Returns traces whose delivery is to be looked for now, some at a time; each is returned twice in all."""
+        found: list[bytes] = []
+        now = self._clock()
+        with self._lock:
+            self._drop_what_is_old(now)
+            for trace, waiting in self._waiting.items():
+                if waiting.looks < len(LOOKS_AFTER) and now - waiting.since >= LOOKS_AFTER[waiting.looks]:
+                    waiting.looks += 1
+                    found.append(trace)
+                    if len(found) == MAX_LOOKED_FOR:
+                        break
+        return found
+
     def put_back(self, taken: dict[bytes, list[WaitingSpan]]) -> None:
         """Takes spans back because their deliveries could not be written; the sender will send those again."""
         for trace, spans in taken.items():
@@ -115,9 +134,12 @@ class WaitingSpans:
                 waiting.spans.append(span)
                 waiting.cost += cost
                 self._bytes += cost
-            while self._waiting:
-                oldest = next(iter(self._waiting.values()))
-                if self._bytes <= MAX_BYTES and now - oldest.since <= MAX_SECONDS:
-                    break
-                self._waiting.popitem(last=False)
-                self._bytes -= oldest.cost
+            self._drop_what_is_old(now)
+
+    def _drop_what_is_old(self, now: float) -> None:
+        while self._waiting:
+            oldest = next(iter(self._waiting.values()))
+            if self._bytes <= MAX_BYTES and now - oldest.since <= MAX_SECONDS:
+                break
+            self._waiting.popitem(last=False)
+            self._bytes -= oldest.cost

@@ -21,6 +21,9 @@ BUCKETS_PER_DOUBLING: Final = 8
 MAX_EVENT_TYPES: Final = 1000
 """A day; what comes beyond is counted as `_OTHER`."""
 
+MAX_UNPROVED_TYPES: Final = 250
+"""Of these, how many can come from deliveries that no signature proved genuine."""
+
 _MAX_BUCKET: Final = 63 * BUCKETS_PER_DOUBLING
 _ADD_ROLLUPS: Final = (
     "(level, slot, facet) DO UPDATE SET deliveries = rollups.deliveries + excluded.deliveries,"
@@ -42,10 +45,17 @@ class Figures:
         # deliveries, counted, last_ns
         self._rollups: defaultdict[tuple[int, int], list[Any]] = defaultdict(lambda: [0, 0.0, 0])
         self._durations: Counter[tuple[int, int, int]] = Counter()
-        self._event_types: Counter[tuple[int, str]] = Counter()
+        self._event_types: Counter[tuple[int, str, bool]] = Counter()
 
-    def add(self, facet: Facet, time_ns: int, duration_ns: int, event_type: str | None) -> None:
-        """A delivery that was not there before."""
+    def add(
+        self, facet: Facet, time_ns: int, duration_ns: int, event_type: str | None, *, proved: bool
+    ) -> None:
+        """A delivery that was not there before.
+
+        Args:
+            event_type: None where filters should not offer it.
+            proved: whether its signature was valid.
+        """
         slot = time_ns // 300_000_000_000 * 300
         rollup = self._rollups[slot, facet.id]
         rollup[0] += 1
@@ -53,7 +63,7 @@ class Figures:
             rollup[2] = time_ns
         self._durations[slot, facet.endpoint, bucket_of(duration_ns)] += 1
         if event_type is not None:
-            self._event_types[slot // 86_400 * 86_400, event_type] += 1
+            self._event_types[slot // 86_400 * 86_400, event_type, proved] += 1
 
     def count(self, facet: Facet, time_ns: int, value: float) -> None:
         """Deliveries that a metric counted."""
@@ -82,12 +92,13 @@ class Figures:
     def _bounded_types(self, connection: Connection) -> Counter[tuple[int, str]]:
         """The event types of each day, those that are too many under one name."""
         kept: Counter[tuple[int, str]] = Counter()
-        for day in {day for day, _ in self._event_types}:
+        for day in {day for day, _, _ in self._event_types}:
             query = event_types.select().with_only_columns(event_types.c.event_type)
             known = set(connection.execute(query.where(event_types.c.slot == day)).scalars())
-            for (slot, name), deliveries in self._event_types.items():
+            for (slot, name, proved), deliveries in self._event_types.items():
                 if slot == day:
-                    if name not in known and len(known) >= MAX_EVENT_TYPES:
+                    most = MAX_EVENT_TYPES if proved else MAX_UNPROVED_TYPES
+                    if name not in known and len(known) >= most:
                         name = OTHER
                     known.add(name)
                     kept[day, name] += deliveries

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
 from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
 from outworx_otel.server.store.delivery_pages import PageStart, summaries
@@ -13,6 +14,7 @@ from outworx_otel.server.store.schema import deliveries, details, facets, spans
 from outworx_otel.server.store.transaction import MAX_SPANS_PER_TRACE
 
 MAX_OF_AN_EVENT: Final = 100
+_TRACES_AT_ONCE: Final = 50
 
 
 def delivery_by_id(connection: Connection, id: str) -> StoredDelivery | None:
@@ -20,6 +22,18 @@ def delivery_by_id(connection: Connection, id: str) -> StoredDelivery | None:
     query = select(details.c.detail).join(deliveries, deliveries.c.seq == details.c.seq)
     detail = connection.execute(query.where(deliveries.c.id == text(id, 200))).scalar_one_or_none()
     return None if detail is None else unpack(detail, StoredDelivery)
+
+
+def traces_with_deliveries(connection: Connection, traces: Sequence[str]) -> set[str]:
+    """Those of the traces that have a delivery."""
+    d = deliveries.c
+    found: set[str] = set()
+    for start in range(0, len(traces), _TRACES_AT_ONCE):
+        part = traces[start : start + _TRACES_AT_ONCE]
+        # The half of a trace's id that its deliveries' ids begin with.
+        of_each = [and_(d.id >= one[16:], d.id < one[16:] + "g", d.trace_id == one) for one in part]
+        found.update(connection.execute(select(d.trace_id).where(or_(*of_each))).scalars())
+    return found
 
 
 def spans_of_trace(connection: Connection, trace_id: str) -> list[SpanRecord]:

@@ -16,9 +16,10 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    true,
 )
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
@@ -80,6 +81,9 @@ Index(
     *(deliveries.c.key_hash, deliveries.c.time_ns, deliveries.c.seq),
     **_where(deliveries.c.key_hash.is_not(None)),
 )
+# What no signature proved to be the provider's; anyone may have sent it.
+unproved: Final = deliveries.c.signature_valid.is_not(true())
+Index("deliveries_unproved", deliveries.c.seq, **_where(unproved))
 
 # All of each delivery, packed: lists stay narrow without it.
 details: Final = Table(
@@ -153,6 +157,16 @@ spans: Final = Table(
 )
 Index("spans_trace", spans.c.trace_id, spans.c.span_id, unique=True)
 Index("spans_delivery", spans.c.delivery, **_where(spans.c.delivery.is_not(None)))
+
+# The last delivery and span that had arrived at an age of the store, and the clock's time then (seconds).
+marks: Final = Table(
+    "marks",
+    metadata,
+    Column("age", _number, primary_key=True, autoincrement=False),
+    Column("wall", BigInteger, nullable=False),
+    Column("deliveries", BigInteger, nullable=False),
+    Column("spans", BigInteger, nullable=False),
+)
 
 # Numbers that would be slow to count.
 tallies: Final = Table(

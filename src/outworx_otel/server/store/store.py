@@ -49,11 +49,12 @@ class Store:
     Args:
         url: `sqlite:///path` or `postgresql+psycopg://...`.
         max_queued_bytes: see `Settings`.
-        retention_days: older deliveries are removed.
-        max_bytes: the oldest deliveries go when the database grows beyond it.
+        retention_days: what arrived before is removed.
+        max_bytes: deliveries go when the database grows beyond it, see `Retention`.
         lock_seconds: how long a write waits for another process's.
         max_facets: combinations of provider, route, service and results that are told apart.
         clock: Unix time in seconds.
+        ticks: seconds that only go up.
 
     Raises:
         ConfigurationError: a URL that cannot be used.
@@ -70,6 +71,7 @@ class Store:
         lock_seconds: float = 5.0,
         max_facets: int = MAX_FACETS,
         clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._refused: tuple[float, str] | None = None
@@ -87,7 +89,7 @@ class Store:
         self.claims = Claims(database.writing, database.look, connections=database.claimers)
         self.secrets = KeptSecrets(database.writing)
         self._transactions = Transactions(database.mark, Facets(max_facets))
-        self._retention = Retention(database, retention_days, max_bytes, clock)
+        self._retention = Retention(database, retention_days, max_bytes, clock, ticks)
         self._writer = Writer(self._write, self._tidy, max_queued_bytes)
 
     def write(self, batch: Batch) -> Future[None]:
@@ -125,6 +127,16 @@ class Store:
         """The other spans of a trace, in the order in which they began; at most 200 of each trace are kept."""
         with self._database.read() as connection:
             return joined.spans_of_trace(connection, trace_id)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may write into the same database."""
+        return not self._database.counts_free_room
+
+    def traces_with_deliveries(self, traces: Sequence[str]) -> set[str]:
+        """Those of the traces (ids in hexadecimal) that have a delivery, whichever server took it."""
+        with self._database.read() as connection:
+            return joined.traces_with_deliveries(connection, traces)
 
     def deferred_of(self, delivery: Summary) -> list[SpanRecord]:
         """The `process` spans that are linked to a delivery."""

@@ -11,8 +11,18 @@ from outworx_otel.server.store.schema import tallies
 DELIVERIES: Final = "deliveries"
 SPAN_BYTES: Final = "span_bytes"
 FACETS_REMOVED: Final = "facets_removed"
-REUSABLE_ROWS: Final = "reusable_rows"
+DELIVERY_BYTES: Final = "delivery_bytes"
+REUSABLE_BYTES: Final = "reusable_bytes"
+"""Of deliveries that were removed since as many were written."""
 
+UNPROVED_BYTES: Final = "unproved_bytes"
+AGE: Final = "age"
+"""Seconds that the store has been in use, as far as is known."""
+AGE_WALL: Final = "age_wall"
+"""What the clock said when `AGE` was last counted."""
+
+DELIVERY_OVERHEAD: Final = 400
+"""Bytes of a delivery beside its detail."""
 SPAN_OVERHEAD: Final = 200
 """Bytes of a span beside its detail: ids, indices."""
 
@@ -26,7 +36,11 @@ def tally(connection: Connection, name: str) -> int:
 
 def add_to_tally(connection: Connection, name: str, more: int) -> None:
     """Adds to the number, never below 0. Call it only in a transaction that excludes others."""
-    value = max(tally(connection, name) + more, 0)
+    set_tally(connection, name, max(tally(connection, name) + more, 0))
+
+
+def set_tally(connection: Connection, name: str, value: int) -> None:
+    """Puts a number in the place of another. Call it only in a transaction that excludes others."""
     changed = connection.execute(update(tallies).where(tallies.c.name == name).values(value=value)).rowcount
     if not changed:
         connection.execute(insert(tallies).values(name=name, value=value))

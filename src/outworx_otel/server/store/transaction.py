@@ -8,16 +8,30 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
+from outworx_otel.server.store.arrival import last_number
 from outworx_otel.server.store.facets import Facets
 from outworx_otel.server.store.figures import Figures
 from outworx_otel.server.store.packing import Packed
 from outworx_otel.server.store.recent import RecentCounts
 from outworx_otel.server.store.schema import deliveries, details, spans
 from outworx_otel.server.store.statements import insert_rows
-from outworx_otel.server.store.tallies import DELIVERIES, SPAN_BYTES, SPAN_OVERHEAD, add_to_tally
+from outworx_otel.server.store.tallies import (
+    DELIVERIES,
+    DELIVERY_BYTES,
+    DELIVERY_OVERHEAD,
+    REUSABLE_BYTES,
+    SPAN_BYTES,
+    SPAN_OVERHEAD,
+    UNPROVED_BYTES,
+    add_to_tally,
+)
 
 MAX_SPANS_PER_TRACE: Final = 200
 _AT_ONCE: Final = 500
+# Where no signature is checked, the application has dealt with the delivery itself; with others, nobody has.
+_DEALT_WITH: Final = frozenset(
+    {"accepted", "failed", "silent_drop", "deferred", "error", "replayed", "in_flight", "unprotected"}
+)
 
 
 class Duplicates(Exception):
@@ -80,7 +94,8 @@ class Transactions:
         if not rows:
             return
         there = _there(connection, [row[0] for row in rows]) if careful else set()
-        seq = connection.execute(select(func.coalesce(func.max(deliveries.c.seq), 0))).scalar_one()
+        seq = last_number(connection, deliveries)
+        size = unproved = 0
         new: list[tuple[Any, ...]] = []
         kept: list[tuple[int, bytes]] = []
         packed = (detail for batch in batches for detail in batch.details)
@@ -93,18 +108,28 @@ class Transactions:
             facet = numbers[key]
             new.append((seq, facet.id, *row))
             kept.append((seq, detail))
-            figures.add(facet, row[1], row[2], row[8])
+            proved = row[11] is True
+            offered = proved or (row[11] is None and key[3] in _DEALT_WITH)
+            figures.add(facet, row[1], row[2], row[8] if offered else None, proved=proved)
+            bytes_of_it = len(detail) + DELIVERY_OVERHEAD
+            size += bytes_of_it
+            if not proved:
+                unproved += bytes_of_it
         if insert_rows(connection, self._mark, deliveries, new, "DO NOTHING") != len(new):
             raise Duplicates
         insert_rows(connection, self._mark, details, kept)
         add_to_tally(connection, DELIVERIES, len(new))
+        add_to_tally(connection, DELIVERY_BYTES, size)
+        add_to_tally(connection, REUSABLE_BYTES, -size)
+        if unproved:
+            add_to_tally(connection, UNPROVED_BYTES, unproved)
 
     def _spans(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """As many of each trace as there is room for."""
         if not rows:
             return
         held = _held(connection, sorted({row[0] for row in rows}))
-        seq = connection.execute(select(func.coalesce(func.max(spans.c.seq), 0))).scalar_one()
+        seq = last_number(connection, spans)
         kept: list[tuple[Any, ...]] = []
         for row in rows:
             # The outcome of deferred work is never left out.
