@@ -13,7 +13,7 @@ NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	  && echo "$$python" && break; done)
 
-.PHONY: help demo test door newest test-full lint types contracts bench clean
+.PHONY: help demo test door newest test-full test-versions lint types contracts bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -31,6 +31,10 @@ door: $(VENV)/.dev ## every known way round the front door, on every framework a
 test-full: $(VENV)/.dev newest ## the tests at their full counts
 	@OUTWORX_TEST_FULL=1 $(BIN)/python tests/run.py $(ARGS)
 
+# Each session has an environment of its own, in .nox.
+test-versions: $(VENV)/.nox ## the tests with the lowest, the newest and the coming versions; ARGS go to nox
+	@$(BIN)/nox $(ARGS)
+
 lint: $(VENV)/.dev ## format and lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -47,7 +51,7 @@ bench: $(VENV)/.bench newest ## what it costs, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) .venvs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venvs .nox dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip takes dependency groups (PEP 735) from 25.1 on; Debian 12 brings 23.0.
@@ -73,6 +77,10 @@ $(VENV)/.bench: $(VENV)/.dev
 	@$(PIP) install --group bench
 	@# The published SDK brings a command of the same name: ours is put back.
 	@$(PIP) install --no-deps --force-reinstall --editable .
+	@touch $@
+
+$(VENV)/.nox: pyproject.toml | $(VENV)/.made
+	@$(PIP) install --group nox
 	@touch $@
 
 newest: .venvs/newest/.made
