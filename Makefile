@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 # Lines that the tests run, in per cent, below which `make coverage` fails.
-FLOORS := signatures=90 delivery=90 idempotency=90 integrations=90
+FLOORS := signatures=85 delivery=85 idempotency=85 integrations=85
 
 .DEFAULT_GOAL := help
 # The causes of silent drops need Python 3.12 or newer: the newest there is, beside the one that runs everything.
