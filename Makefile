@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
+# Lines that the tests run, in per cent, below which `make coverage` fails.
+FLOORS := signatures=85 delivery=85 idempotency=85 integrations=85
+
 .DEFAULT_GOAL := help
 # The causes of silent drops need Python 3.12 or newer: the newest there is, beside the one that runs everything.
 NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
@@ -13,7 +16,7 @@ NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	  && echo "$$python" && break; done)
 
-.PHONY: help demo test door newest test-full lint types contracts bench clean
+.PHONY: help demo test door newest test-full test-versions coverage lint types contracts bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -31,6 +34,20 @@ door: $(VENV)/.dev ## every known way round the front door, on every framework a
 test-full: $(VENV)/.dev newest ## the tests at their full counts
 	@OUTWORX_TEST_FULL=1 $(BIN)/python tests/run.py $(ARGS)
 
+# A target of its own, for it takes half as long again. Only the rooms that decide about a delivery have a floor.
+coverage: $(VENV)/.dev $(VENV)/.coverage newest ## what the tests run of each room; ARGS go to pytest
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run tests/run.py $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --format=total | sed 's/^/of everything: /; s/$$/ %/'
+	@status=0; for room in $(FLOORS); do \
+	  $(BIN)/coverage report --include="src/outworx_otel/$${room%%=*}/*" --fail-under="$${room#*=}" || status=1; \
+	done; exit $$status
+
+# Each session has an environment of its own, in .nox.
+test-versions: $(VENV)/.nox ## the tests with the lowest, the newest and the coming versions; ARGS go to nox
+	@$(BIN)/nox $(ARGS)
+
 lint: $(VENV)/.dev ## format and lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -47,7 +64,7 @@ bench: $(VENV)/.bench newest ## what it costs, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) .venvs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venvs .nox dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip takes dependency groups (PEP 735) from 25.1 on; Debian 12 brings 23.0.
@@ -73,6 +90,14 @@ $(VENV)/.bench: $(VENV)/.dev
 	@$(PIP) install --group bench
 	@# The published SDK brings a command of the same name: ours is put back.
 	@$(PIP) install --no-deps --force-reinstall --editable .
+	@touch $@
+
+$(VENV)/.coverage: pyproject.toml | $(VENV)/.made
+	@$(PIP) install --group coverage
+	@touch $@
+
+$(VENV)/.nox: pyproject.toml | $(VENV)/.made
+	@$(PIP) install --group nox
 	@touch $@
 
 newest: .venvs/newest/.made

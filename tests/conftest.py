@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_progr
 from drops.newest import NoNewestPython, newest_python
 from hypothesis import HealthCheck, settings
 from idempotency.servers import NoPgBouncer, pgbouncer_program
+from packaging.requirements import Requirement
 from patches import take_out
 
 from outworx_otel.signatures import registry
@@ -84,7 +86,17 @@ def newest() -> Path:
     return newest_python()
 
 
+def is_installed(requirement: str) -> bool:
+    """Whether a distribution is installed in a version that it takes, as pip writes it: `"starlette >=1.10"`."""
+    wanted = Requirement(requirement)
+    try:
+        return wanted.specifier.contains(metadata.version(wanted.name), prereleases=True)
+    except metadata.PackageNotFoundError:
+        return False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    _leave_out_what_is_newer(items)
     for fixture, (look, missing) in _NEEDED.items():
         needing = [item for item in items if fixture in getattr(item, "fixturenames", ())]
         if needing:
@@ -93,6 +105,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             except missing as none:
                 _lacking[fixture] = str(none)
                 items[:] = [item for item in items if item not in needing]
+
+
+def _leave_out_what_is_newer(items: list[pytest.Item]) -> None:
+    """Tests of what came with a later version: `@pytest.mark.needs("starlette >=1.10")`."""
+    for item in list(items):
+        for marker in item.iter_markers("needs"):
+            for requirement in marker.args:
+                if not is_installed(requirement):
+                    _lacking[requirement] = f"{requirement} is not installed, which some tests are about"
+                    items[:] = [one for one in items if one is not item]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

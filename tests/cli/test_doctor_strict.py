@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, make_dataclass
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -66,6 +67,18 @@ def test_less_guarded_than_asked_ends_with_78_and_only_if_that_is_wanted(
 
     assert invoked("doctor", "--strict").code == 78
     assert invoked("doctor").code in (0, 1)
+
+
+def test_a_framework_that_is_left_alone_is_less_than_asked(
+    verified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "2.2.5" if name == "flask" else read(name))
+
+    said = _of(guards(ConfiguredSetup()), "warning")
+    assert "flask 2.2.5 is installed, and outworx-otel supports flask >=2.3" in said
+    assert "nobody guards /webhooks/stripe in its applications" in said
+    assert invoked("doctor", "--strict").code == 78
 
 
 def test_a_start_in_a_folder_without_the_file_ends_with_78(

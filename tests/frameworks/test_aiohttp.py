@@ -110,6 +110,7 @@ def test_a_compressed_body_is_closed_before_any_middleware(monitor: Monitor) -> 
     assert (unsigned.status, genuine.status, site.ran) == (401, 200, [BODY])
 
 
+@pytest.mark.filterwarnings("ignore:unread_data:DeprecationWarning")
 @pytest.mark.parametrize("how", ["read", "content", "clone", "text"])
 def test_a_middleware_may_do_with_the_request_what_it_does_without_us(how: str, monitor: Monitor) -> None:
     @web.middleware

@@ -11,7 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -73,7 +73,8 @@ def test_a_client_that_goes_away_in_the_middle_of_a_stream_is_reported(
         return StreamingResponse(answer())
 
     monitor({PATH: TrackOptions("stripe")})
-    with pytest.raises(ClientDisconnect):
+    # Starlette's ClientDisconnect, or in an older one the group of exceptions that holds the server's.
+    with pytest.raises(Exception, match=r"^$|unhandled errors in a TaskGroup"):
         Wire(serve(streams), parts(BODY), breaks_at="http.response.body").run({**JSON, **LENGTH})
     assert telemetry.delivery().end_time is not None
 
@@ -199,7 +200,9 @@ def test_a_verdict_alone_may_read_the_body_too(monitor: Monitor) -> None:
     assert (answer.status, answer.body) == (200, BODY)
 
 
-@pytest.mark.parametrize("broken", ["limit", "client"])
+@pytest.mark.parametrize(
+    "broken", [pytest.param("limit", marks=pytest.mark.needs("starlette >=1.10")), "client"]
+)
 def test_an_async_verdict_is_awaited_on_its_own_loop_although_the_body_is_not_to_be_had(
     broken: str, monitor: Monitor, telemetry: Telemetry
 ) -> None:
@@ -218,8 +221,8 @@ def test_an_async_verdict_is_awaited_on_its_own_loop_although_the_body_is_not_to
             return await super().receive()
 
     monitor({PATH: TrackOptions("stripe", signature_valid=verdict)})
-    limit = 10 if broken == "limit" else None
-    app = Starlette(routes=[Route(PATH, receives, methods=["POST"], max_body_size=limit)])
+    limit = {"max_body_size": 10} if broken == "limit" else {}
+    app = Starlette(routes=[Route(PATH, receives, methods=["POST"], **limit)])
     wire = Breaks(app, parts(BODY, BODY))
     if broken == "client":
         with pytest.raises(OSError, match="reset"):

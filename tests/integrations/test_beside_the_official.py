@@ -153,8 +153,8 @@ def test_without_the_official_ones_there_is_no_server_span_of_ours(
     assert all(span.parent is None for span in telemetry.deliveries())
 
 
+@pytest.mark.needs("fastapi >=0.142")
 def test_fastapis_native_tracing_is_the_parent(monitor: Monitor, telemetry: Telemetry) -> None:
-    pytest.importorskip("fastapi", minversion="0.142")
     import fastapi
 
     app = fastapi.FastAPI(telemetry={"tracer_provider": telemetry.tracer_provider})

@@ -213,7 +213,7 @@ def test_a_starlette_endpoint_of_any_kind_is_checked(monitor: Monitor) -> None:
 
     class Called:
         @webhook(SIGNED)
-        async def __call__(self) -> str:
+        def __call__(self) -> str:
             return "served"
 
     app = FastAPI()
@@ -223,6 +223,20 @@ def test_a_starlette_endpoint_of_any_kind_is_checked(monitor: Monitor) -> None:
         only_the_signed_one_is_served(
             lambda headers, path=path: UnderTestClient(app).post(BODY, headers, path)
         )
+
+
+@pytest.mark.needs("fastapi >=0.123.10")
+def test_an_object_that_is_called_as_a_coroutine_function_is_checked(monitor: Monitor) -> None:
+    monitor()
+
+    class Called:
+        @webhook(SIGNED)
+        async def __call__(self) -> str:
+            return "served"
+
+    app = FastAPI()
+    app.post("/called")(Called())
+    only_the_signed_one_is_served(lambda headers: UnderTestClient(app).post(BODY, headers, "/called"))
 
 
 def test_a_method_in_lower_case_is_no_way_round(monitor: Monitor) -> None:

@@ -178,6 +178,7 @@ def test_websockets_and_lifespan_are_untouched(monitor: Monitor, telemetry: Tele
     assert len(telemetry.deliveries()) == 1
 
 
+@pytest.mark.needs("starlette >=1.10")
 def test_a_route_may_allow_larger_bodies_than_its_application(monitor: Monitor) -> None:
     api = FastAPI(max_body_size=50)
     api.add_api_route("/small", receives, methods=["POST"])
@@ -189,6 +190,7 @@ def test_a_route_may_allow_larger_bodies_than_its_application(monitor: Monitor) 
     assert app.post(body, deliveries.stripe(body), "/small").status == 413
 
 
+@pytest.mark.needs("starlette >=1.10")
 def test_a_limit_of_the_route_refuses_what_was_verified_before(
     monitor: Monitor, telemetry: Telemetry
 ) -> None:

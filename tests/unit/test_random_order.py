@@ -30,6 +30,8 @@ def run(folder: Path, *arguments: str, seed: str | None = None) -> str:
     }
     if seed is not None:
         environ[random_order.VARIABLE] = seed
+    # Whoever else is installed takes seconds to come up, in each process.
+    environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     environ["PYTHONPATH"] = os.pathsep.join(
         [str(Path(random_order.__file__).parent), environ.get("PYTHONPATH", "")]
     )
@@ -42,6 +44,8 @@ def run(folder: Path, *arguments: str, seed: str | None = None) -> str:
         "no:cacheprovider",
         "-p",
         "no:randomly",
+        "-p",
+        "xdist.plugin",
         *arguments,
     ]
     done = subprocess.run(  # noqa: S603  # ours

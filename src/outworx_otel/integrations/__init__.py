@@ -16,7 +16,10 @@ from opentelemetry.trace import TracerProvider
 
 from outworx_otel import drops
 from outworx_otel.errors import ConfigurationError, described
-from outworx_otel.setup.bootstrap import Endpoints, amiss, prepare, reset
+from outworx_otel.process import loading
+from outworx_otel.setup.bootstrap import Endpoints, amiss, prepare, reset, stay_away
+from outworx_otel.setup.keywords import is_imported_by_loader
+from outworx_otel.setup.unguarded import outside_range
 
 # FastAPI's routes are Starlette's and more: both are switched on where both are there.
 _INSTRUMENTORS: Final = {
@@ -143,9 +146,19 @@ def _load(framework: str, name: str) -> BaseInstrumentor | None:
     try:
         module = importlib.import_module(f"{__name__}.{framework}")
     except Exception as error:  # noqa: BLE001  # installed, and broken or too old for us
-        amiss(
-            f"outworx: {framework} cannot be imported, so nobody guards its applications: {described(error)}"
-        )
+        outside = outside_range(framework)
+        if outside is not None:
+            stay_away(framework, outside)
+        else:
+            amiss(
+                f"outworx: {framework} cannot be imported, so nobody guards its applications: {described(error)}"
+            )
         return None
     instrumentor: BaseInstrumentor = getattr(module, name)()
     return instrumentor
+
+
+# A framework may be too old for our module of it to be imported, which the loader passes over in silence, and then
+# nothing else of ours may be loaded.
+if is_imported_by_loader():
+    loading.loaded("the instrumentors")

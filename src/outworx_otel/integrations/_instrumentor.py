@@ -1,4 +1,4 @@
-"""What every instrumentor does; a framework's own says which application, which versions and which patches."""
+"""What every instrumentor does; a framework's own says which application and which patches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from outworx_otel.integrations._inside import application_in
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.setup.bootstrap import prepare
+from outworx_otel.setup.bootstrap import prepare, stay_away
+from outworx_otel.setup.unguarded import SUPPORTED, outside_range
 
 
 class Instrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyped
@@ -19,17 +20,22 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyp
     """
 
     framework: ClassVar[str]
-    versions: ClassVar[str]
-    """As pip writes them: `"flask >= 2.3"`."""
+    """Its distribution's name, a row of `unguarded.SUPPORTED`."""
     reach: ClassVar[Reach]
     patches: ClassVar[Sequence[Patch]]
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The versions this was built for."""
-        return (self.versions,)
+        return (f"{self.framework} {SUPPORTED[self.framework]}",)
+
+    def instrument(self, **kwargs: Any) -> None:
+        """Acts on every application. OpenTelemetry's own look at the versions is left to ours, which says more."""
+        super().instrument(**{**kwargs, "skip_dep_check": True})
 
     def _instrument(self, **kwargs: Any) -> None:
         prepare(where=f"{type(self).__name__}().instrument()", **kwargs)
+        if self._stays_away():
+            return
         self.reach.open(self.framework)
         self.apply()
 
@@ -37,6 +43,14 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyp
         if self.reach.close(self.framework):
             for patch in self.patches:
                 patch.remove()
+
+    @classmethod
+    def _stays_away(cls) -> bool:
+        """Whether the installed version is none that this was built for; says so."""
+        why = outside_range(cls.framework)
+        if why is not None:
+            stay_away(cls.framework, why)
+        return why is not None
 
     @classmethod
     def apply(cls) -> None:
@@ -62,8 +76,10 @@ class ApplicationInstrumentor(Instrumentor):
         """
         where = f"{cls.__name__}.instrument_app"
         prepare(strict=True, where=f"{where}()", **kwargs)
-        cls.reach.add(application_in(app, cls.application, where))
-        cls.apply()
+        found = application_in(app, cls.application, where)
+        if not cls._stays_away():
+            cls.reach.add(found)
+            cls.apply()
 
     @classmethod
     def uninstrument_app(cls, app: Any) -> None:

@@ -168,7 +168,7 @@ REACH: Final = Reach()
 class AioHttpServerInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to handlers of `aiohttp.web`."""
 
-    framework, versions, application, reach = "aiohttp", "aiohttp >= 3.10", web.Application, REACH
+    framework, application, reach = "aiohttp", web.Application, REACH
     patches = (
         Patch(web.Application, "_handle", _door),
         Patch(web.UrlDispatcher, "resolve", _place),

@@ -371,5 +371,5 @@ _PATCHES: Final = (
 class DjangoInstrumentor(Instrumentor):
     """One webhook span per delivery to Django views; Django has one application per process."""
 
-    framework, versions = "django", "django >= 4.2"
+    framework = "django"
     reach, patches = REACH, _PATCHES

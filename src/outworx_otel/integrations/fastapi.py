@@ -19,7 +19,7 @@ __all__ = ["FastAPIInstrumentor", "OutworxHooksMiddleware"]
 class FastAPIInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to FastAPI routes; `instrument_app` leaves applications mounted in it alone."""
 
-    framework, versions, application = "fastapi", "fastapi >= 0.110", FastAPI
+    framework, application = "fastapi", FastAPI
     reach, patches = REACH, PATCHES
 
 

@@ -273,7 +273,7 @@ if "copy" in vars(_CONTEXT):
 class FlaskInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to Flask views."""
 
-    framework, versions, application = "flask", "flask >= 2.3", flask.Flask
+    framework, application = "flask", flask.Flask
     reach, patches = REACH, PATCHES
 
 

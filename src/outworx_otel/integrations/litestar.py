@@ -158,7 +158,7 @@ REACH: Final = Reach()
 class LitestarInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to Litestar routes, and to ASGI applications mounted among them."""
 
-    framework, versions, application, reach = "litestar", "litestar >= 2.12, < 3", litestar.Litestar, REACH
+    framework, application, reach = "litestar", litestar.Litestar, REACH
     patches = (
         Patch(litestar.Litestar, "__call__", _door),
         Patch(ASGIRouter, "__call__", _mount),

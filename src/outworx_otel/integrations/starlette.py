@@ -109,7 +109,7 @@ PATCHES: Final = [DOOR, ROUTE, MOUNT, HOST, ROUTER, LIFESPAN]
 class StarletteInstrumentor(ApplicationInstrumentor):
     """One webhook span per delivery to Starlette applications; `instrument_app` leaves those mounted in it alone."""
 
-    framework, versions, application = "starlette", "starlette >= 0.36", Starlette
+    framework, application = "starlette", Starlette
     reach, patches = REACH, PATCHES
 
 

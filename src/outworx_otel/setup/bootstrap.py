@@ -25,7 +25,7 @@ from outworx_otel.setup.keywords import check_keywords, is_called_by_loader, mea
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.pipeline import provide
 from outworx_otel.setup.runtime import Runtime, current, replace
-from outworx_otel.setup.unguarded import LOADER, nobody_guards
+from outworx_otel.setup.unguarded import LOADER, forget_left_alone, leave_alone, nobody_guards
 from outworx_otel.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -257,6 +257,26 @@ def amiss(problem: str) -> None:
         enforcement.end_process([problem])
 
 
+def stay_away(framework: str, why: str) -> None:
+    """Says once that an installed framework is left alone: at ERROR, with the endpoints, where any are to verify.
+
+    Args:
+        framework: its name.
+        why: the beginning of a sentence.
+
+    Raises:
+        SystemExit: with status 78, where endpoints are to verify and `OUTWORX_STRICT` is set.
+    """
+    leave_alone(framework, why)
+    paths = _verifying(current().endpoints)
+    for problem in nobody_guards(paths, in_code=True):
+        amiss(problem)
+    if not paths:
+        _say_once(
+            logging.WARNING, f"outworx: {why}: it is left alone, and its applications have no webhook spans"
+        )
+
+
 def reset() -> None:
     """Forgets what `prepare` was given in code; what `init` set up stays."""
     with _lock:
@@ -264,6 +284,7 @@ def reset() -> None:
         _given.request_hook = _given.response_hook = _given.excluded_urls = None
         _given.in_code = False
         _given.endpoints.clear()
+        forget_left_alone()
         replace(_runtime(read_configuration())[1])
         forget_providers()
 
@@ -322,9 +343,7 @@ def _rebuild(
     replace(runtime)
     _given.ready = True
     problems = list(dict.fromkeys([*wrong, *assembly.problems, *assembly.closed]))
-    unguarded = None if _given.in_code else nobody_guards(_verifying(assembly.endpoints))
-    if unguarded is not None:
-        problems.append(unguarded)
+    problems.extend(nobody_guards(_verifying(assembly.endpoints), in_code=_given.in_code))
     if problems and enforcement.is_strict():
         enforcement.end_process(problems)
     if strict and assembly.problems:
@@ -370,14 +389,13 @@ def _verifying(endpoints: Mapping[str, Endpoint]) -> list[str]:
 
 
 def _check_guards(what: str) -> None:
-    """An exporter or sampler of ours was loaded by name: will anybody guard what is configured?"""
-    if _given.in_code or nobody_guards(["/"]) is None:
+    """An exporter, a sampler or the instrumentors were loaded by name: will anybody guard what is configured?"""
+    if not any(nobody_guards(["/"], in_code=_given.in_code)):
         return
     configuration = read_configuration()
     endpoints = Assembly(configuration, _given.endpoints, _given.store, _known_secrets).endpoints
-    said = nobody_guards(_verifying(endpoints))
-    if said is not None:
-        logger.debug("%s is loaded, and asks for the instrumentors", what)
+    for said in nobody_guards(_verifying(endpoints), in_code=_given.in_code):
+        logger.debug("%s: loaded, and asks for the instrumentors", what)
         amiss(said)
 
 

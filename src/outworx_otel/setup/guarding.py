@@ -33,6 +33,12 @@ class Guarded(wrapt.FunctionWrapper):  # type: ignore[type-arg,misc,unused-ignor
         self._self_endpoint: Endpoint | None = None if whole_class else guard.endpoint
         self._self_whole_class = whole_class
 
+    def __getattr__(self, name: str) -> Any:
+        # Before 0.38, Starlette asks whatever looks like a routine for it, and an object has none.
+        if name == "__name__":
+            return type(self.__wrapped__).__name__
+        return super().__getattr__(name)
+
     @property
     def __outworx_webhook__(self) -> Endpoint | None:
         """The mark of this guard: the function behind it may be marked for another route as well."""

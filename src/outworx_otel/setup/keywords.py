@@ -47,6 +47,16 @@ def is_called_by_loader() -> bool:
     return False
 
 
+def is_imported_by_loader() -> bool:
+    """Whether OpenTelemetry's loader, and not its launcher that goes before it, is importing us."""
+    frame: Any = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == f"{_LOADERS[0]}._load":
+            return True
+        frame = frame.f_back
+    return False
+
+
 def meant_as_endpoints(given: Mapping[str, Any]) -> list[str]:
     """The paths in arguments with an unknown name: they were meant to be guarded, and stay closed."""
     return [

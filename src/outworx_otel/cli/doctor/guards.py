@@ -13,7 +13,13 @@ from outworx_otel.cli.doctor.source_scan import BY_HAND, SWITCHING, listed
 from outworx_otel.setup import enforcement
 from outworx_otel.setup.announcement import EXCLUDED_URLS, opened_paths, partly_opened_paths
 from outworx_otel.setup.exclusions import excluded_urls
-from outworx_otel.setup.unguarded import DISABLED, disabled_instrumentors
+from outworx_otel.setup.unguarded import (
+    DISABLED,
+    SUPPORTED,
+    disabled_instrumentors,
+    installed_frameworks,
+    outside_range,
+)
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
@@ -24,7 +30,7 @@ _SPARING: Final = "OTEL_PYTHON_EXCLUDED_URLS"
 
 def guards(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """What is refused nowhere, kept away, or opened; then what cannot be told without running the application."""
-    found = [*_enforcement(), *_switched_off(setup), *_opened(setup)]
+    found = [*_enforcement(), *_left_alone(setup), *_switched_off(setup), *_opened(setup)]
     yield from found
     if setup.verifying and not any(one.unguarded for one in found):
         yield hint(
@@ -48,6 +54,20 @@ def _enforcement() -> Iterator[CheckResult]:
         yield ok(
             CHECK, f"{enforcement.STRICT}: the application does not start with a problem in its configuration"
         )
+
+
+def _left_alone(setup: ConfiguredSetup) -> Iterator[CheckResult]:
+    where = ", ".join(setup.verifying)
+    for framework in installed_frameworks():
+        why = outside_range(framework)
+        if why is not None:
+            yield warning(
+                CHECK,
+                f"{why}: it is left alone, so "
+                + (f"nobody guards {where} in its applications" if where else "they have no webhook spans"),
+                f"install {framework} {SUPPORTED[framework]}",
+                unguarded=bool(where),
+            )
 
 
 def _switched_off(setup: ConfiguredSetup) -> Iterator[CheckResult]:

@@ -1,0 +1,148 @@
+"""`make test-versions`: the tests with the lowest, the newest and the coming versions, on every Python there is.
+
+nox, because a session is a function: which interpreters there are, which versions go together and what only warns is
+said in Python; uv makes the environments and finds the lowest versions that pyproject.toml declares. One alone:
+`make test-versions ARGS="-s lowest"`; what follows `--` goes to pytest, instead of the folders.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+# An interpreter that is not there is not looked for on the network.
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+
+DEFAULT = sys.executable
+FIRST = (3, 10)
+
+FRAMEWORKS = "auto,fastapi,flask,django,asymmetric,redis,sql"
+SERVER = "auto,fastapi,flask,django,redis,sql,server"
+# What `.ci/run` has time for: each framework's seams, each way in and out.
+CORE = (
+    *("tests/unit", "--ignore=tests/unit/test_random_order.py"),
+    *(
+        f"tests/integrations/test_{name}.py"
+        for name in ("beside_the_official", "bodies", "exceptions", "marks", "no_way_round", "selection")
+    ),
+)
+# Without what needs a vendor's SDK, another framework beside, or a newer Python beside.
+OF_FRAMEWORKS = (
+    *("tests/unit", "tests/integrations", "tests/telemetry", "tests/testing", "tests/setup", "tests/export"),
+    *("tests/signatures", "tests/deferred", "tests/e2e"),
+    *("--ignore=tests/integrations/test_readme.py", "--ignore=tests/signatures/test_vendor_libraries.py"),
+)
+OF_SERVER = (
+    *("tests/server_store", "tests/server_ingest", "tests/server_access", "tests/cli", "tests/relay"),
+    "tests/idempotency",
+    "--ignore=tests/server_ingest/test_published_sdk.py",
+)
+
+# Pairs, so that each stands once beside the newest of everything else.
+BETWEEN = {
+    "django-4.2": ("django ~=4.2.0", "wrapt <2"),
+    "django-5.2": ("django ~=5.2.0", "protobuf <7"),
+    "sqlalchemy-2.0": ("sqlalchemy <2.1", "redis <6", "starlette <1"),
+}
+
+
+def interpreters() -> list[str]:
+    """Every Python from 3.10 on, one for each minor version: of the PATH, or pyenv's."""
+    found: dict[tuple[int, int], str] = {sys.version_info[:2]: DEFAULT}
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
+    for folder in (*(one / "bin" for one in sorted(pyenv.glob("3.*"))), *folders):
+        # pyenv's shims stand for versions that may not be chosen.
+        for program in () if folder.name == "shims" else folder.glob("python3.*"):
+            version = re.fullmatch(r"python3\.(\d+)", program.name)
+            if version is not None and (3, int(version[1])) >= FIRST:
+                found.setdefault((3, int(version[1])), str(program))
+    return [found[version] for version in sorted(found)]
+
+
+@nox.session(python=DEFAULT)
+def lowest(session: nox.Session) -> None:
+    """The lowest versions declared, at the frameworks."""
+    install_lowest(session, FRAMEWORKS)
+    test(session, OF_FRAMEWORKS)
+
+
+@nox.session(python=DEFAULT, name="lowest-core", default=False)
+def lowest_core(session: nox.Session) -> None:
+    """A part of `lowest`, of a minute and a half, for `.ci/run`."""
+    install_lowest(session, FRAMEWORKS)
+    test(session, CORE)
+
+
+@nox.session(python=DEFAULT, name="lowest-server")
+def lowest_server(session: nox.Session) -> None:
+    """The lowest versions declared, at the server and the command line, which need a newer Starlette."""
+    install_lowest(session, SERVER)
+    test(session, OF_SERVER)
+
+
+@nox.session(python=interpreters())
+def newest(session: nox.Session) -> None:
+    """The newest versions, on every Python."""
+    install(session, FRAMEWORKS)
+    test(session, OF_FRAMEWORKS)
+
+
+@nox.session(python=DEFAULT)
+@nox.parametrize("pins", [nox.param(pins, id=name) for name, pins in BETWEEN.items()])
+def between(session: nox.Session, pins: tuple[str, ...]) -> None:
+    """Versions that many have, beside the newest of everything else."""
+    install(session, FRAMEWORKS, *pins)
+    test(session, OF_FRAMEWORKS)
+
+
+@nox.session(python=DEFAULT)
+def outside(session: nox.Session) -> None:
+    """A real framework in a version that is not supported: left alone, and said."""
+    install(session, "auto,fastapi,django", "flask ==2.2.5", "werkzeug <3")
+    test(session, ("tests/setup/test_outside_the_range.py",))
+
+
+@nox.session(python=interpreters()[-1])
+def coming(session: nox.Session) -> None:
+    """Pre-releases, on the newest Python: what fails here is a warning."""
+    try:
+        install(session, FRAMEWORKS, "--prerelease=allow")
+        test(session, OF_FRAMEWORKS)
+    except nox.command.CommandFailed:
+        session.warn("THE COMING VERSIONS FAIL: see above. Nothing is to be mended in a hurry for that.")
+
+
+def install(session: nox.Session, extras: str, *arguments: str) -> None:
+    """This package, what tests every version, and what the arguments say."""
+    session.install("--editable", f".[{extras}]", "--group", "versions", *arguments)
+
+
+def install_lowest(session: nox.Session, extras: str) -> None:
+    """This package with the lowest versions that pyproject.toml declares; what tests it is as new as that allows."""
+    lowest = Path(session.create_tmp()) / "lowest.txt"
+    asked = [word for extra in extras.split(",") for word in ("--extra", extra)]
+    session.run(
+        *("uv", "pip", "compile", "pyproject.toml", *asked, "--group", "versions-lowest"),
+        *("--resolution", "lowest-direct", "--quiet", "--no-header", "--no-annotate"),
+        *("--python", str(Path(session.bin) / "python"), "--output-file", str(lowest)),
+        external=True,
+        silent=True,
+    )
+    session.install(
+        *("--editable", f".[{extras}]", "--group", "versions", "--group", "versions-lowest"),
+        *("--constraint", str(lowest)),
+    )
+
+
+def test(session: nox.Session, folders: tuple[str, ...]) -> None:
+    """Runs pytest on two cores; without the bytecode that another version has left."""
+    chosen = session.posargs or folders
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadfile", "-W", "default", *chosen)
