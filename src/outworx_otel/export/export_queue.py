@@ -129,7 +129,7 @@ class ExportQueue(Generic[T]):
         if self._settled >= waiter.goal:
             return True
         thread = self._thread
-        if thread is None or not thread.is_alive() or thread is threading.current_thread():
+        if thread is None or not thread.is_alive() or _runs(thread):
             return False
         if self._is_hopeless(waiter):
             return False
@@ -152,7 +152,7 @@ class ExportQueue(Generic[T]):
         self._closing = True
         self._nudge()
         thread = self._thread
-        if thread is threading.current_thread():
+        if thread is not None and _runs(thread):
             return  # `on_error` shut us down: the worker ends by itself
         if thread is None or thread.ident is None:
             # Nothing was put, it is too late for a thread, or SIGTERM came just as it was started.
@@ -311,3 +311,8 @@ class ExportQueue(Generic[T]):
         refused, self._refused_said = self._refused - self._refused_said, self._refused
         why = "the queue is full" if not self._closing else "the queue is full or was shut down"
         self._report.dropped(refused, why)
+
+
+def _runs(thread: threading.Thread) -> bool:
+    # Not `threading.current_thread`: it takes a lock for a thread that it has not seen yet (see `exit.py`).
+    return thread.ident == threading.get_ident()

@@ -21,7 +21,8 @@ T = TypeVar("T")
 _MADE: Final = "made"
 _logger = logging.getLogger("outworx_otel")
 
-# A list of weak or plain references: copying it is atomic, and a signal handler may do so any time.
+# A list of functions that give the callback, None once its owner is gone: copying it is atomic, and a signal handler
+# may do so any time.
 _callbacks: list[Callable[[], Callable[[], Any] | None]] = []
 _hooked = False
 
@@ -35,12 +36,27 @@ def after_fork_in_child(callback: Callable[[], Any]) -> None:
     """
     global _hooked
     if isinstance(callback, MethodType):
-        _callbacks.append(weakref.WeakMethod(callback, _callbacks.remove))
+        _callbacks.append(_weak(callback))
     elif not any(known() is callback for known in _callbacks):
         _callbacks.append(lambda: callback)
     if not _hooked and hasattr(os, "register_at_fork"):
         _hooked = True
         os.register_at_fork(after_in_child=_begin_anew)
+
+
+def _weak(method: MethodType) -> Callable[[], Callable[[], Any] | None]:
+    # No weakref.WeakMethod: while the interpreter of Python 3.14 ends, its callback finds its module emptied, and says
+    # so on stderr.
+    def callback() -> Callable[[], Any] | None:
+        owner = owner_of()
+        return None if owner is None else MethodType(function, owner)
+
+    def forget(_: object, remove: Callable[[Any], None] = _callbacks.remove) -> None:
+        remove(callback)
+
+    function = method.__func__
+    owner_of = weakref.ref(method.__self__, forget)
+    return callback
 
 
 def _begin_anew() -> None:
