@@ -3,9 +3,9 @@
 uvicorn stops gracefully, then raises SIGTERM again with the disposition it found at its start. Where
 that is the default one, the process is gone at once, and with it whatever the SDK has queued.
 
-The handler interrupts the main thread wherever it is, with whatever locks it holds. So the handler takes no lock of
-Python code: it starts bare threads, waits for each with a time-out, and ends the process by the signal itself. A thread
-that was started first ends the process should even that not happen.
+The handler interrupts the main thread wherever it is, with whatever locks it holds. So the handler takes no
+lock of Python code: it starts bare threads, waits for each with a time-out, and ends the process by the
+signal itself. A thread that was started first ends the process should even that not happen.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from types import FrameType
 from typing import Final, Protocol
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.export import late_signals
+from outworx_otel.export import late_signals, server_ends
 from outworx_otel.export.open_queues import finish_within
 from outworx_otel.process import environment
-from outworx_otel.process.forks import after_fork_in_child
+from outworx_otel.process.forks import after_fork_in_child, after_silent_fork, notice_silent_fork
 
 EXIT_FLUSH_VARIABLE: Final = "OUTWORX_HOOKS_EXIT_FLUSH"
 GRACE: Final = 0.5
@@ -69,6 +69,10 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
     if enabled is None:
         enabled = _enabled()
     _providers[weakref.ref(provider, _forget)] = timeout if enabled else None
+    server_ends.cover(flush_now, lambda: not sigterm_flushes())
+    # After the provider has registered its shutdown, so before it: a thread that a fork lost would be waited for.
+    atexit.unregister(notice_silent_fork)
+    atexit.register(notice_silent_fork)
     return enabled and _arm()
 
 
@@ -153,7 +157,8 @@ def _for_each_provider(action: Callable[[Provider], bool], deadline: float) -> b
             done: list[bool] = []
             _thread.start_new_thread(_act, (action, provider, gate, done))
             gates.append((gate, done))
-    return all([_passed(gate, deadline) and done == [True] for gate, done in gates])
+    in_time = [_passed(gate, deadline) and done == [True] for gate, done in gates]
+    return all(in_time)
 
 
 def _act(
@@ -210,6 +215,22 @@ def _end_by_signal() -> None:
 def _end_anyway(seconds: float) -> None:
     time.sleep(seconds)
     os._exit(_STATUS)
+
+
+def _revive() -> None:
+    """Does for the SDK what its own fork hooks would have done: a metric reader's thread is gone, for one."""
+    for reference in list(_providers):
+        provider = reference()
+        # Private, and other ones in older versions: without them, metrics wait for the end of the process.
+        settings = getattr(provider, "_sdk_config", None)
+        readers = getattr(provider, "_metric_readers", None) or getattr(settings, "metric_readers", ())
+        for part, name in ((provider, "_handle_fork"), *((reader, "_at_fork_reinit") for reader in readers)):
+            begin_anew = getattr(part, name, None)
+            if begin_anew is not None:
+                begin_anew()
+
+
+after_silent_fork(_revive)
 
 
 @atexit.register  # when this module is imported, so before most others register, and therefore after them

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 import weakref
 from collections.abc import Callable
 from types import MethodType
@@ -24,7 +26,11 @@ _logger = logging.getLogger("outworx_otel")
 # A list of functions that give the callback, None once its owner is gone: copying it is atomic, and a signal handler
 # may do so any time.
 _callbacks: list[Callable[[], Callable[[], Any] | None]] = []
+_after_silent_forks: list[Callable[[], Any]] = []
 _hooked = False
+_process = os.getpid()
+# Which thread begins anew, by process.
+_noticed: dict[int, int] = {}
 
 
 def after_fork_in_child(callback: Callable[[], Any]) -> None:
@@ -44,9 +50,29 @@ def after_fork_in_child(callback: Callable[[], Any]) -> None:
         os.register_at_fork(after_in_child=_begin_anew)
 
 
+def after_silent_fork(callback: Callable[[], Any]) -> None:
+    """Calls a function, besides, in a child whose fork Python was not told of, where others' hooks were not called."""
+    _after_silent_forks.append(callback)
+
+
+def notice_silent_fork() -> None:
+    """Begins anew where this process was forked and Python was not told, as by uWSGI. Called before any work."""
+    process = os.getpid()
+    if process == _process:
+        return
+    thread = threading.get_ident()
+    if _noticed.setdefault(process, thread) == thread:
+        _begin_anew()
+        for callback in _after_silent_forks:
+            _call(callback)
+        del _noticed[process]
+    # Another thread's, with no lock: one from before the fork would not do.
+    while process in _noticed:
+        time.sleep(0.001)
+
+
 def _weak(method: MethodType) -> Callable[[], Callable[[], Any] | None]:
-    # No weakref.WeakMethod: while the interpreter of Python 3.14 ends, its callback finds its module emptied, and says
-    # so on stderr.
+    # No weakref.WeakMethod: while Python 3.14 ends, its callback finds its module emptied, and says so on stderr.
     def callback() -> Callable[[], Any] | None:
         owner = owner_of()
         return None if owner is None else MethodType(function, owner)
@@ -60,13 +86,19 @@ def _weak(method: MethodType) -> Callable[[], Callable[[], Any] | None]:
 
 
 def _begin_anew() -> None:
+    global _process
     for reference in list(_callbacks):
         callback = reference()
         if callback is not None:
-            try:
-                callback()
-            except Exception:  # the other callbacks must be called too
-                _logger.exception("beginning anew after a fork failed")
+            _call(callback)
+    _process = os.getpid()
+
+
+def _call(callback: Callable[[], Any]) -> None:
+    try:
+        callback()
+    except Exception:  # the other callbacks must be called too
+        _logger.exception("beginning anew after a fork failed")
 
 
 class PerProcess(Generic[T]):

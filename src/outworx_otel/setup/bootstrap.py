@@ -419,7 +419,7 @@ def _flush_at_exit() -> None:
             flush_at_exit(provider, enabled=_given.flush_on_sigterm)
 
 
-def unflushed() -> Callable[[], None] | None:
+def unflushed() -> Callable[[], object] | None:
     """What to call, in a thread, before a server says that it has shut down; None where SIGTERM sees to it."""
     from outworx_otel.export.exit import flush_now, sigterm_flushes
 
