@@ -20,7 +20,7 @@ import time
 import weakref
 from collections.abc import Callable
 from types import FrameType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.export import late_signals, server_ends
@@ -223,7 +223,7 @@ def _revive() -> None:
         provider = reference()
         # Private, and other ones in older versions: without them, metrics wait for the end of the process.
         settings = getattr(provider, "_sdk_config", None)
-        readers = getattr(provider, "_metric_readers", None) or getattr(settings, "metric_readers", ())
+        readers: Any = getattr(provider, "_metric_readers", None) or getattr(settings, "metric_readers", ())
         for part, name in ((provider, "_handle_fork"), *((reader, "_at_fork_reinit") for reader in readers)):
             begin_anew = getattr(part, name, None)
             if begin_anew is not None:

@@ -181,6 +181,8 @@ class ExportQueue(Generic[T]):
         except RuntimeError:
             # Interpreter shutdown (3.12+), or a system out of threads: `close` sends from its own thread.
             self._thread = None
+        else:
+            open_queues.started()
 
     def _nudge(self) -> None:
         if self._wake.empty():

@@ -44,10 +44,10 @@ def instrument(
     response_hook: Callable[..., Any] | None = None,
     **others: Any,
 ) -> None:
-    """Switches on every framework that the application imports: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
+    """Switches on each framework that the application imports: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
 
-    Imported before or after, for applications made before or after; harmless when it is called again. Where spans go is for `init()`, or
-    for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so
+    Imported before or after, for applications made before or after; harmless when called again. Where spans go is
+    for `init()`, or for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so
     that an endpoint which is to verify signatures lets nothing in unverified.
 
     Args:

@@ -51,7 +51,7 @@ def after_fork_in_child(callback: Callable[[], Any]) -> None:
 
 
 def after_silent_fork(callback: Callable[[], Any]) -> None:
-    """Calls a function, besides, in a child whose fork Python was not told of, where others' hooks were not called."""
+    """Calls a function, besides, in a child whose fork Python was not told of: others' hooks were not called."""
     _after_silent_forks.append(callback)
 
 

@@ -53,6 +53,7 @@ class Runtime:
         debug: bool = False,
         token_secrets: tuple[str | bytes, ...] = (),
         flush: Callable[[float], Any] | None = None,
+        freezes: bool = False,
         request_hook: Callable[..., Any] | None = None,
         response_hook: Callable[..., Any] | None = None,
         excluded_urls: Any = None,
@@ -66,6 +67,8 @@ class Runtime:
         # What deferral tokens are signed with, and sends what is queued within some seconds.
         self.token_secrets = token_secrets
         self.flush = flush
+        # The host freezes the process after its answer.
+        self.freezes = freezes
         # For the integrations to call and to ask: `(span, request)`, `(span, request, response)`, an ExcludeList.
         self.request_hook = request_hook
         self.response_hook = response_hook
