@@ -43,12 +43,23 @@ class Row:
         return replace(self, zero_code=True)
 
     @property
+    def keep_alive(self) -> bool:
+        """Whether the server keeps connections open: uWSGI's router does not, and does not say so."""
+        return not self.server.startswith("uWSGI")
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the SDK's own threads complain: `opentelemetry-instrument` starts them before gevent patches."""
+        return "gevent" in self.server and self.zero_code
+
+    @property
     def deployment(self) -> Deployment:
         served = self.site if self.zero_code else IN_CODE
         command = tuple(part.replace("{site}", served) for part in self.command)
         environ = {"SITE": self.site}
         if self.site.startswith("django"):
-            environ["DJANGO_SETTINGS_MODULE"] = "django_settings"
+            by_hand = "runserver" in self.command and not self.zero_code
+            environ["DJANGO_SETTINGS_MODULE"] = "init_django_settings" if by_hand else "django_settings"
         return Deployment(
             (*(INSTRUMENTED if self.zero_code else ()), *command), self.workers, self.ready, environ
         )
@@ -106,7 +117,6 @@ _ON_WSGI = (
     ("uWSGI, no threads", uwsgi(), "spawned uWSGI worker"),
     ("uWSGI, no threads, lazy-apps", uwsgi("--lazy-apps"), "spawned uWSGI worker"),
 )
-_RUNSERVER = ("{site}",)
 
 
 def _rows() -> list[Row]:

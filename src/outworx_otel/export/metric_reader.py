@@ -47,6 +47,14 @@ class LazyMetricReader(PeriodicExportingMetricReader):
             finally:
                 self._timer.call_in(self._seconds, self._tick)
 
+    def _receive_metrics(self, metrics_data: Any, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        # Without the SDK's lock, which is from before gevent's patch: a greenlet that waits for it stops all others.
+        # Our exporter may be called by several at once.
+        try:
+            self._exporter.export(metrics_data, timeout_millis=timeout_millis)
+        except Exception:
+            _logger.exception("exporting metrics failed")
+
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Reads once more, and shuts the exporter down."""
         if not self._shutdown:

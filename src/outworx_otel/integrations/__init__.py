@@ -47,8 +47,8 @@ def instrument(
     """Switches on each framework that the application imports: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
 
     Imported before or after, for applications made before or after; harmless when called again. Where spans go is
-    for `init()`, or for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so
-    that an endpoint which is to verify signatures lets nothing in unverified.
+    for `init()`, or for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched
+    on by then, so that an endpoint which is to verify signatures lets nothing in unverified.
 
     Args:
         tracer_provider: instead of the global one.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
+import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process import environment
@@ -16,13 +14,14 @@ FLUSH_EACH_VARIABLE: Final = "OUTWORX_HOOKS_FLUSH_EACH"
 FLUSH_SECONDS: Final = 2.0
 """How long a delivery may wait for its telemetry: Lambda's own default time-out is 3 s."""
 
-_LAMBDA: Final = ("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME")
-_AZURE: Final = "FUNCTIONS_WORKER_RUNTIME"
+_HOSTS: Final = ("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "FUNCTIONS_WORKER_RUNTIME")
+_PAUSE: Final = 10.0
+_troubled_until = 0.0
 
 
 def host_freezes() -> bool:
     """Returns whether each delivery is to send its telemetry itself: said by a variable, else known of the host."""
-    known = bool(environment.name_set(*_LAMBDA, _AZURE))
+    known = bool(environment.name_set(*_HOSTS))
     try:
         return environment.flag(FLUSH_EACH_VARIABLE, default=known)
     except ConfigurationError as error:
@@ -30,21 +29,11 @@ def host_freezes() -> bool:
         return known
 
 
-def flush_before_freezing(flush: Callable[[float], Any]) -> None:
-    """Sends what is queued, for at most about two seconds.
+def flush_before_freezing(flush: Callable[[float], bool]) -> None:
+    """Sends what is queued, for at most about two seconds. While the receiver does not answer, it is not waited for.
 
-    An event loop that serves several requests is not held up: there it is begun and not waited for. On Lambda a
-    process serves one request at a time.
+    On an event loop too: the host freezes the loop with its process, and serves hardly more than one request with it.
     """
-    if not any(os.environ.get(name) for name in _LAMBDA) and _is_on_a_loop():
-        threading.Thread(target=flush, args=(FLUSH_SECONDS,), name="outworx-flush", daemon=True).start()
-    else:
-        flush(FLUSH_SECONDS)
-
-
-def _is_on_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    global _troubled_until
+    if time.monotonic() >= _troubled_until and not flush(FLUSH_SECONDS):
+        _troubled_until = time.monotonic() + _PAUSE

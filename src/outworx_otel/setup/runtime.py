@@ -52,7 +52,7 @@ class Runtime:
         on_error: Callable[[OutworxError], Any] | None = None,
         debug: bool = False,
         token_secrets: tuple[str | bytes, ...] = (),
-        flush: Callable[[float], Any] | None = None,
+        flush: Callable[[float], bool] | None = None,
         freezes: bool = False,
         request_hook: Callable[..., Any] | None = None,
         response_hook: Callable[..., Any] | None = None,
