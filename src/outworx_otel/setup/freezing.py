@@ -19,9 +19,14 @@ _PAUSE: Final = 10.0
 _troubled_until = 0.0
 
 
+def known_host() -> str | None:
+    """Returns the variable by which a host that freezes is known; None elsewhere."""
+    return environment.name_set(*_HOSTS)
+
+
 def host_freezes() -> bool:
     """Returns whether each delivery is to send its telemetry itself: said by a variable, else known of the host."""
-    known = bool(environment.name_set(*_HOSTS))
+    known = known_host() is not None
     try:
         return environment.flag(FLUSH_EACH_VARIABLE, default=known)
     except ConfigurationError as error:
