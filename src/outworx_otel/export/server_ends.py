@@ -8,13 +8,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import wrapt
 
-_covered = False
+from outworx_otel.export import open_queues
+
+_children: _Children | None = None
 
 
 def cover(flush: Callable[[], object], is_needed: Callable[[], bool]) -> None:
@@ -24,28 +27,29 @@ def cover(flush: Callable[[], object], is_needed: Callable[[], bool]) -> None:
         flush: sends what is queued; bounded, blocks.
         is_needed: whether SIGTERM itself would not send it.
     """
-    global _covered
-    if not _covered:
-        _covered = True
-        wrapt.register_post_import_hook(partial(_cover_children, flush), "multiprocessing.util")
+    global _children
+    if _children is None:
+        _children = _Children(flush)
+        open_queues.on_start(_children)
+        # A spawned child makes its own providers.
+        wrapt.register_post_import_hook(_children.begin, "multiprocessing.util")
         wrapt.register_post_import_hook(partial(_cover_uvicorn, flush, is_needed), "uvicorn.server")
 
 
-class _Here:
-    """`multiprocessing` holds what it calls after a fork by an object."""
+class _Children:
+    """Flushes at the end of a child that has something of its own to send.
 
+    A forked one that has nothing would send its parent's counts a second time.
+    """
 
-_here = _Here()
+    def __init__(self, flush: Callable[[], object]) -> None:
+        self._flush = flush
 
-
-def _cover_children(flush: Callable[[], object], util: Any) -> None:
-    def finalize(_: object = None) -> None:
-        # Its finalizers are called in the process that made them alone.
-        util.Finalize(None, flush, exitpriority=1)
-
-    if _is_child():
-        finalize()
-    util.register_after_fork(_here, finalize)
+    def begin(self, util: Any = None) -> None:
+        """Called when the module is imported, and when a queue gets its first item in a process."""
+        util = util or sys.modules.get("multiprocessing.util")
+        if util is not None and _is_child():
+            util.Finalize(None, self._flush, exitpriority=1)
 
 
 def _is_child() -> bool:
