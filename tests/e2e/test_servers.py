@@ -26,7 +26,7 @@ DELIVERIES = scaled(200, 40)
 # multiprocessing's `os._exit`; SIGTERM again, without a lifespan; a fork that Python is not told of, in code and
 # before uWSGI is there; greenlets that replace threads after the fork.
 FIRST = {
-    "granian, WSGI, flask, in code",
+    "granian, WSGI, flask, zero code",
     "gunicorn, uvicorn worker, django, zero code",
     "uWSGI, threads, flask, in code",
     "uWSGI, no threads, django, zero code",

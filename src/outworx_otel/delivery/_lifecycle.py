@@ -24,7 +24,7 @@ from outworx_otel.delivery._verification import covered, verdict
 from outworx_otel.delivery.flow import Flow, run_sync
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.http.body import Body
-from outworx_otel.process.forks import notice_silent_fork
+from outworx_otel.process.forks import notice_work
 from outworx_otel.process.timer import Deadline, call_in
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.freezing import flush_before_freezing
@@ -76,7 +76,7 @@ class Delivery:
         *,
         silent: bool = False,
     ) -> None:
-        notice_silent_fork()
+        notice_work()
         self.endpoint = endpoint
         self.request = request
         self.runtime = runtime

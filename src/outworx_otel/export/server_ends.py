@@ -16,6 +16,7 @@ from typing import Any
 import wrapt
 
 from outworx_otel.export import open_queues
+from outworx_otel.process.forks import at_first_work
 
 _children: _Children | None = None
 
@@ -30,6 +31,7 @@ def cover(flush: Callable[[], object], is_needed: Callable[[], bool]) -> None:
     global _children
     if _children is None:
         _children = _Children(flush)
+        at_first_work(_children.begin)
         open_queues.on_start(_children)
         # A spawned child makes its own providers.
         wrapt.register_post_import_hook(_children.begin, "multiprocessing.util")
@@ -46,7 +48,7 @@ class _Children:
         self._flush = flush
 
     def begin(self, util: Any = None) -> None:
-        """Called when the module is imported, and when a queue gets its first item in a process."""
+        """Called when the module is imported, and at a process's first delivery and first item of a queue."""
         util = util or sys.modules.get("multiprocessing.util")
         if util is not None and _is_child():
             util.Finalize(None, self._flush, exitpriority=1)

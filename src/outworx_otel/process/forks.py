@@ -27,8 +27,10 @@ _logger = logging.getLogger("outworx_otel")
 # may do so any time.
 _callbacks: list[Callable[[], Callable[[], Any] | None]] = []
 _after_silent_forks: list[Callable[[], Any]] = []
+_at_first_work: list[Callable[[], Any]] = []
 _hooked = False
 _process = os.getpid()
+_worked: int | None = None
 # Which thread begins anew, by process.
 _noticed: dict[int, int] = {}
 
@@ -53,6 +55,21 @@ def after_fork_in_child(callback: Callable[[], Any]) -> None:
 def after_silent_fork(callback: Callable[[], Any]) -> None:
     """Calls a function, besides, in a child whose fork Python was not told of: others' hooks were not called."""
     _after_silent_forks.append(callback)
+
+
+def at_first_work(callback: Callable[[], Any]) -> None:
+    """Calls a function in each process before its first delivery. Held for ever."""
+    _at_first_work.append(callback)
+
+
+def notice_work() -> None:
+    """A delivery begins: begins anew after a silent fork, and tells who asked for a process's first one."""
+    global _worked
+    if os.getpid() != _worked:
+        notice_silent_fork()
+        _worked = os.getpid()
+        for callback in _at_first_work:
+            _call(callback)
 
 
 def notice_silent_fork() -> None:
