@@ -40,6 +40,9 @@ class LazyMetricReader(PeriodicExportingMetricReader):
             begun[0] = True
             self._timer.call_in(self._seconds, self._tick)
 
+    def _at_fork_reinit(self) -> None:
+        """Starts no thread of the SDK's: a forked child begins with its own first delivery."""
+
     def _tick(self) -> None:
         if not self._shutdown:
             try:

@@ -98,6 +98,10 @@ def _imported(framework: str, module: object = None) -> None:
     others = [found for name in modules if (found := sys.modules.get(name)) is not module]
     if framework not in _awaited or any(map(_is_under_way, others)):
         return
+    package, _, name = getattr(module, "__name__", "").rpartition(".")
+    if package in sys.modules:
+        # As the import is about to: our module may name it by its package.
+        setattr(sys.modules[package], name, module)
     instrumentor = _load(framework, instrumentor_name)
     if instrumentor is not None:
         _switch_on(instrumentor)
