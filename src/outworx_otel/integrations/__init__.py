@@ -25,7 +25,10 @@ _INSTRUMENTORS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "starlette": (("starlette.applications", "starlette.routing"), "StarletteInstrumentor"),
     "fastapi": (("fastapi",), "FastAPIInstrumentor"),
     "flask": (("flask",), "FlaskInstrumentor"),
-    "django": (("django.core.handlers.base",), "DjangoInstrumentor"),
+    "django": (
+        ("django.core.handlers.asgi", "django.core.handlers.base", "django.core.handlers.wsgi"),
+        "DjangoInstrumentor",
+    ),
     "litestar": (("litestar",), "LitestarInstrumentor"),
     "aiohttp": (("aiohttp.web",), "AioHttpServerInstrumentor"),
 }
@@ -89,13 +92,15 @@ def _switch_all_on() -> None:
             _hooked.add(framework)
             for module in modules:
                 wrapt.register_post_import_hook(partial(_imported, framework), module)
-        elif modules[-1] in sys.modules:
+        elif any(module in sys.modules for module in modules):
             _imported(framework)
 
 
 def _imported(framework: str, module: object = None) -> None:
     modules, instrumentor_name = _INSTRUMENTORS[framework]
-    others = [found for name in modules if (found := sys.modules.get(name)) is not module]
+    # Our own module imports one of them, too.
+    names = (*modules, f"{__name__}.{framework}")
+    others = [found for name in names if (found := sys.modules.get(name)) is not module]
     if framework not in _awaited or any(map(_is_under_way, others)):
         return
     package, _, name = getattr(module, "__name__", "").rpartition(".")
