@@ -49,6 +49,11 @@ class Row:
         return not self.server.startswith("uWSGI")
 
     @property
+    def is_killed(self) -> bool:
+        """Whether the process that serves gets SIGKILL: Django's reloader does so to its child."""
+        return self.server == "Django runserver"
+
+    @property
     def is_noisy(self) -> bool:
         """Whether the SDK's own threads complain: `opentelemetry-instrument` starts them before gevent patches."""
         return "gevent" in self.server and self.zero_code

@@ -44,6 +44,8 @@ def test_deliveries_and_then_sigterm_lose_nothing(row: Row, receive: Receive, se
     server = serve(row.deployment, OUTWORX_HOOKS_ENDPOINT=endpoint, RECEIVER=endpoint, **EXPORTING)
     deliver(f"{server.url}/webhooks/github", DELIVERIES, keep_alive=row.keep_alive)
     server.terminate()
+    if row.is_killed:
+        return
     assert len({span.span_id for span in webhooks(receiver)}) == DELIVERIES
     assert counted_deliveries(metrics(receiver)) == DELIVERIES
     if not row.is_noisy:
