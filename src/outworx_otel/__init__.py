@@ -16,7 +16,7 @@ from outworx_otel.errors import (
     VerifierError,
 )
 from outworx_otel.integrations import instrument, uninstrument
-from outworx_otel.setup.bootstrap import init
+from outworx_otel.setup.bootstrap import flush, init, shutdown
 from outworx_otel.setup.marking import webhook
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.signatures import (
@@ -51,11 +51,13 @@ __all__ = [
     "VerifierError",
     "__version__",
     "current_track",
+    "flush",
     "init",
     "instrument",
     "providers",
     "register_provider",
     "resume",
+    "shutdown",
     "sign",
     "uninstrument",
     "verify",

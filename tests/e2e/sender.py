@@ -37,14 +37,15 @@ def post(
     )
 
 
-def deliver(url: str, count: int) -> Counter[int]:
+def deliver(url: str, count: int, *, keep_alive: bool = True) -> Counter[int]:
     """Posts `count` deliveries from several threads; how many each server process answered, by its id.
 
-    Each delivery differs, and each must be answered by 200.
+    Each delivery differs, and each must be answered by 200. Without `keep_alive`, each has its own connection.
     """
+    limits = httpx.Limits(max_keepalive_connections=None if keep_alive else 0)
 
     def send(numbers: range) -> list[int]:
-        with httpx.Client(timeout=20, verify=NO_CERTIFICATES) as client:
+        with httpx.Client(timeout=20, verify=NO_CERTIFICATES, limits=limits) as client:
             answered = []
             for number in numbers:
                 body = json.dumps({"delivery": number}).encode()

@@ -280,3 +280,41 @@ print(threading.active_count(), "requests" in sys.modules or "httpcore" in sys.m
 """
     output, errors = start_program(code).communicate(timeout=20)
     assert (output.strip(), errors) == ("1 False", "")
+
+
+CHILD = """
+import multiprocessing
+from opentelemetry import metrics
+import outworx_otel
+outworx_otel.init()
+counter = metrics.get_meter("outworx_otel").create_counter("outworx.webhook.deliveries")
+counter.add(1)
+
+def work(count):
+    tracer = __import__("opentelemetry.trace").trace.get_tracer("outworx_otel")
+    for number in range(count):
+        tracer.start_span(f"child {number}", attributes={"outworx.webhook.provider": "stripe"}).end()
+
+for count in COUNTS:
+    child = multiprocessing.get_context("fork").Process(target=work, args=(count,))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+"""
+
+
+def test_a_child_of_multiprocessing_sends_its_own_though_it_ends_without_atexit(receive: Receive) -> None:
+    receiver = receive()
+    program = run(CHILD.replace("COUNTS", "[30]"), receiver.endpoint, OUTWORX_HOOKS_QUIET="true")
+    _, errors = program.communicate(timeout=20)
+    assert errors == ""
+    assert sum(name.startswith("child ") for name in receiver.span_names()) == 30
+
+
+def test_a_child_that_has_nothing_to_send_does_not_send_its_parents_counts_again(receive: Receive) -> None:
+    receiver = receive()
+    program = run(CHILD.replace("COUNTS", "[0, 0, 0]"), receiver.endpoint, OUTWORX_HOOKS_QUIET="true")
+    _, errors = program.communicate(timeout=20)
+    assert errors == ""
+    sent = [call for call in receiver.calls if call.path.endswith("/v1/metrics")]
+    assert len(sent) == 1

@@ -98,7 +98,7 @@ def test_the_skeleton_guards_a_framework(path: str, telemetry: Telemetry) -> Non
 
 def test_every_instrumentor_stands_in_every_table_of_the_recipe() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    classes = {**integrations._INSTRUMENTORS, **{k: v[1] for k, v in integrations._WHEN_IMPORTED.items()}}
+    classes = {framework: name for framework, (_, name) in integrations._INSTRUMENTORS.items()}
     points = project["project"]["entry-points"]["opentelemetry_instrumentor"]
     assert points == {
         f"outworx_{name}": f"outworx_otel.integrations.{name}:{kind}" for name, kind in classes.items()

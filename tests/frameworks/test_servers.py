@@ -104,13 +104,25 @@ print(any(patch._applied is not None for patch in ours.{instrumentor}.patches))
         ("from aiohttp import web", "aiohttp", "AioHttpServerInstrumentor"),
         ("import aiohttp.web", "aiohttp", "AioHttpServerInstrumentor"),
         ("from litestar import Litestar", "litestar", "LitestarInstrumentor"),
+        ("import flask", "flask", "FlaskInstrumentor"),
+        ("from flask.app import Flask", "flask", "FlaskInstrumentor"),
+        ("from fastapi import FastAPI", "fastapi", "FastAPIInstrumentor"),
+        ("import fastapi.routing", "starlette", "StarletteInstrumentor"),
+        ("from starlette.applications import Starlette", "starlette", "StarletteInstrumentor"),
+        ("from starlette.routing import Router", "starlette", "StarletteInstrumentor"),
+        ("import django.core.handlers.base", "django", "DjangoInstrumentor"),
+        ("import django.core.wsgi", "django", "DjangoInstrumentor"),
+        ("import django.core.asgi", "django", "DjangoInstrumentor"),
     ],
 )
 def test_a_framework_is_switched_on_when_the_application_imports_it(
     imports: str, name: str, instrumentor: str
 ) -> None:
     program = IMPORTED.format(
-        modules={"aiohttp.web", "litestar"}, imports=imports, name=name, instrumentor=instrumentor
+        modules={"aiohttp.web", "django", "fastapi", "flask", "litestar", "starlette"},
+        imports=imports,
+        name=name,
+        instrumentor=instrumentor,
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
     assert done.stdout.split() == ["True", "False"], done.stderr

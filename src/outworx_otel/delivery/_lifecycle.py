@@ -24,8 +24,10 @@ from outworx_otel.delivery._verification import covered, verdict
 from outworx_otel.delivery.flow import Flow, run_sync
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.http.body import Body
+from outworx_otel.process.forks import notice_work
 from outworx_otel.process.timer import Deadline, call_in
 from outworx_otel.setup.endpoints import Endpoint, logger
+from outworx_otel.setup.freezing import flush_before_freezing
 from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureResult
 from outworx_otel.telemetry import Outcome, Record, outcome_of
@@ -74,6 +76,7 @@ class Delivery:
         *,
         silent: bool = False,
     ) -> None:
+        notice_work()
         self.endpoint = endpoint
         self.request = request
         self.runtime = runtime
@@ -364,6 +367,7 @@ class Delivery:
             if mark is not None and mark.status == "deferred" and not self.track.handed_on:
                 expect_mark(self.runtime, self.record, self.track)
             self._log()
+            self._send_now()
         except Exception as error:  # noqa: BLE001  # ours: the answer stands
             self.runtime.failed("reporting a delivery", error)
 
@@ -373,6 +377,10 @@ class Delivery:
             self._let_go()
             if self._claim is not None:
                 yield from self._claim.end(None, commits=False)
+
+    def _send_now(self) -> None:
+        if self.runtime.freezes and self.runtime.flush is not None:
+            flush_before_freezing(self.runtime.flush)
 
     def _let_go(self) -> None:
         self.request.let_go()
@@ -424,6 +432,7 @@ class Delivery:
         try:
             read_event(self.endpoint, record, self._body)
             self.runtime.telemetry.report(record)
+            self._send_now()
         except Exception as failure:  # noqa: BLE001  # ours: the answer stands
             self.runtime.failed("reporting a request", failure)
 

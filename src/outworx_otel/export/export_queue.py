@@ -129,7 +129,7 @@ class ExportQueue(Generic[T]):
         if self._settled >= waiter.goal:
             return True
         thread = self._thread
-        if thread is None or not thread.is_alive() or thread is threading.current_thread():
+        if thread is None or not thread.is_alive() or _runs(thread):
             return False
         if self._is_hopeless(waiter):
             return False
@@ -153,7 +153,7 @@ class ExportQueue(Generic[T]):
         self._report.closes()
         self._nudge()
         thread = self._thread
-        if thread is threading.current_thread():
+        if thread is not None and _runs(thread):
             return  # `on_error` shut us down: the worker ends by itself
         if thread is None or thread.ident is None:
             # Nothing was put, it is too late for a thread, or SIGTERM came just as it was started.
@@ -182,6 +182,8 @@ class ExportQueue(Generic[T]):
         except RuntimeError:
             # Interpreter shutdown (3.12+), or a system out of threads: `close` sends from its own thread.
             self._thread = None
+        else:
+            open_queues.started()
 
     def _nudge(self) -> None:
         if self._wake.empty():
@@ -312,3 +314,8 @@ class ExportQueue(Generic[T]):
         refused, self._refused_said = self._refused - self._refused_said, self._refused
         why = "the queue is full" if not self._closing else "the queue is full or was shut down"
         self._report.dropped(refused, why)
+
+
+def _runs(thread: threading.Thread) -> bool:
+    # Not `threading.current_thread`: it takes a lock for a thread that it has not seen yet (see `exit.py`).
+    return thread.ident == threading.get_ident()

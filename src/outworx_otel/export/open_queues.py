@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from outworx_otel.export.export_queue import ExportQueue
@@ -18,6 +18,28 @@ _queues: list[weakref.ref[ExportQueue[Any]]] = []
 def add(queue: ExportQueue[Any]) -> None:
     """Adds a queue, by weak reference."""
     _queues.append(weakref.ref(queue, _queues.remove))
+
+
+_starters: list[weakref.ref[Starter]] = []
+
+
+class Starter(Protocol):
+    """Begins something with a process's first item."""
+
+    def begin(self) -> None: ...
+
+
+def on_start(starter: Starter) -> None:
+    """Calls `begin()` whenever a queue starts its thread, so with a process's first item. Held weakly."""
+    _starters.append(weakref.ref(starter, _starters.remove))
+
+
+def started() -> None:
+    """Tells those who asked."""
+    for reference in list(_starters):
+        starter = reference()
+        if starter is not None:
+            starter.begin()
 
 
 def finish_within(seconds: float = EXIT_TIMEOUT) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,18 +20,20 @@ from outworx_otel.setup.bootstrap import Endpoints, amiss, prepare, reset, stay_
 from outworx_otel.setup.keywords import is_imported_by_loader
 from outworx_otel.setup.unguarded import outside_range
 
-# FastAPI's routes are Starlette's and more: both are switched on where both are there.
-_INSTRUMENTORS: Final = {
-    "starlette": "StarletteInstrumentor",
-    "fastapi": "FastAPIInstrumentor",
-    "flask": "FlaskInstrumentor",
-    "django": "DjangoInstrumentor",
-}
-# Those that are switched on when the application imports this module, and not before: most who have aiohttp
-# installed use its client alone, and importing either takes a third of a second.
-_WHEN_IMPORTED: Final = {
-    "litestar": ("litestar", "LitestarInstrumentor"),
-    "aiohttp": ("aiohttp.web", "AioHttpServerInstrumentor"),
+# By framework: the modules after whose import it is switched on, and its instrumentor. None is imported because it is
+# installed: most who have aiohttp use its client alone, and what Django makes when it is imported before gevent has
+# patched `threading` blocks a worker that never uses it. Of several modules any one will do, unless another is in the
+# middle of its import.
+_INSTRUMENTORS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "starlette": (("starlette.applications", "starlette.routing"), "StarletteInstrumentor"),
+    "fastapi": (("fastapi",), "FastAPIInstrumentor"),
+    "flask": (("flask",), "FlaskInstrumentor"),
+    "django": (
+        ("django.core.handlers.asgi", "django.core.handlers.base", "django.core.handlers.wsgi"),
+        "DjangoInstrumentor",
+    ),
+    "litestar": (("litestar",), "LitestarInstrumentor"),
+    "aiohttp": (("aiohttp.web",), "AioHttpServerInstrumentor"),
 }
 # The frameworks of these that are to be switched on; wrapt's hooks cannot be taken back.
 _awaited: set[str] = set()
@@ -49,11 +50,11 @@ def instrument(
     response_hook: Callable[..., Any] | None = None,
     **others: Any,
 ) -> None:
-    """Switches on every framework that is installed: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
+    """Switches on each framework that the application imports: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
 
-    For applications made before or after; harmless when it is called again. Where spans go is for `init()`, or
-    for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so
-    that an endpoint which is to verify signatures lets nothing in unverified.
+    Imported before or after, for applications made before or after; harmless when called again. Where spans go is
+    for `init()`, or for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched
+    on by then, so that an endpoint which is to verify signatures lets nothing in unverified.
 
     Args:
         tracer_provider: instead of the global one.
@@ -88,22 +89,35 @@ def instrument(
 
 
 def _switch_all_on() -> None:
-    for instrumentor in _installed():
-        _switch_on(instrumentor)
-    for framework, (module, name) in _WHEN_IMPORTED.items():
+    for framework, (modules, _) in _INSTRUMENTORS.items():
         _awaited.add(framework)
         if framework not in _hooked:
             _hooked.add(framework)
-            wrapt.register_post_import_hook(partial(_imported, framework, name), module)
-        elif module in sys.modules:
-            _imported(framework, name)
+            for module in modules:
+                wrapt.register_post_import_hook(partial(_imported, framework), module)
+        elif any(module in sys.modules for module in modules):
+            _imported(framework)
 
 
-def _imported(framework: str, name: str, module: object = None) -> None:
-    if framework in _awaited:
-        instrumentor = _load(framework, name)
-        if instrumentor is not None:
-            _switch_on(instrumentor)
+def _imported(framework: str, module: object = None) -> None:
+    modules, instrumentor_name = _INSTRUMENTORS[framework]
+    # Our own module imports one of them, too.
+    names = (*modules, f"{__name__}.{framework}")
+    others = [found for name in names if (found := sys.modules.get(name)) is not module]
+    if framework not in _awaited or any(map(_is_under_way, others)):
+        return
+    package, _, name = getattr(module, "__name__", "").rpartition(".")
+    if package in sys.modules:
+        # As the import is about to: our module may name it by its package.
+        setattr(sys.modules[package], name, module)
+    instrumentor = _load(framework, instrumentor_name)
+    if instrumentor is not None:
+        _switch_on(instrumentor)
+
+
+def _is_under_way(module: object) -> bool:
+    """Whether a module is in the middle of its import: our own would not find in it what it needs."""
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def _switch_on(instrumentor: BaseInstrumentor) -> None:
@@ -121,25 +135,12 @@ def _switch_on(instrumentor: BaseInstrumentor) -> None:
 def uninstrument() -> None:
     """Takes every patch out again: requests pass as if this package were not there, and are not verified."""
     _awaited.clear()
-    loaded = (
-        _load(framework, name)
-        for framework, (_, name) in _WHEN_IMPORTED.items()
-        if f"{__name__}.{framework}" in sys.modules
-    )
-    for instrumentor in (*_installed(), *loaded):
+    for framework, (_, name) in _INSTRUMENTORS.items():
+        instrumentor = _load(framework, name) if f"{__name__}.{framework}" in sys.modules else None
         if instrumentor is not None and instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.uninstrument()
     drops.stop()
     reset()
-
-
-def _installed() -> list[BaseInstrumentor]:
-    installed = (
-        _load(framework, name)
-        for framework, name in _INSTRUMENTORS.items()
-        if importlib.util.find_spec(framework) is not None
-    )
-    return [instrumentor for instrumentor in installed if instrumentor is not None]
 
 
 def _load(framework: str, name: str) -> BaseInstrumentor | None:

@@ -40,7 +40,7 @@ def flushing_at_shutdown(send: Send) -> Send:
     return flush_then_send
 
 
-async def _in_thread(function: Callable[[], None]) -> None:
+async def _in_thread(function: Callable[[], object]) -> None:
     try:
         from anyio.to_thread import run_sync as run_in_thread
     except ImportError:  # no Starlette either: a bare application, which asyncio runs

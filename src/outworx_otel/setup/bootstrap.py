@@ -16,7 +16,7 @@ from opentelemetry.util.http import ExcludeList
 from outworx_otel.errors import ConfigurationError, OutworxError
 from outworx_otel.idempotency import IdempotencyStore
 from outworx_otel.process import environment, loading
-from outworx_otel.setup import enforcement, exclusions
+from outworx_otel.setup import enforcement, exclusions, freezing
 from outworx_otel.setup.announcement import announce, announcement, describe, described, show_log
 from outworx_otel.setup.assembly import Assembly, checked_store, forget_providers
 from outworx_otel.setup.configuration import Configuration, read_configuration
@@ -376,7 +376,8 @@ def _runtime(configuration: Configuration) -> tuple[Assembly, Runtime]:
         on_error=_given.on_error,
         debug=_given.debug,
         token_secrets=_token_secrets(),
-        flush=_flush,
+        flush=flush,
+        freezes=freezing.host_freezes(),
         request_hook=_given.request_hook,
         response_hook=_given.response_hook,
         excluded_urls=_given.excluded_urls,
@@ -410,10 +411,35 @@ def _token_secrets() -> tuple[str, ...]:
     return tuple(dict.fromkeys(secret.strip() for secret in given if secret and secret.strip()))
 
 
-def _flush(seconds: float) -> None:
+def flush(timeout: float = 5.0) -> bool:
+    """Sends what is queued: before a function's host freezes it, or a worker is recycled.
+
+    Where the host is known to freeze after the answer (AWS Lambda, Azure Functions, or `OUTWORX_FLUSH_EACH`),
+    each delivery does so by itself.
+
+    Args:
+        timeout: seconds that it may block, about.
+
+    Returns:
+        Whether everything was delivered or given up in time.
+    """
     from outworx_otel.export.exit import flush_now
 
-    flush_now(seconds)
+    return flush_now(timeout)
+
+
+def shutdown(timeout: float = 5.0) -> bool:
+    """Sends what is queued and shuts the OpenTelemetry providers down: for the end of a process, not before.
+
+    Args:
+        timeout: seconds that it may block, about.
+
+    Returns:
+        Whether everything was delivered or given up in time.
+    """
+    from outworx_otel.export.exit import shut_down_now
+
+    return shut_down_now(timeout)
 
 
 def _fall_back() -> None:
@@ -482,7 +508,7 @@ def _flush_at_exit() -> None:
             flush_at_exit(provider, enabled=_given.flush_on_sigterm)
 
 
-def unflushed() -> Callable[[], None] | None:
+def unflushed() -> Callable[[], object] | None:
     """What to call, in a thread, before a server says that it has shut down; None where SIGTERM sees to it."""
     from outworx_otel.export.exit import flush_now, sigterm_flushes
 

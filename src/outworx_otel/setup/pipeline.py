@@ -78,9 +78,9 @@ def _add(provider: Any, destination: Destination, on_error: Callable[[OutworxErr
 
 def _provide_metrics(destination: Destination, on_error: Callable[[OutworxError], None]) -> Iterator[str]:
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
     from outworx_otel.export import OutworxMetricExporter, is_served
+    from outworx_otel.export.metric_reader import LazyMetricReader
 
     provider = metrics.get_meter_provider()
     theirs = isinstance(provider, MeterProvider)
@@ -94,7 +94,7 @@ def _provide_metrics(destination: Destination, on_error: Callable[[OutworxError]
     reader: MetricReader
     if not destination.standard:
         exporter = OutworxMetricExporter(destination=destination, on_error=on_error)
-        reader = PeriodicExportingMetricReader(exporter)
+        reader = LazyMetricReader(exporter)
     elif _exports("OTEL_METRICS_EXPORTER"):
         say_absence_once(destination.endpoint)
         reader = _plain_reader()

@@ -52,7 +52,8 @@ class Runtime:
         on_error: Callable[[OutworxError], Any] | None = None,
         debug: bool = False,
         token_secrets: tuple[str | bytes, ...] = (),
-        flush: Callable[[float], Any] | None = None,
+        flush: Callable[[float], bool] | None = None,
+        freezes: bool = False,
         request_hook: Callable[..., Any] | None = None,
         response_hook: Callable[..., Any] | None = None,
         excluded_urls: Any = None,
@@ -68,6 +69,8 @@ class Runtime:
         self.token_secrets = token_secrets
         self.flush = flush
         self._begin = begin
+        # The host freezes the process after its answer.
+        self.freezes = freezes
         # For the integrations to call and to ask: `(span, request)`, `(span, request, response)`, an ExcludeList.
         self.request_hook = request_hook
         self.response_hook = response_hook

@@ -19,6 +19,7 @@ from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configurat
 from outworx_otel.cli.doctor.doubles import doubles
 from outworx_otel.cli.doctor.exporters import exporters
 from outworx_otel.cli.doctor.guards import guards
+from outworx_otel.cli.doctor.hosts import hosts
 from outworx_otel.cli.doctor.idempotency_store import store
 from outworx_otel.cli.doctor.instrumentors import configurator, instrumentors
 from outworx_otel.cli.doctor.networks import networks
@@ -36,6 +37,7 @@ _OF_THE_ENVIRONMENT: Final[tuple[tuple[str, Callable[[], Iterable[CheckResult]]]
     ("exporters", exporters),
     ("destination", destination),
     ("network", networks),
+    ("host", hosts),
 )
 _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable[CheckResult]]], ...]] = (
     ("configuration", configuration),
