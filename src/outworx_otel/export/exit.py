@@ -11,7 +11,6 @@ import os
 import signal
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from types import FrameType
 from typing import Final, Protocol
@@ -20,6 +19,7 @@ from outworx_otel.errors import ConfigurationError
 from outworx_otel.export.open_queues import finish_within
 from outworx_otel.process import environment
 from outworx_otel.process.forks import after_fork_in_child
+from outworx_otel.process.identity import ByIdentity
 
 EXIT_FLUSH_VARIABLE: Final = "OUTWORX_HOOKS_EXIT_FLUSH"
 
@@ -27,14 +27,14 @@ _logger = logging.getLogger("outworx_otel")
 
 
 class Provider(Protocol):
-    """A TracerProvider or MeterProvider of the SDK."""
+    """A TracerProvider or MeterProvider, the SDK's or one that can do the same."""
 
     def shutdown(self) -> None: ...
 
     def force_flush(self, timeout_millis: int = ...) -> bool: ...
 
 
-_providers: dict[weakref.ref[Provider], float] = {}
+_providers: ByIdentity[float] = ByIdentity()
 _flushing = False
 _armed = False
 
@@ -46,7 +46,7 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
     no other signal is touched. Safe to call again, with the same or another provider.
 
     Args:
-        provider: kept by weak reference.
+        provider: kept by weak reference; whatever its class, it has `shutdown`.
         timeout: seconds that the shutdown may take; all providers together take the longest of theirs.
         enabled: None leaves it to `OUTWORX_HOOKS_EXIT_FLUSH`, on by default.
 
@@ -57,7 +57,7 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
         enabled = _enabled()
     if not enabled:
         return False
-    _providers[weakref.ref(provider, _forget)] = timeout
+    _providers.set(provider, timeout)
     return _arm()
 
 
@@ -98,7 +98,7 @@ def sigterm_flushes() -> bool:
     False where a server had its own handler in place when the providers were made (uvicorn imports the
     application after that in its workers), or where it took ours out after a fork (gunicorn).
     """
-    return _armed or not _providers
+    return _armed or not _providers.items()
 
 
 def flush_now(timeout: float = 5.0) -> None:
@@ -110,17 +110,12 @@ def _for_each_provider(action: Callable[[Provider], None], deadline: float) -> N
     # Each in a thread of its own: neither `shutdown` nor `force_flush` of the SDK keeps to a time.
     threads = [
         threading.Thread(target=action, args=(provider,), name="OutworxExit", daemon=True)
-        for reference in list(_providers)
-        if (provider := reference()) is not None
+        for provider, _ in _providers.items()
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0.0) + 0.5)
-
-
-def _forget(reference: weakref.ref[Provider]) -> None:
-    _providers.pop(reference, None)
 
 
 def _flush_and_end(signum: int, frame: FrameType | None) -> None:
@@ -131,7 +126,7 @@ def _flush_and_end(signum: int, frame: FrameType | None) -> None:
     # This code may have interrupted the main thread while it holds a lock that the shutdown needs: then only
     # the time-out lets the process end.
     try:
-        longest = max(list(_providers.values()), default=0.0)
+        longest = max((timeout for _, timeout in _providers.items()), default=0.0)
         deadline = time.monotonic() + longest
         finish_within(longest)
         _for_each_provider(_shut_down, deadline)
@@ -152,6 +147,7 @@ def _shut_down(provider: Provider) -> None:
 
 def _flush(provider: Provider) -> None:
     try:
-        provider.force_flush()
+        if hasattr(provider, "force_flush"):
+            provider.force_flush()
     except Exception:
         _logger.exception("flushing %s failed", type(provider).__name__)

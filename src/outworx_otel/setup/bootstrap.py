@@ -24,10 +24,11 @@ from outworx_otel.setup.configuration import Configuration, read_configuration
 from outworx_otel.setup.endpoints import SAID, Endpoint, logger
 from outworx_otel.setup.keywords import check_keywords, is_called_by_loader, meant_as_endpoints
 from outworx_otel.setup.options import TrackOptions
-from outworx_otel.setup.pipeline import provide
+from outworx_otel.setup.pipeline import Beside, provide
 from outworx_otel.setup.runtime import Runtime, current, replace
 from outworx_otel.setup.unguarded import LOADER, nobody_guards
 from outworx_otel.telemetry import Telemetry
+from outworx_otel.telemetry.foreign import ability, is_placeholder
 
 if TYPE_CHECKING:
     from outworx_otel.export import Destination
@@ -56,6 +57,7 @@ class _Given:
     flush_on_sigterm: bool | None = None
     api_key: str | None = None
     destination: Destination | None = None
+    beside: Beside = field(default_factory=Beside)
     request_hook: Callable[..., Any] | None = None
     response_hook: Callable[..., Any] | None = None
     excluded_urls: ExcludeList | None = None
@@ -324,7 +326,10 @@ def _runtime(configuration: Configuration) -> tuple[Assembly, Runtime]:
     assembly = Assembly(configuration, _given.endpoints, _given.store, _known_secrets)
     return assembly, Runtime(
         assembly.endpoints,
-        telemetry=Telemetry(_given.tracer_provider, _given.meter_provider),
+        telemetry=Telemetry(
+            _given.tracer_provider or _given.beside.tracer_provider,
+            _given.meter_provider or _given.beside.meter_provider,
+        ),
         store=assembly.store,
         detect=configuration.detect if _given.detect is None else _given.detect,
         on_error=_given.on_error,
@@ -370,9 +375,7 @@ def _flush(seconds: float) -> None:
 
 def _fall_back() -> None:
     """`opentelemetry-instrument` without a configurator leaves a provider that records nothing."""
-    records = _given.tracer_provider is not None or not isinstance(
-        trace.get_tracer_provider(), trace.ProxyTracerProvider
-    )
+    records = _given.tracer_provider is not None or not is_placeholder(trace.get_tracer_provider())
     if not records and not _export_from_environment():
         _say_once(logging.WARNING, _INSTALL_HINT)
 
@@ -395,7 +398,7 @@ def _export_from_environment() -> bool:
 
 def _export_to(destination: Destination) -> None:
     _given.destination = destination
-    for said in provide(destination, _report):
+    for said in provide(destination, _report, _given.beside):
         _say_once(logging.WARNING, said)
     _flush_at_exit()
 
@@ -412,10 +415,11 @@ def _flush_at_exit() -> None:
     providers: tuple[Any, ...] = (
         _given.tracer_provider or trace.get_tracer_provider(),
         _given.meter_provider or metrics.get_meter_provider(),
+        *_given.beside.exporting(),
     )
     for provider in providers:
-        # Proxies have none.
-        if hasattr(provider, "shutdown"):
+        # Placeholders have none, nor has Datadog's.
+        if ability(provider, "shutdown") is not None:
             flush_at_exit(provider, enabled=_given.flush_on_sigterm)
 
 
