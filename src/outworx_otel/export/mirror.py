@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import wrapt
 from opentelemetry import metrics, trace
@@ -72,7 +72,8 @@ class _Tracer(trace.Tracer):
             our_span = self._ours.start_span(name, context, *args, **kwargs)
         finally:
             self._ids.take(None)
-        return _Span(their_span, our_span) if made.is_valid else our_span
+        both: Any = _Span(their_span, our_span) if made.is_valid else our_span
+        return cast("trace.Span", both)
 
     start_as_current_span = None  # type: ignore[assignment]  # nothing of ours calls it
 

@@ -30,10 +30,22 @@ _INSTRUMENTORS: Final = {
 _WHEN_IMPORTED: Final = {
     "litestar": ("litestar", "LitestarInstrumentor"),
     "aiohttp": ("aiohttp.web", "AioHttpServerInstrumentor"),
+    "celery": ("celery.signals", "CeleryInstrumentor"),
+    "rq": ("rq.job", "RQInstrumentor"),
 }
 # The frameworks of these that are to be switched on; wrapt's hooks cannot be taken back.
 _awaited: set[str] = set()
 _hooked: set[str] = set()
+
+
+def _flush_at_its_end(signals: Any) -> None:
+    """A child of Celery's ends by `os._exit`, also where `resume()` was called by hand."""
+    from outworx_otel.integrations._background import flush
+
+    signals.worker_process_shutdown.connect(flush, weak=False)
+
+
+wrapt.register_post_import_hook(_flush_at_its_end, "celery.signals")
 
 
 def instrument(
@@ -47,6 +59,8 @@ def instrument(
     **others: Any,
 ) -> None:
     """Switches on every framework that is installed: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
+
+    The queues Celery and RQ as well, which carry deferred work.
 
     For applications made before or after; harmless when it is called again. Where spans go is for `init()`, or
     for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so
