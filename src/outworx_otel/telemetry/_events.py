@@ -137,7 +137,9 @@ class Events:
 
 def _keyword_emit(provider: Any) -> Any:
     emit = provider.get_logger(semconv.SCOPE, __version__, semconv.SCHEMA_URL).emit
-    if "event_name" in inspect.signature(emit).parameters:
+    taken = inspect.signature(emit).parameters
+    # Logfire's takes whatever a record is made of.
+    if "event_name" in taken or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values()):
         return emit
     _logger.warning("%s is set, and this opentelemetry-sdk is too old for it: update it", OPT_IN)
     return None
