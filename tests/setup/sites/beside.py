@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+if sys.argv[1:3] == ["datadog", "they"]:
+    import ddtrace.auto  # noqa: F401  # which has to be the first import of a program
+
 import flask
 
 import outworx_otel
