@@ -225,15 +225,27 @@ class SpanExporter:
     additional_properties: dict[str, Any] = field(default_factory=dict)
 
 
-def _file(monkeypatch: pytest.MonkeyPatch, sampler: Sampler, exporter: str, enabled: bool = True) -> None:
+def _file(
+    monkeypatch: pytest.MonkeyPatch,
+    sampler: Sampler,
+    exporter: str,
+    enabled: bool = True,
+    propagators: str | None = "tracecontext,baggage",
+) -> None:
     """Has the SDK's reader, which is no requirement of ours, read this."""
     reader = ModuleType("opentelemetry.configuration")
     part = make_dataclass("Part", ["sampler", "processors"])
     languages = make_dataclass("Languages", ["python"])
-    whole = make_dataclass("Whole", ["disabled", "tracer_provider", "instrumentation_development"])
+    whole = make_dataclass(
+        "Whole", ["disabled", "tracer_provider", "instrumentation_development", "propagator"]
+    )
+    propagator = make_dataclass("Propagator", ["composite", "composite_list"])
     provider = part(sampler, [SpanExporter({exporter: None})])
     reader.load_config_file = lambda path: whole(  # type: ignore[attr-defined]
-        None, provider, languages({"outworx_flask": {"enabled": enabled}})
+        None,
+        provider,
+        languages({"outworx_flask": {"enabled": enabled}}),
+        propagator(None, propagators),
     )
     monkeypatch.setitem(sys.modules, "opentelemetry.configuration", reader)
     monkeypatch.setenv("OTEL_CONFIG_FILE", "otel.yaml")
@@ -249,6 +261,15 @@ def test_what_the_sdks_own_file_names_must_exist_and_the_variables_do_not_count(
     assert "exporter outworx" in _of(found, "ok")
     assert "unknown sampler 'always_of'" in _of(found, "problem")
     assert "outwrox" not in repr(found)
+
+
+@pytest.mark.parametrize(("propagators", "said"), [(None, True), ("", True), ("tracecontext", False)])
+def test_a_file_without_propagators_is_a_problem_for_every_request(
+    propagators: str | None, said: bool, verified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(monkeypatch, Sampler(additional_properties={"outworx_webhook": None}), "outworx", True, propagators)
+    problems = [found for found in exporters() if "names no propagator" in repr(found)]
+    assert bool(problems) is said
 
 
 def test_the_sdks_own_file_may_name_an_exporter_wrongly_and_lose_deliveries(

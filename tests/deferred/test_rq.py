@@ -91,3 +91,27 @@ def test_what_becomes_of_each_job_is_told_by_a_span_linked_to_its_delivery(
         "charge_asynchronously": ("completed", False),
     }
     assert outcomes == {job: expected[job] for job in jobs}
+
+
+INTEGRATED: dict[str, tuple[str | None, str | None]] = {
+    "charge": ("completed", None),
+    "charge_in_vain": (None, "ValueError"),
+    "charge_at_second_try": ("completed", None),
+    "charge_and_ask_for_another_try": ("completed", None),
+}
+
+
+def test_after_defer_the_end_of_each_job_ends_the_process_span_once(
+    redis_server: Any, receiver: Receiver, tmp_path: Path
+) -> None:
+    environ = environment(receiver, JOBS_URL=redis_server.url)
+    run_to_its_end(["-m", "shop_rq", *INTEGRATED], tmp_path, environ)
+    deliveries = sorted(arrived(receiver, "webhook shop", len(INTEGRATED)), key=lambda span: span.began)
+    log = run_to_its_end(["-m", "rq.cli", "worker", "--burst", "-c", "shop_rq"], tmp_path, environ)
+    by_link = {span.links[0]: span for span in arrived(receiver, "process", len(INTEGRATED))}
+    told = {}
+    for job, delivery in zip(INTEGRATED, deliveries, strict=True):
+        assert delivery.identity in by_link, log
+        span = by_link[delivery.identity]
+        told[job] = (span.said("processing.status"), span.said("error.type"))
+    assert told == INTEGRATED, log

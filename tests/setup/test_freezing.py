@@ -130,9 +130,7 @@ def test_nothing_is_queued_any_more_when_the_host_has_the_answer(
 def test_elsewhere_no_answer_waits_for_its_telemetry(receiver: Receiver) -> None:
     assert run(MANGUM, {}, receiver.endpoint) == "200"
     assert webhooks(receiver) == []
-    assert run(
-        MANGUM, {"AWS_LAMBDA_RUNTIME_API": "x", "OUTWORX_FLUSH_EACH": "false"}, receiver.endpoint
-    )
+    assert run(MANGUM, {"AWS_LAMBDA_RUNTIME_API": "x", "OUTWORX_FLUSH_EACH": "false"}, receiver.endpoint)
     assert webhooks(receiver) == []
 
 

@@ -192,9 +192,7 @@ def test_an_adapter_mounted_by_hand_finds_all_variables_without_init(
     key: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exported: list[Any] = []
-    monkeypatch.setattr(
-        bootstrap, "provide", lambda destination, on_error: exported.append(destination) or ()
-    )
+    monkeypatch.setattr(bootstrap, "provide", lambda destination, *others: exported.append(destination) or ())
     given = {"OUTWORX_IDEMPOTENCY_STORE": "sqlite:///keys.db", "OUTWORX_DETECT": "off", **key}
     given |= {"OUTWORX_ROUTES": "/a=stripe", "OUTWORX_SECRET_STRIPE": "whsec_abc", "OUTWORX_HOOKS_DEBUG": "1"}
     for name, value in given.items():

@@ -17,7 +17,8 @@ from outworx_otel.process.forks import after_fork_in_child
 from outworx_otel.process.timer import call_in
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint, logger
-from outworx_otel.setup.runtime import Runtime, current
+from outworx_otel.setup.runtime import Runtime
+from outworx_otel.setup.runtime import current as current_runtime
 from outworx_otel.telemetry import Deferral, Mark, Record, span_identity
 
 _YOUNG_SECONDS: Final = 60.0
@@ -97,19 +98,63 @@ def _report(runtime: Runtime, deferral: Deferral, mark: Mark | None) -> None:
         runtime.failed("reporting deferred work", error)
 
 
-class _Resumed:
-    """Work in a worker process: verified by the process that made the token."""
+class ResumedWork:
+    """A delivery's work that goes on in another process, from `begin` to `end`.
 
-    __slots__ = ("track",)
+    Args:
+        token: what `track.token()` gave.
+        secret: what it was signed with, if not `OUTWORX_TOKEN_SECRET` or the API key.
+        current: makes the `process` span the current one.
 
-    def __init__(self, track: TrackContext) -> None:
-        self.track = track
+    Raises:
+        TokenError: the token was tampered with, has expired, or is none.
+        ConfigurationError: there is no secret to check it with.
+    """
+
+    __slots__ = ("_deferral", "_flushes", "_process", "_restore", "_runtime", "_watch", "track")
+
+    def __init__(
+        self, token: str | bytes, *, secret: str | bytes | None = None, current: bool = True
+    ) -> None:
+        self._runtime = runtime = current_runtime()
+        secrets = runtime.token_secrets if secret is None else (secret,)
+        if not secrets:
+            raise ConfigurationError(_NOTHING_SHARED.format(who="resume()"))
+        self._deferral = deferral = decode_token(token, secrets)
+        self._flushes = _ends_soon()
+        self._process = runtime.telemetry.process(deferral)
+        self.track = TrackContext(lambda timeout: _issued_again(deferral, secrets, timeout))
+        self._restore: list[Callable[[], object]] = [set_under_way(self)]
+        if current:
+            self._restore.append(self._process.enter())
+        self._watch = drops.watch(None)
 
     def covers(self, endpoint: Endpoint) -> bool:
+        """Verified by the process that made the token."""
         return True
 
     def refuse(self) -> None:
         """Does not happen here."""
+
+    def end(self, error: BaseException | None = None, *, again: bool = False) -> None:
+        """Reports what became of the work. Never raises.
+
+        Args:
+            error: what it raised.
+            again: the same work will be tried again with the same token, and this attempt is not reported.
+        """
+        for restore in reversed(self._restore):
+            restore()
+        watch, track = self._watch, self.track
+        found = watch.findings() if watch is not None and track.mark is None and error is None else ()
+        if watch is not None:
+            watch.close()
+        if not again:
+            _leave(
+                self._runtime, self._deferral, track, partial(self._process.end, error=error, findings=found)
+            )
+        if self._flushes and self._runtime.flush is not None:
+            self._runtime.flush(_FLUSH_SECONDS)
 
 
 @contextlib.contextmanager
@@ -130,32 +175,27 @@ def resume(token: str | bytes, *, secret: str | bytes | None = None) -> Iterator
     if not token:
         yield TrackContext()
         return
-    runtime = current()
-    secrets = runtime.token_secrets if secret is None else (secret,)
-    if not secrets:
-        raise ConfigurationError(_NOTHING_SHARED.format(who="resume()"))
-    deferral = decode_token(token, secrets)
-    flushes = _ends_soon()
-    process = runtime.telemetry.process(deferral)
-    track = TrackContext(lambda timeout: _issued_again(deferral, secrets, timeout))
-    forget = set_under_way(_Resumed(track))
-    leave = process.enter()
-    watch = drops.watch(None)
+    work = ResumedWork(token, secret=secret)
     error: BaseException | None = None
     try:
-        yield track
+        yield work.track
     except BaseException as raised:
         error = raised
         raise
     finally:
-        leave()
-        forget()
-        found = watch.findings() if watch is not None and track.mark is None and error is None else ()
-        if watch is not None:
-            watch.close()
-        _leave(runtime, deferral, track, partial(process.end, error=error, findings=found))
-        if flushes and runtime.flush is not None:
-            runtime.flush(_FLUSH_SECONDS)
+        work.end(error)
+
+
+def token_to_send(track: TrackContext) -> str | None:
+    """The token for work that is sent elsewhere now, if the handler has said `defer()`; else None.
+
+    None also where the handler has asked for a token itself, and so carries it.
+    """
+    deferred = track.mark is not None and track.mark.status == "deferred"
+    if not deferred or (track.handed_on and not track.sent_along):
+        return None
+    track.sent_along = True
+    return track.token(track.timeout) or None
 
 
 def _leave(

@@ -21,7 +21,7 @@ class TrackContext:
     `request.outworx_track` (Django), and `outworx_otel.current_track()` anywhere in the handler's context.
     """
 
-    __slots__ = ("_after", "_issue", "_lock", "_mark", "handed_on", "timeout")
+    __slots__ = ("_after", "_issue", "_lock", "_mark", "handed_on", "sent_along", "timeout")
 
     def __init__(self, issue: Callable[[float], str] | None = None) -> None:
         """Belongs to nothing unless `issue` is given, which makes a token that is good for some seconds."""
@@ -31,6 +31,8 @@ class TrackContext:
         self._issue = issue
         self.timeout = DEFAULT_TIMEOUT
         self.handed_on = False
+        # By an integration, with a job; otherwise the application carries the token itself.
+        self.sent_along = False
 
     @property
     def mark(self) -> Mark | None:

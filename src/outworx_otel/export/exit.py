@@ -17,7 +17,6 @@ import os
 import signal
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, Protocol
@@ -27,6 +26,7 @@ from outworx_otel.export import late_signals, server_ends
 from outworx_otel.export.open_queues import finish_within
 from outworx_otel.process import environment
 from outworx_otel.process.forks import after_fork_in_child, after_silent_fork, notice_silent_fork
+from outworx_otel.process.identity import ByIdentity
 
 GRACE: Final = 0.5
 """Seconds beyond the time-out, for what ends exactly then."""
@@ -37,7 +37,7 @@ _logger = logging.getLogger("outworx_otel")
 
 
 class Provider(Protocol):
-    """A TracerProvider or MeterProvider of the SDK."""
+    """A TracerProvider or MeterProvider, the SDK's or one that can do the same."""
 
     def shutdown(self) -> None: ...
 
@@ -45,7 +45,7 @@ class Provider(Protocol):
 
 
 # The seconds that SIGTERM gives each provider; None where SIGTERM is to be left alone.
-_providers: dict[weakref.ref[Provider], float | None] = {}
+_providers: ByIdentity[float | None] = ByIdentity()
 _flushing = False
 _armed = False
 _came_at_exit = False
@@ -58,7 +58,7 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
     no other signal is touched. Safe to call again, with the same or another provider.
 
     Args:
-        provider: kept by weak reference.
+        provider: kept by weak reference; whatever its class, it has `shutdown`.
         timeout: seconds that the shutdown may take; all providers together take the longest of theirs.
         enabled: None leaves it to `OUTWORX_EXIT_FLUSH`, on by default.
 
@@ -67,7 +67,7 @@ def flush_at_exit(provider: Provider, *, timeout: float = 5.0, enabled: bool | N
     """
     if enabled is None:
         enabled = _enabled()
-    _providers[weakref.ref(provider, _forget)] = timeout if enabled else None
+    _providers.set(provider, timeout if enabled else None)
     server_ends.cover(flush_now, lambda: not sigterm_flushes())
     # After the provider has registered its shutdown, so before it: a thread that a fork lost would be waited for.
     atexit.unregister(notice_silent_fork)
@@ -132,7 +132,7 @@ def sigterm_flushes() -> bool:
     False where a server had its own handler in place when the providers were made (uvicorn imports the
     application after that in its workers), or where it took ours out after a fork (gunicorn).
     """
-    return _armed or all(seconds is None for seconds in _providers.values())
+    return _armed or all(seconds is None for _, seconds in _providers.items())
 
 
 def flush_now(timeout: float = 5.0) -> bool:
@@ -158,14 +158,12 @@ def _for_each_provider(action: Callable[[Provider], bool], deadline: float) -> b
     # because `threading.Thread.start` waits without a bound for its thread, which needs a lock that the main thread
     # may hold. Looked up anew, because gevent and eventlet replace them.
     gates = []
-    for reference in list(_providers):
-        provider = reference()
-        if provider is not None:
-            gate = _thread.allocate_lock()
-            gate.acquire()
-            done: list[bool] = []
-            _thread.start_new_thread(_act, (action, provider, gate, done))
-            gates.append((gate, done))
+    for provider, _ in _providers.items():
+        gate = _thread.allocate_lock()
+        gate.acquire()
+        done: list[bool] = []
+        _thread.start_new_thread(_act, (action, provider, gate, done))
+        gates.append((gate, done))
     in_time = [_passed(gate, deadline) and done == [True] for gate, done in gates]
     return all(in_time)
 
@@ -183,12 +181,8 @@ def _passed(gate: _thread.LockType, deadline: float) -> bool:
     return gate.acquire(True, max(deadline - time.monotonic(), 0.0) + GRACE)
 
 
-def _forget(reference: weakref.ref[Provider]) -> None:
-    _providers.pop(reference, None)
-
-
 def _seconds() -> float:
-    return max([seconds for seconds in list(_providers.values()) if seconds is not None], default=0.0)
+    return max([seconds for _, seconds in _providers.items() if seconds is not None], default=0.0)
 
 
 def _flush_and_end(signum: int, frame: FrameType | None) -> None:
@@ -228,8 +222,7 @@ def _end_anyway(seconds: float) -> None:
 
 def _revive() -> None:
     """Does for the SDK what its own fork hooks would have done: a metric reader's thread is gone, for one."""
-    for reference in list(_providers):
-        provider = reference()
+    for provider, _ in _providers.items():
         # Private, and other ones in older versions: without them, metrics wait for the end of the process.
         settings = getattr(provider, "_sdk_config", None)
         readers: Any = getattr(provider, "_metric_readers", None) or getattr(settings, "metric_readers", ())
@@ -245,10 +238,8 @@ after_silent_fork(_revive)
 @atexit.register  # when this module is imported, so before most others register, and therefore after them
 def _end_as_signalled() -> None:
     if _came_at_exit:
-        for reference in list(_providers):
-            provider = reference()
-            if provider is not None:
-                _shut_down(provider)
+        for provider, _ in _providers.items():
+            _shut_down(provider)
         _end_by_signal()
 
 
@@ -263,7 +254,7 @@ def _shut_down(provider: Provider) -> bool:
 
 def _flush(provider: Provider) -> bool:
     try:
-        return provider.force_flush() is not False
+        return not hasattr(provider, "force_flush") or provider.force_flush() is not False
     except Exception:
         _logger.exception("flushing %s failed", type(provider).__name__)
         return False

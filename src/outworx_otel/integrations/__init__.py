@@ -17,8 +17,9 @@ from outworx_otel import drops
 from outworx_otel.errors import ConfigurationError, described
 from outworx_otel.process import loading
 from outworx_otel.setup.bootstrap import Endpoints, amiss, prepare, reset, stay_away
+from outworx_otel.setup.endpoints import logger
 from outworx_otel.setup.keywords import is_imported_by_loader
-from outworx_otel.setup.unguarded import outside_range
+from outworx_otel.setup.unguarded import SUPPORTED, outside_range
 
 # By framework: the modules after whose import it is switched on, and its instrumentor. None is imported because it is
 # installed: most who have aiohttp use its client alone, and what Django makes when it is imported before gevent has
@@ -34,10 +35,22 @@ _INSTRUMENTORS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     ),
     "litestar": (("litestar",), "LitestarInstrumentor"),
     "aiohttp": (("aiohttp.web",), "AioHttpServerInstrumentor"),
+    "celery": (("celery.signals",), "CeleryInstrumentor"),
+    "rq": (("rq.job",), "RQInstrumentor"),
 }
 # The frameworks of these that are to be switched on; wrapt's hooks cannot be taken back.
 _awaited: set[str] = set()
 _hooked: set[str] = set()
+
+
+def _flush_at_its_end(signals: Any) -> None:
+    """A child of Celery's ends by `os._exit`, also where `resume()` was called by hand."""
+    from outworx_otel.integrations._background import flush
+
+    signals.worker_process_shutdown.connect(flush, weak=False)
+
+
+wrapt.register_post_import_hook(_flush_at_its_end, "celery.signals")
 
 
 def instrument(
@@ -52,9 +65,10 @@ def instrument(
 ) -> None:
     """Switches on each framework that the application imports: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
 
-    Imported before or after, for applications made before or after; harmless when called again. Where spans go is
-    for `init()`, or for the application's own OpenTelemetry set-up. Also where it raises, the frameworks are switched
-    on by then, so that an endpoint which is to verify signatures lets nothing in unverified.
+    The queues Celery and RQ as well, which carry deferred work. Imported before or after, for applications made
+    before or after; harmless when called again. Where spans go is for `init()`, or for the application's own
+    OpenTelemetry set-up. Also where it raises, the frameworks are switched on by then, so that an endpoint which is
+    to verify signatures lets nothing in unverified.
 
     Args:
         tracer_provider: instead of the global one.
@@ -147,8 +161,12 @@ def _load(framework: str, name: str) -> BaseInstrumentor | None:
     try:
         module = importlib.import_module(f"{__name__}.{framework}")
     except Exception as error:  # noqa: BLE001  # installed, and broken or too old for us
-        outside = outside_range(framework)
-        if outside is not None:
+        outside = outside_range(framework) if framework in SUPPORTED else None
+        if framework not in SUPPORTED:  # a queue: it guards no endpoint
+            logger.warning(
+                "outworx: %s cannot be imported, so what it defers is not seen: %s", framework, error
+            )
+        elif outside is not None:
             stay_away(framework, outside)
         else:
             amiss(

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import trace
-
 from outworx_otel.process import environment
 from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.enforcement import reports_only
 from outworx_otel.setup.exclusions import excluded_urls
 from outworx_otel.setup.pipeline import is_made_here
+from outworx_otel.telemetry.foreign import is_placeholder
 
 if TYPE_CHECKING:
     from outworx_otel.export import Destination
@@ -212,7 +211,7 @@ def _destination(destination: Destination | None, provider: Any) -> str:
         return "where OTEL_CONFIG_FILE says"
     if names:
         return f"the exporters {', '.join(names)}" if names != ["none"] else "no exporter"
-    if isinstance(provider, trace.ProxyTracerProvider):
+    if is_placeholder(provider):
         return "nobody, for no OpenTelemetry SDK is configured"
     return "the exporters of the application's tracer provider"
 

@@ -23,10 +23,11 @@ from outworx_otel.setup.configuration import Configuration, read_configuration
 from outworx_otel.setup.endpoints import SAID, Endpoint, logger
 from outworx_otel.setup.keywords import check_keywords, is_called_by_loader, meant_as_endpoints
 from outworx_otel.setup.options import TrackOptions
-from outworx_otel.setup.pipeline import provide
+from outworx_otel.setup.pipeline import Beside, provide
 from outworx_otel.setup.runtime import Runtime, current, replace
 from outworx_otel.setup.unguarded import LOADER, forget_left_alone, leave_alone, nobody_guards
 from outworx_otel.telemetry import Telemetry
+from outworx_otel.telemetry.foreign import ability, is_placeholder
 
 if TYPE_CHECKING:
     from outworx_otel.export import Destination
@@ -55,6 +56,7 @@ class _Given:
     destination: Destination | None = None
     # Exporting there begins with the first delivery.
     put_off: bool = False
+    beside: Beside = field(default_factory=Beside)
     request_hook: Callable[..., Any] | None = None
     response_hook: Callable[..., Any] | None = None
     excluded_urls: ExcludeList | None = None
@@ -370,7 +372,10 @@ def _runtime(configuration: Configuration) -> tuple[Assembly, Runtime]:
     assembly = Assembly(configuration, _given.endpoints, _given.store, _known_secrets)
     return assembly, Runtime(
         assembly.endpoints,
-        telemetry=Telemetry(_given.tracer_provider, _given.meter_provider),
+        telemetry=Telemetry(
+            _given.tracer_provider or _given.beside.tracer_provider,
+            _given.meter_provider or _given.beside.meter_provider,
+        ),
         store=assembly.store,
         detect=configuration.detect if _given.detect is None else _given.detect,
         on_error=_given.on_error,
@@ -444,9 +449,7 @@ def shutdown(timeout: float = 5.0) -> bool:
 
 def _fall_back() -> None:
     """`opentelemetry-instrument` without a configurator leaves a provider that records nothing."""
-    records = _given.tracer_provider is not None or not isinstance(
-        trace.get_tracer_provider(), trace.ProxyTracerProvider
-    )
+    records = _given.tracer_provider is not None or not is_placeholder(trace.get_tracer_provider())
     if not records and not _export_from_environment(at_once=True):
         _say_once(logging.WARNING, _INSTALL_HINT)
 
@@ -468,7 +471,7 @@ def _export_from_environment(at_once: bool = False) -> bool:
         _say_once(logging.ERROR, str(error))
     else:
         _given.api_key = _given.api_key or destination.api_key
-        if at_once or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        if at_once or not is_placeholder(trace.get_tracer_provider()):
             _export_to(destination)
         elif _given.destination is None:
             _given.destination, _given.put_off = destination, True
@@ -484,7 +487,7 @@ def _begin_to_export() -> None:
 
 def _export_to(destination: Destination) -> None:
     _given.destination, _given.put_off = destination, False
-    for said in provide(destination, _report):
+    for said in provide(destination, _report, _given.beside):
         _say_once(logging.WARNING, said)
     _flush_at_exit()
 
@@ -501,10 +504,11 @@ def _flush_at_exit() -> None:
     providers: tuple[Any, ...] = (
         _given.tracer_provider or trace.get_tracer_provider(),
         _given.meter_provider or metrics.get_meter_provider(),
+        *_given.beside.exporting(),
     )
     for provider in providers:
-        # Proxies have none.
-        if hasattr(provider, "shutdown"):
+        # Placeholders have none, nor has Datadog's.
+        if ability(provider, "shutdown") is not None:
             flush_at_exit(provider, enabled=_given.flush_on_sigterm)
 
 

@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
 
-from outworx_otel.errors import OutworxError
+from outworx_otel.errors import ConfigurationError, OutworxError, described
 from outworx_otel.http.proxies import is_this_machine
 from outworx_otel.process import environment
 from outworx_otel.setup.absence import say_absence_once
+from outworx_otel.telemetry.foreign import ability, is_placeholder
 
 if TYPE_CHECKING:
     import requests
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.sampling import Sampler
 
     from outworx_otel.export import Destination
-
-_NO_PROCESSORS: Final = (
-    "the global tracer provider ({kind}) takes no span processor, so nothing is sent to Outworx; add "
-    "OutworxSpanProcessor where that provider is made"
-)
-
+    from outworx_otel.export.mirror import MirroringMeterProvider, MirroringTracerProvider
 
 _made: Any = None
 
+_NO_EXPORTER: Final = "spans go nowhere: no key, no endpoint, and OTEL_TRACES_EXPORTER names no OTLP exporter"
 
-def provide(destination: Destination, on_error: Callable[[OutworxError], None]) -> Iterator[str]:
+
+@dataclass
+class Beside:
+    """Providers to be used instead of the global ones: these take nothing from us, and get the same."""
+
+    tracer_provider: MirroringTracerProvider | None = None
+    meter_provider: MirroringMeterProvider | None = None
+
+    def exporting(self) -> list[Any]:
+        """Those that are to be flushed."""
+        return [beside.ours for beside in (self.tracer_provider, self.meter_provider) if beside is not None]
+
+
+def provide(
+    destination: Destination, on_error: Callable[[OutworxError], None], beside: Beside
+) -> Iterator[str]:
     """Sees to it that webhook telemetry reaches `destination`; gives what has to be said about it.
 
     With the destination that the standard OpenTelemetry variables name, an application that has providers has
@@ -39,57 +53,72 @@ def provide(destination: Destination, on_error: Callable[[OutworxError], None]) 
     Args:
         destination: where to.
         on_error: told of failures to export.
+        beside: gets a provider where the application's takes no processor, or no reader.
     """
-    from opentelemetry.sdk.trace import TracerProvider
-
-    global _made
-    provider = trace.get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        if not destination.standard:
-            yield from _add(provider, destination, on_error)
-    elif isinstance(provider, trace.ProxyTracerProvider):
-        from outworx_otel.export import outworx_webhook_sampler
-
-        # Where a sampler is named, the SDK takes that.
-        named = os.environ.get("OTEL_TRACES_SAMPLER")
-        sampler = None if named else outworx_webhook_sampler(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
-        provider = TracerProvider(sampler=sampler)
-        trace.set_tracer_provider(provider)
-        _made = provider
-        yield from _add(provider, destination, on_error)
-    else:
-        yield _NO_PROCESSORS.format(kind=type(provider).__name__)
-        return
-    yield from _provide_metrics(destination, on_error)
+    try:
+        yield from _provide_spans(destination, on_error, beside)
+        yield from _provide_metrics(destination, on_error, beside)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001  # somebody else's provider: the application must start
+        yield f"outworx: telemetry could not be set up, so less of it is sent: {described(error)}"
 
 
-def _add(provider: Any, destination: Destination, on_error: Callable[[OutworxError], None]) -> Iterator[str]:
+def _provide_spans(
+    destination: Destination, on_error: Callable[[OutworxError], None], beside: Beside
+) -> Iterator[str]:
     from outworx_otel.export import OutworxSpanProcessor, is_served
 
-    if not destination.standard:
-        if not is_served(destination):
-            provider.add_span_processor(OutworxSpanProcessor(destination=destination, on_error=on_error))
-    elif _exports("OTEL_TRACES_EXPORTER"):
-        say_absence_once(destination.endpoint)
-        provider.add_span_processor(_plain_processor())
-    else:
-        yield "spans go nowhere: no key, no endpoint, and OTEL_TRACES_EXPORTER names no OTLP exporter"
+    global _made
+    provider: Any = trace.get_tracer_provider()
+    if is_placeholder(provider):
+        from opentelemetry.sdk.trace import TracerProvider
+
+        provider = TracerProvider(sampler=_sampler())
+        trace.set_tracer_provider(provider)
+        _made = provider
+        if destination.standard:
+            if _exports("OTEL_TRACES_EXPORTER"):
+                say_absence_once(destination.endpoint)
+                provider.add_span_processor(_plain_processor())
+            else:
+                yield _NO_EXPORTER
+    if destination.standard or is_served(destination):
+        return
+    processor = OutworxSpanProcessor(destination=destination, on_error=on_error)
+    add = ability(provider, "add_span_processor")
+    try:
+        if add is not None:
+            add(processor)
+            return
+    except Exception as error:  # noqa: BLE001  # theirs
+        yield f"outworx: {type(provider).__qualname__}.add_span_processor raised {described(error)}"
+    if beside.tracer_provider is None:
+        from outworx_otel.export.mirror import MirroringTracerProvider
+
+        beside.tracer_provider = MirroringTracerProvider(provider, _sampler())
+    beside.tracer_provider.ours.add_span_processor(processor)
 
 
-def _provide_metrics(destination: Destination, on_error: Callable[[OutworxError], None]) -> Iterator[str]:
+def _sampler() -> Sampler | None:
+    from outworx_otel.export import outworx_webhook_sampler
+
+    # Where a sampler is named, the SDK takes that.
+    named = os.environ.get("OTEL_TRACES_SAMPLER")
+    return None if named else outworx_webhook_sampler(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
+
+
+def _provide_metrics(
+    destination: Destination, on_error: Callable[[OutworxError], None], beside: Beside
+) -> Iterator[str]:
     from opentelemetry.sdk.metrics import MeterProvider
 
     from outworx_otel.export import OutworxMetricExporter, is_served
     from outworx_otel.export.metric_reader import LazyMetricReader
 
     provider = metrics.get_meter_provider()
-    theirs = isinstance(provider, MeterProvider)
-    if is_served(destination, "metrics") or (destination.standard and theirs):
-        return
-    # SDK 1.45 and newer take readers afterwards; older ones only when a MeterProvider is made.
-    add_reader = getattr(provider, "add_metric_reader", None) if theirs else None
-    if theirs and add_reader is None:
-        yield "the application's MeterProvider takes no more readers; OTEL_METRICS_EXPORTER=outworx adds our metrics"
+    nobodys = is_placeholder(provider)
+    if is_served(destination, "metrics") or (destination.standard and not nobodys):
         return
     reader: MetricReader
     if not destination.standard:
@@ -100,10 +129,20 @@ def _provide_metrics(destination: Destination, on_error: Callable[[OutworxError]
         reader = _plain_reader()
     else:
         return
-    if add_reader is not None:
-        add_reader(reader)
-    else:
+    if nobodys:
         metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
+        return
+    # The SDK's own takes readers afterwards from 1.45 on.
+    add = ability(provider, "add_metric_reader")
+    try:
+        if add is not None:
+            add(reader)
+            return
+    except Exception as error:  # noqa: BLE001  # theirs
+        yield f"outworx: {type(provider).__qualname__}.add_metric_reader raised {described(error)}"
+    from outworx_otel.export.mirror import MirroringMeterProvider
+
+    beside.meter_provider = MirroringMeterProvider(provider, MeterProvider(metric_readers=[reader]))
 
 
 def _exports(variable: str) -> bool:

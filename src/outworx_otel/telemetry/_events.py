@@ -18,6 +18,7 @@ from opentelemetry.util.types import AttributeValue
 
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry._exceptions import cause_attributes, exception_attributes
+from outworx_otel.telemetry.foreign import is_placeholder
 from outworx_otel.version import __version__
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ class Events:
 
         provider = get_logger_provider()
         if provider is not self._log[0]:
-            # What the API puts in the place of a provider that nobody has set.
-            nobody = (
-                isinstance(provider, NoOpLoggerProvider) or type(provider).__name__ == "ProxyLoggerProvider"
-            )
+            nobody = isinstance(provider, NoOpLoggerProvider) or is_placeholder(provider)
             emit = None if nobody else _keyword_emit(provider)
             self._log = provider, emit
         return self._log[1]
@@ -139,7 +137,9 @@ class Events:
 
 def _keyword_emit(provider: Any) -> Any:
     emit = provider.get_logger(semconv.SCOPE, __version__, semconv.SCHEMA_URL).emit
-    if "event_name" in inspect.signature(emit).parameters:
+    taken = inspect.signature(emit).parameters
+    # Logfire's takes whatever a record is made of.
+    if "event_name" in taken or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values()):
         return emit
     _logger.warning("%s is set, and this opentelemetry-sdk is too old for it: update it", OPT_IN)
     return None

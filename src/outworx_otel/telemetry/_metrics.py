@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -15,10 +14,11 @@ from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
 from outworx_otel.process.forks import PerProcess
+from outworx_otel.process.identity import ByIdentity
 from outworx_otel.process.timer import call_in
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry._record import Record
-from outworx_otel.version import __version__
+from outworx_otel.telemetry.foreign import meter_of
 
 MAX_EVENT_TYPES: Final = 200
 MAX_ERROR_TYPES: Final = 200
@@ -56,7 +56,7 @@ class Instruments:
     """
 
     def __init__(self, meter_provider: metrics.MeterProvider | None) -> None:
-        meter = metrics.get_meter(semconv.SCOPE, __version__, meter_provider, semconv.SCHEMA_URL)
+        meter = meter_of(meter_provider)
         self._counts: dict[_Series, int] = {}
         self._noted: deque[_Noted] = deque()
         self._draining = False
@@ -158,7 +158,7 @@ def _named(series: _Series) -> dict[str, AttributeValue]:
 
 
 _global: Instruments | None = None
-_by_provider: weakref.WeakKeyDictionary[metrics.MeterProvider, Instruments] = weakref.WeakKeyDictionary()
+_by_provider: ByIdentity[Instruments] = ByIdentity()
 
 
 def instruments_of(meter_provider: metrics.MeterProvider | None) -> Instruments:
@@ -172,6 +172,8 @@ def instruments_of(meter_provider: metrics.MeterProvider | None) -> Instruments:
         if _global is None:
             _global = Instruments(None)
         return _global
-    if meter_provider not in _by_provider:
-        _by_provider[meter_provider] = Instruments(meter_provider)
-    return _by_provider[meter_provider]
+    made = _by_provider.get(meter_provider)
+    if made is None:
+        made = Instruments(meter_provider)
+        _by_provider.set(meter_provider, made)
+    return made

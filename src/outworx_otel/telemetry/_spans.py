@@ -9,7 +9,6 @@ from opentelemetry import context as otel_context
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry._allowance import SpanAllowance
 from outworx_otel.telemetry._attributes import end_attributes, start_attributes
 from outworx_otel.telemetry._events import Events
@@ -17,7 +16,7 @@ from outworx_otel.telemetry._metrics import instruments_of
 from outworx_otel.telemetry._process import Process
 from outworx_otel.telemetry._record import Record
 from outworx_otel.telemetry._result import error_type_of, problem
-from outworx_otel.version import __version__
+from outworx_otel.telemetry.foreign import tracer_of
 
 if TYPE_CHECKING:
     from outworx_otel.http.headers import Headers
@@ -43,7 +42,7 @@ class Telemetry:
         tracer_provider: trace.TracerProvider | None = None,
         meter_provider: metrics.MeterProvider | None = None,
     ) -> None:
-        self._tracer = trace.get_tracer(semconv.SCOPE, __version__, tracer_provider, semconv.SCHEMA_URL)
+        self._tracer = tracer_of(tracer_provider)
         self._instruments = instruments_of(meter_provider)
         self._events = Events()
 

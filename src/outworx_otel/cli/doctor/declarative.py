@@ -99,6 +99,13 @@ def declarative() -> Iterator[CheckResult]:
     )
     if getattr(loaded, "disabled", None):
         yield problem(CHECK, f"{path} says disabled: true: nothing is recorded or exported", "take it out")
+    if not _propagates(loaded):
+        yield problem(
+            CHECK,
+            f"{path} names no propagator: OpenTelemetry then sets one that returns no context, and its Flask "
+            "instrumentor answers every request with 500",
+            "propagator: {composite: [{tracecontext: }, {baggage: }]}",
+        )
     named: set[tuple[str, str]] = set()
     for kind, name in _components(loaded):
         what, group = _GROUPS[kind]
@@ -125,6 +132,12 @@ def declarative() -> Iterator[CheckResult]:
             f"{path}: the sampler {losing[0]} leaves deliveries out of what is exported",
             "sampler: {outworx_webhook:} records every configured endpoint's and samples the rest",
         )
+
+
+def _propagates(loaded: Any) -> bool:
+    """Whether the file names a propagator; for what it does not say, the variables do not count."""
+    propagator = getattr(loaded, "propagator", None)
+    return any(getattr(propagator, name, None) for name in ("composite", "composite_list"))
 
 
 def _components(part: Any) -> Iterator[tuple[str, str]]:
