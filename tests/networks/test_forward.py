@@ -59,7 +59,6 @@ def _tunnel(endpoint: str, local: int, silence: float) -> Iterator[Told]:
         try:
             await Tunnel(server, servers, targets, FilterRules(()), told, SessionFile(None)).run(stop)  # type: ignore[arg-type]  # it has every method
         finally:
-            await servers.close()
             await server.close()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)

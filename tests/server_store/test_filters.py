@@ -183,13 +183,14 @@ def test_more_endpoints_than_are_told_apart_still_show_what_they_are(url: str, o
 
 def test_there_is_room_for_new_endpoints_once_old_ones_are_gone(url: str, open_store: OpenStore) -> None:
     now = NOW / 1e9
-    store = open_store(url, max_facets=20, clock=lambda: now)
+    store = open_store(url, max_facets=20, clock=lambda: now, ticks=lambda: now)
     store.write(batch(*(one(id=f"{n}", provider=f"old-{n}") for n in range(30)))).result(20)
-    now += 40 * 86_400
-    while store._retention.step(0) < 1:
-        pass
+    for _ in range(40):
+        now += 86_400
+        while store._retention.step(0) < 1:
+            pass
     # Another one starts, and removes what the first still remembers.
-    second = open_store(url, max_facets=20, clock=lambda: now)
+    second = open_store(url, max_facets=20, clock=lambda: now, ticks=lambda: now)
     later = NOW + 40 * DAY
     store.write(batch(one(id="a", provider="old-3", time_ns=later))).result(20)
     second.write(batch(one(id="b", provider="new", time_ns=later))).result(20)

@@ -465,6 +465,8 @@ def _export_from_environment(at_once: bool = False) -> bool:
 
     if environment.name_set(*environment.DESTINATION) is None:
         return False
+    if _given.destination is not None and not _given.put_off:
+        return True  # `init()` has said where to: what it is given wins
     try:
         destination = Destination.from_environment()
     except ConfigurationError as error:
