@@ -104,7 +104,10 @@ def test_every_instrumentor_stands_in_every_table_of_the_recipe() -> None:
         f"outworx_{name}": f"outworx_otel.integrations.{name}:{kind}" for name, kind in classes.items()
     }
     # A queue carries deferred work, and guards nothing.
-    assert {f"outworx_{name}" for name in unguarded.SUPPORTED} == set(points) - {"outworx_celery", "outworx_rq"}
+    assert {f"outworx_{name}" for name in unguarded.SUPPORTED} == set(points) - {
+        "outworx_celery",
+        "outworx_rq",
+    }
     optional = project["project"]["optional-dependencies"]
     asked = " ".join(optional["instruments-any"])
     assert all(name in asked and find_spec(name) is not None for name in classes)
