@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from inspect import signature
+
+from uvicorn import Config
 
 from .process import SCRIPTS
 
@@ -43,6 +46,9 @@ def uvicorn(site: str, *options: str, workers: int = 1) -> Deployment:
     command = (*INSTRUMENTED, str(SCRIPTS / "uvicorn"), site, "--host", "127.0.0.1", "--port", "{port}")
     if workers > 1:
         command += ("--workers", str(workers))
+        if "timeout_worker_healthcheck" in signature(Config).parameters:
+            # A worker that has not begun to answer within 5 seconds is killed: too few on a busy machine.
+            command += ("--timeout-worker-healthcheck", "60")
     return Deployment((*command, *options), workers, "Application startup complete", _site_environ(site))
 
 

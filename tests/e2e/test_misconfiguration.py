@@ -96,7 +96,7 @@ def test_a_literal_secret_works_and_is_warned_of_without_being_shown(serve: Serv
     ("variable", "value", "said"),
     [
         ("OUTWORX_HOOKS_API_KEY", "two words", "api_key contains white space"),
-        ("OUTWORX_HOOKS_ENDPOINT", "localhost:4318", "endpoint must be an http:// or https:// URL"),
+        ("OUTWORX_HOOKS_ENDPOINT", "ftp://localhost", "endpoint must be an http:// or https:// URL"),
     ],
     ids=["key", "endpoint"],
 )
