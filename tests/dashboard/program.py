@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+from programs import system_program
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -43,8 +45,7 @@ def nginx_program() -> str:
     Raises:
         NoNginx: it is not installed.
     """
-    # Debian keeps it where only root looks.
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    found = system_program("nginx")
     if found is None:
         raise NoNginx
     return found

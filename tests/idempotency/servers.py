@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 import redis
+from programs import system_program
 
 
 class Server:
@@ -248,7 +249,7 @@ def pgbouncer_program() -> str:
     Raises:
         NoPgBouncer: it is not installed.
     """
-    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+    found = system_program("pgbouncer")
     if found is None:
         raise NoPgBouncer
     return found

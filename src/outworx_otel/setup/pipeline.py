@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -86,18 +86,25 @@ def _provide_spans(
     if destination.standard or is_served(destination):
         return
     processor = OutworxSpanProcessor(destination=destination, on_error=on_error)
-    add = ability(provider, "add_span_processor")
-    try:
-        if add is not None:
-            add(processor)
-            return
-    except Exception as error:  # noqa: BLE001  # theirs
-        yield f"outworx: {type(provider).__qualname__}.add_span_processor raised {described(error)}"
+    if (yield from _taken(provider, "add_span_processor", processor)):
+        return
     if beside.tracer_provider is None:
         from outworx_otel.export.mirror import MirroringTracerProvider
 
         beside.tracer_provider = MirroringTracerProvider(provider, _sampler())
     beside.tracer_provider.ours.add_span_processor(processor)
+
+
+def _taken(provider: Any, method: str, part: object) -> Generator[str, None, bool]:
+    """Gives a provider a processor or reader of ours; returns whether it took it, and yields what went wrong."""
+    add = ability(provider, method)
+    try:
+        if add is not None:
+            add(part)
+            return True
+    except Exception as error:  # noqa: BLE001  # theirs
+        yield f"outworx: {type(provider).__qualname__}.{method} raised {described(error)}"
+    return False
 
 
 def _sampler() -> Sampler | None:
@@ -133,13 +140,8 @@ def _provide_metrics(
         metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
         return
     # The SDK's own takes readers afterwards from 1.45 on.
-    add = ability(provider, "add_metric_reader")
-    try:
-        if add is not None:
-            add(reader)
-            return
-    except Exception as error:  # noqa: BLE001  # theirs
-        yield f"outworx: {type(provider).__qualname__}.add_metric_reader raised {described(error)}"
+    if (yield from _taken(provider, "add_metric_reader", reader)):
+        return
     from outworx_otel.export.mirror import MirroringMeterProvider
 
     beside.meter_provider = MirroringMeterProvider(provider, MeterProvider(metric_readers=[reader]))
