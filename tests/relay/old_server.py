@@ -49,7 +49,7 @@ class OldServer:
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 old.keys.add(self.headers.get("authorization", ""))
-                status, answer = old.answer(self.command, self.path, body)
+                status, answer = old.answer(self.command, self.path, body, self.server)
                 content = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -89,7 +89,7 @@ class OldServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, body: bytes, server: object) -> tuple[int, Any]:
         if self.status is not None:
             return self.status, {"error": "scripted"}
         parts = urlsplit(path)
@@ -115,14 +115,16 @@ class OldServer:
                 return 200, {}
             else:
                 return 404, {}
-        return 200, {"events": self._held()}
+        return 200, {"events": self._held(server)}
 
-    def _held(self) -> list[dict[str, Any]]:
-        """Held open for a little while, as a poll is."""
+    def _held(self, server: object) -> list[dict[str, Any]]:
+        """Held open for a little while, as a poll is; one of a stopped server takes nothing from the next."""
         for _ in range(10):
             with self._lock:
+                if self._server is not server:
+                    break
                 given, self.events = self.events, []
-            if given or self._server is None or self.status is not None:
+            if given or self.status is not None:
                 return given
             threading.Event().wait(0.02)
         return []
