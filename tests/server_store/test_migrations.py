@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -56,18 +57,28 @@ def test_a_database_of_the_first_release_opens_with_what_is_in_it(
     empty_url: str, open_store: OpenStore
 ) -> None:
     first = open_store(empty_url)
-    first.write(batch(one(id="kept"))).result(20)
+    kept = one(id="kept")
+    first.write(batch(kept)).result(20)
     first.close()
     with first._database.write() as connection:
         # As it was then.
-        for statement in ("DROP TABLE marks", "DROP INDEX deliveries_unproved", "DELETE FROM tallies"):
+        later = ("failure", "exception_type", "code_function", "code_file", "arrived_ns")
+        for statement in (
+            "DROP TABLE marks",
+            "DROP INDEX deliveries_unproved",
+            "DELETE FROM tallies",
+            *(f"ALTER TABLE deliveries DROP COLUMN {name}" for name in later),
+            "ALTER TABLE facets DROP COLUMN environment",
+            "UPDATE facets SET digest = 'of seven'",
+        ):
             connection.execute(text(statement))
         connection.execute(_SET_VERSION, {"version": "0001"})
     first._database.close()
     second = open_store(empty_url)
-    second.write(batch(one(id="new"))).result(20)
+    second.write(batch(msgspec.structs.replace(kept, id="new"))).result(20)
     assert {delivery.id for delivery in second.deliveries(Filter(), 5).deliveries} == {"kept", "new"}
     with second._database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM facets")).scalar_one() == 1
         assert connection.execute(_GET_VERSION).scalar_one() == HEAD
 
 

@@ -5,30 +5,14 @@ from __future__ import annotations
 import base64
 import datetime
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from outworx_otel.server.fields import FIELDS, Kind
 from outworx_otel.server.model import SpanEvent, SpanLink, SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import error_message, semconv
 
 _PREFIX: Final = "outworx.webhook."
-_NAMES: Final = {
-    "provider": semconv.PROVIDER,
-    "event_type": semconv.EVENT_TYPE,
-    "event_id": semconv.EVENT_ID,
-    "route": semconv.HTTP_ROUTE,
-    "path": semconv.URL_PATH,
-    "method": semconv.HTTP_METHOD,
-    "status": semconv.HTTP_STATUS,
-    "signature_valid": semconv.SIGNATURE_VALID,
-    "reason": semconv.SIGNATURE_REASON,
-    "idempotency": semconv.IDEMPOTENCY_OUTCOME,
-    "idempotency_key": semconv.IDEMPOTENCY_KEY,
-    "processing": semconv.PROCESSING_STATUS,
-    "cause": semconv.SILENT_DROP_CAUSE,
-    "body_size": semconv.HTTP_BODY_SIZE,
-    "outcome": semconv.OUTCOME,
-}
 # What JSON readers hold: beyond it a number goes as text.
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
@@ -37,18 +21,11 @@ _MAX_DEPTH: Final = 32
 
 def summary_document(delivery: Summary) -> dict[str, Any]:
     """Returns a delivery as lists show it; unknown fields are left out."""
-    document: dict[str, Any] = {
-        "id": delivery.id,
-        "time": iso_time(delivery.time_ns),
-        "duration": delivery.duration_ns / 1e9,
-        "trace_id": delivery.trace_id,
-        "span_id": delivery.span_id,
-        "service.name": delivery.service,
-    }
-    for field, name in _NAMES.items():
-        value = getattr(delivery, field)
+    document: dict[str, Any] = {}
+    for name, json, kind in _SHOWN:
+        value = getattr(delivery, name)
         if value is not None:
-            document[name.removeprefix(_PREFIX)] = value
+            document[json] = _WRITTEN[kind](value) if kind in _WRITTEN else value
     return document
 
 
@@ -137,6 +114,13 @@ def iso_time(time_ns: int) -> str:
     """UTC, to the millisecond."""
     moment = datetime.datetime.fromtimestamp(time_ns // 1_000_000 / 1000, datetime.timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_SHOWN: Final = tuple((field.name, field.json, field.kind) for field in FIELDS)
+_WRITTEN: Final[dict[Kind, Callable[[int], Any]]] = {
+    "time": iso_time,
+    "seconds": lambda nanoseconds: nanoseconds / 1e9,
+}
 
 
 def _span(span: SpanRecord) -> dict[str, Any]:

@@ -7,26 +7,15 @@ import math
 import re
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from starlette.datastructures import QueryParams
 
+from outworx_otel.server.fields import FILTERED
 from outworx_otel.server.model import Filter
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
-PARAMETERS: Final = (
-    "provider",
-    "event_type",
-    "route",
-    "outcome",
-    "reason",
-    "cause",
-    "idempotency",
-    "service",
-    "since",
-    "until",
-    "q",
-)
+PARAMETERS: Final = (*FILTERED, "since", "until", "q")
 """What `filter_of` reads; everything else is the caller's."""
 
 _MAX_LENGTH: Final = 1024
@@ -73,19 +62,8 @@ def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Fi
     )
     if since is not None and until is not None and until < since:
         raise BadParameter("until", "is before since")
-    return Filter(
-        provider=texts.get("provider"),
-        event_type=texts.get("event_type"),
-        route=texts.get("route"),
-        outcome=outcome,
-        reason=texts.get("reason"),
-        cause=texts.get("cause"),
-        idempotency=texts.get("idempotency"),
-        service=texts.get("service"),
-        since=since,
-        until=until,
-        search=texts.get("q"),
-    )
+    chosen: dict[str, Any] = {name: texts.get(name) for name in FILTERED}
+    return Filter(**chosen, since=since, until=until, search=texts.get("q"))
 
 
 def _text(params: QueryParams, name: str) -> str:

@@ -29,7 +29,7 @@ class SpanLink(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery as lists show it.
+    """A delivery as lists show it; `fields.FIELDS` says what each field is.
 
     `id` is derived from the span where there is one (half of the trace id, then the span id), so that a batch sent
     again is not kept twice. Times are nanoseconds, `time_ns` since 1970: where it cannot be right (before 2000, more
@@ -57,10 +57,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     processing: str | None = None
     cause: str | None = None
+    failure: str | None = None
+    exception_type: str | None = None
+    code_function: str | None = None
+    code_file: str | None = None
     body_size: int | None = None
+    environment: str | None = None
+    arrived_ns: int | None = None
 
 
-class StoredDelivery(Summary, frozen=True, kw_only=True):
+class StoredDelivery(Summary, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a delivery; `attributes` are the span's, as they came.
 
     `reported_time_ns` is the sender's time where another one stands for it, at most 64 bits.
@@ -103,6 +109,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     value: float
     service: str = ""
+    environment: str | None = None
     route: str | None = None
     reason: str | None = None
 
@@ -132,6 +139,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None = None
     idempotency: str | None = None
     service: str | None = None
+    environment: str | None = None
     since: int | None = None
     until: int | None = None
     search: str | None = None
@@ -199,3 +207,4 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[str]
     causes: list[str]
     services: list[str]
+    environments: list[str]

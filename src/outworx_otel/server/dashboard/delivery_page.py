@@ -13,9 +13,10 @@ from outworx_otel.server.dashboard.bodies import bytes_of
 from outworx_otel.server.dashboard.explanations import headline
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.dashboard.replay_button import DEFAULT_TARGET, Offer, Replayed, offer_of, replay
-from outworx_otel.server.dashboard.sections import Sections, failure_of, findings_of, sections_of, text
+from outworx_otel.server.dashboard.sections import Sections, findings_of, sections_of, text
 from outworx_otel.server.dashboard.stages import stages_of
 from outworx_otel.server.dashboard.waterfall import waterfall_of
+from outworx_otel.server.failures import failure_of
 from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
 from outworx_otel.server.store import Store
 from outworx_otel.telemetry import semconv
@@ -86,7 +87,7 @@ class DeliveryPage:
             "delivery.html",
             status=422 if replayed is not None and replayed.problem else 200,
             delivery=delivery,
-            headline=headline(delivery, failure_of(delivery)),
+            headline=headline(delivery, failure_of(delivery).text),
             stages=stages_of(delivery),
             more=found.more,
             waterfall=waterfall_of(delivery, found.spans, found.deferred),

@@ -17,37 +17,15 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from outworx_otel.server.dashboard.formatting import number
 from outworx_otel.server.dashboard.page_addresses import wanted_of
 from outworx_otel.server.documents import flat_document, summary_document
+from outworx_otel.server.fields import FIELDS
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.model import StoredDelivery
 from outworx_otel.server.store import Store
-from outworx_otel.telemetry import semconv
 
 MAX_EXPORTED: Final = 100_000
 _PIECE: Final = 200
 
-COLUMNS: Final = (
-    "id",
-    "time",
-    "duration",
-    "outcome",
-    "provider",
-    "event.type",
-    "event.id",
-    semconv.HTTP_METHOD,
-    semconv.HTTP_ROUTE,
-    semconv.URL_PATH,
-    semconv.HTTP_STATUS,
-    "signature.valid",
-    "signature.reason",
-    "idempotency.outcome",
-    "idempotency.key",
-    "processing.status",
-    "silent_drop.cause",
-    semconv.HTTP_BODY_SIZE,
-    "service.name",
-    "trace_id",
-    "span_id",
-)
+COLUMNS: Final = tuple(field.json for field in FIELDS)
 """Of a CSV file: names as `GET /api/deliveries` has them; the duration is in seconds."""
 
 TRUNCATED: Final = f"Only the newest {number(MAX_EXPORTED)} are here: narrow the filter to have the rest."

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from outworx_otel.server.fields import FILTERED
 from outworx_otel.server.model import Filter, Summary
 
 MIN_PREFIX: Final = 4
-_EQUAL: Final = ("provider", "event_type", "route", "outcome", "reason", "cause", "idempotency", "service")
 
 
 def matches(wanted: Filter, delivery: Summary) -> bool:
     """Returns whether `Store.deliveries` would return the delivery for this filter."""
-    for name in _EQUAL:
+    for name in FILTERED:
         value = getattr(wanted, name)
         if value is not None and getattr(delivery, name) != value:
             return False

@@ -9,16 +9,10 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from outworx_otel.server.dashboard.formatting import short
+from outworx_otel.server.fields import BY_NAME, FILTERED
 
 LABELS: Final[Mapping[str, str]] = {
-    "provider": "Provider",
-    "event_type": "Event type",
-    "route": "Endpoint",
-    "outcome": "Outcome",
-    "reason": "Signature",
-    "cause": "Drop cause",
-    "idempotency": "Idempotency",
-    "service": "Service",
+    **{name: BY_NAME[name].label for name in FILTERED},
     "since": "Since",
     "until": "Until",
     "q": "Search",

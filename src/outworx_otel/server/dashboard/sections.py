@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from outworx_otel.server.dashboard.bodies import ShownBody, body_of
 from outworx_otel.server.dashboard.formatting import plain
+from outworx_otel.server.fields import ATTRIBUTES
 from outworx_otel.server.model import Attributes, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.redaction import REDACTED
@@ -16,27 +17,18 @@ from outworx_otel.telemetry.redaction import REDACTED
 _OURS: Final = "outworx.webhook."
 _SHOWN_ELSEWHERE: Final = frozenset(
     {
-        semconv.PROVIDER,
-        semconv.EVENT_TYPE,
-        semconv.EVENT_ID,
+        *ATTRIBUTES,
         semconv.CLOUDEVENTS_TYPE,
         semconv.CLOUDEVENTS_ID,
-        semconv.OUTCOME,
         semconv.SIGNATURE_KIND,
-        semconv.SIGNATURE_VALID,
-        semconv.SIGNATURE_REASON,
         semconv.SIGNATURE_HINT,
         semconv.SIGNATURE_KEY_INDEX,
         semconv.SIGNATURE_AGE,
-        semconv.IDEMPOTENCY_OUTCOME,
-        semconv.IDEMPOTENCY_KEY,
         semconv.IDEMPOTENCY_COMMITTED,
         semconv.IDEMPOTENCY_BODY_OMITTED,
         semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH,
-        semconv.PROCESSING_STATUS,
         semconv.PROCESSING_REASON,
         semconv.PROCESSING_MARKED_AT,
-        semconv.SILENT_DROP_CAUSE,
         semconv.CODE_FILE,
         semconv.CODE_LINE,
         semconv.CODE_FUNCTION,
@@ -44,11 +36,6 @@ _SHOWN_ELSEWHERE: Final = frozenset(
         semconv.RESPONSE_BODY,
         semconv.HEADERS_OMITTED,
         semconv.METADATA_OMITTED,
-        semconv.HTTP_METHOD,
-        semconv.HTTP_ROUTE,
-        semconv.URL_PATH,
-        semconv.HTTP_STATUS,
-        semconv.HTTP_BODY_SIZE,
     }
 )
 
@@ -127,26 +114,6 @@ def sections_of(delivery: StoredDelivery) -> Sections:
         _others(attributes),
         [(name, plain(value)) for name, value in sorted(delivery.resource.items())],
     )
-
-
-def failure_of(delivery: StoredDelivery) -> str | None:
-    """Why it failed, in the application's words: an exception, or what was given to `track.failed`.
-
-    An exception that decided something and was handled (the store was away) is no failure of another type.
-    """
-    error_type = text(delivery.attributes, semconv.ERROR_TYPE)
-    for event in delivery.events:
-        if event.name == semconv.EXCEPTION_EVENT:
-            raised = _raised(event)
-            kind = _short_type(raised.type)
-            if error_type is None or error_type == "error" or _short_type(error_type) == kind:
-                return f"{kind}: {raised.message}" if raised.message else kind
-    return text(delivery.attributes, semconv.PROCESSING_REASON) or error_type
-
-
-def _short_type(name: str) -> str:
-    """An exception's type without its module; what is no dotted name stays as it is."""
-    return name.rpartition(".")[2] if name.replace(".", "").replace("_", "").isalnum() else name
 
 
 def findings_of(record: StoredDelivery | SpanRecord) -> list[DropCause]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from starlette.exceptions import HTTPException
 
+from outworx_otel.server.ingest.arrival_notes import noted
 from outworx_otel.server.live import Live
 from outworx_otel.server.model import Batch
 from outworx_otel.server.store import BatchRefused, Store
@@ -18,11 +21,13 @@ class BatchIntake:
     Args:
         store: where to.
         live: told of what has been written.
+        now_ns: Unix nanoseconds.
     """
 
-    def __init__(self, store: Store, live: Live) -> None:
+    def __init__(self, store: Store, live: Live, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._live = live
+        self._now_ns = now_ns
 
     def submit(self, batch: Batch, size: int) -> Future[None] | None:
         """Hands a batch to the writer. This packs the batch: call it in the thread that decoded it.
@@ -38,6 +43,8 @@ class BatchIntake:
         if not (batch.deliveries or batch.spans or batch.counts):
             return None
         batch.size = size
+        now_ns = self._now_ns()
+        batch.deliveries = [noted(delivery, now_ns) for delivery in batch.deliveries]
         try:
             return self._store.write(batch)
         except BatchRefused as error:

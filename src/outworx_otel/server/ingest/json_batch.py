@@ -12,7 +12,7 @@ import msgspec
 from outworx_otel.server.documents import finite
 from outworx_otel.server.ingest import loose_json
 from outworx_otel.server.ingest.outcome import outcome_of
-from outworx_otel.server.ingest.values import column, size_column
+from outworx_otel.server.ingest.values import columns, fields_of
 from outworx_otel.server.model import Attributes, StoredDelivery
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import Outcome
@@ -146,21 +146,13 @@ def _delivery(event: BatchEvent, id: str) -> StoredDelivery:
     attributes = _attributes(event)
     since = event.timestamp - _EPOCH
     time_ns = ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
-    idempotency = attributes.get(semconv.IDEMPOTENCY_OUTCOME)
     return StoredDelivery(
+        **fields_of(columns(attributes)),
         id=id,
         source="events",
         time_ns=time_ns,
         duration_ns=round(event.duration_ms * 1e6),
-        provider=column(event.provider) or "unknown",
         outcome=_outcome(event, attributes),
-        method=column(event.method) or "POST",
-        path=column(attributes.get(semconv.URL_PATH)),
-        status=event.status_code,
-        event_type=column(event.event_type),
-        signature_valid=event.signature_valid,
-        idempotency=column(idempotency),
-        body_size=size_column(event.payload_size),
         status_message=event.error_message or "",
         attributes=attributes,
     )

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, NumberDataPoint, Sum
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from outworx_otel.server.ingest.values import attributes_of, column
+from outworx_otel.server.ingest.values import attributes_of, column, environment_of
 from outworx_otel.server.model import Count
 from outworx_otel.telemetry import semconv
 
@@ -81,7 +81,8 @@ class DeliveryCounter:
         if sum(len(total.data_points) for _, total in totals) > MAX_POINTS:
             raise TooManyPoints(f"a request may have {MAX_POINTS} data points: send smaller batches")
         for resource, total in totals:
-            service = column(attributes_of(resource.attributes).get("service.name")) or ""
+            described = attributes_of(resource.attributes)
+            service, environment = column(described.get("service.name")) or "", environment_of(described)
             identity = resource.SerializeToString(deterministic=True)
             for point in total.data_points:
                 value = float(getattr(point, point.WhichOneof("value") or "as_int"))
@@ -95,7 +96,7 @@ class DeliveryCounter:
                     with self._lock:
                         value = self._growth(_series(identity, point), point, value, found)
                 if value > 0:
-                    found.counts.append(_count(point, value, service))
+                    found.counts.append(_count(point, value, service, environment))
         return found
 
     def undo(self, found: ReadCounts) -> None:
@@ -137,7 +138,7 @@ def _series(identity: bytes, point: NumberDataPoint) -> Series:
     return hashlib.sha256(b"\0".join([identity, *named])).digest()
 
 
-def _count(point: NumberDataPoint, value: float, service: str) -> Count:
+def _count(point: NumberDataPoint, value: float, service: str, environment: str | None) -> Count:
     attributes = attributes_of(point.attributes)
     return Count(
         time_ns=point.time_unix_nano,
@@ -145,6 +146,7 @@ def _count(point: NumberDataPoint, value: float, service: str) -> Count:
         outcome=column(attributes.get(semconv.OUTCOME)) or "unknown",
         value=value,
         service=service,
+        environment=environment,
         route=column(attributes.get(semconv.HTTP_ROUTE)),
         reason=column(attributes.get(semconv.SIGNATURE_REASON)),
     )

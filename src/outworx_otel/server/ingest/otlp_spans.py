@@ -10,9 +10,15 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from outworx_otel.server.ingest.otlp_parts import part_of
 from outworx_otel.server.ingest.otlp_wire import Decoder, text
 from outworx_otel.server.ingest.outcome import outcome_of
-from outworx_otel.server.ingest.values import attributes_of, column, columns, values_in
+from outworx_otel.server.ingest.values import (
+    attributes_of,
+    column,
+    columns,
+    environment_of,
+    fields_of,
+    values_in,
+)
 from outworx_otel.server.model import Attributes, SpanEvent, SpanLink, SpanRecord, StoredDelivery
-from outworx_otel.telemetry import semconv
 
 MAX_PARTS: Final = 10_000
 _NO_TRACE: Final = bytes(16)
@@ -36,32 +42,19 @@ def problem_of(span: Any) -> str | None:
 def delivery_of(span: Any, decoder: Decoder, service: str, resource: Attributes) -> StoredDelivery:
     """The delivery that a webhook span reports; attributes of the wrong type leave their column empty."""
     attributes = decoder.attributes(span.attributes)
-    get = (columns(attributes) if decoder.odd else attributes).get
     trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
     start_ns, duration_ns = _times(span)
     return StoredDelivery(
+        **fields_of(columns(attributes) if decoder.odd else attributes),
         # The right half of a trace id is the random one, also where the left is empty or a time.
         id=trace_id[16:] + span_id,
         time_ns=start_ns,
         duration_ns=duration_ns,
-        provider=get(semconv.PROVIDER) or "unknown",
         outcome=outcome_of(attributes),
         trace_id=trace_id,
         span_id=span_id,
         service=service,
-        method=get(semconv.HTTP_METHOD) or "POST",
-        path=get(semconv.URL_PATH),
-        route=get(semconv.HTTP_ROUTE),
-        status=get(semconv.HTTP_STATUS),
-        event_type=get(semconv.EVENT_TYPE),
-        event_id=get(semconv.EVENT_ID),
-        signature_valid=get(semconv.SIGNATURE_VALID),
-        reason=get(semconv.SIGNATURE_REASON),
-        idempotency=get(semconv.IDEMPOTENCY_OUTCOME),
-        idempotency_key=get(semconv.IDEMPOTENCY_KEY),
-        processing=get(semconv.PROCESSING_STATUS),
-        cause=get(semconv.SILENT_DROP_CAUSE),
-        body_size=get(semconv.HTTP_BODY_SIZE),
+        environment=environment_of(resource),
         parent_span_id=_parent(span.parent_span_id),
         status_message=_status(span.status).message if span.status else "",
         attributes=attributes,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from outworx_otel.server.documents import finite
+from outworx_otel.server.fields import ATTRIBUTES, ENVIRONMENT, Kind
 from outworx_otel.server.model import Attributes
 from outworx_otel.telemetry import semconv
 
@@ -72,27 +73,12 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+_OF_KIND: Final[dict[Kind, Callable[[object], Any]]] = {"text": column, "flag": _flag, "whole": size_column}
+# The outcome is derived, see `outcome`.
 _COLUMNS: Final[dict[str, Callable[[object], Any]]] = {
-    semconv.HTTP_STATUS: _status,
-    semconv.HTTP_BODY_SIZE: size_column,
-    semconv.SIGNATURE_VALID: _flag,
-    **dict.fromkeys(
-        (
-            semconv.PROVIDER,
-            semconv.HTTP_METHOD,
-            semconv.URL_PATH,
-            semconv.HTTP_ROUTE,
-            semconv.EVENT_TYPE,
-            semconv.EVENT_ID,
-            semconv.SIGNATURE_REASON,
-            semconv.IDEMPOTENCY_OUTCOME,
-            semconv.IDEMPOTENCY_KEY,
-            semconv.PROCESSING_STATUS,
-            semconv.SILENT_DROP_CAUSE,
-        ),
-        column,
-    ),
-}
+    attribute: _OF_KIND[field.kind] for attribute, field in ATTRIBUTES.items() if field.name != "outcome"
+} | {semconv.HTTP_STATUS: _status}
+_FIELDS: Final = tuple((ATTRIBUTES[attribute].name, attribute) for attribute in _COLUMNS)
 
 
 def is_column(name: str, value: object) -> bool:
@@ -104,3 +90,21 @@ def is_column(name: str, value: object) -> bool:
 def columns(attributes: Attributes) -> Attributes:
     """Returns the attributes that have columns, as their columns take them; None where the type is wrong."""
     return {name: _COLUMNS[name](value) for name, value in attributes.items() if name in _COLUMNS}
+
+
+def environment_of(resource: Attributes) -> str | None:
+    """The deployment that a resource names, by the attribute's name of today or of before."""
+    return column(resource.get(ENVIRONMENT) or resource.get("deployment.environment"))
+
+
+def fields_of(attributes: Attributes) -> dict[str, Any]:
+    """Returns the fields of a delivery that its attributes are, by the fields' names.
+
+    Args:
+        attributes: as their columns take them.
+    """
+    get = attributes.get
+    fields = {name: get(attribute) for name, attribute in _FIELDS}
+    fields["provider"] = fields["provider"] or "unknown"
+    fields["method"] = fields["method"] or "POST"
+    return fields

@@ -12,7 +12,7 @@ from outworx_otel.server.store.overview import total_of
 from outworx_otel.server.store.schema import LEVELS, event_types, facets, rollups
 
 MAX_OF_EACH: Final = 200
-_KINDS: Final = ("provider", "route", "reason", "cause", "service")
+_KINDS: Final = ("provider", "route", "reason", "cause", "service", "environment")
 
 
 def choices(connection: Connection) -> Choices:
@@ -41,6 +41,7 @@ def choices(connection: Connection) -> Choices:
         reasons=_most(counts["reason"]),
         causes=_most(counts["cause"]),
         services=_most(counts["service"]),
+        environments=_most(counts["environment"]),
     )
 
 

@@ -11,20 +11,19 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Join, Row, Select, and_, func, select, true, tuple_
 from sqlalchemy.ext.compiler import compiles
 
+from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
 from outworx_otel.server.model import Filter, StoredDelivery, Summary
 from outworx_otel.server.store.packing import facet_text, hashed, text, unpack
 from outworx_otel.server.store.schema import deliveries, details, facets
 from outworx_otel.server.store.store_errors import BadCursor
 
-_FACETED: Final = ("provider", "route", "service", "outcome", "reason", "cause", "idempotency")
-_IN_ROW: Final = tuple(name for name in Summary.__struct_fields__ if name not in _FACETED)
 _COLUMNS: Final = (
     deliveries.c.seq,
     facets.c.overflow,
-    *(deliveries.c[name] for name in _IN_ROW),
-    *(facets.c[name] for name in _FACETED),
+    *(deliveries.c[name] for name in IN_ROW),
+    *(facets.c[name] for name in FACETED),
 )
-_OPTIONAL: Final = ("route", "reason", "cause", "idempotency")
+_OPTIONAL: Final = tuple(name for name in FACETED if not BY_NAME[name].always)
 _LAST: Final = 2**63 - 1
 _SHORTEST_BEGINNING: Final = 4
 _MOST_OF_A_BEGINNING: Final = 1000
@@ -99,7 +98,7 @@ def chosen_facets(wanted: Filter) -> list[ColumnElement[bool]]:
     """Which facets a filter asks for; nothing where it does not care."""
     return [
         facets.c[name] == facet_text(value)
-        for name in _FACETED
+        for name in FACETED
         if (value := getattr(wanted, name)) is not None
     ]
 

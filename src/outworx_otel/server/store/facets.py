@@ -1,4 +1,4 @@
-"""Facets: each combination of provider, route, service, outcome, reason, cause and idempotency, with a number."""
+"""Facets: each combination of `fields.FACETED`, with a number."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, and_, delete, func, insert, select
 
+from outworx_otel.server.fields import FACETED
 from outworx_otel.server.store.packing import FacetKey
 from outworx_otel.server.store.schema import LEVELS, facets, rollups
 from outworx_otel.server.store.tallies import FACETS_REMOVED, add_to_tally, tally
@@ -16,6 +17,9 @@ MAX_FACETS: Final = 4000
 """Beyond it a combination is filed under `OTHER`: no sender's invention can make lists and figures slow."""
 
 OTHER: Final = "_OTHER"
+
+ENDPOINT: Final = ("provider", "route", "service", "environment")
+"""What makes an endpoint."""
 
 
 class Facet(NamedTuple):
@@ -69,7 +73,7 @@ class Facets:
         ).one()
         if count < self._limit:
             return _add(connection, key, (last or 0) + 1, overflow=False)
-        other: FacetKey = (OTHER, OTHER, OTHER, key[3], "", "", "")
+        other = tuple([_of_the_others(name, value) for name, value in zip(FACETED, key, strict=True)])
         return _stored(connection, other) or _add(connection, other, (last or 0) + 1, overflow=True)
 
 
@@ -90,24 +94,24 @@ def _stored(connection: Connection, key: FacetKey) -> Facet | None:
 
 
 def _add(connection: Connection, key: FacetKey, number: int, *, overflow: bool) -> Facet:
-    provider, route, service, outcome, reason, cause, idempotency = key
-    same = (facets.c.provider == provider) & (facets.c.route == route) & (facets.c.service == service)
+    values = dict(zip(FACETED, key, strict=True))
+    same = and_(*(facets.c[name] == values[name] for name in ENDPOINT))
     endpoint = connection.execute(select(func.min(facets.c.endpoint)).where(same)).scalar_one() or number
     row: dict[str, Any] = {
         "id": number,
         "digest": _digest(key),
         "endpoint": endpoint,
         "overflow": overflow,
-        "provider": provider,
-        "route": route,
-        "service": service,
-        "outcome": outcome,
-        "reason": reason,
-        "cause": cause,
-        "idempotency": idempotency,
+        **values,
     }
     connection.execute(insert(facets), row)
     return Facet(number, endpoint)
+
+
+def _of_the_others(name: str, value: str) -> str:
+    if name == "outcome":
+        return value
+    return OTHER if name in ("provider", "route", "service") else ""
 
 
 def _digest(key: FacetKey) -> bytes:

@@ -6,10 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, select
 
 from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot
 from outworx_otel.server.store.delivery_pages import chosen_facets
+from outworx_otel.server.store.facets import ENDPOINT
 from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
 from outworx_otel.server.store.schema import LEVELS, durations, facets, rollups
 from outworx_otel.telemetry.outcomes import Outcome
@@ -42,7 +44,8 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
     """See `Store.overview`."""
     span = _whole_slots(connection, since_ns, until_ns, now_ns)
     step = _step(span)
-    chosen = chosen_facets(Filter(provider=wanted.provider, route=wanted.route, service=wanted.service))
+    only = {name: getattr(wanted, name) for name in ENDPOINT}
+    chosen = chosen_facets(msgspec.convert(only, Filter))
     known = {row.id: row for row in connection.execute(select(facets).where(*chosen)).all()}
     slots: defaultdict[int, Counter[Outcome]] = defaultdict(Counter)
     outcomes: Counter[Outcome] = Counter()

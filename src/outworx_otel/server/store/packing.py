@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import zlib
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
 from outworx_otel.server.model import Batch, Count, SpanRecord, StoredDelivery
 from outworx_otel.server.store.dictionary import DICTIONARY
 from outworx_otel.server.store.store_errors import BatchRefused
@@ -19,13 +20,22 @@ MAX_SPAN_BYTES: Final = 64 * 1024
 _MAX_FACET_TEXT: Final = 200
 _MAX_TEXT: Final = 512
 _MAX_ID: Final = 64
+_EVENT_ID: Final = IN_ROW.index("event_id")
+_KEY: Final = IN_ROW.index("idempotency_key")
 _DAY_NS: Final = 86_400 * 10**9
 _YEAR_2000_NS: Final = 946_684_800 * 10**9
 _INT64: Final = 2**63 - 1
 
 T = TypeVar("T")
-FacetKey = tuple[str, str, str, str, str, str, str]
-"""provider, route, service, outcome, reason, cause, idempotency."""
+FacetKey = tuple[str, ...]
+"""A value for each of `fields.FACETED`; empty is none."""
+
+_row_of: Final = operator.attrgetter(*IN_ROW)
+_facet_of: Final = operator.attrgetter(*FACETED)
+# Of a text how much is kept; 0 for a number, None for what stays as it is.
+_LONGEST: Final = tuple(
+    {"text": BY_NAME[name].longest, "flag": None}.get(BY_NAME[name].kind, 0) for name in IN_ROW
+)
 
 # The first byte says how the rest is packed, so that another dictionary can come one day.
 _VERSION: Final = b"\x01"
@@ -60,9 +70,9 @@ def packed(batch: Batch, now_ns: int) -> Packed:
             _add(done, delivery, now_ns)
         done.spans.extend(_span_row(span, now_ns) for span in batch.spans)
         for count in batch.counts:
-            key = (count.provider, count.route, count.service, count.outcome, count.reason, None, None)
+            key = tuple([facet_text(getattr(count, name, None)) for name in FACETED])
             time_ns = kept_time(count.time_ns, now_ns)
-            done.counts.append((_facet_key(key), msgspec.structs.replace(count, time_ns=time_ns)))
+            done.counts.append((key, msgspec.structs.replace(count, time_ns=time_ns)))
     except (TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
         # The message of an encoder names types, not values.
         raise BatchRefused(f"cannot be kept: {type(error).__name__}") from error
@@ -119,35 +129,12 @@ def _add(done: Packed, delivery: StoredDelivery, now_ns: int) -> None:
         )
     if delivery.outcome not in OUTCOMES:
         raise ValueError("outcome")
-    event_id, key = text(delivery.event_id), text(delivery.idempotency_key)
-    done.keys.append(
-        _facet_key(
-            (
-                *(delivery.provider, delivery.route, delivery.service, delivery.outcome),
-                *(delivery.reason, delivery.cause, delivery.idempotency),
-            )
-        )
-    )
-    done.rows.append(
-        (
-            text(delivery.id, _MAX_FACET_TEXT),
-            time_ns,
-            _integer(delivery.duration_ns),
-            text(delivery.trace_id, _MAX_ID),
-            text(delivery.span_id, _MAX_ID),
-            text(delivery.method, _MAX_ID),
-            text(delivery.path),
-            _integer(delivery.status),
-            text(delivery.event_type, _MAX_FACET_TEXT),
-            event_id,
-            hashed(event_id),
-            delivery.signature_valid,
-            key,
-            hashed(key),
-            text(delivery.processing),
-            _integer(delivery.body_size),
-        )
-    )
+    done.keys.append(tuple([facet_text(value) for value in _facet_of(delivery)]))
+    row = [
+        text(value, longest) if longest else value if longest is None else _integer(value)
+        for value, longest in zip(_row_of(delivery), _LONGEST, strict=True)
+    ]
+    done.rows.append((*row, hashed(row[_EVENT_ID]), hashed(row[_KEY])))
     done.details.append(pack(delivery))
 
 
@@ -164,10 +151,6 @@ def _span_row(span: SpanRecord, now_ns: int) -> tuple[Any, ...]:
     link = span.links[0] if span.scope == semconv.SCOPE and span.links else None
     delivery = None if link is None else text(link.trace_id + link.span_id, 2 * _MAX_ID)
     return text(span.trace_id, _MAX_ID), text(span.span_id, _MAX_ID), time_ns, delivery, detail
-
-
-def _facet_key(values: Sequence[str | None]) -> FacetKey:
-    return tuple(map(facet_text, values))  # type: ignore[return-value]  # seven of them
 
 
 def _integer(value: Any) -> Any:

@@ -19,7 +19,9 @@ from sqlalchemy import (
     true,
 )
 
-HEAD: Final = "0002"
+from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW, Field, Kind
+
+HEAD: Final = "0003"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
@@ -33,6 +35,20 @@ _number: Final = BigInteger().with_variant(Integer, "sqlite")
 _text_by_bytes: Final = Text().with_variant(Text(collation="C"), "postgresql")
 
 
+_TYPES: Final[dict[Kind, Any]] = {
+    "text": Text(),
+    "flag": Boolean(create_constraint=False),
+    "whole": BigInteger(),
+    "time": BigInteger(),
+    "seconds": BigInteger(),
+}
+
+
+def _column(field: Field) -> Column[Any]:
+    kept_as = _text_by_bytes if field.name == "id" else _TYPES[field.kind]
+    return Column(field.name, kept_as, nullable=not field.always)
+
+
 def _where(condition: Any) -> dict[str, Any]:
     return {"sqlite_where": condition, "postgresql_where": condition}
 
@@ -42,25 +58,12 @@ deliveries: Final = Table(
     metadata,
     # The order of arrival; given by the writer, which is alone in its transaction.
     Column("seq", _number, primary_key=True, autoincrement=False),
-    # Provider, route, service, outcome, reason, cause and idempotency.
+    # All that is faceted.
     Column("facet", Integer, nullable=False),
-    Column("id", _text_by_bytes, nullable=False),
-    Column("time_ns", BigInteger, nullable=False),
-    Column("duration_ns", BigInteger, nullable=False),
-    Column("trace_id", Text, nullable=False),
-    Column("span_id", Text, nullable=False),
-    Column("method", Text, nullable=False),
-    Column("path", Text),
-    Column("status", BigInteger),
-    Column("event_type", Text),
-    Column("event_id", Text),
+    *(_column(BY_NAME[name]) for name in IN_ROW),
     # 48 bits of a hash: an index a third as large.
     Column("event_hash", BigInteger),
-    Column("signature_valid", Boolean(create_constraint=False)),
-    Column("idempotency_key", Text),
     Column("key_hash", BigInteger),
-    Column("processing", Text),
-    Column("body_size", BigInteger),
 )
 Index("deliveries_id", deliveries.c.id, unique=True)
 # Each in the order of pages, so that a page is read off an index wherever it begins.
@@ -99,14 +102,11 @@ facets: Final = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("digest", LargeBinary, nullable=False, unique=True),
-    # The first facet of the same provider, route and service.
+    # The first facet of the same provider, route, service and environment.
     Column("endpoint", Integer, nullable=False),
     # It stands for all that were too many.
     Column("overflow", Boolean(create_constraint=False), nullable=False),
-    *(
-        Column(name, Text, nullable=False)
-        for name in ("provider", "route", "service", "outcome", "reason", "cause", "idempotency")
-    ),
+    *(Column(name, Text, nullable=False) for name in FACETED),
 )
 
 # Figures, by 5 minutes, hours and days: `level` is the slot's length and `slot` its beginning, in seconds.

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
+from outworx_otel.server.fields import FACETED, IN_ROW
 from outworx_otel.server.store.arrival import last_number
 from outworx_otel.server.store.facets import Facets
 from outworx_otel.server.store.figures import Figures
@@ -28,6 +29,10 @@ from outworx_otel.server.store.tallies import (
 
 MAX_SPANS_PER_TRACE: Final = 200
 _AT_ONCE: Final = 500
+_ID, _TIME, _DURATION, _EVENT_TYPE, _VALID = (
+    IN_ROW.index(name) for name in ("id", "time_ns", "duration_ns", "event_type", "signature_valid")
+)
+_OUTCOME: Final = FACETED.index("outcome")
 # Where no signature is checked, the application has dealt with the delivery itself; with others, nobody has.
 _DEALT_WITH: Final = frozenset(
     {"accepted", "failed", "silent_drop", "deferred", "error", "replayed", "in_flight", "unprotected"}
@@ -93,7 +98,7 @@ class Transactions:
         rows = [row for batch in batches for row in batch.rows]
         if not rows:
             return
-        there = _there(connection, [row[0] for row in rows]) if careful else set()
+        there = _there(connection, [row[_ID] for row in rows]) if careful else set()
         seq = last_number(connection, deliveries)
         size = unproved = 0
         new: list[tuple[Any, ...]] = []
@@ -101,16 +106,17 @@ class Transactions:
         packed = (detail for batch in batches for detail in batch.details)
         for key, row, detail in zip(keys, rows, packed, strict=True):
             if careful:
-                if row[0] in there:
+                if row[_ID] in there:
                     continue
-                there.add(row[0])
+                there.add(row[_ID])
             seq += 1
             facet = numbers[key]
             new.append((seq, facet.id, *row))
             kept.append((seq, detail))
-            proved = row[11] is True
-            offered = proved or (row[11] is None and key[3] in _DEALT_WITH)
-            figures.add(facet, row[1], row[2], row[8] if offered else None, proved=proved)
+            proved = row[_VALID] is True
+            offered = proved or (row[_VALID] is None and key[_OUTCOME] in _DEALT_WITH)
+            event_type = row[_EVENT_TYPE] if offered else None
+            figures.add(facet, row[_TIME], row[_DURATION], event_type, proved=proved)
             bytes_of_it = len(detail) + DELIVERY_OVERHEAD
             size += bytes_of_it
             if not proved:

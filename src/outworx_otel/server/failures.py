@@ -1,0 +1,91 @@
+"""Why a delivery failed, and where in the application. Attributes come from outside and may be of any type."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+from outworx_otel.server.model import Attributes, StoredDelivery
+from outworx_otel.telemetry import semconv
+
+_FRAME: Final = re.compile(
+    r'^ {2,}File "([^"\n]{1,4096})", line (\d{1,9})(?:, in ([^\n]{1,512}))?', re.MULTILINE
+)
+# Where the interpreter's own and installed modules lie, on every system; ours never decide anything.
+_NOT_THE_APPLICATION: Final = re.compile(
+    r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]Lib[/\\]|^<|[/\\]outworx_otel[/\\]"
+)
+_MOST_READ: Final = 256 * 1024
+_BEGINNING: Final = "Traceback (most recent call last)"
+
+
+class Place(NamedTuple):
+    """A line of code; empty where it is not known."""
+
+    file: str = ""
+    line: int | None = None
+    function: str = ""
+
+
+NOWHERE: Final = Place()
+
+
+class Failure(NamedTuple):
+    """Why it failed, None for what is not known."""
+
+    text: str | None = None
+    exception_type: str | None = None
+    place: Place = NOWHERE
+
+
+def failure_of(delivery: StoredDelivery) -> Failure:
+    """Returns why it failed, in the application's words: an exception, or what was given to `track.failed`.
+
+    An exception that decided something and was handled (the store was away) is no failure of another type.
+    """
+    attributes = delivery.attributes
+    error_type = _text(attributes, semconv.ERROR_TYPE)
+    place = Place(
+        _text(attributes, semconv.CODE_FILE) or "",
+        _whole(attributes, semconv.CODE_LINE),
+        _text(attributes, semconv.CODE_FUNCTION) or "",
+    )
+    for event in delivery.events:
+        if event.name == semconv.EXCEPTION_EVENT:
+            full = _text(event.attributes, semconv.EXCEPTION_TYPE) or ""
+            kind = short_type(full)
+            if error_type is None or error_type == "error" or short_type(error_type) == kind:
+                message = _text(event.attributes, semconv.EXCEPTION_MESSAGE)
+                raised = place_of(_text(event.attributes, semconv.EXCEPTION_STACKTRACE) or "")
+                return Failure(f"{kind}: {message}" if message else kind, full or None, raised or place)
+    reason = _text(attributes, semconv.PROCESSING_REASON)
+    return Failure(reason or error_type, _text(attributes, semconv.EXCEPTION_TYPE), place)
+
+
+def place_of(stack: str) -> Place:
+    """Returns the innermost line of the application in a traceback's text, or of all where it has none.
+
+    Of exceptions that were raised during others, the last traceback counts: it is the one that came out.
+    """
+    begins = stack.rfind(_BEGINNING)
+    frames = _FRAME.findall(stack[max(begins, len(stack) - _MOST_READ, 0) :])
+    if not frames:
+        return NOWHERE
+    own = [frame for frame in frames if not _NOT_THE_APPLICATION.search(frame[0])]
+    file, line, function = (own or frames)[-1]
+    return Place(file, int(line), function)
+
+
+def short_type(name: str) -> str:
+    """An exception's type without its module; what is no dotted name stays as it is."""
+    return name.rpartition(".")[2] if name.replace(".", "").replace("_", "").isalnum() else name
+
+
+def _text(attributes: Attributes, name: str) -> str | None:
+    value: Any = attributes.get(name)
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _whole(attributes: Attributes, name: str) -> int | None:
+    value: Any = attributes.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
