@@ -28,6 +28,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.differing_executors]
 
+# Logfire, which some tests stand beside, adds itself to pydantic: half a second of each process that uses it.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 settings.register_profile("by_hand", deadline=None, max_examples=40, suppress_health_check=_CHECKS)
 settings.register_profile("ci", parent=settings.get_profile("by_hand"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "by_hand")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from export.receiver import Receiver, Script, accept
 
-from .deployment import Deployment
+from .deployment import Deployment, merged
 from .process import Server
 from .sender import SECRET
 
@@ -52,7 +52,7 @@ def serving_from(directory: Path) -> Iterator[Serve]:
     def start(deployment: Deployment, *, configuration: str | None = CONFIGURATION, **environ: str) -> Server:
         if configuration is not None:
             (directory / "outworx.toml").write_text(configuration)
-        given = {"GITHUB_SECRET": SECRET, **deployment.environ, **environ}
+        given = merged({"GITHUB_SECRET": SECRET}, deployment.environ, environ)
         server = Server(deployment.command, directory, given, deployment.workers, deployment.ready_line)
         started.append(server)
         return server.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 
@@ -13,6 +14,9 @@ from .process import SCRIPTS
 INSTRUMENTED = (str(SCRIPTS / "opentelemetry-instrument"),)
 OFFICIAL = "fastapi,starlette,flask,django,asgi,wsgi"
 OURS = "outworx_fastapi,outworx_starlette,outworx_flask,outworx_django"
+NOT_LOADED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+_INSTRUMENTED_BY_BOTH = ("fastapi", "starlette", "flask", "django")
+_INSTRUMENTED_BY_US = ("aiohttp", "celery", "litestar", "rq")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Deployment:
         """The same without `opentelemetry-instrument`."""
         assert self.command[:1] == INSTRUMENTED
         return dataclasses.replace(self, command=self.command[1:])
+
+    def beside_all(self) -> Deployment:
+        """The same with the instrumentation of every framework that is installed."""
+        environ = {name: value for name, value in self.environ.items() if name != NOT_LOADED}
+        return dataclasses.replace(self, environ=environ)
 
     def with_environ(self, **environ: str) -> Deployment:
         """The same with further variables."""
@@ -60,5 +69,25 @@ def gunicorn(site: str, *options: str, workers: int = 1) -> Deployment:
     return Deployment(command, workers, "Booting worker", _site_environ(site))
 
 
+def only(framework: str) -> dict[str, str]:
+    """The variable that lets `opentelemetry-instrument` load what this framework needs.
+
+    It would import all frameworks that the tests' own environment has: seconds for each process.
+    """
+    used = {"fastapi", "starlette"} if framework in ("fastapi", "starlette") else {framework}
+    others = [name for name in _INSTRUMENTED_BY_BOTH if name not in used]
+    ours = [f"outworx_{name}" for name in (*others, *_INSTRUMENTED_BY_US)]
+    return {NOT_LOADED: ",".join([*others, *ours])}
+
+
+def merged(*environs: Mapping[str, str]) -> dict[str, str]:
+    """Variables, of which later ones win; what is not to be loaded adds up."""
+    together = {name: value for environ in environs for name, value in environ.items()}
+    not_loaded = [environ[NOT_LOADED] for environ in environs if NOT_LOADED in environ]
+    return {**together, NOT_LOADED: ",".join(not_loaded)} if not_loaded else together
+
+
 def _site_environ(site: str) -> dict[str, str]:
-    return {"DJANGO_SETTINGS_MODULE": "django_settings"} if site.startswith("django") else {}
+    settings = {"DJANGO_SETTINGS_MODULE": "django_settings"} if site.startswith("django") else {}
+    named = [framework for framework in _INSTRUMENTED_BY_BOTH if framework in site]
+    return {**settings, **only(named[0])} if named else settings

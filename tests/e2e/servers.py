@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Final
 
-from .deployment import INSTRUMENTED, Deployment
+from .deployment import INSTRUMENTED, Deployment, only
 from .process import SCRIPTS
 
 IN_CODE: Final = "in_code:app"
@@ -62,7 +62,7 @@ class Row:
     def deployment(self) -> Deployment:
         served = self.site if self.zero_code else IN_CODE
         command = tuple(part.replace("{site}", served) for part in self.command)
-        environ = {"SITE": self.site}
+        environ = {"SITE": self.site, **only(self.site.partition("_")[0])}
         if self.site.startswith("django"):
             by_hand = "runserver" in self.command and not self.zero_code
             environ["DJANGO_SETTINGS_MODULE"] = "init_django_settings" if by_hand else "django_settings"

@@ -9,7 +9,7 @@ import pytest
 
 from .arrivals import await_spans, spans, webhooks
 from .conftest import CONFIGURATION, Receive, Serve
-from .deployment import OFFICIAL, gunicorn, uvicorn
+from .deployment import OFFICIAL, Deployment, gunicorn, uvicorn
 from .process import wait_until
 from .sender import SECRET, deliver, post
 
@@ -123,11 +123,11 @@ def test_a_provider_is_detected_on_a_route_that_nobody_configured(receive: Recei
 
 @pytest.mark.parametrize("deployment", [FASTAPI, FLASK, DJANGO], ids=["fastapi", "flask", "django"])
 def test_without_a_configurator_our_instrumentors_set_the_sdk_up(
-    deployment: object, receive: Receive, serve: Serve
+    deployment: Deployment, receive: Receive, serve: Serve
 ) -> None:
     receiver = receive()
     server = serve(
-        deployment,
+        deployment.beside_all(),
         OTEL_PYTHON_CONFIGURATOR="none of those installed",
         OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=OFFICIAL,
         OUTWORX_HOOKS_ENDPOINT=receiver.endpoint,
