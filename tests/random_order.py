@@ -1,5 +1,7 @@
 """Runs the tests in a random order: files among each other, and tests within their file.
 
+Folders whose files take long come first: one that began last would keep one core busy while the other has nothing.
+
 The seed is printed at the start and with every failure; `OUTWORX_TEST_SEED` sets it, and `OUTWORX_TEST_SEED=off`
 keeps the order in which the tests are written. xdist's processes are given the seed of the one that starts them, as
 all must collect the same.
@@ -9,11 +11,13 @@ from __future__ import annotations
 
 import os
 import random
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import pytest
 
 VARIABLE: Final = "OUTWORX_TEST_SEED"
+LONG: Final = ("e2e", "setup", "examples", "server_audit", "relay", "dashboard", "networks", "export", "cli")
 _OFF: Final = "off"
 _SEED: Final = pytest.StashKey[str]()
 _HANDED_ON: Final = "outworx_test_seed"
@@ -51,6 +55,7 @@ def shuffled(items: list[pytest.Item], seed: str) -> list[pytest.Item]:
         random.Random(f"{seed} {name}").shuffle(tests)  # noqa: S311  # no secret
     names = sorted(files)
     random.Random(seed).shuffle(names)  # noqa: S311
+    names.sort(key=lambda name: PurePosixPath(name).parent.name not in LONG)
     return [item for name in names for item in files[name]]
 
 

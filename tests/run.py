@@ -1,8 +1,8 @@
-"""`make test`: everything, in three parts. Arguments go to pytest; where they name a file or folder, that alone runs.
+"""`make test`: everything, in two parts. Arguments go to pytest; where they name a file or folder, that alone runs.
 
-Most tests may share the machine, and run on two cores; so do, after them, those of whole deployments (several server
-processes each). Those of stores, which have 250 ms to answer, are then run one after the other, with the machine to
-themselves. Each part is in a random order, and says which: see random_order.py.
+Most tests may share the machine, and run on two cores. Those that measure fractions of a second (a store has 250 ms
+to answer, a lease of 300 ms is renewed in time) are then run one after the other, with the machine to themselves.
+Each part is in a random order, and says which: see random_order.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,15 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-DEPLOYMENTS = ("e2e",)
-ALONE = ("e2e_idempotency", "idempotency")
+ALONE = (
+    "e2e_idempotency",
+    "idempotency/test_async_face.py",
+    "idempotency/test_guard.py",
+    "idempotency/test_leases.py",
+    "idempotency/test_outages.py",
+    "idempotency/test_processes.py",
+    "idempotency/test_sqlite.py",
+)
 TWO_CORES = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 NOTHING_COLLECTED = 5
 
@@ -22,11 +29,8 @@ def main(arguments: list[str]) -> int:
     """Pytest's exit status: of the part that failed, if one did."""
     if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
         return pytest(*arguments)
-    parts = (
-        (*TWO_CORES, *(f"--ignore={TESTS / name}" for name in (*DEPLOYMENTS, *ALONE))),
-        (*TWO_CORES, *(str(TESTS / name) for name in DEPLOYMENTS)),
-        tuple(str(TESTS / name) for name in ALONE),
-    )
+    alone = [str(TESTS / name) for name in ALONE]
+    parts = ((*TWO_CORES, *(f"--ignore={path}" for path in alone)), tuple(alone))
     status = NOTHING_COLLECTED
     for part in parts:
         found = pytest(*part, *arguments)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from e2e.deployment import only
+from e2e.scale import rows
 
 SITE = Path(__file__).parent / "sites" / "flask_site.py"
 INSTRUMENT = str(Path(sys.executable).parent / "opentelemetry-instrument")
@@ -26,7 +28,7 @@ def run(directory: Path, *command: str, **environ: str) -> subprocess.CompletedP
     return subprocess.run(  # noqa: S603  # our own sites
         command,
         cwd=directory,
-        env={**clean, **QUIET, **environ},
+        env={**clean, **QUIET, **only("flask"), **environ},
         capture_output=True,
         text=True,
         timeout=60,
@@ -101,8 +103,13 @@ def test_nothing_configured_is_said_too_unless_quiet_is_asked_for(tmp_path: Path
     assert "outworx" not in instrumented(tmp_path, OUTWORX_HOOKS_QUIET="1").stderr
 
 
-@pytest.mark.parametrize("disabled", ["*", "outworx_flask", "requests , outworx_flask"])
-@pytest.mark.parametrize("loaded", [OUR_SAMPLER, OUR_EXPORTER], ids=["sampler", "exporter"])
+@pytest.mark.parametrize(
+    ("disabled", "loaded"),
+    rows(
+        [("*", OUR_SAMPLER), ("outworx_flask", OUR_EXPORTER), ("requests , outworx_flask", OUR_SAMPLER)],
+        [("*", OUR_EXPORTER), ("outworx_flask", OUR_SAMPLER), ("requests , outworx_flask", OUR_EXPORTER)],
+    ),
+)
 def test_endpoints_that_nobody_guards_are_one_error(
     disabled: str, loaded: dict[str, str], tmp_path: Path
 ) -> None:
