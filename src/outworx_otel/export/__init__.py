@@ -8,7 +8,7 @@ from outworx_otel.export.metrics import OutworxMetricExporter
 from outworx_otel.export.retry_policy import RetryPolicy
 from outworx_otel.export.sampler import OutworxWebhookSampler, outworx_webhook_sampler
 from outworx_otel.export.send_result import SendResult, Verdict
-from outworx_otel.export.served_destinations import is_served
+from outworx_otel.export.served_destinations import is_served, stand_down_before
 from outworx_otel.export.spans import OutworxSpanExporter, OutworxSpanProcessor
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "flush_at_exit",
     "is_served",
     "outworx_webhook_sampler",
+    "stand_down_before",
 ]

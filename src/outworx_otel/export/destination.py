@@ -46,6 +46,7 @@ class Destination:
         standard: the destination is the one that the standard `OTEL_EXPORTER_OTLP_*` variables name,
             so `OTEL_EXPORTER_OTLP_HEADERS` belong to it. A destination of ours never gets them: they
             hold another vendor's credentials.
+        explicit: key or endpoint stand in code, not in the environment.
 
     Raises:
         ConfigurationError: a value that cannot be used; the message says what to do.
@@ -57,6 +58,7 @@ class Destination:
     protocol: Protocol = "auto"
     debug: bool = dataclasses.field(default=False, compare=False)
     standard: bool = False
+    explicit: bool = dataclasses.field(default=True, compare=False)
     traces_url: str = dataclasses.field(init=False, repr=False)
     metrics_url: str = dataclasses.field(init=False, repr=False)
     events_url: str = dataclasses.field(init=False, repr=False)
@@ -148,6 +150,7 @@ class Destination:
         Raises:
             ConfigurationError: a value that cannot be used.
         """
+        explicit = api_key is not None or endpoint is not None
         if api_key is None:
             api_key = environment.raw(*environment.API_KEY, environ=environ)
         if endpoint is None:
@@ -173,6 +176,7 @@ class Destination:
             protocol=cast("Protocol", protocol or ("otlp" if standard else "auto")),
             debug=debug,
             standard=standard,
+            explicit=explicit,
         )
 
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.export import late_signals, server_ends
@@ -27,6 +27,7 @@ from outworx_otel.export.open_queues import finish_within
 from outworx_otel.process import environment
 from outworx_otel.process.forks import after_fork_in_child, after_silent_fork, notice_silent_fork
 from outworx_otel.process.identity import ByIdentity
+from outworx_otel.telemetry.foreign import metric_readers
 
 GRACE: Final = 0.5
 """Seconds beyond the time-out, for what ends exactly then."""
@@ -224,8 +225,7 @@ def _revive() -> None:
     """Does for the SDK what its own fork hooks would have done: a metric reader's thread is gone, for one."""
     for provider, _ in _providers.items():
         # Private, and other ones in older versions: without them, metrics wait for the end of the process.
-        settings = getattr(provider, "_sdk_config", None)
-        readers: Any = getattr(provider, "_metric_readers", None) or getattr(settings, "metric_readers", ())
+        readers = metric_readers(provider)
         for part, name in ((provider, "_handle_fork"), *((reader, "_at_fork_reinit") for reader in readers)):
             begin_anew = getattr(part, name, None)
             if begin_anew is not None:

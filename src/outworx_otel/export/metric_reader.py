@@ -59,12 +59,13 @@ class LazyMetricReader(PeriodicExportingMetricReader):
             _logger.exception("exporting metrics failed")
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        """Reads once more, and shuts the exporter down."""
-        if not self._shutdown:
-            try:
-                self.collect(timeout_millis=timeout_millis)
-            except Exception:
-                _logger.exception("reading the last metrics failed")
+        """Reads once more, and shuts the exporter down; harmless when it is called again."""
+        if self._shutdown:
+            return
+        try:
+            self.collect(timeout_millis=timeout_millis)
+        except Exception:
+            _logger.exception("reading the last metrics failed")
         super().shutdown(timeout_millis, **kwargs)
 
 

@@ -72,6 +72,7 @@ class OutworxMetricExporter(MetricExporter):
         report = ExportReport(self.destination, "metric requests", on_error)
         batch_sender = MetricBatchSender(self.destination, report)
         self._export_queue = ExportQueue[bytes](batch_sender, report, _LIMITS, retry_policy or RetryPolicy())
+        self._stood_down = False
         serve(self.destination, self, "metrics")
 
     def export(
@@ -79,7 +80,7 @@ class OutworxMetricExporter(MetricExporter):
     ) -> MetricExportResult:
         """Take over our metrics; returns when they are delivered or the receiver is in trouble."""
         ours = _of_our_scope(metrics_data)
-        if not ours.resource_metrics:
+        if self._stood_down or not ours.resource_metrics:
             return MetricExportResult.SUCCESS
         try:
             payload = self._encode(ours)
@@ -89,6 +90,10 @@ class OutworxMetricExporter(MetricExporter):
         taken = self._export_queue.put(payload, len(payload))
         self._export_queue.flush(timeout_millis / 1000, patient=False)
         return MetricExportResult.SUCCESS if taken else MetricExportResult.FAILURE
+
+    def stand_down(self) -> None:
+        """Take no more metrics: another exporter of ours does. What is queued is still sent."""
+        self._stood_down = True
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Wait until everything taken over is delivered or dropped; False if that takes longer."""

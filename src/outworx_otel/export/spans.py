@@ -82,6 +82,7 @@ class OutworxSpanProcessor(SpanProcessor):
             delay=_positive("schedule_delay", schedule_delay, "OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000,
         )
         self._export_queue = _span_queue(self.destination, on_error, limits, retry_policy)
+        self._stood_down = False
         serve(self.destination, self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -92,7 +93,8 @@ class OutworxSpanProcessor(SpanProcessor):
         try:
             scope = span.instrumentation_scope
             if (
-                scope is not None
+                not self._stood_down
+                and scope is not None
                 and scope.name == SCOPE
                 and span.context
                 and span.context.trace_flags.sampled
@@ -101,6 +103,10 @@ class OutworxSpanProcessor(SpanProcessor):
         except Exception:
             # `Span.end` would pass it on to the application.
             _logger.exception("a webhook span could not be queued")
+
+    def stand_down(self) -> None:
+        """Take no more spans: another exporter of ours does. What is queued is still sent."""
+        self._stood_down = True
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Wait until what ended before is delivered or dropped; False if that takes longer."""
@@ -136,10 +142,13 @@ class OutworxSpanExporter(SpanExporter):
             api_key, endpoint, timeout=timeout, protocol=protocol, debug=debug
         )
         self._export_queue = _span_queue(self.destination, on_error, QueueLimits(), retry_policy)
+        self._stood_down = False
         serve(self.destination, self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take over the webhook spans of a batch."""
+        if self._stood_down:
+            return SpanExportResult.SUCCESS
         taken = True
         for span in spans:
             scope = span.instrumentation_scope
@@ -147,6 +156,10 @@ class OutworxSpanExporter(SpanExporter):
                 taken = self._export_queue.put(span, size_of_span(span), size_of_resource(span)) and taken
         self._export_queue.flush(_EXPORT_WAIT, patient=False)
         return SpanExportResult.SUCCESS if taken else SpanExportResult.FAILURE
+
+    def stand_down(self) -> None:
+        """Take no more spans: another exporter of ours does. What is queued is still sent."""
+        self._stood_down = True
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Wait until everything taken over is delivered or dropped; False if that takes longer."""

@@ -488,9 +488,11 @@ def _begin_to_export() -> None:
 
 
 def _export_to(destination: Destination) -> None:
-    _given.destination, _given.put_off = destination, False
-    for said in provide(destination, _report, _given.beside):
-        _say_once(logging.WARNING, said)
+    former = _given.destination
+    if destination.explicit or former is None or not former.explicit:  # what code has said stays said
+        _given.destination, _given.put_off = destination, False
+        for said in provide(destination, _report, _given.beside):
+            _say_once(logging.WARNING, said)
     _flush_at_exit()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from outworx_otel.errors import ConfigurationError, OutworxError, described
 from outworx_otel.http.proxies import is_this_machine
 from outworx_otel.process import environment
 from outworx_otel.setup.absence import say_absence_once
+from outworx_otel.setup.giving_way import give_way, note_made
 from outworx_otel.telemetry.foreign import ability, is_placeholder
 
 if TYPE_CHECKING:
@@ -32,14 +34,22 @@ _NO_EXPORTER: Final = "spans go nowhere: no key, no endpoint, and OTEL_TRACES_EX
 
 @dataclass
 class Beside:
-    """Providers to be used instead of the global ones: these take nothing from us, and get the same."""
+    """What exports beside the global providers.
+
+    Args:
+        tracer_provider: to be used instead of the global one, which takes nothing from us, and gets the same.
+        meter_provider: likewise.
+        readers: what the global meter provider has taken. It neither flushes them nor shuts them down.
+    """
 
     tracer_provider: MirroringTracerProvider | None = None
     meter_provider: MirroringMeterProvider | None = None
+    readers: list[MetricReader] = field(default_factory=list)
 
     def exporting(self) -> list[Any]:
-        """Those that are to be flushed."""
-        return [beside.ours for beside in (self.tracer_provider, self.meter_provider) if beside is not None]
+        """What is to be flushed."""
+        mirroring = (self.tracer_provider, self.meter_provider)
+        return [*(beside.ours for beside in mirroring if beside is not None), *self.readers]
 
 
 def provide(
@@ -83,9 +93,13 @@ def _provide_spans(
                 provider.add_span_processor(_plain_processor())
             else:
                 yield _NO_EXPORTER
-    if destination.standard or is_served(destination):
+    if destination.standard:
+        return
+    yield from give_way(destination, "traces", provider, *beside.exporting())
+    if is_served(destination):
         return
     processor = OutworxSpanProcessor(destination=destination, on_error=on_error)
+    note_made(processor)
     if (yield from _taken(provider, "add_span_processor", processor)):
         return
     if beside.tracer_provider is None:
@@ -125,11 +139,13 @@ def _provide_metrics(
 
     provider = metrics.get_meter_provider()
     nobodys = is_placeholder(provider)
+    yield from give_way(destination, "metrics", provider, *beside.exporting())
     if is_served(destination, "metrics") or (destination.standard and not nobodys):
         return
     reader: MetricReader
     if not destination.standard:
         exporter = OutworxMetricExporter(destination=destination, on_error=on_error)
+        note_made(exporter)
         reader = LazyMetricReader(exporter)
     elif _exports("OTEL_METRICS_EXPORTER"):
         say_absence_once(destination.endpoint)
@@ -141,6 +157,8 @@ def _provide_metrics(
         return
     # The SDK's own takes readers afterwards from 1.45 on.
     if (yield from _taken(provider, "add_metric_reader", reader)):
+        beside.readers.append(reader)
+        atexit.register(reader.shutdown)
         return
     from outworx_otel.export.mirror import MirroringMeterProvider
 
