@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from export.receiver import free_port
 
+from outworx_otel.cli.doctor.configured_setup import destination
 from outworx_otel.cli.server_options import server_address
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.export import Destination
+from outworx_otel.setup import bootstrap
 
 from .commands import invoked
 
@@ -39,14 +41,40 @@ def test_a_command_calls_the_server_that_the_variable_names(
     assert Destination.from_environment().endpoint == f"{address}/api/ingest"
 
 
-def test_where_both_names_are_set_commands_take_the_newer_and_applications_the_older(
-    monkeypatch: pytest.MonkeyPatch,
+def test_where_both_names_are_set_everything_takes_the_newer_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OUTWORX_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", "http://127.0.0.1:2")
+    monkeypatch.setenv("OUTWORX_API_KEY", "ohk_1")
+    monkeypatch.setenv("OUTWORX_HOOKS_API_KEY", "ohk_2")
+    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
+    monkeypatch.setattr(bootstrap, "_said", set())
+    differ = "OUTWORX_ENDPOINT and OUTWORX_HOOKS_ENDPOINT differ; OUTWORX_ENDPOINT is taken"
 
-    assert "http://127.0.0.1:1 cannot be reached" in invoked("forward", "3000", "--new").err
-    assert Destination.from_environment().endpoint == "http://127.0.0.1:2"
+    command = invoked("forward", "3000", "--new")
+    application = Destination.from_environment()
+    said = [result.text for result in destination() if result.status == "warning"]
+    for _ in range(2):
+        bootstrap.prepare()
+
+    assert "http://127.0.0.1:1 cannot be reached" in command.err
+    assert command.err.count(differ) == 1
+    assert (application.endpoint, application.api_key) == ("http://127.0.0.1:1", "ohk_1")
+    assert differ in said
+    assert caplog.text.count(differ) == 1
+
+
+def test_of_two_names_that_agree_or_are_not_needed_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTWORX_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", " http://127.0.0.1:1")
+    agreeing = invoked("forward", "3000", "--new")
+    monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", "http://127.0.0.1:2")
+    overridden = invoked("forward", "3000", "--new", "--endpoint", "http://127.0.0.1:1")
+
+    assert "differ" not in agreeing.err + overridden.err
+    assert "http://127.0.0.1:1 cannot be reached" in agreeing.err
+    assert "http://127.0.0.1:1 cannot be reached" in overridden.err
 
 
 def test_without_any_forward_wants_a_key_of_the_hosted_server_and_names_ones_own(

@@ -86,6 +86,11 @@ def test_a_variable_of_the_family_goes_by_its_name_and_by_its_older_one(name: st
     newer, older = f"OUTWORX_{name}", f"OUTWORX_HOOKS_{name}"
     for called in (newer, older):
         assert environment.text(*FAMILY[name], environ={called: "x"}) == "x"
-    # An application that had the older one set goes on as before, whatever its commands are told.
-    assert environment.text(*FAMILY[name], environ={newer: "commands", older: "application"}) == "application"
+    both = {newer: "newer", older: "older"}
+    assert environment.text(*FAMILY[name], environ=both) == "newer"
+    assert f"{newer} and {older} differ; {newer} is taken" in str(
+        environment.disagreement(*FAMILY[name], environ=both)
+    )
+    assert environment.disagreement(*FAMILY[name], environ={newer: "x", older: " x "}) is None
+    assert environment.disagreement(*FAMILY[name], environ={newer: " ", older: "x"}) is None
     assert environment.name_set(*FAMILY[name], environ={}) is None

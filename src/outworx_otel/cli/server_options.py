@@ -7,19 +7,31 @@ from urllib.parse import urlsplit
 
 import typer
 
+from outworx_otel.cli.console import say
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process import environment
 
 HOSTED: Final = "https://hooks.outworx.io"
 LOCAL: Final = "http://127.0.0.1:4318"
-ENDPOINT_VARIABLE, KEY_VARIABLE = environment.COMMAND_ENDPOINT[0], environment.COMMAND_API_KEY[0]
+ENDPOINT_VARIABLE, KEY_VARIABLE = environment.ENDPOINT[0], environment.API_KEY[0]
+
+
+def _say_disagreement(option: typer.CallbackParam, context: typer.Context, value: str) -> str:
+    """Says where the option is taken from the first of two variables that differ."""
+    source = context.get_parameter_source(option.name or "")
+    said = environment.disagreement(*(option.envvar or ()))
+    if said is not None and source is not None and source.name == "ENVIRONMENT":
+        say(f"outworx {context.info_name}: {said}", "yellow", err=True)
+    return value
+
 
 EndpointOption = Annotated[
     str,
     typer.Option(
         "--endpoint",
         metavar="URL",
-        envvar=list(environment.COMMAND_ENDPOINT),
+        envvar=list(environment.ENDPOINT),
+        callback=_say_disagreement,
         help="The Outworx server, such as your own `outworx serve`.",
     ),
 ]
@@ -27,7 +39,8 @@ KeyOption = Annotated[
     str,
     typer.Option(
         "--api-key",
-        envvar=list(environment.COMMAND_API_KEY),
+        envvar=list(environment.API_KEY),
+        callback=_say_disagreement,
         show_default=False,
         help="The server's API key. The variable is better: a shell remembers what it ran.",
     ),

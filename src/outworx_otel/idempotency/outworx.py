@@ -217,7 +217,7 @@ def _endpoint(url: str) -> Any:
     parts = urlsplit(url if "://" in url else "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
-            f"idempotency_store: outworx:// without a host takes that of {environment.ENDPOINT[-1]}, which is "
+            f"idempotency_store: outworx:// without a host takes that of {environment.ENDPOINT[0]}, which is "
             f"{'no URL' if url else 'not set'}: name the server, e.g. outworx://localhost:{_PORT}"
         )
     return parts

@@ -22,13 +22,11 @@ Names = tuple[str, ...]
 
 
 def _family(name: str) -> Names:
-    """One family of names: `OUTWORX_<NAME>`, whose older spelling was `OUTWORX_HOOKS_<NAME>`.
+    """One family of names: `OUTWORX_<NAME>`, and its older spelling `OUTWORX_HOOKS_<NAME>`, which is an alias.
 
-    Both work everywhere. Where both are set, an application takes the older one, which never meant anything else,
-    and a command takes the other: so no set-up changes that names a server for its commands and another for its
-    telemetry.
+    Where both are set, the application and every command take the first.
     """
-    return f"OUTWORX_HOOKS_{name}", f"OUTWORX_{name}"
+    return f"OUTWORX_{name}", f"OUTWORX_HOOKS_{name}"
 
 
 API_KEY: Final = _family("API_KEY")
@@ -37,11 +35,9 @@ PROTOCOL: Final = _family("PROTOCOL")
 DEBUG: Final = _family("DEBUG")
 EXIT_FLUSH: Final = _family("EXIT_FLUSH")
 QUIET: Final = _family("QUIET")
-# For the commands' options.
-COMMAND_API_KEY: Final = API_KEY[::-1]
-COMMAND_ENDPOINT: Final = ENDPOINT[::-1]
 # Any of these says that telemetry is to go to Outworx.
 DESTINATION: Final = (*API_KEY, *ENDPOINT)
+FAMILIES: Final = (API_KEY, ENDPOINT, PROTOCOL, DEBUG, EXIT_FLUSH, QUIET)
 
 
 def name_set(*names: str, environ: Environ | None = None) -> str | None:
@@ -55,6 +51,15 @@ def text(*names: str, environ: Environ | None = None) -> str | None:
     variables = os.environ if environ is None else environ
     name = name_set(*names, environ=variables)
     return None if name is None else variables[name].strip()
+
+
+def disagreement(*names: str, environ: Environ | None = None) -> str | None:
+    """What has to be said where several names of one variable are set to different values; None where they agree."""
+    variables = os.environ if environ is None else environ
+    named = [name for name in names if text(name, environ=variables)]
+    if len({variables[name].strip() for name in named}) < 2:
+        return None
+    return f"{' and '.join(named)} differ; {named[0]} is taken. Unset the other, which is its older name"
 
 
 def raw(*names: str, environ: Environ | None = None) -> str | None:

@@ -352,7 +352,10 @@ def _rebuild(
         raise ConfigurationError("; ".join(assembly.problems))
     for problem in problems:
         _say_once(logging.ERROR, problem)
-    for warning in assembly.warnings:
+    differing = [
+        f"outworx: {said}" for names in environment.FAMILIES if (said := environment.disagreement(*names))
+    ]
+    for warning in (*assembly.warnings, *differing):
         _say_once(logging.WARNING, warning)
     if enforcement.reports_only():
         _say_once(logging.ERROR, enforcement.REPORTING)

@@ -35,10 +35,8 @@ def ability(provider: object, name: str) -> Callable[..., Any] | None:
 def metric_readers(provider: object) -> tuple[Any, ...]:
     """The readers of a meter provider of the SDK; none where it keeps them elsewhere, as they are private."""
     settings = getattr(provider, "_sdk_config", None)
-    readers: Iterable[Any] = getattr(provider, "_metric_readers", None) or getattr(
-        settings, "metric_readers", ()
-    )
-    return readers
+    readers: Any = getattr(provider, "_metric_readers", None) or getattr(settings, "metric_readers", ())
+    return tuple(readers)
 
 
 def tracer_of(provider: trace.TracerProvider | None) -> trace.Tracer:

@@ -174,13 +174,11 @@ def destination() -> Iterator[CheckResult]:
     }
     parts = [f"{name} {values[name]} ({_source(variables)})" for name, variables in _DESTINATION]
     yield ok("destination", ", ".join(parts))
-    for names in (environment.API_KEY, environment.ENDPOINT):
-        if len({value for name in names if (value := environment.text(name))}) > 1:
-            yield warning(
-                "destination",
-                f"{' and '.join(names)} differ; the application takes the first, the commands take the second",
-                "unset the first, which is the older name of the same variable",
-            )
+    for names in environment.FAMILIES:
+        said = environment.disagreement(*names)
+        if said is not None:
+            differ, _, cure = said.partition(". ")
+            yield warning("destination", differ, cure[0].lower() + cure[1:])
 
 
 def _source(variables: tuple[str, ...]) -> str:
