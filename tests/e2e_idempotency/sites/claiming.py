@@ -46,6 +46,8 @@ def switch_on() -> None:
         idempotency_store=os.environ["SITE_STORE"],
     )
     instrument()
+    if "SITE_ASKS" in os.environ:
+        current().store.check()  # type: ignore[attr-defined]  # guarded, as remote ones are
 
 
 @dataclasses.dataclass(frozen=True)
