@@ -19,6 +19,8 @@ nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 # An interpreter that is not there is not looked for on the network.
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+# uv compiles nothing, and where Python may not write what it compiles, each process that a test starts does it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 DEFAULT = sys.executable
 FIRST = (3, 10)

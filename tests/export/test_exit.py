@@ -149,11 +149,19 @@ assert flush_at_exit(noted, timeout=0.1)
 
 
 @pytest.mark.parametrize(
-    "forked", ["", "if os.fork(): os._exit(os.waitstatus_to_exitcode(os.wait()[1]) & 0xff)\n"]
+    ("before", "forked"),
+    [
+        ("", ""),
+        ("", "if os.fork(): os._exit(os.waitstatus_to_exitcode(os.wait()[1]) & 0xff)\n"),
+        ("import httpcore, trio", ""),
+        ("import httpcore, trio", "if os.fork(): os._exit(os.waitstatus_to_exitcode(os.wait()[1]) & 0xff)\n"),
+    ],
+    ids=["plain", "forked", "trio", "trio-forked"],
 )
-def test_a_signal_that_the_main_thread_does_not_see_is_repeated(forked: str) -> None:
+def test_a_signal_that_the_main_thread_does_not_see_is_repeated(before: str, forked: str) -> None:
     # It is delivered to another thread, so that nothing interrupts the main thread's sleep.
     code = f"""
+{before}
 {LATE}{forked}
 elsewhere = threading.Thread(target=time.sleep, args=(1000,), daemon=True)
 elsewhere.start()
@@ -181,6 +189,36 @@ time.sleep(1000)
     program = run(code, "http://127.0.0.1:9")
     program.communicate(timeout=20)
     assert program.returncode == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("order", ["import trio\n{late}", "{late}\nimport httpcore"])
+def test_trio_finds_the_wake_up_pipe_free_when_it_runs(order: str) -> None:
+    code = f"""
+{order.format(late=LATE)}
+assert late_signals._ours is not None
+import trio, warnings
+warnings.simplefilter("error")
+async def see_whose_it_is():
+    taken = signal.set_wakeup_fd(-1)
+    assert taken not in (-1, late_signals._ours[1])
+    signal.set_wakeup_fd(taken)
+assert signal.set_wakeup_fd(late_signals._ours[1], warn_on_full_buffer=False) == late_signals._ours[1]
+trio.run(see_whose_it_is)
+"""
+    program = run(code, "http://127.0.0.1:9")
+    _, errors = program.communicate(timeout=20)
+    assert (program.returncode, errors) == (0, "")
+
+
+def test_a_wake_up_pipe_that_a_trio_would_find_taken_is_left_free() -> None:
+    code = f"""
+import trio._core._wakeup_socketpair as elsewhere
+del elsewhere.WakeupSocketpair
+{LATE}
+assert signal.set_wakeup_fd(-1) == -1
+"""
+    _, errors = run(code, "http://127.0.0.1:9").communicate(timeout=20)
+    assert errors == ""
 
 
 def test_a_wake_up_pipe_that_is_somebody_elses_stays_theirs() -> None:

@@ -6,6 +6,9 @@ or a read that nothing ends, with the signal unseen. The default disposition of 
 a handler must not keep it alive. So a thread hears of signals through Python's wake-up pipe, and repeats the one that
 stays unseen, which interrupts what the main thread waits for. Where the pipe is somebody else's (an event loop's),
 nothing is done: an event loop looks by itself.
+
+Trio takes the pipe too, and warns where it is not free. That Trio is imported says nothing: httpcore imports it
+wherever it is installed, and our exporter imports httpcore. So the pipe is given back when Trio runs.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from inspect import isbuiltin
-from typing import Final
+from typing import Any, Final
 
 import wrapt
 
@@ -33,6 +36,8 @@ _TRIES: Final = 10
 # The pipe's two ends, and how to watch again in a forked child.
 _ours: tuple[int, int] | None = None
 _again: Callable[[], None] | None = None
+# Whether this Trio would find the pipe taken when it runs.
+_in_trios_way = False
 
 
 def watch(number: signal.Signals, is_unseen: Callable[[], bool], seconds: float, status: int) -> None:
@@ -49,7 +54,7 @@ def watch(number: signal.Signals, is_unseen: Callable[[], bool], seconds: float,
     global _ours, _again
     # gevent's and eventlet's threads are none: a read in one would stop all others.
     threads_are_real = isbuiltin(_thread.start_new_thread)
-    if not NEEDED or _ours is not None or "trio" in sys.modules or not threads_are_real or not is_unseen():
+    if not NEEDED or _ours is not None or _in_trios_way or not threads_are_real or not is_unseen():
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -66,8 +71,7 @@ def watch(number: signal.Signals, is_unseen: Callable[[], bool], seconds: float,
         return
     _ours = reading, writing
     if _again is None:
-        # Trio warns of a pipe that is not its own.
-        wrapt.register_post_import_hook(lambda module: leave(), "trio")
+        wrapt.register_post_import_hook(_make_way, "trio")
         after_fork_in_child(_begin_anew)
     _again = partial(watch, number, is_unseen, seconds, status)
 
@@ -78,6 +82,22 @@ def leave() -> None:
         current = signal.set_wakeup_fd(-1)
         if current not in (-1, _ours[1]):
             signal.set_wakeup_fd(current)
+
+
+def _make_way(trio: object) -> None:
+    global _in_trios_way
+    try:
+        wrapt.wrap_function_wrapper(
+            "trio._core._wakeup_socketpair", "WakeupSocketpair.wakeup_on_signals", _as_trio_takes_it
+        )
+    except (ImportError, AttributeError):  # a Trio that has it elsewhere
+        _in_trios_way = True
+        leave()
+
+
+def _as_trio_takes_it(wrapped: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
+    leave()
+    return wrapped(*args, **kwargs)
 
 
 def _begin_anew() -> None:
