@@ -11,7 +11,6 @@ import pytest
 from django.http import HttpResponse
 from django.test import AsyncClient, override_settings
 from django.urls import path as url
-from django.views.decorators.csrf import csrf_exempt
 from fastapi import BackgroundTasks, FastAPI, Request
 from flask import Flask, g
 from integrations.asgi_apps import UnderTestClient
@@ -98,7 +97,6 @@ def test_an_asyncio_task_marks_after_djangos_answer(monitor: Monitor, telemetry:
         await answered[0].wait()
         track.processed()
 
-    @csrf_exempt
     async def receive(request: Any) -> HttpResponse:
         request.outworx_track.defer(60)
         tasks.append(asyncio.create_task(work(request.outworx_track)))
@@ -143,7 +141,6 @@ def flask_background(work: Any) -> UnderFlaskClient:
 
 
 def django_background(work: Any) -> UnderDjangoClient:
-    @csrf_exempt
     def receive(request: Any) -> HttpResponse:
         request.outworx_track.defer(60)
         response = HttpResponse("soon")

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from .handlers import async_django_view, django_view, flask_view, starlette_handler
+from .handlers import async_django_view, django_view, exempt, flask_view, starlette_handler
 from .sending import django_asgi, django_wsgi, over_asgi, over_wsgi
 from .site import Rows, Send, Site
 
@@ -153,7 +153,7 @@ def behind_a_django_decorator(site: Site) -> Send:
 
 
 def behind_an_async_django_decorator(site: Site) -> Send:
-    return django_asgi([url(PATH[1:], csrf_exempt(async_unwrapped(site.marked(async_django_view(site)))))])
+    return django_asgi([url(PATH[1:], exempt(async_unwrapped(site.marked(async_django_view(site)))))])
 
 
 def behind_a_django_registry(site: Site) -> Send:
