@@ -20,6 +20,7 @@ from .serving import Serving
 SITES = Path(__file__).parent / "sites"
 EVENT = {"id": "evt_1", "type": "charge.succeeded"}
 PATIENCE = 30.0
+READER = "a-key-that-reads-what-is-kept"
 
 
 class Site:
@@ -81,8 +82,9 @@ def listed(server: Serving, count: int) -> list[dict[str, Any]]:
 def test_its_events_are_listed_its_key_is_checked_and_its_duplicates_are_caught(
     serve: Callable[..., Serving], site_of: Callable[..., Site]
 ) -> None:
-    server = serve(api_keys=(KEY,))
-    server.client.headers["authorization"] = f"Bearer {KEY}"
+    # What an application carries need not read.
+    server = serve(api_keys=(f"ingest:{KEY}", f"read:{READER}"))
+    server.client.headers["authorization"] = f"Bearer {READER}"
     site = site_of(server)
     first, again = site.deliver(EVENT), site.deliver(EVENT)
     assert first.json() == again.json() == {"run": 1}

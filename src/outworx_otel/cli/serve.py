@@ -9,6 +9,7 @@ import os
 import re
 import threading
 import webbrowser
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -47,8 +48,9 @@ def serve(
         list[str] | None,
         typer.Option(
             envvar=_KEYS,
-            help="A key that is taken; repeat it for several (the variable: separated by spaces). Without it any"
-            " key or none is taken on loopback; elsewhere one is made and shown once.",
+            help="A key that is taken; repeat it for several (the variable: separated by spaces). ingest:KEY,"
+            " forward:KEY, read:KEY and admin:KEY are for one purpose. Without it any key or none is taken on"
+            " loopback; elsewhere one is made and shown once.",
         ),
     ] = None,
     new_key: Annotated[
@@ -170,7 +172,7 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     if settings.relay_port is not None:
         row("Tunnels", settings.tunnel_url or f"http://{own}:{settings.relay_port}", "cyan")
     row("Database", shown(make_url(settings.database)))
-    _say_key(settings, app, row)
+    _say_key(app, row)
     console.print()
     console.print(Text("  Send a first delivery from an application of yours:"))
     key = "" if not app.access.needs_login else " OUTWORX_API_KEY=<key>"
@@ -184,7 +186,9 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
-def _say_key(settings: Settings, app: Application, row: Callable[..., None]) -> None:
+def _say_key(app: Application, row: Callable[..., None]) -> None:
+    from outworx_otel.server.purposes import EVERY, Purpose, may
+
     keys = app.access.keys
     if not keys.required:
         row("API key", "none is needed: only this machine can reach it")
@@ -196,8 +200,16 @@ def _say_key(settings: Settings, app: Application, row: Callable[..., None]) -> 
         day = datetime.datetime.fromtimestamp(keys.made_at).strftime("%Y-%m-%d %H:%M")
         row("API key", f"the one that was made and shown on {day}; --new-key replaces it")
     else:
-        count = len(settings.api_keys)
-        row("API key", "the one that was given" if count == 1 else f"one of the {count} that were given")
+        given = [keys.purposes(digest) for digest in keys.digests]
+        row(
+            "API key",
+            "the one that was given" if len(given) == 1 else f"one of the {len(given)} that were given",
+        )
+        for purposes, count in Counter(given).items():
+            if purposes != EVERY:
+                row("", f"{'' if len(given) == 1 else f'{count} of them: '}only to {may(purposes)}")
+        if not any(Purpose.READ in purposes for purposes in given):
+            row("", "None may read, so nobody can log in: add --api-key read:KEY or admin:KEY.", "yellow")
 
 
 def _proxies(addresses: list[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from outworx_otel.export.send_result import (
     log_excerpt,
     partial_success,
     retry_after_seconds,
+    status_message,
     verdict_of_status,
 )
 from outworx_otel.http.certificates import Trust, trust
@@ -104,6 +105,8 @@ class HttpClient:
             detail += f", a redirect to {target}: it is not followed; set the endpoint to where it leads"
         elif content and ("json" in media or media.startswith("text/plain")):
             detail += f": {content.decode('utf-8', 'replace')}"
+        elif said := status_message(content, media):
+            detail += f": {said}"
         return SendResult(verdict, self._plain(detail), retry_after_seconds(reply.header("retry-after")))
 
     def _headers(self, content_type: str, encoding: str | None) -> dict[str, str]:

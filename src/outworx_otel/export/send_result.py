@@ -116,6 +116,17 @@ def partial_success(body: bytes, content_type: str, signal: str) -> tuple[int, s
     return 0, ""
 
 
+def status_message(body: bytes, content_type: str) -> str:
+    """What a refusal in OTLP's protobuf says, a google.rpc.Status; empty where it is none."""
+    if not body or "protobuf" not in content_type:
+        return ""
+    status = importlib.import_module("google.rpc.status_pb2").Status
+    try:
+        return str(status.FromString(body).message)
+    except _decode_error():
+        return ""
+
+
 def _response_message(signal: str) -> Any:
     if signal == "traces":
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse

@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpcore
+import msgspec
 
 from outworx_otel.errors import OutworxError
 from outworx_otel.http.certificates import Trust
@@ -70,6 +71,19 @@ class Reply:
     def header(self, name: str) -> str | None:
         """Returns the first header of this name, in small letters; None if there is none."""
         return next((value for known, value in self.headers if known.lower() == name), None)
+
+    @property
+    def problem(self) -> str | None:
+        """What `outworx serve` says is wrong, in one printable line; None where the body says nothing of the kind."""
+        try:
+            said = msgspec.json.decode(self.body, type=_Problem).error
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return "".join(sign if sign.isprintable() else " " for sign in said[:_MAX_SHOWN])
+
+
+class _Problem(msgspec.Struct):
+    error: str
 
 
 class BoundedClient:

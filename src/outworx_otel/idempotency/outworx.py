@@ -180,6 +180,8 @@ class OutworxBackend:
         status = reply.status
         if status == 200:
             return reply.body
+        if status == 403 and reply.problem is not None:
+            raise StoreError(f"{self}: {reply.problem}")
         if status in (401, 403):
             raise StoreError(
                 f"{self}: the API key is not taken ({status}): set OUTWORX_API_KEY to one of the server's"

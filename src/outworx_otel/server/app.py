@@ -60,7 +60,7 @@ class Application:
             *ingest.routes(settings, store, live),
             *relay.session_routes(tunnel),
             *tunnels,
-            *api.routes(store),
+            *api.routes(store, self.access),
             *dashboard.routes(settings, store, live, self.access),
         ]
         app = Starlette(routes=self.routes, exception_handlers=HANDLERS, lifespan=self._lifespan)

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.server.purposes import given_key
 
 MIB = 1024 * 1024
 
@@ -24,7 +25,8 @@ class Settings:
         host: the address to bind.
         port: the port; 4318 is OTLP/HTTP's own. 0 takes a free one.
         database: `sqlite:///path` or `postgresql+psycopg://...`.
-        api_keys: the keys that are taken; none, on loopback, means any or none.
+        api_keys: the keys that are taken, each with its purpose before it or without one (`purposes.given_key`);
+            none, on loopback, means any or none.
         new_key: make a new key where one was made before and would be taken again.
         public_url: how the outside reaches this server, for the tunnel's addresses and the Host check.
         allowed_hosts: further names that requests may be addressed to.
@@ -78,7 +80,7 @@ class Settings:
                     f"--relay-port {self.relay_port} is --port too: the relay's own port must differ from it"
                 )
         for key in self.api_keys:
-            _check_key(key)
+            _check_key(given_key(key).key)
         if self.public_url is not None:
             _check_origin("--public-url", self.public_url)
         if self.relay_url is not None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.cli.doctor.declarative import is_usable
+from outworx_otel.cli.doctor.key_purposes import refused_commands, wrong_purpose
 from outworx_otel.process import environment
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def _asked(destination: Destination, tolerance: float) -> Iterator[CheckResult]:
     middle = (began + time.time()) / 2
     # Nobody else is asked: /healthz is a call of ours.
     unwell = _unwell(url) if 200 <= answer.status < 300 and not destination.standard else None
-    yield _verdict(destination, answer.status) if unwell is None else unwell
+    wrong = wrong_purpose(destination) if answer.status == 403 and not destination.standard else None
+    yield unwell or wrong or _verdict(destination, answer.status)
+    yield from refused_commands()
     yield from _clock(answer.header("date"), middle, tolerance, urlsplit(url).netloc)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from outworx_otel.cli.server_options import server_address
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import Completeness, ReplayError, completeness
+
+if TYPE_CHECKING:
+    from outworx_otel.http.bounded_client import Reply
 
 # A body of 10 MiB in base64, and the rest.
 _MAX_ANSWER: Final = 32 * 1024 * 1024
@@ -64,7 +67,7 @@ def fetched(
     if reply.cut:
         raise ReplayError(f"{base} sends more than a delivery can be: is it an outworx server?")
     if reply.status != 200:
-        raise ReplayError(_refusal(reply.status, base, identity, api_key))
+        raise ReplayError(_refusal(reply, base, identity, api_key))
     try:
         document: Any = msgspec.json.decode(reply.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -74,7 +77,10 @@ def fetched(
     return completeness(document)
 
 
-def _refusal(status: int, base: str, identity: str, api_key: str | None) -> str:
+def _refusal(reply: Reply, base: str, identity: str, api_key: str | None) -> str:
+    status = reply.status
+    if status == 403 and reply.problem is not None:
+        return f"{base}: {reply.problem}"
     if status in (401, 403):
         what = "does not take this key" if api_key else "wants a key"
         return f"{base} {what} ({status}): give it with OUTWORX_API_KEY or --api-key"

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from outworx_otel.server.access.access_guard import VISIT, AccessGuard, caller
+from outworx_otel.server.access.access_guard import PURPOSES, VISIT, AccessGuard, caller
 from outworx_otel.server.access.api_keys import ApiKeys
 from outworx_otel.server.access.attempts import BadKeys
 from outworx_otel.server.access.origins import Origins
 from outworx_otel.server.access.sessions import COOKIE, BrowserSessions, BrowserVisit
+from outworx_otel.server.purposes import Purpose, refused
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
@@ -73,7 +74,7 @@ class Access:
         """The cookie's value for a key that is taken; None for any other.
 
         Raises:
-            HTTPException: 429 after too many bad keys from this address.
+            HTTPException: 429 after too many bad keys from this address; 403 for a key that may not read.
         """
         digest = self.keys.find(key.strip())
         judge = self._bad_keys.too_many if digest is None else self._bad_keys.must_wait
@@ -82,11 +83,20 @@ class Access:
             raise HTTPException(
                 429, f"Too many wrong keys. Wait {wait} seconds and try again.", {"Retry-After": str(wait)}
             )
-        return None if digest is None else self._sessions.logged_in(digest)
+        if digest is None:
+            return None
+        if Purpose.READ not in (purposes := self.keys.purposes(digest)):
+            raise HTTPException(403, refused(Purpose.READ, purposes))
+        return self._sessions.logged_in(digest)
 
     def is_logged_in(self, request: Request) -> bool:
         """Returns whether this browser has logged in."""
         return _visit(request).logged_in
+
+    def purposes(self, request: Request) -> frozenset[Purpose]:
+        """Returns what whoever asks may do: what the key or the session is for; all of it where no key is needed."""
+        found: frozenset[Purpose] = request.scope[PURPOSES]
+        return found
 
     def set_cookie(self, response: Response, value: str) -> None:
         """Sends the cookie that `log_in` made."""

@@ -16,9 +16,10 @@ from outworx_otel.server.access.attempts import BadKeys
 from outworx_otel.server.access.origins import Origins
 from outworx_otel.server.access.page_headers import secured
 from outworx_otel.server.access.places import Place, Places
-from outworx_otel.server.access.policies import Policy, policy_of
+from outworx_otel.server.access.policies import READING, Policy, Rule, policy_of, rule_of
 from outworx_otel.server.access.refusals import RequestRefused, refusal
 from outworx_otel.server.access.sessions import COOKIE, BrowserSessions, BrowserVisit
+from outworx_otel.server.purposes import EVERY, Purpose, refused, says_a_purpose
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.signposts import signpost
 
@@ -32,7 +33,8 @@ _BODY_SECONDS: Final = 60.0
 _PATIENCE: Final = 10.0
 # Marks the scope of a request that has its place by a key: its connection outlives those of strangers.
 PROVEN: Final = "outworx.proven"
-_READING: Final = frozenset({"GET", "HEAD"})
+# What whoever asks may do, in the scope of a request that goes on.
+PURPOSES: Final = "outworx.purposes"
 _OTHER_NAME: Final = (
     "This server does not answer to the name in the request's Host header (so that no web page can get at it by DNS"
     " rebinding). Use localhost or its address, send an API key, or start it with --public-url or --allowed-host."
@@ -49,6 +51,9 @@ _NO_KEY: Final = (
 _WRONG_KEY: Final = (
     "This API key is not taken. Check that it is one of this server's (--api-key, or the one that it printed when it"
     " first started) and that the header reads 'Authorization: Bearer <key>'."
+)
+_WITH_PURPOSE: Final = (
+    " What stands before its colon is for the server's --api-key alone: send the key without it."
 )
 _TOO_MANY: Final = (
     "Too many requests with a wrong API key came from this address: find what sends them, and wait."
@@ -92,7 +97,7 @@ class AccessGuard:
             await self._guarded(scope, receive, send)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        policy = policy_of(scope["path"])
+        rule = rule_of(scope["path"])
         headers = Headers(scope=scope)
         visit = self._sessions.visit(cookie_parser(headers.get("cookie", "")).get(COOKIE))
         scope[VISIT] = visit
@@ -109,24 +114,27 @@ class AccessGuard:
             elsewhere = signpost(scope["method"], scope["path"])
             if elsewhere is not None:
                 raise RequestRefused(*elsewhere)
-            app = self._app if self._may_pass(scope, policy, headers, visit) else _to_login(scope)
+            app = self._app if self._may_pass(scope, rule, headers, visit) else _to_login(scope)
             places = self._places if scope.get(PROVEN) else self._strangers
             with places.place() as place:
-                await app(scope, _bounded(receive, place, policy, headers), answer)
-        except RequestRefused as refused:
-            response = refusal(scope, refused.status, refused.message, refused.headers)
+                await app(scope, _bounded(receive, place, rule.policy, headers), answer)
+        except RequestRefused as turned_away:
+            response = refusal(scope, turned_away.status, turned_away.message, turned_away.headers)
             await response(scope, receive, answer)
 
-    def _may_pass(self, scope: Scope, policy: Policy, headers: Headers, visit: BrowserVisit) -> bool:
+    def _may_pass(self, scope: Scope, rule: Rule, headers: Headers, visit: BrowserVisit) -> bool:
         """Returns whether the request goes on; False if the browser must log in first.
 
-        Marks the scope of whoever has a key, or a session of one, as `PROVEN`.
+        Marks the scope of whoever has a key, or a session of one, as `PROVEN`, and with what it is for.
 
         Raises:
             RequestRefused: it goes no further.
         """
+        policy = rule.policy
         # A valid key proves more than a name, and another site's page has none.
-        if self._has_key(scope, policy, headers):
+        digest = self._key(scope, policy, headers)
+        if digest is not None:
+            _check_purpose(scope, rule, self._keys.purposes(digest))
             scope[PROVEN] = True
             return True
         if not self._origins.answers_to(headers):
@@ -134,30 +142,37 @@ class AccessGuard:
         if self._origins.is_foreign(scope["method"], headers):
             raise RequestRefused(403, _OTHER_PAGE)
         scope[PROVEN] = visit.logged_in or (policy is not Policy.PUBLIC and not self._keys.required)
+        scope[PURPOSES] = visit.purposes if self._keys.required else EVERY
         if policy is Policy.PUBLIC or not self._keys.required:
             return True
-        reads = scope["method"] in _READING
+        reads = scope["method"] in READING
         if visit.logged_in and (policy is Policy.PAGE or (policy is Policy.READ and reads)):
+            _check_purpose(scope, rule, visit.purposes)
             return True
         if policy is Policy.PAGE and reads and "text/html" in headers.get("accept", ""):
             return False
         raise RequestRefused(401, _NO_KEY, _CHALLENGE)
 
-    def _has_key(self, scope: Scope, policy: Policy, headers: Headers) -> bool:
-        """Returns whether the request carries a valid key, or none is needed."""
+    def _key(self, scope: Scope, policy: Policy, headers: Headers) -> bytes | None:
+        """Returns the digest of the key that the request carries; None where it has none or none counts.
+
+        Raises:
+            RequestRefused: the key is not taken, or was tried too often.
+        """
         given = headers.getlist("authorization")
         if policy is Policy.PUBLIC or not self._keys.required or not given:
-            return False
-        if policy is Policy.PAGE and scope["method"] not in _READING:
-            return False
+            return None
+        if policy is Policy.PAGE and scope["method"] not in READING:
+            return None
         key = bearer(given[0]) if len(given) == 1 else None
-        good = key is not None and self._keys.find(key) is not None
-        wait = (self._bad_keys.must_wait if good else self._bad_keys.too_many)(caller(scope))
+        found = None if key is None else self._keys.find(key)
+        wait = (self._bad_keys.too_many if found is None else self._bad_keys.must_wait)(caller(scope))
         if wait is not None:
             raise RequestRefused(429, _TOO_MANY, {"Retry-After": str(wait), **_CHALLENGE})
-        if good:
-            return True
-        raise RequestRefused(401, _WRONG_KEY, _CHALLENGE)
+        if found is None:
+            more = _WITH_PURPOSE if key is not None and says_a_purpose(key) else ""
+            raise RequestRefused(401, _WRONG_KEY + more, _CHALLENGE)
+        return found
 
     def _cookie(self, visit: BrowserVisit) -> bytes | None:
         """Returns the cookie that a form is bound to, for a visitor who was given a form."""
@@ -168,6 +183,18 @@ class AccessGuard:
         return (
             f"{COOKIE}={value}; HttpOnly; Max-Age={self._settings.session_seconds}; Path=/; SameSite=lax{secure}"
         ).encode("latin-1")
+
+
+def _check_purpose(scope: Scope, rule: Rule, purposes: frozenset[Purpose]) -> None:
+    """Notes what whoever asks may do.
+
+    Raises:
+        RequestRefused: 403, it is not this.
+    """
+    needed = rule.purpose(scope["method"])
+    if needed is not None and needed not in purposes:
+        raise RequestRefused(403, refused(needed, purposes))
+    scope[PURPOSES] = purposes
 
 
 def _to_login(scope: Scope) -> Response:

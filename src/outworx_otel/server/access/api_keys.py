@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Final
 
+from outworx_otel.server.purposes import EVERY, Purpose, given_key
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
@@ -33,7 +34,10 @@ class ApiKeys:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.made: str | None = None
         self.made_at: float | None = None
-        self._digests: Sequence[bytes] = [digest(key) for key in settings.api_keys]
+        self._purposes: dict[bytes, frozenset[Purpose]] = {}
+        for key, purposes in map(given_key, settings.api_keys):
+            # Given twice, a key has both purposes.
+            self._purposes[digest(key)] = self._purposes.get(digest(key), frozenset()) | purposes
         if settings.api_keys or not settings.is_exposed:
             return
         key = _PREFIX + secrets.token_urlsafe(24)
@@ -46,25 +50,29 @@ class ApiKeys:
             self.made = key
         found = store.secrets.get(_STORED)
         self.made_at = None if found is None else found[1]
-        self._digests = [kept]
+        self._purposes = {kept: EVERY}
 
     @property
     def required(self) -> bool:
         """Returns whether a key is needed at all."""
-        return bool(self._digests)
+        return bool(self._purposes)
 
     def find(self, key: str) -> bytes | None:
         """Returns the digest of an accepted key, None for any other. Compares in constant time."""
         given, found = digest(key), None
-        for candidate in self._digests:
+        for candidate in self._purposes:
             if hmac.compare_digest(candidate, given):
                 found = candidate
         return found
 
+    def purposes(self, digest: bytes) -> frozenset[Purpose]:
+        """Returns what the key with this digest is for."""
+        return self._purposes[digest]
+
     @property
-    def digests(self) -> Sequence[bytes]:
+    def digests(self) -> Collection[bytes]:
         """Returns the digests of all accepted keys."""
-        return self._digests
+        return self._purposes.keys()
 
 
 def digest(key: str) -> bytes:

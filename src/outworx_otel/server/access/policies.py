@@ -1,9 +1,11 @@
-"""The policy of each path: one table; a path that is not in it needs a session."""
+"""What each path requires: one table. A path that is not in it needs what a page needs."""
 
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, NamedTuple
+
+from outworx_otel.server.purposes import Purpose
 
 
 class Policy(enum.Enum):
@@ -21,20 +23,61 @@ class Policy(enum.Enum):
     TUNNEL = enum.auto()
 
 
+class Rule(NamedTuple):
+    """The policy of a path, and what a key must be for: to read from it, and to do anything else. None: any key.
+
+    `declared` is False where no row of the table is about the path.
+    """
+
+    policy: Policy
+    reads: Purpose | None = None
+    changes: Purpose | None = None
+    declared: bool = True
+
+    def purpose(self, method: str) -> Purpose | None:
+        """Returns the purpose that a request by this method needs; None where any key will do."""
+        return self.reads if method in READING else self.changes
+
+
+READING: Final = frozenset({"GET", "HEAD"})
+
+_PUBLIC: Final = Rule(Policy.PUBLIC)
+_PAGE: Final = Rule(Policy.PAGE, Purpose.READ, Purpose.ADMIN)
+_CALL: Final = Rule(Policy.READ, Purpose.READ, Purpose.ADMIN)
+_INGEST: Final = Rule(Policy.READ, Purpose.INGEST, Purpose.INGEST)
+
 _EXACT: Final = {
-    "/healthz": Policy.PUBLIC,
-    "/login": Policy.PUBLIC,
+    "/": _PAGE,
+    "/deliveries": _PAGE,
+    "/deliveries.csv": _PAGE,
+    "/deliveries.json": _PAGE,
+    "/healthz": _PUBLIC,
+    "/live": _PAGE,
+    "/login": _PUBLIC,
+    "/logout": Rule(Policy.PAGE),
+    "/api/deliveries": _CALL,
+    "/api/ingest": _INGEST,
+    # What the key that asks may do.
+    "/api/key": Rule(Policy.READ),
+    "/api/openapi.json": _CALL,
 }
 _BELOW: Final = (
-    ("/static/", Policy.PUBLIC),
-    ("/t/", Policy.TUNNEL),
-    ("/v1/", Policy.KEY),
-    ("/api/", Policy.READ),
+    ("/static/", _PUBLIC),
+    ("/t/", Rule(Policy.TUNNEL)),
+    ("/v1/", Rule(Policy.KEY, Purpose.INGEST, Purpose.INGEST)),
+    ("/api/deliveries/", _CALL),
+    ("/api/forward/", Rule(Policy.READ, Purpose.FORWARD, Purpose.FORWARD)),
+    ("/api/ingest/", _INGEST),
+    ("/api/sdk/", _INGEST),
+    ("/deliveries/", _PAGE),
 )
+# No route is below these: a test looks.
+_OTHER_CALLS: Final = _CALL._replace(declared=False)
+_OTHER_PAGES: Final = _PAGE._replace(declared=False)
 
 
-def policy_of(path: str) -> Policy:
-    """The policy of a path, as the router sees it: decoded, compared letter by letter, never cleaned up.
+def rule_of(path: str) -> Rule:
+    """The rule of a path, as the router sees it: decoded, compared letter by letter, never cleaned up.
 
     Whatever looks like a way round (`//api/x`, `/API/x`, `/static/../api/x`) is another path for both: the router has
     no route for it, or the one that this table means.
@@ -42,7 +85,12 @@ def policy_of(path: str) -> Policy:
     exact = _EXACT.get(path)
     if exact is not None:
         return exact
-    for prefix, policy in _BELOW:
+    for prefix, rule in _BELOW:
         if path.startswith(prefix):
-            return policy
-    return Policy.PAGE
+            return rule
+    return _OTHER_CALLS if path.startswith("/api/") else _OTHER_PAGES
+
+
+def policy_of(path: str) -> Policy:
+    """The policy of a path; see `rule_of`."""
+    return rule_of(path).policy

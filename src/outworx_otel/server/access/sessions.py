@@ -18,6 +18,7 @@ import msgspec
 from itsdangerous import BadData, TimestampSigner
 
 from outworx_otel.server.access.api_keys import ApiKeys
+from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import Store
 
 COOKIE: Final = "outworx_session"
@@ -32,12 +33,13 @@ _ANONYMOUS: Final = "-"
 class BrowserVisit:
     """One browser, for one request.
 
-    `logged_in` is about a key; `fresh` is a visitor whose cookie must be set if a form of ours was handed out
-    (`token_given`).
+    `logged_in` is about a key, and `purposes` is what that key is for; `fresh` is a visitor whose cookie must be set
+    if a form of ours was handed out (`token_given`).
     """
 
     id: str
     logged_in: bool = False
+    purposes: frozenset[Purpose] = frozenset()
     fresh: bool = False
     token_given: bool = False
 
@@ -104,8 +106,10 @@ class BrowserSessions:
             return None
         if tag == _ANONYMOUS:
             return BrowserVisit(id)
-        known = any(hmac.compare_digest(tag, self._tag(digest)) for digest in self._keys.digests)
-        return BrowserVisit(id, logged_in=True) if known else None
+        for digest in self._keys.digests:
+            if hmac.compare_digest(tag, self._tag(digest)):
+                return BrowserVisit(id, logged_in=True, purposes=self._keys.purposes(digest))
+        return None
 
     def _sign(self, tag: str, id: str) -> str:
         return self._signer.sign(f"{tag}.{id}").decode()

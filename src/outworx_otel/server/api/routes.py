@@ -1,4 +1,4 @@
-"""`GET /api/deliveries`, `GET /api/deliveries/{id}`, `GET /api/openapi.json` and `GET /healthz`."""
+"""`/api/deliveries`, `/api/deliveries/{id}`, `/api/key`, `/api/openapi.json` and `/healthz`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from outworx_otel.server.access import Access
 from outworx_otel.server.api.description import description
 from outworx_otel.server.documents import delivery_document, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
+from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import BadCursor, Store, StoreUnavailable
 from outworx_otel.setup.options import unknown_name
 
@@ -26,7 +28,7 @@ _MAX_CURSOR: Final = 200
 _logger: Final = logging.getLogger("outworx_otel.server")
 
 
-def routes(store: Store) -> list[BaseRoute]:
+def routes(store: Store, access: Access) -> list[BaseRoute]:
     """The calls that read."""
 
     async def deliveries(request: Request) -> Response:
@@ -51,6 +53,10 @@ def routes(store: Store) -> list[BaseRoute]:
             return _json({"error": "there is no such delivery: it may have been removed by its age"}, 404)
         return _json(document)
 
+    async def key(request: Request) -> Response:
+        may = access.purposes(request)
+        return _json({"purposes": [purpose.value for purpose in Purpose if purpose in may]})
+
     async def healthz(request: Request) -> Response:
         try:
             await run_in_threadpool(store.healthy)
@@ -66,6 +72,7 @@ def routes(store: Store) -> list[BaseRoute]:
     return [
         Route("/api/deliveries", deliveries),
         Route("/api/deliveries/{id}", delivery),
+        Route("/api/key", key),
         Route("/api/openapi.json", openapi),
         Route("/healthz", healthz),
     ]

@@ -18,9 +18,11 @@ from outworx_otel.server.dashboard.stages import stages_of
 from outworx_otel.server.dashboard.waterfall import waterfall_of
 from outworx_otel.server.failures import failure_of
 from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
+from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import Store
 from outworx_otel.telemetry import semconv
 
+_NOT_WITH_THIS_KEY = Offer("you are logged in with a key that may read and change nothing", "", "")
 _BODIES = {"request": semconv.REQUEST_BODY, "response": semconv.RESPONSE_BODY}
 
 
@@ -95,10 +97,13 @@ class DeliveryPage:
             same_event=found.same_event,
             detected=delivery.attributes.get(semconv.DETECTED) is True,
             worked=_that_worked(delivery, found.same_event),
-            offer=found.offer,
+            offer=found.offer if self._may_replay(request) else _NOT_WITH_THIS_KEY,
             replayed=replayed,
             default_target=DEFAULT_TARGET,
         )
+
+    def _may_replay(self, request: Request) -> bool:
+        return Purpose.ADMIN in self._access.purposes(request)
 
     def _find(self, id: str) -> DeliveryInContext | None:
         delivery = self._store.delivery(id)
