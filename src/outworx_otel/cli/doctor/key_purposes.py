@@ -49,8 +49,8 @@ def wrong_purpose(destination: Destination) -> CheckResult | None:
 def refused_commands() -> Iterator[CheckResult]:
     """Says which commands the server would refuse with the key that they take from the environment."""
     endpoint, key = (
-        environment.text(*environment.COMMAND_ENDPOINT),
-        environment.text(*environment.COMMAND_API_KEY),
+        environment.text(*environment.ENDPOINT),
+        environment.text(*environment.API_KEY),
     )
     if endpoint is None or key is None:
         return
@@ -66,7 +66,7 @@ def refused_commands() -> Iterator[CheckResult]:
     if refused:
         yield hint(
             _CHECK,
-            f"the key in {environment.name_set(*environment.COMMAND_API_KEY)} may only {may(purposes)}: "
+            f"the key in {environment.name_set(*environment.API_KEY)} may only {may(purposes)}: "
             f"{base} would refuse {' and '.join(refused)}",
             "give those commands a key that may, with --api-key or in the shell where they run",
         )
