@@ -9,6 +9,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # Lines that the tests run, in per cent, below which `make coverage` fails.
 FLOORS := signatures=85 delivery=85 idempotency=85 integrations=85
 
+# Set in many a container. Without bytecode, every process that the tests start would compile us, and each of pytest's
+# the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 # The causes of silent drops need Python 3.12 or newer: the newest there is, beside the one that runs everything.
 NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
@@ -83,7 +87,9 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.made
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing what development needs into $(VENV) ..."
-	@$(PIP) install --group dev --editable '.[auto,fastapi,flask,django,asymmetric,redis,sql,server]'
+	@$(PIP) install --no-compile --group dev --editable '.[auto,fastapi,flask,django,asymmetric,redis,sql,server]'
+	@# pip compiles on one core. Some packages carry templates that are no Python, and that is all right.
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
