@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 
 WEBHOOK_SCOPE = "outworx_otel"
 COUNTER = "outworx.webhook.deliveries"
-TOO_LONG = 20.0
+TOO_LONG = 60.0
 
 
 @dataclass(frozen=True)

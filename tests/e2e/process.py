@@ -16,7 +16,7 @@ from export.receiver import free_port
 
 SITES = Path(__file__).parent / "sites"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Server:
