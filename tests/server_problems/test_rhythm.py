@@ -68,7 +68,7 @@ def test_a_night_is_no_silence_and_the_morning_after_is() -> None:
 
 
 def test_it_is_never_told_sooner_than_ten_minutes() -> None:
-    arrivals = steady(100_000, 2.1)
+    arrivals = steady(50_000, 2.1)
     rhythm = learn(arrivals, arrivals[-1])
     assert rhythm is not None
     assert rhythm.silent_from(arrivals) == arrivals[-1] + SOONEST_SECONDS

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from e2e.deployment import only
+from e2e.deployment import NOT_LOADED, only
 from e2e.scale import rows
 
 SITE = Path(__file__).parent / "sites" / "flask_site.py"
@@ -163,7 +163,9 @@ def test_a_strict_process_ends_at_start_with_78_and_the_list(wrong: str, tmp_pat
 
 
 def test_a_strict_process_whose_set_up_is_whole_starts(tmp_path: Path) -> None:
-    assert instrumented(tmp_path, OUTWORX_STRICT="true", **ROUTES, **BOTH_SECRETS).stdout == CLOSED
+    loads_all = {NOT_LOADED: ""}
+    environ = {**ROUTES, **BOTH_SECRETS, **loads_all}
+    assert instrumented(tmp_path, OUTWORX_STRICT="true", **environ).stdout == CLOSED
 
 
 def test_reporting_refuses_nobody_and_says_so(tmp_path: Path) -> None:

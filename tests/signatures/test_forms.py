@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from e2e.scale import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from .deliveries import NOW
 
 SECRET = "a signing key"  # noqa: S105 - made up
 NAMES = ("timestamp", "token", "signature")
-EXAMPLES = int(os.environ.get("OUTWORX_FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("OUTWORX_FUZZ_EXAMPLES", scaled(300, 100)))
 
 
 CONTENT_TYPE = {"content-type": "multipart/form-data; boundary=xYzZY"}

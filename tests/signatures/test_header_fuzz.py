@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from e2e.scale import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from outworx_otel.signatures.timestamps import read_timestamp, write_timestamp
 from outworx_otel.signatures.urls import hubspot_forms, port_forms
 
 # `make test-full` asks for more.
-EXAMPLES = int(os.environ.get("OUTWORX_FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("OUTWORX_FUZZ_EXAMPLES", scaled(300, 100)))
 
 FRAGMENTS = st.sampled_from(
     [

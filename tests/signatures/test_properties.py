@@ -6,6 +6,7 @@ import math
 from uuid import UUID
 
 import pytest
+from e2e.scale import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def _flip(raw: bytes, position: int, bit: int) -> bytes:
 
 
 @pytest.mark.parametrize("provider", COVERING)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=scaled(15, 6), deadline=None)
 @given(position=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_any_flipped_bit_of_the_body_is_rejected(provider: str, position: int, bit: int) -> None:
     delivery = delivery_of(provider)
@@ -35,7 +36,7 @@ def test_any_flipped_bit_of_the_body_is_rejected(provider: str, position: int, b
 
 
 @pytest.mark.parametrize("provider", [name for name in PROVIDERS if delivery_of(name).headers])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=scaled(25, 10), deadline=None)
 @given(position=st.integers(0, 10**6), bit=st.integers(0, 6), which=st.integers(0, 5))
 def test_any_flipped_bit_of_signature_timestamp_or_id_is_rejected(
     provider: str, position: int, bit: int, which: int
@@ -57,7 +58,7 @@ def test_any_flipped_bit_of_signature_timestamp_or_id_is_rejected(
 
 
 @pytest.mark.parametrize("provider", [name for name in PROVIDERS if name != "adyen"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=scaled(15, 6), deadline=None)
 @given(body=st.binary(max_size=200), message_id=st.uuids(), now=st.integers(1, 4_000_000_000))
 def test_verify_accepts_what_sign_makes_of_any_body(
     provider: str, body: bytes, message_id: UUID, now: int
@@ -80,7 +81,7 @@ ANYTHING = st.one_of(
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=scaled(20, 8), deadline=None)
 @given(data=st.data())
 def test_any_input_gets_an_answer_and_never_an_exception(provider: str, data: st.DataObject) -> None:
     names = sorted({*delivery_of(provider).headers, "content-type", "content-encoding"})
@@ -123,7 +124,7 @@ def test_even_wrong_arguments_get_an_answer(
 
 
 @pytest.mark.parametrize("provider", [name for name in PROVIDERS if VERIFIERS[name]._express is not None])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40, 15), deadline=None)
 @given(data=st.data())
 def test_the_short_way_never_gives_another_verdict_than_the_thorough_one(
     provider: str, data: st.DataObject
