@@ -47,7 +47,7 @@ def handed_on(
     return tokens[0]
 
 
-def processes(telemetry: Telemetry, count: int = 1, seconds: float = 15.0) -> list[ReadableSpan]:
+def processes(telemetry: Telemetry, count: int = 1, seconds: float = 60.0) -> list[ReadableSpan]:
     """Exactly so many `process` spans, as soon as they are there."""
     until = time.monotonic() + seconds
     while len(found := [span for span in telemetry.spans() if span.name == "process"]) < count:

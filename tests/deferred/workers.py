@@ -64,7 +64,7 @@ class Arrived:
         return None if value is None else getattr(value, value.WhichOneof("value"))
 
 
-def arrived(receiver: Receiver, name: str, count: int, seconds: float = 20.0) -> list[Arrived]:
+def arrived(receiver: Receiver, name: str, count: int, seconds: float = 60.0) -> list[Arrived]:
     """Exactly so many spans of a name, as soon as they are there."""
     assert receiver.wait_for(lambda here: here.span_names().count(name) >= count, seconds), (
         f"{receiver.span_names()} instead of {count} times {name!r}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from export.receiver import Receiver
 
-TOO_LONG = 20.0
+TOO_LONG = 60.0
 _PREFIX = "outworx.webhook."
 
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import random
 import socket
 import sys
 import threading
@@ -139,7 +140,7 @@ class Receiver:
     def events(self) -> list[dict[str, Any]]:
         return [event for call in list(self.calls) for event in call.events()]
 
-    def wait_for(self, condition: Callable[[Receiver], bool], seconds: float = 15.0) -> bool:
+    def wait_for(self, condition: Callable[[Receiver], bool], seconds: float = 60.0) -> bool:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if condition(self):
@@ -149,6 +150,12 @@ class Receiver:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nobody listens, for a server that is started later.
+
+    The kernel gives ports from 32768 on to whoever asks for any, so that one of those may be taken meanwhile.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -132,7 +132,7 @@ def test_sigterm_while_atexit_runs_lets_it_finish_and_keeps_the_status(when: str
     # `atexit` begins with what was registered last: the provider's own shutdown comes before or after.
     parts = [register, OWN_QUEUE] if when == "after" else [OWN_QUEUE, register]
     program = run("".join(parts) + "flush_at_exit(provider)\ndeliver(700, 'd')", receiver.endpoint)
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (-signal.SIGTERM, "")
     assert len(set(receiver.span_names())) == 700
 
@@ -169,7 +169,7 @@ threading.Timer(0.2, lambda: signal.pthread_kill(elsewhere.ident, signal.SIGTERM
 time.sleep(1000)
 """
     program = run(code, "http://127.0.0.1:9")
-    output, errors = program.communicate(timeout=20)
+    output, errors = program.communicate(timeout=60)
     assert (output, errors) == ("shut down\n", "")
     assert program.returncode == (-signal.SIGTERM if not forked else -signal.SIGTERM & 0xFF)
 
@@ -187,7 +187,7 @@ other.start()
 time.sleep(1000)
 """
     program = run(code, "http://127.0.0.1:9")
-    program.communicate(timeout=20)
+    program.communicate(timeout=60)
     assert program.returncode == 128 + signal.SIGTERM
 
 
@@ -206,7 +206,7 @@ assert signal.set_wakeup_fd(late_signals._ours[1], warn_on_full_buffer=False) ==
 trio.run(see_whose_it_is)
 """
     program = run(code, "http://127.0.0.1:9")
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (0, "")
 
 
@@ -217,7 +217,7 @@ del elsewhere.WakeupSocketpair
 {LATE}
 assert signal.set_wakeup_fd(-1) == -1
 """
-    _, errors = run(code, "http://127.0.0.1:9").communicate(timeout=20)
+    _, errors = run(code, "http://127.0.0.1:9").communicate(timeout=60)
     assert errors == ""
 
 
@@ -229,5 +229,5 @@ signal.set_wakeup_fd(theirs[1])
 {LATE}
 assert signal.set_wakeup_fd(-1) == theirs[1]
 """
-    _, errors = run(code, "http://127.0.0.1:9").communicate(timeout=20)
+    _, errors = run(code, "http://127.0.0.1:9").communicate(timeout=60)
     assert errors == ""

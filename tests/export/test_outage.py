@@ -155,9 +155,10 @@ def test_at_exit_a_batch_waits_no_longer_than_the_process_may_live() -> None:
 def test_the_queue_is_bounded_in_spans_and_what_is_refused_is_said(
     receive: Receive, tracing: Tracing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    open_gate = threading.Event()
+    begun, open_gate = threading.Event(), threading.Event()
 
     def script(call: Call, index: int) -> Reply:
+        begun.set()
         open_gate.wait(10)
         return Reply()
 
@@ -167,7 +168,7 @@ def test_the_queue_is_bounded_in_spans_and_what_is_refused_is_said(
     )
     tracer = tracing(processor)
     deliver(tracer, 10, "in flight")
-    time.sleep(0.3)
+    assert begun.wait(60)
     deliver(tracer, 250)
     open_gate.set()
     assert processor.force_flush()

@@ -48,7 +48,7 @@ def terminate(program: subprocess.Popen[str]) -> tuple[int, str]:
     assert program.stdout is not None
     assert program.stdout.readline().strip() == "ready"
     program.send_signal(signal.SIGTERM)
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     return program.returncode, errors
 
 
@@ -68,7 +68,7 @@ def test_a_thousand_deliveries_then_sigterm_all_arrive_and_the_status_stays_143(
 def test_what_is_queued_at_an_ordinary_exit_arrives(queue: str, receive: Receive) -> None:
     receiver = receive()
     program = run(f"{queue}deliver(1000, 'd')", receiver.endpoint)
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (0, "")
     assert len(set(receiver.span_names())) == 1000
 
@@ -77,7 +77,7 @@ def test_a_span_that_ends_when_no_thread_can_be_started_any_more_still_arrives(r
     receiver = receive()
     code = f"import atexit\n{OWN_QUEUE}\natexit.register(deliver, 5, 'd')"
     program = run(code, receiver.endpoint)
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (0, "")
     assert len(receiver.span_names()) == 5
 
@@ -99,9 +99,9 @@ while True:
         program = run(code, receiver.endpoint)
         assert program.stdout is not None
         assert program.stdout.readline() == "ready\n"
-        time.sleep(0.15)
+        assert receiver.wait_for(lambda r: bool(r.span_names()))
         program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=20)
+        program.communicate(timeout=60)
         numbers = sorted(int(name.split()[1]) for name in receiver.span_names())
         assert numbers
         assert numbers == list(range(len(numbers)))
@@ -120,12 +120,18 @@ meters = MeterProvider([PeriodicExportingMetricReader(OutworxMetricExporter())])
 meters.get_meter("outworx_otel").create_counter("outworx.webhook.deliveries").add(1)
 deliver(1000, "d")
 """
-    ordinary = run(OWN_QUEUE + metrics, endpoint)
+    up = "print('ready', flush=True)\n"
+    ordinary = run(OWN_QUEUE + metrics + up, endpoint)
     terminated = run(f"{SDK_QUEUE}{metrics}flush_at_exit(provider)\nflush_at_exit(meters)\nready()", endpoint)
+    # Not before both are up: on a busy machine that takes its time.
+    for program in (ordinary, terminated):
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
     began = time.monotonic()
-    status, errors = terminate(terminated)
-    assert status == -signal.SIGTERM
-    _, other_errors = ordinary.communicate(timeout=20)
+    terminated.send_signal(signal.SIGTERM)
+    _, errors = terminated.communicate(timeout=60)
+    assert terminated.returncode == -signal.SIGTERM
+    _, other_errors = ordinary.communicate(timeout=60)
     assert ordinary.returncode == 0
     assert time.monotonic() - began < 12
     for text in (errors, other_errors):
@@ -154,7 +160,7 @@ print(statuses)
 """
     receiver = receive()
     program = run(code, receiver.endpoint)
-    output, errors = program.communicate(timeout=20)
+    output, errors = program.communicate(timeout=60)
     assert output.strip() == str([signal.SIGTERM.value, 0, 0])
     names = receiver.span_names()
     counts = {
@@ -178,7 +184,7 @@ if pid:
 """
     receiver = receive()
     program = run(code, receiver.endpoint)
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert errors == ""
     assert len(set(receiver.span_names())) == len(receiver.span_names()) == 605
 
@@ -210,7 +216,7 @@ in_a_child("handler", lambda: signal.signal(signal.SIGTERM, lambda *_: None))
 in_a_child("ignored", lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
 elsewhere()
 """
-    output, errors = run(code, "http://127.0.0.1:9").communicate(timeout=20)
+    output, errors = run(code, "http://127.0.0.1:9").communicate(timeout=60)
     assert errors == ""
     assert output.splitlines() == [
         "default True True",
@@ -253,7 +259,7 @@ def test_a_second_sigterm_does_not_cut_the_delivery_short(receive: Receive) -> N
     for _ in range(3):
         program.send_signal(signal.SIGTERM)
         time.sleep(0.1)
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (-signal.SIGTERM, "")
     assert len(receiver.span_names()) == 1000
 
@@ -278,7 +284,7 @@ import sys, threading
 import outworx_otel.export
 print(threading.active_count(), "requests" in sys.modules or "httpcore" in sys.modules)
 """
-    output, errors = start_program(code).communicate(timeout=20)
+    output, errors = start_program(code).communicate(timeout=60)
     assert (output.strip(), errors) == ("1 False", "")
 
 
@@ -306,7 +312,7 @@ for count in COUNTS:
 def test_a_child_of_multiprocessing_sends_its_own_though_it_ends_without_atexit(receive: Receive) -> None:
     receiver = receive()
     program = run(CHILD.replace("COUNTS", "[30]"), receiver.endpoint, OUTWORX_HOOKS_QUIET="true")
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert errors == ""
     assert sum(name.startswith("child ") for name in receiver.span_names()) == 30
 
@@ -314,7 +320,7 @@ def test_a_child_of_multiprocessing_sends_its_own_though_it_ends_without_atexit(
 def test_a_child_that_has_nothing_to_send_does_not_send_its_parents_counts_again(receive: Receive) -> None:
     receiver = receive()
     program = run(CHILD.replace("COUNTS", "[0, 0, 0]"), receiver.endpoint, OUTWORX_HOOKS_QUIET="true")
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=60)
     assert errors == ""
     sent = [call for call in receiver.calls if call.path.endswith("/v1/metrics")]
     assert len(sent) == 1

@@ -3,7 +3,7 @@
 PgBouncer is in no wheel; it comes from Debian.
 """
 
-# ruff: noqa: S603, S311 - our own command lines, and a port that need only be free
+# ruff: noqa: S603 - our own command lines, and a port that need only be free
 
 from __future__ import annotations
 
@@ -296,9 +296,9 @@ class PgBouncer(Server):
 
 
 def free_port() -> int:
-    """One whose cluster bus (port + 10,000) is free as well."""
+    """One whose cluster bus (port + 10,000) is free as well; both below those that the kernel gives out."""
     while True:
-        port = random.randrange(20_000, 45_000)
+        port = random.SystemRandom().randrange(10_000, 22_000)
         try:
             for number in (port, port + 10_000):
                 with socket.socket() as probe:
@@ -308,7 +308,7 @@ def free_port() -> int:
         return port
 
 
-def until(check: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+def until(check: Callable[[], object], what: str, seconds: float = 60.0) -> None:
     """Calls until it neither raises nor returns False."""
     gives_up = time.monotonic() + seconds
     while True:

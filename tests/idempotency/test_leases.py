@@ -28,7 +28,7 @@ from outworx_otel.idempotency import (
 from .servers import RedisServer, until
 from .slow import Slow
 
-LEASE = 0.3
+LEASE = 0.5
 
 
 class Flaky(MemoryStore):
@@ -85,8 +85,10 @@ def test_an_unregistered_lease_runs_out(keeper: LeaseKeeper, store: Flaky) -> No
 def test_it_renews_at_a_third_of_the_lease(keeper: LeaseKeeper, store: Flaky) -> None:
     store.claim("key", "token", LEASE)
     keeper.register(store, "key", "token", LEASE)
-    time.sleep(LEASE * 2)
-    assert 4 <= store.calls <= 6
+    began = time.monotonic()
+    until(lambda: store.calls >= 6, "six renewals")
+    # A busy machine may be late, never early.
+    assert time.monotonic() - began > 1.8 * LEASE
 
 
 def test_a_lease_that_was_taken_over_is_lost_and_kept_no_more(keeper: LeaseKeeper, store: Flaky) -> None:

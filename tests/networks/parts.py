@@ -209,7 +209,7 @@ class Proxy:
                 (other if source is one else one).sendall(piece)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Waits until it is true, and returns what it was."""
     until = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < until:

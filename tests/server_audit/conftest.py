@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from export.receiver import free_port
 from server_access.command import PATIENCE, Command
 
 SITES = Path(__file__).parent / "sites"
@@ -41,9 +41,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     started: list[tuple[subprocess.Popen[bytes], httpx.Client]] = []
 
     def run(server: Command) -> httpx.Client:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OUTWORX_"))
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from export.receiver import free_port
 
 from outworx_otel.errors import ConfigurationError, StoreError
 from outworx_otel.idempotency import (
@@ -100,9 +100,7 @@ def test_a_server_that_is_none_of_ours_is_told_in_words(opened: Callable[..., An
 
 
 def test_a_server_that_is_not_there_is_a_store_error(opened: Callable[..., Any]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with pytest.raises(StoreError, match="refused"):
         opened(f"outworx://127.0.0.1:{port}").claim("k", "t", 30)
 

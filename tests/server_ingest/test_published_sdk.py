@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from export.receiver import free_port
 from peer import KEY, peer_python
 
 from .serving import Serving
@@ -27,9 +27,7 @@ class Site:
     """An application in a process of its own."""
 
     def __init__(self, python: Path, script: str, server: str, key: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         environment = {"PATH": os.environ["PATH"], "OUTWORX_HOOKS_API_KEY": key, "NO_PROXY": "*"}
         command = [str(python), str(SITES / script), server, str(port)]
         self._process = subprocess.Popen(command, env=environment)  # noqa: S603  # our own script

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from export.receiver import free_port
 
 from outworx_otel.server.model import Batch
 from outworx_otel.server.store import BatchRefused, StoreUnavailable
@@ -109,9 +110,7 @@ def test_what_all_requests_hold_together_is_bounded(serve: Serve) -> None:
 
 def test_killed_in_the_middle_it_has_everything_that_it_acknowledged(tmp_path: Path) -> None:
     database = tmp_path / "deliveries.db"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "outworx_otel.cli", "serve", "--port", str(port)]
     process = subprocess.Popen(  # noqa: S603  # our own command
         [*command, "--database", f"sqlite:///{database}"], stdout=subprocess.DEVNULL, env={**os.environ}
@@ -143,7 +142,7 @@ def test_killed_in_the_middle_it_has_everything_that_it_acknowledged(tmp_path: P
     for sender in senders:
         sender.start()
     try:
-        assert enough.wait(40)
+        assert enough.wait(120)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
