@@ -13,8 +13,7 @@ from pathlib import Path
 
 from outworx_otel import TrackOptions, init, instrument
 from outworx_otel.delivery import _claim
-from outworx_otel.idempotency import open_store
-from outworx_otel.setup import bootstrap
+from outworx_otel.setup import assembly
 from outworx_otel.setup.runtime import current
 
 CAP = _claim.MAX_STORED_BODY
@@ -23,7 +22,7 @@ WITNESS = Path(os.environ["SITE_WITNESS"])
 # No application can shorten these; a test that waits for them has to.
 _claim.LEASE = float(os.environ.get("SITE_LEASE", _claim.LEASE))
 if "SITE_BUDGET" in os.environ:
-    bootstrap.open_store = functools.partial(open_store, budget=float(os.environ["SITE_BUDGET"]))
+    assembly.open_store = functools.partial(assembly.open_store, budget=float(os.environ["SITE_BUDGET"]))
 
 
 def switch_on() -> None:

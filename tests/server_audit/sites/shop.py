@@ -14,11 +14,10 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from outworx_otel import TrackOptions, init, instrument
-from outworx_otel.idempotency import open_store
-from outworx_otel.setup import bootstrap
+from outworx_otel.setup import assembly
 
 # What is asked is whether the server tells both processes the truth about a key, not how fast it does.
-bootstrap.open_store = functools.partial(open_store, budget=10.0)
+assembly.open_store = functools.partial(assembly.open_store, budget=10.0)
 server, port, witness = sys.argv[1:]
 init(
     "ohk_shop",
