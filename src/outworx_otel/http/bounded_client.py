@@ -20,6 +20,7 @@ import msgspec
 
 from outworx_otel.errors import OutworxError
 from outworx_otel.http.certificates import Trust
+from outworx_otel.http.name_lookup import addresses
 from outworx_otel.http.proxies import Proxy, proxy_for
 from outworx_otel.process.environment import Environ
 
@@ -354,14 +355,13 @@ class _Backend(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         until = timeout if isinstance(timeout, _Until) else _Until(timeout or 60.0)
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = addresses(host, port, until.left())
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the host {host[:100]} cannot be looked up ({error})") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         failure: Exception = httpcore.ConnectError(f"{host[:100]} has no address")
-        for tried, address in enumerate(addresses):
+        for tried, address in enumerate(found):
             # An address where nobody answers leaves some of the time to the others.
-            share = until.left() / (len(addresses) - tried)
+            share = until.left() / (len(found) - tried)
             try:
                 stream = super().connect_tcp(address, port, share, local_address, socket_options or ())
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

@@ -88,6 +88,7 @@ def forward(
     from outworx_otel.cli.forward.json_output import JsonOutput
     from outworx_otel.cli.forward.local_servers import LocalServers
     from outworx_otel.cli.forward.local_targets import UsageError, parse_targets
+    from outworx_otel.cli.forward.loop_lookups import look_up_apart
     from outworx_otel.cli.forward.output import Output
     from outworx_otel.cli.forward.relay_client import RelayClient, RelayError
     from outworx_otel.cli.forward.session_file import SessionFile, session_file_for
@@ -114,6 +115,7 @@ def forward(
         _fail(f"--save {save}: {error.strerror}", 2)
 
     async def run() -> None:
+        look_up_apart(asyncio.get_running_loop())
         server = RelayClient(endpoint, key, concurrency, authorities=trusted)
         local = LocalServers(found, headers=headers, timeout=timeout, connections=concurrency, verify=verify)
         output: Output = JsonOutput() if json else TextOutput(verbose)
