@@ -142,7 +142,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     (directory / "programs.json").write_text(json.dumps(list(PROGRAMS.values())))
     receiver = Receiver().start()
     environ = {"OUTWORX_API_KEY": "ohk_environment", "OUTWORX_ENDPOINT": receiver.endpoint}
-    done = run(directory, sys.executable, "-W", "ignore::DeprecationWarning", "-c", EACH, **environ)
+    command = (sys.executable, "-W", "ignore::DeprecationWarning", "-c", EACH)
+    done = run(directory, *command, seconds=300, **environ)
     assert done.returncode == 0, done.stderr
     yield Run(receiver, directory)
     receiver.stop()

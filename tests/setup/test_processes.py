@@ -23,7 +23,9 @@ CLOSED = "/webhooks/stripe 401\n/hooks/github 401\n"
 REFUSED_STRIPE = "/webhooks/stripe 401\n/hooks/github 200\n"
 
 
-def run(directory: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(
+    directory: Path, *command: str, seconds: float = 60, **environ: str
+) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OUTWORX_"))}
     return subprocess.run(  # noqa: S603  # our own sites
         command,
@@ -31,7 +33,7 @@ def run(directory: Path, *command: str, **environ: str) -> subprocess.CompletedP
         env={**clean, **QUIET, **only("flask"), **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds,
         check=False,
     )
 

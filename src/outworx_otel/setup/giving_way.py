@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outworx_otel.export import Destination, stand_down_before
-from outworx_otel.export.http_client import Signal
 from outworx_otel.telemetry.foreign import metric_readers
+
+if TYPE_CHECKING:
+    from outworx_otel.export import Destination
+    from outworx_otel.export.http_client import Signal
 
 _made: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -26,6 +28,8 @@ def give_way(destination: Destination, signal: Signal, *providers: object) -> It
         signal: what is sent.
         providers: where exporters may stand that the application has added by hand.
     """
+    from outworx_otel.export import stand_down_before
+
     if not destination.explicit:
         return
     standing = {id(part) for provider in providers for part in _parts(provider)}
