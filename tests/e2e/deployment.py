@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 
+import pytest
 from uvicorn import Config
 
 from .process import SCRIPTS
 
 INSTRUMENTED = (str(SCRIPTS / "opentelemetry-instrument"),)
+SPAWNED = pytest.mark.needs("opentelemetry-instrumentation >=0.63b0")
+"""Whose worker processes are spawned, as uvicorn's are: before, the launcher reached none of them."""
+
 OFFICIAL = "fastapi,starlette,flask,django,asgi,wsgi"
 OURS = "outworx_fastapi,outworx_starlette,outworx_flask,outworx_django"
 NOT_LOADED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"

@@ -7,7 +7,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_D
 
 from .arrivals import COUNTER, counted_deliveries, metrics
 from .conftest import Receive, Serve
-from .deployment import Deployment, gunicorn, uvicorn
+from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
 from .process import wait_until
 from .sender import deliver_to_every_worker, post
 
@@ -17,10 +17,9 @@ DURATION = "outworx.webhook.duration"
 @pytest.mark.parametrize(
     "deployment",
     [
-        uvicorn("fastapi_site:app", workers=2),
-        gunicorn("flask_site:app", "--preload", workers=2),
+        pytest.param(uvicorn("fastapi_site:app", workers=2), id="uvicorn-workers", marks=SPAWNED),
+        pytest.param(gunicorn("flask_site:app", "--preload", workers=2), id="gunicorn-preload"),
     ],
-    ids=["uvicorn-workers", "gunicorn-preload"],
 )
 def test_the_deltas_of_all_workers_add_up_to_what_was_delivered(
     deployment: Deployment, receive: Receive, serve: Serve

@@ -10,7 +10,7 @@ from export.receiver import Call, Receiver, Reply, free_port
 
 from .arrivals import await_spans, webhooks
 from .conftest import Receive, Serve
-from .deployment import Deployment, gunicorn, uvicorn
+from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
 from .process import wait_until
 from .scale import rows, scaled
 from .sender import deliver
@@ -28,7 +28,7 @@ EXPORTING = {
     "deployment",
     rows(
         [uvicorn("fastapi_site:app"), gunicorn("django_site:wsgi", "--preload", workers=2)],
-        [uvicorn("fastapi_site:app", workers=2)],
+        [pytest.param(uvicorn("fastapi_site:app", workers=2), marks=SPAWNED)],
     ),
     ids=lambda deployment: f"{Path(deployment.command[1]).name}-{deployment.workers}",
 )

@@ -10,7 +10,7 @@ import pytest
 
 from .arrivals import webhooks
 from .conftest import Receive, Serve
-from .deployment import Deployment, gunicorn, uvicorn
+from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
 from .process import wait_until
 from .scale import rows, scaled
 from .sender import deliver, post
@@ -25,7 +25,7 @@ MANY = scaled(1000, 300)
 SERVERS = rows(
     [
         pytest.param(uvicorn("fastapi_site:app"), 1000, id="uvicorn"),
-        pytest.param(uvicorn("fastapi_site:app", workers=2), MANY, id="uvicorn-workers"),
+        pytest.param(uvicorn("fastapi_site:app", workers=2), MANY, id="uvicorn-workers", marks=SPAWNED),
         pytest.param(gunicorn("flask_site:app", "--preload", workers=2), MANY, id="gunicorn-preload"),
         pytest.param(
             gunicorn("fastapi_site:app", "-k", "uvicorn_worker.UvicornWorker", workers=2),

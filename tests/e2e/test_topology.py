@@ -9,7 +9,7 @@ import pytest
 
 from .arrivals import Span, await_spans, spans, webhooks
 from .conftest import Receive, Serve
-from .deployment import OFFICIAL, Deployment, gunicorn, uvicorn
+from .deployment import OFFICIAL, SPAWNED, Deployment, gunicorn, uvicorn
 from .scale import rows, scaled
 from .sender import deliver_to_every_worker
 
@@ -22,17 +22,23 @@ CONTRIB = {"SITE_NATIVE_TRACING": "true"}
 GITHUB = "/webhooks/github"
 ASYNC_VIEW = "/webhooks/async"
 
+TRACES_ITSELF = pytest.mark.needs("fastapi >=0.142")
 TRACED_BY_SOMEBODY = rows(
     [
         pytest.param(uvicorn("fastapi_site:app"), CONTRIB, GITHUB, id="uvicorn-fastapi-contrib"),
         pytest.param(
-            uvicorn("fastapi_site:app", workers=2), NATIVE, GITHUB, id="uvicorn-workers-fastapi-native"
+            uvicorn("fastapi_site:app", workers=2),
+            NATIVE,
+            GITHUB,
+            id="uvicorn-workers-fastapi-native",
+            marks=[SPAWNED, TRACES_ITSELF],
         ),
         pytest.param(
             gunicorn("fastapi_site:app", "-k", "uvicorn_worker.UvicornWorker"),
             NATIVE,
             GITHUB,
             id="gunicorn-uvicorn-worker-fastapi-native",
+            marks=TRACES_ITSELF,
         ),
         pytest.param(
             gunicorn("starlette_site:app", "-k", "asgi", "--preload", workers=2),
@@ -68,7 +74,7 @@ TRACED_BY_NOBODY = rows(
         ),
         pytest.param(gunicorn("flask_site:app", workers=2), id="gunicorn-flask"),
         pytest.param(gunicorn("django_site:wsgi", "--preload"), id="gunicorn-preload-django"),
-        pytest.param(uvicorn("django_site:asgi", workers=2), id="uvicorn-workers-django"),
+        pytest.param(uvicorn("django_site:asgi", workers=2), id="uvicorn-workers-django", marks=SPAWNED),
     ],
     [
         pytest.param(uvicorn("starlette_site:app"), id="uvicorn-starlette"),

@@ -50,6 +50,7 @@ def test_init_and_a_hand_mounted_adapter_deliver_all_spans_of_all_workers(
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.needs("fastapi >=0.142")
 def test_a_processor_added_by_hand_exports_webhook_spans_beside_the_applications_own_exporter(
     receive: Receive, serve: Serve
 ) -> None:

@@ -130,7 +130,11 @@ def test_the_hash_of_text_is_that_of_earlier_releases() -> None:
     )
 
 
-@pytest.mark.parametrize("key", [object(), len, {"a": object()}, [{1, 2}], bytearray(b"x")], ids=repr)
+@pytest.mark.parametrize(
+    "key",
+    [object(), len, {"a": object()}, [{1, 2}], bytearray(b"x")],
+    ids=["object", "function", "in a dictionary", "set", "bytearray"],
+)
 def test_a_value_whose_text_is_its_address_is_refused(key: Any) -> None:
     with pytest.raises(TypeError, match="tells no delivery from another"):
         hashed_key("scope", key)

@@ -80,7 +80,7 @@ def test_an_empty_body_is_verified_like_any_other(framework: Framework, monitor:
 
 def test_a_large_body_arrives_unchanged(framework: Framework, monitor: Monitor) -> None:
     handler = Witness()
-    body = bytes(range(256)) * 4096
+    body = bytes(range(1, 256)) * 4096  # below the 1 MiB from which older aiohttp refuses one
     monitor({PATH: STRIPE})
     assert framework.serve(handler).post(body, deliveries.stripe(body)).status == 200
     assert handler.bodies == [body]

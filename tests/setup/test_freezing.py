@@ -11,6 +11,8 @@ import pytest
 from e2e.arrivals import counted_deliveries, metrics, webhooks
 from export.receiver import Receiver, accept
 
+pytestmark = pytest.mark.needs("mangum >=0.19", "azure-functions >=1.21")
+
 # The host is asked through its real adapter, and ends without a goodbye as soon as it has the answer.
 PROGRAM = """
 import os

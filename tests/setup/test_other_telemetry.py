@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e.scale import rows
@@ -60,9 +61,15 @@ SOME = [
     ("wrapped_and_raising", "they"),
 ]
 OTHER = [(who, first) for who in OTHERS for first in ("they", "we") if (who, first) not in SOME]
+DISTRIBUTIONS = {"logfire": "logfire >=4", "sentry": "sentry-sdk >=2.40", "datadog": "ddtrace >=4"}
 
 
-@pytest.mark.parametrize(("who", "first"), rows(SOME, OTHER))
+def needing(who: str, first: str) -> Any:
+    needed = DISTRIBUTIONS.get(who.partition("_")[0])
+    return pytest.param(who, first, marks=[pytest.mark.needs(needed)] if needed else [])
+
+
+@pytest.mark.parametrize(("who", "first"), rows(*([needing(*one) for one in some] for some in (SOME, OTHER))))
 def test_a_delivery_is_answered_and_is_one_span_in_each(
     who: str, first: str, receiver: Receiver, collector: Receiver, tmp_path: Path
 ) -> None:

@@ -40,7 +40,7 @@ def _perform(wrapped: Any, job: Any, args: tuple[Any, ...], kwargs: dict[str, An
 class RQInstrumentor(BackgroundInstrumentor):
     """One `process` span for each job that a delivery's handler has deferred."""
 
-    versions = "rq >= 2"
+    versions = "rq >= 2.1"
     _patches = Patch(Job, "create", _create), Patch(Job, "perform", _perform)
 
     def connect(self) -> None:

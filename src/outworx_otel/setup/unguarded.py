@@ -29,10 +29,11 @@ _left_alone: dict[str, str] = {}
 def disabled_instrumentors() -> list[str]:
     """Those of ours that the variable names and whose framework is installed."""
     named = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}
+    every = "*" in named and _loader_knows_the_star()
     return [
         f"{_PREFIX}{framework}"
         for framework in installed_frameworks()
-        if "*" in named or f"{_PREFIX}{framework}" in named
+        if every or f"{_PREFIX}{framework}" in named
     ]
 
 
@@ -58,6 +59,16 @@ def outside_range(framework: str) -> str | None:
     return (
         f"{framework} {installed} is installed, and outworx-otel supports {framework} {SUPPORTED[framework]}"
     )
+
+
+def _loader_knows_the_star() -> bool:
+    """Before 0.60b0, `*` is the name of an instrumentor that nobody has: all are loaded."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(metadata.version("opentelemetry-instrumentation")) >= Version("0.60b0")
+    except (metadata.PackageNotFoundError, InvalidVersion, TypeError):
+        return True
 
 
 def leave_alone(framework: str, why: str) -> None:
