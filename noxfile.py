@@ -2,7 +2,7 @@
 
 nox, because a session is a function: which interpreters there are, which versions go together and what only warns is
 said in Python; uv makes the environments and finds the lowest versions that pyproject.toml declares. One alone:
-`make test-versions ARGS="-s lowest"`; what follows `--` goes to pytest, instead of the folders.
+`make test-versions ARGS="-s lowest"`, or `"newest(3.13)"`; what follows `--` goes to pytest, instead of the folders.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ FIRST = (3, 10)
 
 FRAMEWORKS = "auto,fastapi,flask,django,aiohttp,litestar,asymmetric,redis,sql"
 SERVER = "auto,fastapi,flask,django,redis,sql,server"
-# What `.ci/run` has time for: each framework's seams, each way in and out.
+# What `.ci/run` has time for: each framework's seams, each way in and out, the front door.
 CORE = (
-    *("tests/unit", "--ignore=tests/unit/test_random_order.py"),
+    *(f"tests/unit/test_{name}.py" for name in ("bootstrap", "guarding", "patch", "public_face")),
     *(
         f"tests/integrations/test_{name}.py"
         for name in ("beside_the_official", "bodies", "exceptions", "marks", "no_way_round", "selection")
     ),
+    "tests/door/test_plain.py",
 )
 # Without what needs a vendor's SDK, or other servers than uvicorn and gunicorn.
 OF_FRAMEWORKS = (
@@ -65,7 +66,7 @@ BETWEEN = {
 }
 
 
-def interpreters() -> list[str]:
+def interpreters() -> dict[str, str]:
     """Every Python from 3.10 on, one for each minor version: of the PATH, or pyenv's."""
     found: dict[tuple[int, int], str] = {sys.version_info[:2]: DEFAULT}
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -76,7 +77,7 @@ def interpreters() -> list[str]:
             version = re.fullmatch(r"python3\.(\d+)", program.name)
             if version is not None and (3, int(version[1])) >= FIRST:
                 found.setdefault((3, int(version[1])), str(program))
-    return [found[version] for version in sorted(found)]
+    return {f"3.{minor}": found[3, minor] for _, minor in sorted(found)}
 
 
 @nox.session(python=DEFAULT)
@@ -88,7 +89,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(python=DEFAULT, name="lowest-core", default=False)
 def lowest_core(session: nox.Session) -> None:
-    """A part of `lowest`, of a minute and a half, for `.ci/run`."""
+    """A part of `lowest`, of less than a minute, for `.ci/run`."""
     install_lowest(session, FRAMEWORKS)
     test(session, CORE)
 
@@ -100,7 +101,8 @@ def lowest_server(session: nox.Session) -> None:
     test(session, OF_SERVER)
 
 
-@nox.session(python=interpreters())
+@nox.session
+@nox.parametrize("python", [nox.param(program, id=version) for version, program in interpreters().items()])
 def newest(session: nox.Session) -> None:
     """The newest versions, on every Python."""
     install(session, FRAMEWORKS)
@@ -122,7 +124,7 @@ def outside(session: nox.Session) -> None:
     test(session, ("tests/setup/test_outside_the_range.py",))
 
 
-@nox.session(python=interpreters()[-1])
+@nox.session(python=list(interpreters().values())[-1])
 def coming(session: nox.Session) -> None:
     """Pre-releases, on the newest Python: what fails here is a warning."""
     try:

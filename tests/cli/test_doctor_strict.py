@@ -160,6 +160,31 @@ def test_an_instrumentor_that_is_switched_off_is_harmless_only_where_the_code_sw
     assert any(one.unguarded for one in found) is (status == "warning")
 
 
+@pytest.mark.parametrize(("launcher", "is_old"), [("0.62b1", True), ("0.63b0", False), ("0.66b2", False)])
+def test_an_old_launcher_reaches_no_workers_that_are_spawned(
+    launcher: str, is_old: bool, verified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = metadata.version
+    monkeypatch.setattr(
+        metadata, "version", lambda name: launcher if name == "opentelemetry-instrumentation" else real(name)
+    )
+
+    assert ("`uvicorn --workers`" in _of(guards(ConfiguredSetup()), "hint")) is is_old
+
+
+@pytest.mark.parametrize(("launcher", "switched_off"), [("0.59b0", False), ("0.60b0", True)])
+def test_a_star_switches_all_off_where_the_launcher_knows_it(
+    launcher: str, switched_off: bool, verified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = metadata.version
+    monkeypatch.setattr(
+        metadata, "version", lambda name: launcher if name == "opentelemetry-instrumentation" else real(name)
+    )
+    monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "*")
+
+    assert ("switches outworx_" in _of(guards(ConfiguredSetup()), "warning")) is switched_off
+
+
 def test_an_expression_may_open_a_part_of_a_pattern(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "outworx.toml").write_text(VERIFIED.replace("/webhooks/stripe", "/webhooks/*"))
     monkeypatch.setenv("STRIPE_SECRET", SECRET)

@@ -29,7 +29,8 @@ _left_alone: dict[str, str] = {}
 def disabled_instrumentors() -> list[str]:
     """Those of ours that the variable names and whose framework is installed."""
     named = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}
-    every = "*" in named and _loader_knows_the_star()
+    # Before, `*` is the name of an instrumentor that nobody has: all are loaded.
+    every = "*" in named and not launcher_is_before("0.60b0")
     return [
         f"{_PREFIX}{framework}"
         for framework in installed_frameworks()
@@ -61,14 +62,14 @@ def outside_range(framework: str) -> str | None:
     )
 
 
-def _loader_knows_the_star() -> bool:
-    """Before 0.60b0, `*` is the name of an instrumentor that nobody has: all are loaded."""
+def launcher_is_before(version: str) -> bool:
+    """Whether `opentelemetry-instrument` is an older one. One whose version cannot be read is taken for a new one."""
     from packaging.version import InvalidVersion, Version
 
     try:
-        return Version(metadata.version("opentelemetry-instrumentation")) >= Version("0.60b0")
+        return Version(metadata.version("opentelemetry-instrumentation")) < Version(version)
     except (metadata.PackageNotFoundError, InvalidVersion, TypeError):
-        return True
+        return False
 
 
 def leave_alone(framework: str, why: str) -> None:

@@ -17,6 +17,7 @@ from outworx_otel.setup.unguarded import (
     DISABLED,
     SUPPORTED,
     disabled_instrumentors,
+    launcher_is_before,
     installed_frameworks,
     outside_range,
 )
@@ -78,6 +79,12 @@ def _switched_off(setup: ConfiguredSetup) -> Iterator[CheckResult]:
             f"OTEL_CONFIG_FILE switches {name} off: opentelemetry-instrument loads it all the same, and where code "
             f"applies that file, nobody guards {where} in its applications",
             "take it out of the file",
+        )
+    if where and launcher_is_before("0.63b0"):
+        yield hint(
+            CHECK,
+            "this opentelemetry-instrument (before 0.63b0) does not reach workers that a server spawns, as "
+            f"`uvicorn --workers` does: nobody guards {where} there unless the application calls instrument()",
         )
     off = disabled_instrumentors()
     if not where or not off:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
+from outworx_otel.setup.unguarded import launcher_is_before
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -29,8 +30,9 @@ def loaded() -> list[str]:
 
 
 def disabled_names() -> list[str]:
-    """What OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names."""
-    return [name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip()]
+    """What OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names; `*` only where the launcher knows it."""
+    named = [name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip()]
+    return [name for name in named if name != "*"] if launcher_is_before("0.60b0") else named
 
 
 def instrumentors() -> Iterator[CheckResult]:
