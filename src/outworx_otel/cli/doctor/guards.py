@@ -17,8 +17,8 @@ from outworx_otel.setup.unguarded import (
     DISABLED,
     SUPPORTED,
     disabled_instrumentors,
-    launcher_is_before,
     installed_frameworks,
+    launcher_is_before,
     outside_range,
 )
 
