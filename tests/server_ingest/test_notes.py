@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from server_store.samples import NOW, one
 
-from outworx_otel.server.failures import NOWHERE, Place, place_of
+from outworx_otel.server.failures import NOWHERE, CodePlace, place_of
 from outworx_otel.server.fields import BY_NAME, FIELDS
 from outworx_otel.server.ingest.arrival_notes import noted
 from outworx_otel.server.ingest.values import environment_of
@@ -107,10 +107,10 @@ def test_the_innermost_own_line_is_the_place_of_a_real_traceback() -> None:
         except LookupError:
             text = traceback.format_exc()
     place = place_of(text)
-    assert place == Place(
+    assert place == CodePlace(
         __file__, place.line, "test_the_innermost_own_line_is_the_place_of_a_real_traceback"
     )
-    assert place_of(text[: text.index("\n\nThe above")]) == Place("/srv/app/hooks.py", 2, "hook")
+    assert place_of(text[: text.index("\n\nThe above")]) == CodePlace("/srv/app/hooks.py", 2, "hook")
 
 
 @pytest.mark.parametrize("stack", ["", "no traceback", '  File "', '  File "a", line x', "\0" * 100])
@@ -122,7 +122,7 @@ def test_a_traceback_of_libraries_alone_ends_in_them() -> None:
     library = "/srv/.venv/lib/python3.11/site-packages/flask/app.py"
     assert place_of(
         f'Traceback (most recent call last):\n  File "{library}", line 3, in dispatch\n'
-    ) == Place(library, 3, "dispatch")
+    ) == CodePlace(library, 3, "dispatch")
 
 
 def test_the_environment_has_a_name_of_today_and_one_of_before() -> None:

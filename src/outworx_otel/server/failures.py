@@ -19,7 +19,7 @@ _MOST_READ: Final = 256 * 1024
 _BEGINNING: Final = "Traceback (most recent call last)"
 
 
-class Place(NamedTuple):
+class CodePlace(NamedTuple):
     """A line of code; empty where it is not known."""
 
     file: str = ""
@@ -27,25 +27,25 @@ class Place(NamedTuple):
     function: str = ""
 
 
-NOWHERE: Final = Place()
+NOWHERE: Final = CodePlace()
 
 
-class Failure(NamedTuple):
+class FailureNote(NamedTuple):
     """Why it failed, None for what is not known."""
 
     text: str | None = None
     exception_type: str | None = None
-    place: Place = NOWHERE
+    place: CodePlace = NOWHERE
 
 
-def failure_of(delivery: StoredDelivery) -> Failure:
+def failure_of(delivery: StoredDelivery) -> FailureNote:
     """Returns why it failed, in the application's words: an exception, or what was given to `track.failed`.
 
     An exception that decided something and was handled (the store was away) is no failure of another type.
     """
     attributes = delivery.attributes
     error_type = _text(attributes, semconv.ERROR_TYPE)
-    place = Place(
+    place = CodePlace(
         _text(attributes, semconv.CODE_FILE) or "",
         _whole(attributes, semconv.CODE_LINE),
         _text(attributes, semconv.CODE_FUNCTION) or "",
@@ -57,12 +57,12 @@ def failure_of(delivery: StoredDelivery) -> Failure:
             if error_type is None or error_type == "error" or short_type(error_type) == kind:
                 message = _text(event.attributes, semconv.EXCEPTION_MESSAGE)
                 raised = place_of(_text(event.attributes, semconv.EXCEPTION_STACKTRACE) or "")
-                return Failure(f"{kind}: {message}" if message else kind, full or None, raised or place)
+                return FailureNote(f"{kind}: {message}" if message else kind, full or None, raised or place)
     reason = _text(attributes, semconv.PROCESSING_REASON)
-    return Failure(reason or error_type, _text(attributes, semconv.EXCEPTION_TYPE), place)
+    return FailureNote(reason or error_type, _text(attributes, semconv.EXCEPTION_TYPE), place)
 
 
-def place_of(stack: str) -> Place:
+def place_of(stack: str) -> CodePlace:
     """Returns the innermost line of the application in a traceback's text, or of all where it has none.
 
     Of exceptions that were raised during others, the last traceback counts: it is the one that came out.
@@ -73,7 +73,7 @@ def place_of(stack: str) -> Place:
         return NOWHERE
     own = [frame for frame in frames if not _NOT_THE_APPLICATION.search(frame[0])]
     file, line, function = (own or frames)[-1]
-    return Place(file, int(line), function)
+    return CodePlace(file, int(line), function)
 
 
 def short_type(name: str) -> str:

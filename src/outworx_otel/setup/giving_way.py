@@ -28,8 +28,6 @@ def give_way(destination: Destination, signal: Signal, *providers: object) -> It
         signal: what is sent.
         providers: where exporters may stand that the application has added by hand.
     """
-    from outworx_otel.export import stand_down_before
-
     if not destination.explicit:
         return
     from outworx_otel.export import stand_down_before
