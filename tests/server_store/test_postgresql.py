@@ -67,7 +67,7 @@ def test_the_addresses_of_hosting_platforms_are_taken(
 
 def test_several_servers_share_a_database(postgres: PostgresServer, open_store: OpenStore) -> None:
     url = fresh_database(postgres)
-    first, second = open_store(url), open_store(url)
+    first, second = open_store(url, lock_seconds=30), open_store(url, lock_seconds=30)
     made = list(deliveries(1000))
     waiting = []
     for start in range(0, 1000, 50):
