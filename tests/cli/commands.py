@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,13 @@ from typer.testing import CliRunner
 from outworx_otel.cli._app import app
 
 PATIENCE = 60.0
+# Before Click 8.2, the two streams were one unless this was said.
+_APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
+
+
+def runner() -> CliRunner:
+    """Runs a command in this process, and keeps its two streams apart."""
+    return CliRunner(**_APART)
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ def quiet_environment() -> dict[str, str]:
 
 def invoked(*arguments: object, stdin: bytes | None = None) -> Outcome:
     """The same inside this process, in its working directory and environment: for the many cases of one command."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+    done = runner().invoke(app, [str(argument) for argument in arguments], input=stdin)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Outcome(done.exit_code, done.stdout, done.stderr)

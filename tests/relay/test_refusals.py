@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from cli.commands import runner
 from export.receiver import Receiver, Reply, free_port
-from typer.testing import CliRunner
 
 from outworx_otel.cli._app import app
 
@@ -36,7 +36,7 @@ def test_what_cannot_be_used_is_said_with_exit_code_2(monkeypatch, arguments, hi
     for name in ("OUTWORX_API_KEY", "OUTWORX_HOOKS_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OUTWORX_ENDPOINT", "http://127.0.0.1:1")
-    done = CliRunner().invoke(app, ["forward", *arguments])
+    done = runner().invoke(app, ["forward", *arguments])
     assert done.exit_code == 2
     assert hint in re.sub(r"[\s│]+", " ", done.stderr)
     assert done.stdout == ""
@@ -67,7 +67,7 @@ def test_a_server_that_refuses_is_exit_code_1_and_says_what_to_do(monkeypatch, s
     ).start()
     started.callback(receiver.stop)
     monkeypatch.setenv("OUTWORX_API_KEY", key)
-    done = CliRunner().invoke(app, ["forward", "3000", "--new", "--endpoint", receiver.endpoint])
+    done = runner().invoke(app, ["forward", "3000", "--new", "--endpoint", receiver.endpoint])
     assert done.exit_code == 1
     assert hint in done.stderr
     assert done.stderr.rstrip("\n").isprintable()

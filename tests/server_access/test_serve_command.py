@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from typer.testing import CliRunner
+from cli.commands import runner
 
 from outworx_otel.cli._app import app
 
@@ -73,7 +73,7 @@ def test_a_port_in_use_is_said_and_the_database_left_alone(start: Start, tmp_pat
     ],
 )
 def test_what_cannot_work_is_said_at_once(arguments: tuple[str, ...], status: int, told: str) -> None:
-    result = CliRunner().invoke(app, ["serve", "--port", "0", *arguments])
+    result = runner().invoke(app, ["serve", "--port", "0", *arguments])
     assert result.exit_code == status, result.output
     assert told in result.output
     assert "hunter2" not in result.output
@@ -153,7 +153,7 @@ def test_requests_are_logged_only_when_asked_for(start: Start) -> None:
 
 def test_an_empty_variable_does_not_open_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTWORX_SERVE_API_KEYS", " ")
-    result = CliRunner().invoke(app, ["serve", "--port", "0"])
+    result = runner().invoke(app, ["serve", "--port", "0"])
     assert result.exit_code == 2
     assert "OUTWORX_SERVE_API_KEYS is set and empty" in result.output
 
