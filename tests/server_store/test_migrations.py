@@ -26,6 +26,9 @@ _GET_VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
 _SET_VERSION = text(f"UPDATE {VERSION_TABLE} SET version_num = :version")  # noqa: S608
 
 
+_OF_PROBLEMS = ("endpoints", "problems", "events", "clocks", "alerts", "leases")
+
+
 def scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
@@ -64,7 +67,8 @@ def test_a_database_of_the_first_release_opens_with_what_is_in_it(
         # As it was then.
         later = ("failure", "exception_type", "code_function", "code_file", "arrived_ns")
         for statement in (
-            "DROP TABLE marks",
+            *(f"DROP TABLE {name}" for name in ("marks", *_OF_PROBLEMS)),
+            *("DROP INDEX deliveries_problem", "ALTER TABLE deliveries DROP COLUMN problem"),
             "DROP INDEX deliveries_unproved",
             "DELETE FROM tallies",
             *(f"ALTER TABLE deliveries DROP COLUMN {name}" for name in later),

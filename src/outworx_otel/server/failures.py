@@ -57,7 +57,11 @@ def failure_of(delivery: StoredDelivery) -> FailureNote:
             if error_type is None or error_type == "error" or short_type(error_type) == kind:
                 message = _text(event.attributes, semconv.EXCEPTION_MESSAGE)
                 raised = place_of(_text(event.attributes, semconv.EXCEPTION_STACKTRACE) or "")
-                return FailureNote(f"{kind}: {message}" if message else kind, full or None, raised or place)
+                return FailureNote(
+                    f"{kind}: {message}" if message else kind,
+                    full or None,
+                    place if raised is NOWHERE else raised,
+                )
     reason = _text(attributes, semconv.PROCESSING_REASON)
     return FailureNote(reason or error_type, _text(attributes, semconv.EXCEPTION_TYPE), place)
 

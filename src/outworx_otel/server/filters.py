@@ -15,7 +15,7 @@ from outworx_otel.server.fields import FILTERED
 from outworx_otel.server.model import Filter
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
-PARAMETERS: Final = (*FILTERED, "since", "until", "q")
+PARAMETERS: Final = (*FILTERED, "problem", "since", "until", "q")
 """What `filter_of` reads; everything else is the caller's."""
 
 _MAX_LENGTH: Final = 1024
@@ -24,6 +24,7 @@ _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _UNIX: Final = re.compile(r"\d{1,11}(?:\.\d{1,9})?")
 # `+` in a query is a space.
 _LOST_PLUS: Final = re.compile(r"(T\d\d:\d\d\S*) (\d\d:?\d\d)$", re.IGNORECASE)
+_MAX_NUMBER: Final = 2**31
 _MAX_NS: Final = 2**63 - 1
 
 
@@ -57,13 +58,18 @@ def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Fi
     outcome = texts.get("outcome")
     if outcome is not None and outcome not in OUTCOMES:
         raise BadParameter("outcome", f"must be one of {', '.join(OUTCOMES)}")
+    problem = texts.get("problem", "")
+    if problem and not (problem.isascii() and problem.isdecimal() and 0 < int(problem[:11]) < _MAX_NUMBER):
+        raise BadParameter("problem", "must be the number of a problem")
     since, until = (
         _moment(name, texts[name], clock()) if name in texts else None for name in ("since", "until")
     )
     if since is not None and until is not None and until < since:
         raise BadParameter("until", "is before since")
     chosen: dict[str, Any] = {name: texts.get(name) for name in FILTERED}
-    return Filter(**chosen, since=since, until=until, search=texts.get("q"))
+    return Filter(
+        **chosen, since=since, until=until, search=texts.get("q"), problem=int(problem) if problem else None
+    )
 
 
 def _text(params: QueryParams, name: str) -> str:

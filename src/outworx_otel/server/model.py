@@ -127,8 +127,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries; None is any. `since` (included) and `until` (not) are Unix nanoseconds.
 
     `search` is a delivery's id or at least the first 4 characters of one, an event id, a trace id or an idempotency
-    key. Of providers, routes and services together the store tells some thousand combinations apart; what is beyond
-    that is found as `_OTHER`.
+    key. `problem` is the number of the problem that a delivery belongs to. Of providers, routes and services together
+    the store tells some thousand combinations apart; what is beyond that is found as `_OTHER`.
     """
 
     provider: str | None = None
@@ -143,6 +143,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     search: str | None = None
+    problem: int | None = None
 
 
 class Page(msgspec.Struct, frozen=True):

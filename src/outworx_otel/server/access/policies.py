@@ -60,6 +60,8 @@ _EXACT: Final = {
     # What the key that asks may do.
     "/api/key": Rule(Policy.READ),
     "/api/openapi.json": _CALL,
+    "/api/overview": _CALL,
+    "/api/problems": _CALL,
 }
 _BELOW: Final = (
     ("/static/", _PUBLIC),
@@ -68,6 +70,7 @@ _BELOW: Final = (
     ("/api/deliveries/", _CALL),
     ("/api/forward/", Rule(Policy.READ, Purpose.FORWARD, Purpose.FORWARD)),
     ("/api/ingest/", _INGEST),
+    ("/api/problems/", _CALL),
     ("/api/sdk/", _INGEST),
     ("/deliveries/", _PAGE),
 )

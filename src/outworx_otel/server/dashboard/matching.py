@@ -12,6 +12,9 @@ MIN_PREFIX: Final = 4
 
 def matches(wanted: Filter, delivery: Summary) -> bool:
     """Returns whether `Store.deliveries` would return the delivery for this filter."""
+    if wanted.problem is not None:
+        # Which one a delivery belongs to is known to the store alone: the page shows it when it is asked for anew.
+        return False
     for name in FILTERED:
         value = getattr(wanted, name)
         if value is not None and getattr(delivery, name) != value:

@@ -70,6 +70,8 @@ def places(connection: Connection, wanted: Filter, after: PageStart, limit: int)
         return _searched(connection, wanted, during, limit)
     chosen = chosen_facets(wanted)
     d = deliveries.c
+    if wanted.problem is not None:
+        return _of_problem(connection, wanted, during, limit)
     if not chosen and wanted.event_type is None:
         query = select(d.time_ns, d.seq).where(during.condition())
         return _read(connection, query.order_by(d.time_ns.desc(), d.seq.desc()).limit(limit))
@@ -174,6 +176,8 @@ def _searched(connection: Connection, wanted: Filter, during: _During, limit: in
     term = text(wanted.search) or ""
     d = deliveries.c
     more = [*chosen_facets(wanted), during.condition()]
+    if wanted.problem is not None:
+        more.append(d.problem == wanted.problem)
     if wanted.event_type is not None:
         more.append(d.event_type == text(wanted.event_type, 200))
     query = select(d.time_ns, d.seq).join(facets, facets.c.id == d.facet).where(*more)
@@ -190,6 +194,17 @@ def _searched(connection: Connection, wanted: Filter, during: _During, limit: in
             ids = and_(d.id >= beginning, d.id < beginning + "\U0010ffff", also)
             found.update(_read(connection, query.where(ids).order_by(d.id).limit(_MOST_OF_A_BEGINNING)))
     return sorted(found, reverse=True)[:limit]
+
+
+def _of_problem(connection: Connection, wanted: Filter, during: _During, limit: int) -> list[PageStart]:
+    d = deliveries.c
+    query = select(d.time_ns, d.seq).where(d.problem == wanted.problem, during.condition())
+    chosen = chosen_facets(wanted)
+    if chosen:
+        query = query.join(facets, facets.c.id == d.facet).where(*chosen)
+    if wanted.event_type is not None:
+        query = query.where(d.event_type == text(wanted.event_type, 200))
+    return _read(connection, query.order_by(d.time_ns.desc(), d.seq.desc()).limit(limit))
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[PageStart]:

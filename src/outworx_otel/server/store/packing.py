@@ -11,6 +11,8 @@ import msgspec
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
 from outworx_otel.server.model import Batch, Count, SpanRecord, StoredDelivery
+from outworx_otel.server.problems.clocks import ClockReading
+from outworx_otel.server.problems.judging import Ended, Judged, judge, judge_process
 from outworx_otel.server.store.dictionary import DICTIONARY
 from outworx_otel.server.store.store_errors import BatchRefused
 from outworx_otel.telemetry import semconv
@@ -44,13 +46,20 @@ _fresh: Final = zlib.compressobj(2, zlib.DEFLATED, _WINDOW, 6, zdict=DICTIONARY)
 
 
 class Packed(NamedTuple):
-    """A batch as it is written; `rows` go with `keys` and `details`, one for each delivery."""
+    """A batch as it is written; `rows` go with `keys`, `details` and `judged`, one for each delivery.
+
+    `ends` (trace id, span id, what it says) are of `process` spans, `clocks` of services and environments.
+    """
 
     keys: list[FacetKey]
     rows: list[tuple[Any, ...]]
     details: list[bytes]
     spans: list[tuple[Any, ...]]
     counts: list[tuple[FacetKey, Count]]
+    judged: list[Judged]
+    ends: list[tuple[str, str, Ended]]
+    clocks: dict[tuple[str, str], ClockReading]
+    arrived_ns: int
 
     @property
     def length(self) -> int:
@@ -64,11 +73,15 @@ def packed(batch: Batch, now_ns: int) -> Packed:
     Raises:
         BatchRefused: it holds what no table can, such as an outcome that does not exist.
     """
-    done = Packed([], [], [], [], [])
+    done = Packed([], [], [], [], [], [], [], {}, now_ns)
     try:
         for delivery in batch.deliveries:
             _add(done, delivery, now_ns)
-        done.spans.extend(_span_row(span, now_ns) for span in batch.spans)
+        for span in batch.spans:
+            done.spans.append(_span_row(span, now_ns))
+            ended = judge_process(span)
+            if ended is not None:
+                done.ends.append((*done.spans[-1][:2], ended._replace(at_ns=min(ended.at_ns, now_ns))))
         for count in batch.counts:
             key = tuple([facet_text(getattr(count, name, None)) for name in FACETED])
             time_ns = kept_time(count.time_ns, now_ns)
@@ -136,6 +149,12 @@ def _add(done: Packed, delivery: StoredDelivery, now_ns: int) -> None:
     ]
     done.rows.append((*row, hashed(row[_EVENT_ID]), hashed(row[_KEY])))
     done.details.append(pack(delivery))
+    judged = judge(delivery, min(time_ns, now_ns))
+    done.judged.append(judged)
+    clock = done.clocks.get(judged.endpoint[:2])
+    if clock is None:
+        clock = done.clocks[judged.endpoint[:2]] = ClockReading()
+    clock.add(delivery, now_ns)
 
 
 def _span_row(span: SpanRecord, now_ns: int) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW, Field, Kind
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
@@ -64,6 +64,8 @@ deliveries: Final = Table(
     # 48 bits of a hash: an index a third as large.
     Column("event_hash", BigInteger),
     Column("key_hash", BigInteger),
+    # The problem that it belongs to.
+    Column("problem", Integer),
 )
 Index("deliveries_id", deliveries.c.id, unique=True)
 # Each in the order of pages, so that a page is read off an index wherever it begins.
@@ -83,6 +85,11 @@ Index(
     "deliveries_key",
     *(deliveries.c.key_hash, deliveries.c.time_ns, deliveries.c.seq),
     **_where(deliveries.c.key_hash.is_not(None)),
+)
+Index(
+    "deliveries_problem",
+    *(deliveries.c.problem, deliveries.c.time_ns, deliveries.c.seq),
+    **_where(deliveries.c.problem.is_not(None)),
 )
 # What no signature proved to be the provider's; anyone may have sent it.
 unproved: Final = deliveries.c.signature_valid.is_not(true())
@@ -174,4 +181,133 @@ tallies: Final = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+# Each service, environment, provider and route that takes deliveries, and how it does at present. Empty is none.
+endpoints: Final = Table(
+    "endpoints",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    *(Column(name, Text, nullable=False) for name in ("service", "environment", "provider", "route")),
+    Column("first_ns", BigInteger, nullable=False),
+    # The last of what its provider sent, as far as that can be told from a stranger's.
+    Column("seen_ns", BigInteger, nullable=False),
+    # The last good one, and the last whose signature was valid; 0 is never.
+    Column("good_ns", BigInteger, nullable=False),
+    Column("verified_ns", BigInteger, nullable=False),
+    # The last that ran without a verified signature, and how many have since one was verified.
+    Column("unverified_ns", BigInteger, nullable=False),
+    Column("unverified", BigInteger, nullable=False),
+    # Failures at the end, and the first of them; good ones at the end; how many streaks have ended.
+    Column("streak", BigInteger, nullable=False),
+    Column("streak_ns", BigInteger, nullable=False),
+    Column("good_row", BigInteger, nullable=False),
+    Column("round", BigInteger, nullable=False),
+    # Well-formed deliveries at the end whose signature did not fit.
+    Column("mismatches", BigInteger, nullable=False),
+    # What is usual, packed, and when it was learnt; 0 is never.
+    Column("rhythm", LargeBinary),
+    Column("learnt_ns", BigInteger, nullable=False),
+    # Since when it is silent, and when the last silence ended.
+    Column("silent_ns", BigInteger),
+    Column("heard_ns", BigInteger, nullable=False),
+)
+
+# What goes wrong in one way at one place. Times are Unix nanoseconds, empty is none.
+problems: Final = Table(
+    "problems",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("endpoint", Integer, nullable=False),
+    # It stands for all that were too many.
+    Column("overflow", Boolean(create_constraint=False), nullable=False),
+    *(
+        Column(name, Text, nullable=False)
+        for name in (
+            *("service", "environment", "provider", "route", "outcome", "reason", "cause", "exception_type"),
+            *("code_function", "code_file", "version", "message", "last_delivery"),
+        )
+    ),
+    # open, acknowledged, resolved or ignored; since when, and how often it came again.
+    Column("state", Text, nullable=False),
+    Column("state_ns", BigInteger, nullable=False),
+    Column("reopened", Integer, nullable=False),
+    Column("first_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("deliveries", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    # Of the endpoint's streak, which is another one where its `round` is another.
+    Column("streak", BigInteger, nullable=False),
+    Column("round", BigInteger, nullable=False),
+)
+Index("problems_last", problems.c.last_ns, problems.c.id)
+Index("problems_endpoint", problems.c.endpoint)
+
+# Events that were not handled at once, or came more than once.
+events: Final = Table(
+    "events",
+    metadata,
+    # Of service, environment, provider and event id; of a delivery's id where there is none.
+    Column("hash", _number, primary_key=True, autoincrement=False),
+    Column("endpoint", Integer, nullable=False),
+    Column("event_id", Text),
+    Column("first_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("handled_ns", BigInteger),
+    # Deliveries; those that ended well, at the endpoint where the first one did.
+    Column("deliveries", BigInteger, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("ran_at", Integer),
+    Column("outcome", Text, nullable=False),
+    Column("problem", Integer),
+)
+Index("events_first", events.c.first_ns)
+Index("events_unhandled", events.c.first_ns, events.c.endpoint, **_where(events.c.handled_ns.is_(None)))
+Index("events_problem", events.c.problem, **_where(events.c.handled_ns.is_(None)))
+Index("events_repeated", events.c.first_ns, events.c.endpoint, **_where(events.c.runs > 1))
+
+# How far a service's clock is ahead (behind: less than 0), and since when it is known to be.
+clocks: Final = Table(
+    "clocks",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("offset_ns", BigInteger, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
+    # Deliveries at the end that were signed later than they came.
+    Column("signed_later", Integer, nullable=False),
+)
+
+# See `server.problems.alert.Alert`, whose fields these are.
+alerts: Final = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, Text, nullable=False) for name in ("rule", "state", "subject", "headline", "what")),
+    *(Column(name, Text, nullable=False) for name in ("place", "advice")),
+    *(Column(name, Text, nullable=False) for name in ("service", "environment", "provider", "route")),
+    Column("problem_id", Integer),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    # How many there were when it was last told.
+    Column("told", BigInteger, nullable=False),
+    Column("raised_ns", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+    Column("ended_ns", BigInteger),
+    Column("notices", Integer, nullable=False),
+)
+# One of a subject at a time.
+Index("alerts_raised", alerts.c.subject, unique=True, **_where(alerts.c.ended_ns.is_(None)))
+Index("alerts_changed", alerts.c.changed_ns)
+
+# Work that one server does for all that share the database.
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
 )

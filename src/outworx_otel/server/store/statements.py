@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 _AT_ONCE = 100
+_SELECTED_AT_ONCE = 500
 
 
 def insert_rows(
@@ -34,6 +35,22 @@ def insert_rows(
         values = tuple([value for row in part for value in row])
         inserted += connection.exec_driver_sql(_insert(table, len(part), mark, conflict), values).rowcount
     return inserted
+
+
+def select_among(connection: Connection, mark: str, query: str, values: Sequence[Any]) -> list[Any]:
+    """Rows of a query whose `{}` stands for a list of values."""
+    found: list[Any] = []
+    for start in range(0, len(values), _SELECTED_AT_ONCE):
+        part = tuple(values[start : start + _SELECTED_AT_ONCE])
+        places = ", ".join([mark] * len(part))
+        found += connection.exec_driver_sql(query.format(places), part).all()
+    return found
+
+
+def replaces(table: Table, key: str, keeps: Sequence[str] = ()) -> str:
+    """What follows `ON CONFLICT` where a row that is there takes the new one's columns, but for those it keeps."""
+    names = [column.name for column in table.columns if column.name not in (key, *keeps)]
+    return f"({key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"
 
 
 @functools.lru_cache(maxsize=1024)

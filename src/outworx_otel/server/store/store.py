@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.server.model import (
@@ -20,7 +21,8 @@ from outworx_otel.server.model import (
     StoredDelivery,
     Summary,
 )
-from outworx_otel.server.store import choices, delivery_pages, joined, overview, schema
+from outworx_otel.server.problems.problem import Problem, ProblemPage, State
+from outworx_otel.server.store import choices, delivery_pages, joined, overview, problem_queries, schema
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.server.store.database import open_database
 from outworx_otel.server.store.database_errors import is_connection, is_of_the_batch, is_passing
@@ -28,6 +30,7 @@ from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_f
 from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
 from outworx_otel.server.store.packing import Packed, packed
+from outworx_otel.server.store.problem_records import change_state
 from outworx_otel.server.store.retention import Retention
 from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailable
 from outworx_otel.server.store.transaction import Duplicates, Transactions
@@ -163,6 +166,36 @@ class Store:
         with self._database.read() as connection:
             return choices.choices(connection)
 
+    def problems(
+        self,
+        *,
+        state: str | None = None,
+        service: str | None = None,
+        provider: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> ProblemPage:
+        """Problems, those first that came last.
+
+        Raises:
+            BadCursor: not of a page before.
+        """
+        with self._database.read() as connection:
+            return problem_queries.problem_page(
+                connection, state=state, service=service, provider=provider, limit=limit, cursor=cursor
+            )
+
+    def problem(self, id: int) -> Problem | None:
+        """One of them."""
+        with self._database.read() as connection:
+            return next(iter(problem_queries.problems_of(connection, [id])), None)
+
+    def set_problem_state(self, id: int, state: State) -> Problem | None:
+        """Sets a problem's state, from now on; None where there is no such problem."""
+        with self._writing() as connection:
+            change_state(connection, id, state, int(self._clock() * 1e9))
+        return self.problem(id)
+
     def iterate(self, wanted: Filter, limit: int) -> Iterator[StoredDelivery]:
         """Whole deliveries, newest first, some at a time from the database."""
         after = delivery_pages.FIRST
@@ -192,6 +225,15 @@ class Store:
         self._writer.close()
         self.claims.close()
         self._database.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction of its own beside the writer's."""
+        try:
+            with self._database.write() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(self._database.explain(error)) from error
 
     def _write(self, batches: Sequence[Packed]) -> Sequence[BaseException | None]:
         """All together, or, where one is to blame, each alone."""

@@ -16,6 +16,11 @@ REUSABLE_BYTES: Final = "reusable_bytes"
 """Of deliveries that were removed since as many were written."""
 
 UNPROVED_BYTES: Final = "unproved_bytes"
+PROBLEM_NUMBER: Final = "problem_number"
+"""The last that was given to a problem: none is given twice."""
+ALERT_NUMBER: Final = "alert_number"
+"""The last that was given to an alert."""
+
 AGE: Final = "age"
 """Seconds that the store has been in use, as far as is known."""
 AGE_WALL: Final = "age_wall"

@@ -9,7 +9,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from outworx_otel.server.fields import FACETED, IN_ROW
+from outworx_otel.server.store import watch
 from outworx_otel.server.store.arrival import last_number
+from outworx_otel.server.store.event_truth import Arrived
 from outworx_otel.server.store.facets import Facets
 from outworx_otel.server.store.figures import Figures
 from outworx_otel.server.store.packing import Packed
@@ -32,6 +34,7 @@ _AT_ONCE: Final = 500
 _ID, _TIME, _DURATION, _EVENT_TYPE, _VALID = (
     IN_ROW.index(name) for name in ("id", "time_ns", "duration_ns", "event_type", "signature_valid")
 )
+_TRACE, _SPAN, _EVENT_HASH = IN_ROW.index("trace_id"), IN_ROW.index("span_id"), len(IN_ROW)
 _OUTCOME: Final = FACETED.index("outcome")
 # Where no signature is checked, the application has dealt with the delivery itself; with others, nobody has.
 _DEALT_WITH: Final = frozenset(
@@ -84,6 +87,14 @@ class Transactions:
             if self._recent.is_new(key, count):
                 figures.count(numbers[key], count.time_ns, count.value)
         figures.write(connection, self._mark)
+        clocks = [
+            (key, reading, batch.arrived_ns) for batch in batches for key, reading in batch.clocks.items()
+        ]
+        if clocks:
+            watch.take_clocks(connection, self._mark, clocks)
+        ends = watch.new_ends(connection, self._mark, [end for batch in batches for end in batch.ends])
+        if ends:
+            watch.take_ends(connection, self._mark, ends)
         self._spans(connection, [span for batch in batches for span in batch.spans])
 
     def _deliveries(
@@ -103,8 +114,10 @@ class Transactions:
         size = unproved = 0
         new: list[tuple[Any, ...]] = []
         kept: list[tuple[int, bytes]] = []
+        arrived: list[Arrived] = []
         packed = (detail for batch in batches for detail in batch.details)
-        for key, row, detail in zip(keys, rows, packed, strict=True):
+        judged = (one for batch in batches for one in batch.judged)
+        for key, row, detail, verdict in zip(keys, rows, packed, judged, strict=True):
             if careful:
                 if row[_ID] in there:
                     continue
@@ -112,6 +125,7 @@ class Transactions:
             seq += 1
             facet = numbers[key]
             new.append((seq, facet.id, *row))
+            arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], row[_TRACE] + row[_SPAN]))
             kept.append((seq, detail))
             proved = row[_VALID] is True
             offered = proved or (row[_VALID] is None and key[_OUTCOME] in _DEALT_WITH)
@@ -121,6 +135,8 @@ class Transactions:
             size += bytes_of_it
             if not proved:
                 unproved += bytes_of_it
+        belongs = watch.take(connection, self._mark, arrived)
+        new = [(*row, problem) for row, problem in zip(new, belongs, strict=True)]
         if insert_rows(connection, self._mark, deliveries, new, "DO NOTHING") != len(new):
             raise Duplicates
         insert_rows(connection, self._mark, details, kept)

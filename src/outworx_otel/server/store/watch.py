@@ -1,0 +1,229 @@
+"""Keeps endpoints, problems, events and clocks, in the transaction of the deliveries that tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from outworx_otel.server.model import SpanRecord
+from outworx_otel.server.problems.clocks import ClockReading, offset_after
+from outworx_otel.server.problems.judging import (
+    MISMATCHES,
+    Ended,
+    EndpointKey,
+    Fingerprint,
+    Judged,
+    Kind,
+    judge_process,
+)
+from outworx_otel.server.store.endpoints import Endpoints
+from outworx_otel.server.store.event_truth import Arrived, Told, tell
+from outworx_otel.server.store.packing import hashed, unpack
+from outworx_otel.server.store.problem_records import ProblemRow, Problems
+from outworx_otel.server.store.schema import clocks, deliveries, spans
+from outworx_otel.server.store.statements import insert_rows, replaces, select_among
+
+MAX_CLOCKS: Final = 200
+_CLOCK_REPLACES: Final = replaces(clocks, "service, environment", keeps=("service", "environment"))
+_OF_DELIVERIES: Final = (
+    "SELECT d.seq, d.trace_id, d.span_id, d.id, d.event_id, d.signature_valid, d.path, f.service, f.environment,"
+    " f.provider, f.route FROM deliveries d JOIN facets f ON f.id = d.facet WHERE d.id IN ({})"
+)
+_KINDS: Final = {"accepted": Kind.GOOD}
+
+
+class _Worked(NamedTuple):
+    seq: int
+    end: Arrived
+
+
+def take(connection: Connection, mark: str, arrived: Sequence[Arrived]) -> list[int | None]:
+    """Counts deliveries that are about to be written; the problem that each belongs to."""
+    found: list[int | None] = [None] * len(arrived)
+    at_each: dict[EndpointKey, list[int]] = {}
+    for place, one in enumerate(arrived):
+        if one.judged.kind is not Kind.NOTHING:
+            at_each.setdefault(one.judged.endpoint, []).append(place)
+    if not at_each:
+        return found
+    endpoints, problems = _loaded(connection, mark, [one.judged for one in arrived], at_each)
+    told: list[Told] = []
+    for key, places in at_each.items():
+        verdicts = [arrived[place].judged for place in places]
+        if all(one.kind is Kind.GOOD and one.verified for one in verdicts):
+            endpoints[key].good_and_verified(len(verdicts), max(one.at_ns for one in verdicts))
+            told += [Told(arrived[place], None) for place in places]
+        else:
+            places.sort(key=lambda place: arrived[place].judged.at_ns)
+            told += _one_by_one(connection, mark, endpoints, problems, arrived, places, found)
+    tell(connection, mark, endpoints, told)
+    problems.write()
+    endpoints.write()
+    return found
+
+
+def _one_by_one(
+    connection: Connection,
+    mark: str,
+    endpoints: Endpoints,
+    problems: Problems,
+    arrived: Sequence[Arrived],
+    places: Sequence[int],
+    found: list[int | None],
+) -> Iterator[Told]:
+    """Counts the deliveries of an endpoint in their order."""
+    deferred = [arrived[place] for place in places if arrived[place].judged.kind is Kind.DEFERRED]
+    ends = _ends_before_their_deliveries(connection, mark, deferred)
+    for place in places:
+        one = arrived[place]
+        judged = one.judged
+        problem = _counted(endpoints, problems, judged)
+        if problem is not None:
+            found[place] = problem.id
+            is_mismatch = judged.kind is Kind.MISMATCH
+            if is_mismatch and endpoints[judged.endpoint].mismatches == MISMATCHES:
+                before = [at for at in places if arrived[at].facet == one.facet and found[at] is None]
+                before = [at for at in before if arrived[at].judged.at_ns <= judged.at_ns]
+                for at in before[1 - MISMATCHES :]:
+                    found[at] = problem.id
+                    problem.deliveries += 1
+                    problem.first_ns = min(problem.first_ns, arrived[at].judged.at_ns)
+                problems.add_earlier(problem, one.facet, MISMATCHES - 1 - len(before))
+        if problem is not None or judged.kind not in (Kind.BAD, Kind.MISMATCH):
+            yield Told(one, problem)
+        ended = ends.get(one.linked)
+        if ended is not None:
+            after = one._replace(judged=_after_work(judged, ended))
+            problems.load([after.judged])
+            problem = _counted(endpoints, problems, after.judged)
+            yield Told(after, problem, is_delivery=False)
+            found[place] = found[place] if problem is None else problem.id
+
+
+def take_ends(connection: Connection, mark: str, ends: Sequence[Ended]) -> None:
+    """Counts how deferred work ended, where its delivery is there; call it once for each span."""
+    by_id = {_id_of(end.linked): end for end in ends}
+    worked: list[_Worked] = []
+    for row in select_among(connection, mark, _OF_DELIVERIES, list(by_id)):
+        seq, trace, span, id, event_id, valid, path, *key = row
+        if by_id[id].linked == trace + span:
+            endpoint = EndpointKey(*key)
+            if not endpoint.route:
+                endpoint = endpoint._replace(route=path or "")
+            known = None if valid is None else bool(valid)
+            of_delivery = Judged(Kind.DEFERRED, endpoint, 0, "deferred", known, False, event_id, id)
+            judged = _after_work(of_delivery, by_id[id])
+            worked.append(_Worked(seq, Arrived(judged, 0, hashed(event_id), trace + span)))
+    if not worked:
+        return
+    worked.sort(key=lambda one: one.end.judged.at_ns)
+    judgements = [one.end.judged for one in worked]
+    endpoints, problems = _loaded(connection, mark, judgements, {one.endpoint for one in judgements})
+    told: list[Told] = []
+    for seq, end in worked:
+        problem = _counted(endpoints, problems, end.judged)
+        told.append(Told(end, problem, is_delivery=False))
+        if problem is not None:
+            connection.execute(update(deliveries).where(deliveries.c.seq == seq).values(problem=problem.id))
+    tell(connection, mark, endpoints, told)
+    problems.write()
+    endpoints.write()
+
+
+def take_clocks(
+    connection: Connection, mark: str, readings: Sequence[tuple[tuple[str, str], ClockReading, int]]
+) -> None:
+    """Keeps which services' clocks are off.
+
+    Args:
+        readings: service and environment, what was read, and when it arrived.
+    """
+    there = {(row.service, row.environment): list(row) for row in connection.execute(select(clocks)).all()}
+    changed: dict[tuple[str, str], list[Any]] = {}
+    for key, reading, arrived_ns in readings:
+        row = changed.get(key) or there.get(key)
+        before = row[5] if row is not None else 0
+        signed_later = reading.signed_later + before if reading.signed_later or not reading.is_signed else 0
+        offset = offset_after(reading, signed_later)
+        if row is None:
+            if (not offset and not signed_later) or len(there) + len(changed) >= MAX_CLOCKS:
+                continue
+            row = [*key, 0, arrived_ns, arrived_ns, 0]
+        elif not row[2] and not offset and signed_later == before:
+            continue
+        was = row[2]
+        now = was if offset is None else offset
+        began = arrived_ns if bool(now) != bool(was) else row[3]
+        changed[key] = [*key, now, began, arrived_ns, min(signed_later, 1000)]
+    insert_rows(connection, mark, clocks, [tuple(row) for row in changed.values()], _CLOCK_REPLACES)
+
+
+def _loaded(
+    connection: Connection, mark: str, judged: Sequence[Judged], keys: Collection[EndpointKey]
+) -> tuple[Endpoints, Problems]:
+    first: dict[EndpointKey, int] = {}
+    for one in judged:
+        if one.endpoint not in first and one.endpoint in keys:
+            first[one.endpoint] = one.at_ns
+    endpoints = Endpoints(connection, mark)
+    endpoints.load(first)
+    problems = Problems(connection, mark, endpoints)
+    problems.load(judged)
+    return endpoints, problems
+
+
+def _counted(endpoints: Endpoints, problems: Problems, judged: Judged) -> ProblemRow | None:
+    if not endpoints.take(judged) or judged.fingerprint is None:
+        return None
+    return problems.add(judged, judged.fingerprint)
+
+
+def _after_work(judged: Judged, ended: Ended) -> Judged:
+    """A delivery, as its deferred work has made it."""
+    kind = _KINDS.get(ended.outcome, Kind.BAD)
+    fingerprint = None
+    if kind is Kind.BAD:
+        fingerprint = Fingerprint(
+            judged.endpoint,
+            ended.outcome,
+            *("", ended.cause, ended.exception_type, ended.code_function, ended.code_file),
+        )
+    return judged._replace(
+        kind=kind, at_ns=ended.at_ns, outcome=ended.outcome, fingerprint=fingerprint, message=ended.message
+    )
+
+
+def _ends_before_their_deliveries(
+    connection: Connection, mark: str, deferred: Sequence[Arrived]
+) -> dict[str, Ended]:
+    """How deferred work ended whose delivery comes only now."""
+    found: dict[str, Ended] = {}
+    if deferred:
+        query = "SELECT detail FROM spans WHERE delivery IN ({})"
+        for (detail,) in select_among(connection, mark, query, [one.linked for one in deferred]):
+            ended = judge_process(unpack(detail, SpanRecord))
+            if ended is not None:
+                found[ended.linked] = ended
+    return found
+
+
+def new_ends(connection: Connection, mark: str, ends: Sequence[tuple[str, str, Ended]]) -> list[Ended]:
+    """Those whose span (trace id, span id) is not kept yet."""
+    if not ends:
+        return []
+    query = f"SELECT trace_id, span_id FROM {spans.name} WHERE trace_id IN ({{}})"  # noqa: S608
+    there = {
+        tuple(row) for row in select_among(connection, mark, query, list({trace for trace, _, _ in ends}))
+    }
+    fresh: dict[tuple[str, str], Ended] = {}
+    for trace, span, ended in ends:
+        if (trace, span) not in there:
+            fresh[trace, span] = ended
+    return list(fresh.values())
+
+
+def _id_of(linked: str) -> str:
+    """The id of the delivery that a `process` span is linked to."""
+    return linked[16:]
