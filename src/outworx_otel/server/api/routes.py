@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.access import Access
 from outworx_otel.server.api.description import description
+from outworx_otel.server.api.overview import overview_routes
 from outworx_otel.server.api.parameters import cursor_of, json_answer, limit_of, refused
 from outworx_otel.server.api.problems import problem_routes
 from outworx_otel.server.documents import delivery_document, summary_document
@@ -77,6 +78,7 @@ def routes(store: Store, access: Access) -> list[BaseRoute]:
         Route("/api/openapi.json", openapi),
         Route("/healthz", healthz),
         *problem_routes(store),
+        *overview_routes(store),
     ]
 
 

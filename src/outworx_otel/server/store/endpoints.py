@@ -154,7 +154,8 @@ class Endpoints:
 
     def write(self) -> None:
         """Writes them back, and resolves the problems of those that do well again."""
-        kept = list({endpoint.id: endpoint for endpoint in self._by_key.values()}.values())
+        # Of one at which nothing was more than a stranger's guess there is nothing to keep.
+        kept = list({one.id: one for one in self._by_key.values() if one.seen_ns}.values())
         rows = [msgspec.structs.astuple(endpoint) for endpoint in kept]
         insert_rows(self._connection, self._mark, endpoints, rows, _REPLACES)
         for endpoint in kept:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from outworx_otel.server.problems.judging import EndpointKey, Judged, Kind, event_number
 from outworx_otel.server.store.endpoints import Endpoints
@@ -45,6 +45,11 @@ class Event(msgspec.Struct):
     ran_at: int | None = None
     outcome: str = ""
     problem: int | None = None
+
+    @property
+    def needs_a_row(self) -> bool:
+        """Whether its only delivery does not tell all of it."""
+        return self.handled_ns is None or self.deliveries > 1 or self.problem is not None
 
     def came(self, at_ns: int, outcome: str) -> None:
         """Counts a delivery of it."""
@@ -104,6 +109,7 @@ def tell(connection: Connection, mark: str, endpoints: Endpoints, told: Sequence
     if not wanted:
         return
     kept = _stored(connection, mark, [number for number, _ in wanted])
+    there = set(kept)
     fresh = {number: one.of for number, one in wanted if number not in kept}
     earlier = _from_deliveries(connection, mark, endpoints, fresh.values(), before)
     kept |= {number: event for number, event in earlier.items() if number in fresh}
@@ -123,11 +129,11 @@ def tell(connection: Connection, mark: str, endpoints: Endpoints, told: Sequence
         if one.problem is not None and event.problem != one.problem.id:
             event.problem = one.problem.id
             one.problem.events += 1
-    rows = [
-        msgspec.structs.astuple(event)
-        for event in kept.values()
-        if event.handled_ns is None or event.deliveries > 1 or event.problem is not None
-    ]
+    telling = [event for event in kept.values() if event.needs_a_row]
+    rows = [msgspec.structs.astuple(event) for event in telling]
+    plain = there.difference(event.hash for event in telling)
+    if plain:
+        connection.execute(delete(events).where(events.c.hash.in_(plain)))
     insert_rows(connection, mark, events, rows, _REPLACES)
 
 

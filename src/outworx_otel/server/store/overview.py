@@ -42,7 +42,7 @@ class _Span(NamedTuple):
 
 def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filter, now_ns: int) -> Overview:
     """See `Store.overview`."""
-    span = _whole_slots(connection, since_ns, until_ns, now_ns)
+    span = whole_slots(connection, since_ns, until_ns, now_ns)
     step = _step(span)
     only = {name: getattr(wanted, name) for name in ENDPOINT}
     chosen = chosen_facets(msgspec.convert(only, Filter))
@@ -54,7 +54,7 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
     duplicates: Counter[str] = Counter()
     endpoints: defaultdict[tuple[str, str], _Endpoint] = defaultdict(_Endpoint)
     counted = 0.0
-    for begins, number, deliveries, counts, last_ns in _rolled_up(
+    for begins, number, deliveries, counts, last_ns in rolled_up(
         connection, span, step, bool(chosen), chosen
     ):
         counted += counts
@@ -145,7 +145,8 @@ def _cover(since: int, until: int, levels: list[int]) -> Iterator[tuple[int, int
         yield from _cover(last, until, finer)
 
 
-def _whole_slots(connection: Connection, since_ns: int, until_ns: int, now_ns: int) -> _Span:
+def whole_slots(connection: Connection, since_ns: int, until_ns: int, now_ns: int) -> _Span:
+    """The range in slots that are kept of it."""
     since, until = since_ns // _SECOND, -(-until_ns // _SECOND)
     first, last = connection.execute(
         select(func.min(rollups.c.slot), func.max(rollups.c.slot)).where(rollups.c.level == LEVELS[-1])
@@ -171,9 +172,10 @@ def _beginnings(span: _Span, step: int) -> range:
     return range(span.since // step * step, span.until, step)
 
 
-def _rolled_up(
+def rolled_up(
     connection: Connection, span: _Span, step: int, only_chosen: bool, chosen: list[ColumnElement[bool]]
 ) -> Iterator[Any]:
+    """Sums by the beginning of each step and facet: deliveries, what metrics counted, and the last one's time."""
     r = rollups.c
     begins = (r.slot - r.slot % step).label("begins")
     sums = (total_of(r.deliveries), func.sum(r.counted), func.max(r.last_ns))

@@ -22,7 +22,16 @@ from outworx_otel.server.model import (
     Summary,
 )
 from outworx_otel.server.problems.problem import Problem, ProblemPage, State
-from outworx_otel.server.store import choices, delivery_pages, joined, overview, problem_queries, schema
+from outworx_otel.server.problems.state import EndpointsOverview
+from outworx_otel.server.store import (
+    choices,
+    delivery_pages,
+    endpoint_overview,
+    joined,
+    overview,
+    problem_queries,
+    schema,
+)
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.server.store.database import open_database
 from outworx_otel.server.store.database_errors import is_connection, is_of_the_batch, is_passing
@@ -184,6 +193,18 @@ class Store:
             return problem_queries.problem_page(
                 connection, state=state, service=service, provider=provider, limit=limit, cursor=cursor
             )
+
+    def endpoints(self, since: int, until: int, service: str | None = None) -> EndpointsOverview:
+        """How every endpoint does.
+
+        Args:
+            since: Unix nanoseconds, rounded down to 5 minutes, or an hour where that is more than 3 days ago.
+            until: not included; rounded up.
+            service: only this one's.
+        """
+        with self._database.read() as connection:
+            now_ns = int(self._clock() * 1e9)
+            return endpoint_overview.endpoint_overview(connection, since, until, service, now_ns)
 
     def problem(self, id: int) -> Problem | None:
         """One of them."""
