@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from outworx_otel.server import api, dashboard, ingest, relay
 from outworx_otel.server.access import COOKIE, Access
 from outworx_otel.server.access.error_answers import HANDLERS
 from outworx_otel.server.live import Live
+from outworx_otel.server.rules import Evaluator
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
@@ -49,6 +51,7 @@ class Application:
             raise
         # The other rooms have no use for keys.
         settings = dataclasses.replace(settings, api_keys=())
+        self._evaluator = Evaluator(store, settings.rules)
         self._live = live = Live()
         self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
         self.tunnels: ASGIApp | None = None
@@ -79,10 +82,13 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        looking = asyncio.ensure_future(self._evaluator.run())
         try:
             yield
         finally:
             self.stop()
+            looking.cancel()
+            await asyncio.wait([looking])
             await run_in_threadpool(self._store.close)
 
 

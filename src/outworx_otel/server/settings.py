@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.purposes import given_key
+from outworx_otel.server.rule_settings import RuleSettings
 
 MIB = 1024 * 1024
 
@@ -43,6 +44,7 @@ class Settings:
         max_strangers: requests at once of callers without a key: logins, assets, `/healthz`.
         heartbeat_seconds: how often a live page hears that its connection still stands.
         session_seconds: how long a login to the dashboard lasts.
+        rules: when alerts are raised.
 
     Raises:
         ConfigurationError: a value that cannot be used, by the command's option.
@@ -68,6 +70,7 @@ class Settings:
     max_strangers: int = 200
     heartbeat_seconds: float = 10.0
     session_seconds: int = 7 * 86_400
+    rules: RuleSettings = field(default_factory=RuleSettings)
 
     def __post_init__(self) -> None:
         if not _HOST.fullmatch(self.host):

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
-Rule = Literal[
-    "problem",
-    "streak",
-    "failure_share",
-    "unverified",
-    "unprotected",
-    "clock",
-    "unhandled_events",
-    "silence",
-]
-"""What was looked for.
+from outworx_otel.server.rule_settings import RULES, Rule
 
-problem: a new problem, or one that came again after it was resolved.
-streak: every one of an endpoint's last deliveries failed.
-failure_share: far more of an endpoint's deliveries fail than usually do.
-unverified: an endpoint lets deliveries in without a verified signature, though it used to verify.
-unprotected: deliveries run while the idempotency store is away.
-clock: a service's clock is off.
-unhandled_events: events are unhandled for longer than the provider tries again.
-silence: an endpoint has heard nothing for far longer than usual.
-"""
-
-RULES: Final[tuple[Rule, ...]] = (
-    "problem",
-    "streak",
-    "failure_share",
-    "unverified",
-    "unprotected",
-    "clock",
-    "unhandled_events",
-    "silence",
-)
+__all__ = ["RULES", "Alert", "Rule"]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One finding of a rule, from when it was raised until it ended. A row of the table `alerts`.
 
-    It asks to be told `notices` times: once when it is raised, again where it has grown tenfold or goes on in another
-    hour, and once when it ends. Whoever sends remembers how many notices of each alert it has sent, and sends the
-    present state where that is fewer. At most one alert of a subject is raised at a time.
+    It asks to be told `notices` times: once when it is raised, again whenever it has grown tenfold, and once when it
+    ends. Whoever sends remembers how many notices of each alert it has sent, and sends the present state where that
+    is fewer. Of a subject one alert at most is raised at a time, and one in an hour.
 
     Args:
         id: ascending, never given twice.

@@ -7,68 +7,6 @@ import msgspec
 from outworx_otel.server.problems.rhythm import Rhythm
 
 
-class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint. Times are Unix nanoseconds.
-
-    Args:
-        id: its number.
-        verified: whether its deliveries are verified; None where none has run yet.
-        deliveries: of the range.
-        success_rate: of these, 0 to 1: out of those that were proved genuine, or whose endpoint does not verify,
-            without duplicates; a deferred one counts once its work has ended. None where there is none.
-        failures: how many of these failed.
-        streak: failures at the end, and `streak_since_ns` the first of them.
-        last_seen_ns: the last that the provider sent, as far as that can be told from a stranger's.
-        unverified: how many ran without verification since one was verified.
-        usual: deliveries in such a range; None where it cannot be learnt yet.
-        silent_since_ns: the last delivery before the present silence.
-    """
-
-    id: int
-    service: str
-    environment: str
-    provider: str
-    route: str
-    verified: bool | None
-    deliveries: int
-    success_rate: float | None
-    failures: int
-    streak: int
-    streak_since_ns: int | None
-    last_good_ns: int | None
-    last_seen_ns: int
-    unverified: int
-    usual: float | None
-    silent_since_ns: int | None
-
-
-class ServiceClock(msgspec.Struct, frozen=True):
-    """How far a service's clock is ahead (behind: less than 0), where it is off, and since when that is known."""
-
-    service: str
-    environment: str
-    offset_ns: int
-    since_ns: int
-
-
-class EventCounts(msgspec.Struct, frozen=True):
-    """How many different events of a range were handled, were not, and ran more than once."""
-
-    handled: int
-    unhandled: int
-    ran_more_than_once: int
-
-
-class EndpointsOverview(msgspec.Struct, frozen=True):
-    """Every endpoint that is known, the busiest first, also those that are quiet."""
-
-    since_ns: int
-    until_ns: int
-    endpoints: list[EndpointState]
-    clocks: list[ServiceClock]
-    events: EventCounts
-
-
 class Learnt(msgspec.Struct, frozen=True, array_like=True):
     """A rhythm, as it is kept.
 
@@ -97,3 +35,75 @@ class Learnt(msgspec.Struct, frozen=True, array_like=True):
 def learnt_of(packed: bytes | None) -> Learnt | None:
     """Reads what was kept; None where nothing was."""
     return None if packed is None else msgspec.msgpack.decode(packed, type=Learnt)
+
+
+class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint. Times are Unix nanoseconds.
+
+    Args:
+        id: its number.
+        verified: whether its deliveries are verified; None where none has run yet.
+        deliveries: of the range.
+        success_rate: of these, 0 to 1: out of those that were proved genuine, or whose endpoint does not verify,
+            without duplicates; a deferred one counts once its work has ended. None where there is none.
+        failures: how many of these failed.
+        streak: failures at the end, and `streak_since_ns` the first of them.
+        last_seen_ns: the last that the provider sent, as far as that can be told from a stranger's.
+        verified_before: whether it ever verified one.
+        unverified: how many ran without verification since one was verified.
+        usual: deliveries in such a range; None where it cannot be learnt yet.
+        silent_since_ns: the last delivery before the present silence.
+        first_ns: when it was first seen.
+        heard_ns: when the last silence ended; 0 is never.
+        learnt_ns: when its rhythm was last looked for; 0 is never.
+        learnt: its rhythm.
+    """
+
+    id: int
+    service: str
+    environment: str
+    provider: str
+    route: str
+    verified: bool | None
+    deliveries: int
+    success_rate: float | None
+    failures: int
+    streak: int
+    streak_since_ns: int | None
+    last_good_ns: int | None
+    last_seen_ns: int
+    verified_before: bool
+    unverified: int
+    usual: float | None
+    silent_since_ns: int | None
+    first_ns: int
+    heard_ns: int
+    learnt_ns: int
+    learnt: Learnt | None
+
+
+class ServiceClock(msgspec.Struct, frozen=True):
+    """How far a service's clock is ahead (behind: less than 0), where it is off, and since when that is known."""
+
+    service: str
+    environment: str
+    offset_ns: int
+    since_ns: int
+
+
+class EventCounts(msgspec.Struct, frozen=True):
+    """How many different events of a range were handled, were not, and ran more than once."""
+
+    handled: int
+    unhandled: int
+    ran_more_than_once: int
+
+
+class EndpointsOverview(msgspec.Struct, frozen=True):
+    """Every endpoint that is known, the busiest first, also those that are quiet."""
+
+    since_ns: int
+    until_ns: int
+    endpoints: list[EndpointState]
+    clocks: list[ServiceClock]
+    events: EventCounts

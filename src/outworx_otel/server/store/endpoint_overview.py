@@ -12,6 +12,7 @@ from outworx_otel.server.problems.state import (
     EndpointsOverview,
     EndpointState,
     EventCounts,
+    Learnt,
     ServiceClock,
     learnt_of,
 )
@@ -60,7 +61,7 @@ def endpoint_overview(
         good += max(deferred - pending[row.id] - failed[row.id], 0)
         learnt = learnt_of(row.rhythm)
         usual = None if learnt is None else learnt.expected(since_ns / 1e9, until_ns / 1e9)
-        shown.append(_state(row, of_it.total() or genuine[row.id], good, bad, usual))
+        shown.append(_state(row, of_it.total() or genuine[row.id], good, bad, usual, learnt))
     shown.sort(key=lambda one: (-one.deliveries, -one.last_seen_ns))
     off = select(clocks).where(clocks.c.offset_ns != 0)
     found = [
@@ -80,7 +81,9 @@ def event_counts(row: Any, made: int) -> EventCounts:
     return EventCounts(max(made - int(row.again or 0) - row.unhandled, 0), row.unhandled, row.ran_again)
 
 
-def _state(row: Endpoint, total: int, good: int, bad: int, usual: float | None) -> EndpointState:
+def _state(
+    row: Endpoint, total: int, good: int, bad: int, usual: float | None, learnt: Learnt | None
+) -> EndpointState:
     return EndpointState(
         id=row.id,
         service=row.service,
@@ -95,9 +98,14 @@ def _state(row: Endpoint, total: int, good: int, bad: int, usual: float | None) 
         streak_since_ns=row.streak_ns if row.streak else None,
         last_good_ns=row.good_ns or None,
         last_seen_ns=row.seen_ns,
+        verified_before=row.verified_ns > 0,
         unverified=row.unverified,
         usual=usual,
         silent_since_ns=row.silent_ns,
+        first_ns=row.first_ns,
+        heard_ns=row.heard_ns,
+        learnt_ns=row.learnt_ns,
+        learnt=learnt,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.server.model import (
@@ -21,15 +22,20 @@ from outworx_otel.server.model import (
     StoredDelivery,
     Summary,
 )
+from outworx_otel.server.problems.alert import Alert
+from outworx_otel.server.problems.finding import Finding
 from outworx_otel.server.problems.problem import Problem, ProblemPage, State
-from outworx_otel.server.problems.state import EndpointsOverview
+from outworx_otel.server.problems.snapshot import Snapshot
+from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
 from outworx_otel.server.store import (
+    alert_records,
     choices,
     delivery_pages,
     endpoint_overview,
     joined,
     overview,
     problem_queries,
+    rule_queries,
     schema,
 )
 from outworx_otel.server.store.claims import Claims
@@ -45,6 +51,7 @@ from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailabl
 from outworx_otel.server.store.transaction import Duplicates, Transactions
 from outworx_otel.server.store.writer import Writer
 
+_LEASE_NS = 120 * 10**9
 _GIB = 1024**3
 _AT_ONCE = 200
 # A server may be ended and be back at once; for a lock both wait by themselves, `lock_seconds`.
@@ -216,6 +223,72 @@ class Store:
         with self._writing() as connection:
             change_state(connection, id, state, int(self._clock() * 1e9))
         return self.problem(id)
+
+    def snapshot(self, unhandled_after: float) -> Snapshot:
+        """What the rules look at now.
+
+        Args:
+            unhandled_after: seconds after which an event is unhandled for too long.
+        """
+        now_ns = int(self._clock() * 1e9)
+        with self._database.read() as connection:
+            return rule_queries.snapshot(connection, now_ns, now_ns - int(unhandled_after * 1e9))
+
+    def arrivals(
+        self, endpoint: EndpointState, since_ns: int, every: int | None, limit: int
+    ) -> tuple[list[float], int]:
+        """When an endpoint's last deliveries came (Unix seconds, in order), and one of how many was looked at.
+
+        Args:
+            every: look at one of so many; None: at as many as a rhythm is learnt from.
+        """
+        with self._database.read() as connection:
+            every = every or rule_queries.sampling(connection, endpoint, since_ns)
+            return rule_queries.arrivals(connection, endpoint, since_ns, every, limit), every
+
+    def settle(
+        self,
+        findings: Collection[Finding],
+        endpoints: Mapping[int, Mapping[str, Any]],
+        *,
+        lease: str,
+        holder: str,
+    ) -> bool:
+        """Keeps what the rules have found, unless the lease is another's by now; whether it was kept.
+
+        Args:
+            endpoints: what was learnt of endpoints: columns, by the endpoint's number.
+        """
+        now_ns = int(self._clock() * 1e9)
+        with self._writing() as connection:
+            if not alert_records.take_lease(connection, lease, holder, now_ns, now_ns + _LEASE_NS):
+                return False
+            for number, columns in endpoints.items():
+                connection.execute(
+                    update(schema.endpoints).where(schema.endpoints.c.id == number).values(**columns)
+                )
+            alert_records.settle(connection, findings, now_ns)
+        return True
+
+    def take_lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Whether a piece of work, which one server does for all, is the holder's for so long."""
+        now_ns = int(self._clock() * 1e9)
+        with self._writing() as connection:
+            return alert_records.take_lease(connection, name, holder, now_ns, now_ns + int(seconds * 1e9))
+
+    def give_lease_back(self, name: str, holder: str) -> None:
+        """Another server may do the work at once."""
+        with self._writing() as connection:
+            alert_records.give_lease_back(connection, name, holder)
+
+    def alerts(self, *, raised: bool = False, limit: int = 100) -> list[Alert]:
+        """Alerts, the last changed first.
+
+        Args:
+            raised: only those that go on.
+        """
+        with self._database.read() as connection:
+            return alert_records.stored_alerts(connection, raised=raised, limit=limit)
 
     def iterate(self, wanted: Filter, limit: int) -> Iterator[StoredDelivery]:
         """Whole deliveries, newest first, some at a time from the database."""

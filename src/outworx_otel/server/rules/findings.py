@@ -1,0 +1,224 @@
+"""The rules: each looks at one moment of the store and says what it finds."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from outworx_otel.server.problems.alert import Rule
+from outworx_otel.server.problems.finding import Finding
+from outworx_otel.server.problems.snapshot import Snapshot
+from outworx_otel.server.problems.state import EndpointState
+from outworx_otel.server.rule_settings import RuleSettings
+
+_SECOND: Final = 10**9
+_UNPROTECTED_FOR_NS: Final = 900 * _SECOND
+_REPLAY: Final = "Replay what is unhandled, once its problem is mended."
+
+
+def found(snapshot: Snapshot, settings: RuleSettings) -> list[Finding]:
+    """What every rule that is on finds; silence has a file of its own."""
+    return [
+        finding
+        for rule, look in _RULES.items()
+        if rule not in settings.off
+        for finding in look(snapshot, settings)
+    ]
+
+
+def where(endpoint: Any) -> str:
+    """A service, environment, provider and route in words."""
+    service = f"{endpoint.service or 'unnamed service'}"
+    if endpoint.environment:
+        service += f" ({endpoint.environment})"
+    return f"{service}, {endpoint.provider} {endpoint.route or '(no route)'}"
+
+
+def of_endpoint(endpoint: Any) -> dict[str, Any]:
+    """The fields of a finding that say where."""
+    return {
+        "where": where(endpoint),
+        "service": endpoint.service,
+        "environment": endpoint.environment,
+        "provider": endpoint.provider,
+        "route": endpoint.route,
+    }
+
+
+def clock_time(time_ns: int) -> str:
+    """UTC, to the minute."""
+    at = datetime.datetime.fromtimestamp(time_ns // _SECOND, datetime.timezone.utc)
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _problems(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+    for problem in snapshot.problems:
+        if problem.outcome == "unprotected":  # a rule of its own
+            continue
+        again = f", again (it was resolved {problem.reopened} times)" if problem.reopened else ""
+        parts = [f"{problem.happening}{again}: {problem.deliveries} deliveries of {problem.events} events"]
+        parts.append(f"since {clock_time(problem.state_ns if problem.reopened else problem.first_ns)}")
+        if problem.version:
+            parts.append(f"with version {problem.version}")
+        if problem.message:
+            parts.append(f"last: {problem.message}")
+        yield Finding(
+            rule="problem",
+            subject=f"problem:{problem.id}",
+            headline=problem.headline,
+            what="; ".join(parts),
+            advice=problem.advice,
+            since_ns=problem.state_ns if problem.reopened else problem.first_ns,
+            count=problem.deliveries,
+            problem_id=problem.id,
+            # What somebody has taken on is told once more only when it is over.
+            is_told=problem.state == "open" and problem.deliveries >= settings.problem_deliveries,
+            **of_endpoint(problem),
+        )
+
+
+def _streaks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+    for endpoint in snapshot.hour.endpoints:
+        since_ns = endpoint.streak_since_ns
+        if since_ns is None or endpoint.streak < settings.streak_deliveries:
+            continue
+        good = endpoint.last_good_ns
+        last_good = "none was ever good" if good is None else f"the last good one at {clock_time(good)}"
+        yield Finding(
+            rule="streak",
+            subject=f"streak:{endpoint.id}",
+            headline=f"{endpoint.provider} {endpoint.route}: the last {endpoint.streak} all failed",
+            what=f"{endpoint.streak} of {endpoint.streak} failed since {clock_time(since_ns)}, {last_good}",
+            advice="Look at the open problems of this endpoint.",
+            since_ns=since_ns,
+            count=endpoint.streak,
+            **of_endpoint(endpoint),
+        )
+
+
+def _shares(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+    usual = {one.id: one.success_rate for one in snapshot.week.endpoints}
+    for endpoint in snapshot.hour.endpoints:
+        rate = endpoint.success_rate
+        if rate is None or endpoint.failures < settings.share_least:
+            continue
+        failing, before = 1 - rate, 1 - (usual.get(endpoint.id) or 1.0)
+        if failing < before + settings.share_above:
+            continue
+        yield Finding(
+            rule="failure_share",
+            subject=f"failure_share:{endpoint.id}",
+            headline=f"{endpoint.provider} {endpoint.route}: {failing:.0%} fail, usually {before:.0%}",
+            what=f"within the last hour {endpoint.failures} failed, that is {failing:.0%};"
+            f" in the week before {before:.0%}",
+            advice="Look at the open problems of this endpoint.",
+            since_ns=snapshot.hour.since_ns,
+            count=endpoint.failures,
+            **of_endpoint(endpoint),
+        )
+
+
+def _unverified(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+    for endpoint in snapshot.hour.endpoints:
+        # Where nothing was ever verified that is a choice, which the page shows.
+        if endpoint.verified is not False or not settings.unverified_deliveries <= endpoint.unverified:
+            continue
+        if not endpoint.verified_before:
+            continue
+        yield Finding(
+            rule="unverified",
+            subject=f"unverified:{endpoint.id}",
+            headline=f"{endpoint.provider} {endpoint.route}: deliveries run without verification",
+            what=f"{endpoint.unverified} deliveries ran with no signature checked, where all were verified before",
+            advice="Anyone can call it now: give the endpoint its secret again.",
+            since_ns=snapshot.now_ns,
+            count=endpoint.unverified,
+            **of_endpoint(endpoint),
+        )
+
+
+def _unprotected(snapshot: Snapshot, _: RuleSettings) -> Iterator[Finding]:
+    for problem in snapshot.problems:
+        goes_on = problem.last_ns >= snapshot.now_ns - _UNPROTECTED_FOR_NS
+        if problem.outcome == "unprotected" and goes_on:
+            yield Finding(
+                rule="unprotected",
+                subject=f"unprotected:{problem.id}",
+                headline=problem.headline,
+                what=f"{problem.deliveries} deliveries ran without a claim since {clock_time(problem.first_ns)}",
+                advice=problem.advice,
+                since_ns=problem.first_ns,
+                count=problem.deliveries,
+                problem_id=problem.id,
+                is_told=problem.state == "open",
+                **of_endpoint(problem),
+            )
+
+
+def _clocks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+    for clock in snapshot.hour.clocks:
+        seconds = abs(clock.offset_ns) // _SECOND
+        if seconds < settings.clock_seconds:
+            continue
+        direction = "fast" if clock.offset_ns > 0 else "slow"
+        service = (
+            f"{clock.service or 'unnamed service'}{f' ({clock.environment})' if clock.environment else ''}"
+        )
+        yield Finding(
+            rule="clock",
+            subject=f"clock:{clock.service}:{clock.environment}",
+            headline=f"{clock.service}: its clock is {seconds} s {direction}",
+            what=f"the clock of {service} is at least {seconds} s {direction} since {clock_time(clock.since_ns)}",
+            where=service,
+            advice="Set the machine's clock (NTP): signed timestamps are judged by it.",
+            since_ns=clock.since_ns,
+            count=1,
+            service=clock.service,
+            environment=clock.environment,
+        )
+
+
+def _unhandled(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+    by_id = {one.id: one for one in snapshot.hour.endpoints}
+    hours = settings.unhandled_after / 3600
+    for waiting in snapshot.waiting:
+        endpoint = by_id.get(waiting.endpoint)
+        if endpoint is not None:
+            yield Finding(
+                rule="unhandled_events",
+                subject=f"unhandled_events:{endpoint.id}",
+                headline=f"{endpoint.provider} {endpoint.route}: {waiting.events} events were never handled",
+                what=f"{waiting.events} events are unhandled for more than {hours:.0f} h, the first since"
+                f" {clock_time(waiting.first_ns)}: the provider will hardly send them again",
+                advice=_REPLAY,
+                since_ns=waiting.first_ns,
+                count=waiting.events,
+                **of_endpoint(endpoint),
+            )
+
+
+_RULES: Final[dict[Rule, Callable[[Snapshot, RuleSettings], Iterator[Finding]]]] = {
+    "problem": _problems,
+    "streak": _streaks,
+    "failure_share": _shares,
+    "unverified": _unverified,
+    "unprotected": _unprotected,
+    "clock": _clocks,
+    "unhandled_events": _unhandled,
+}
+
+
+def silence_finding(endpoint: EndpointState, since_ns: int, now_ns: int, usual: str) -> Finding:
+    """That an endpoint hears nothing any more."""
+    minutes = (now_ns - since_ns) // (60 * _SECOND)
+    return Finding(
+        rule="silence",
+        subject=f"silence:{endpoint.id}",
+        headline=f"{endpoint.provider} {endpoint.route}: nothing has come since {clock_time(since_ns)}",
+        what=f"no delivery for {minutes} minutes; {usual}",
+        advice="Look at the provider's page whether it still sends, and to which URL.",
+        since_ns=since_ns,
+        count=1,
+        **of_endpoint(endpoint),
+    )
