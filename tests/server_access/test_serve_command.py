@@ -171,3 +171,24 @@ def test_a_callers_own_word_for_its_address_counts_only_behind_a_trusted_proxy(
         for number in range(12)
     ]
     assert (429 not in statuses) == apart
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[alerts.streak]\ndelivery = 3\n", "unknown setting 'delivery': did you mean 'deliveries'?"),
+        ("[alert]\n", "unknown table 'alert': did you mean 'alerts'?"),
+        ("alerts = false\n", "alerts must be a table"),
+        ("[alerts\n", "is not valid TOML"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, text: str | None, told: str) -> None:
+    file = tmp_path / "server.toml"
+    if text is not None:
+        file.write_text(text)
+    ended = CliRunner().invoke(app, ["serve", "--port", "0", "--config", str(file)])
+    assert ended.exit_code == 2
+    assert told in ended.output
+    assert "--config" in ended.output
+    assert "Traceback" not in ended.output

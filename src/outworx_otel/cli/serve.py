@@ -12,6 +12,7 @@ import webbrowser
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
@@ -93,6 +94,13 @@ def serve(
             help="Beyond it deliveries are removed, unproved ones first: 500MiB, 4GiB.",
         ),
     ] = "4GiB",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="OUTWORX_SERVE_CONFIG",
+            help="A TOML file with what options are too small for: [alerts], when somebody is told.",
+        ),
+    ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in a browser.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every request.")] = False,
 ) -> None:
@@ -113,6 +121,8 @@ def serve(
     try:
         from outworx_otel.server import Settings
         from outworx_otel.server import serve as run
+        from outworx_otel.server.config_file import server_config
+        from outworx_otel.server.rule_settings import RuleSettings
         from outworx_otel.server.store import StoreUnavailable
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("outworx_otel"):
@@ -137,6 +147,7 @@ def serve(
             relay_url=relay_url,
             retention_days=retention_days,
             max_database_bytes=_bytes(max_database_size),
+            rules=RuleSettings() if config is None else server_config(config).rules,
         )
         if new_key and (api_key or not settings.is_exposed):
             raise ConfigurationError(

@@ -63,6 +63,11 @@ def find_file(environ: Mapping[str, str], directory: Path | None) -> Configurati
     return ConfigurationFile()
 
 
+def read_file(path: Path) -> ConfigurationFile:
+    """The file at a path, whatever its name."""
+    return _read(path, str(path))
+
+
 def _folders(directory: Path | None) -> Iterator[Path]:
     start = directory or _working_directory()
     if start is not None:

@@ -42,11 +42,13 @@ def snapshot(connection: Connection, now_ns: int, unhandled_before_ns: int) -> S
         .where(e.problem.is_(None) | e.problem.not_in(ignored))
         .group_by(e.endpoint)
     )
+    # Of times that long ago there are whole hours.
+    week_ends = (now_ns - _HOUR_NS) // _HOUR_NS * _HOUR_NS
     return Snapshot(
         now_ns,
         problems_of(connection, numbers),
         endpoint_overview(connection, now_ns - _HOUR_NS, now_ns, None, now_ns),
-        endpoint_overview(connection, now_ns - _WEEK_NS, now_ns - _HOUR_NS, None, now_ns),
+        endpoint_overview(connection, now_ns - _WEEK_NS, week_ends, None, now_ns),
         [Waiting(*row) for row in connection.execute(unhandled).all()],
     )
 
