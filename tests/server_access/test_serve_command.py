@@ -187,7 +187,7 @@ def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, text: str | None, to
     file = tmp_path / "server.toml"
     if text is not None:
         file.write_text(text)
-    ended = CliRunner().invoke(app, ["serve", "--port", "0", "--config", str(file)])
+    ended = runner().invoke(app, ["serve", "--port", "0", "--config", str(file)])
     assert ended.exit_code == 2
     assert told in ended.output
     assert "--config" in ended.output

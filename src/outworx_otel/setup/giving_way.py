@@ -30,6 +30,7 @@ def give_way(destination: Destination, signal: Signal, *providers: object) -> It
     """
     if not destination.explicit:
         return
+    from outworx_otel.export import stand_down_before
 
     standing = {id(part) for provider in providers for part in _parts(provider)}
     former = stand_down_before(destination, signal, lambda owner: owner in _made or id(owner) in standing)
