@@ -94,6 +94,15 @@ class Judged(NamedTuple):
     message: str = ""
 
 
+class Arrived(NamedTuple):
+    """A delivery that was not there before. `linked` is its trace and span, as its `process` span names it."""
+
+    judged: Judged
+    facet: int
+    event_hash: int | None
+    linked: str
+
+
 class Ended(NamedTuple):
     """How the deferred work of a delivery ended: its `process` span."""
 

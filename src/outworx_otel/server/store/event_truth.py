@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete
 
-from outworx_otel.server.problems.judging import EndpointKey, Judged, Kind, event_number
+from outworx_otel.server.problems.judging import Arrived, EndpointKey, Kind, event_number
 from outworx_otel.server.store.endpoints import Endpoints
 from outworx_otel.server.store.packing import text
 from outworx_otel.server.store.problem_records import ProblemRow
@@ -69,15 +69,6 @@ class Event(msgspec.Struct):
     def handled(self, at_ns: int) -> None:
         """It was done, now or before."""
         self.handled_ns = at_ns if self.handled_ns is None else min(self.handled_ns, at_ns)
-
-
-class Arrived(NamedTuple):
-    """A delivery that was not there before. `linked` is its trace and span, as its `process` span names it."""
-
-    judged: Judged
-    facet: int
-    event_hash: int | None
-    linked: str
 
 
 class Told(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, func, select, update
 
-from outworx_otel.server.problems.judging import Fingerprint, Judged, Kind
+from outworx_otel.server.problems.judging import Arrived, Fingerprint, Judged, Kind
 from outworx_otel.server.store.endpoints import OTHER, Endpoint, Endpoints
 from outworx_otel.server.store.schema import deliveries, problems
 from outworx_otel.server.store.statements import insert_rows, replaces, select_among
@@ -101,23 +101,27 @@ class Problems:
             problem.message = judged.message or problem.message
         return problem
 
-    def add_earlier(self, problem: ProblemRow, facet: int, number: int) -> None:
-        """The last deliveries of a facet that were written before belong to the problem as well."""
+    def claim_stored(self, problem: ProblemRow, like: Arrived, number: int) -> list[Arrived]:
+        """The last deliveries of a facet that were written before, which belong to the problem as well."""
         if number <= 0:
-            return
+            return []
         d = deliveries.c
         before = (
-            select(d.seq, d.time_ns)
-            .where(d.facet == facet, d.problem.is_(None))
+            select(d.seq, d.time_ns, d.id, d.event_id, d.event_hash)
+            .where(d.facet == like.facet, d.problem.is_(None), d.time_ns <= like.judged.at_ns)
             .order_by(d.time_ns.desc(), d.seq.desc())
             .limit(number)
         )
-        found = self._connection.execute(before).all()
-        if found:
-            seqs = [row.seq for row in found]
-            self._connection.execute(update(deliveries).where(d.seq.in_(seqs)).values(problem=problem.id))
-            problem.deliveries += len(found)
-            problem.first_ns = min(problem.first_ns, *(row.time_ns for row in found))
+        rows = self._connection.execute(before).all()
+        seqs = [row.seq for row in rows]
+        self._connection.execute(update(deliveries).where(d.seq.in_(seqs)).values(problem=problem.id))
+        return [
+            like._replace(
+                judged=like.judged._replace(at_ns=row.time_ns, event_id=row.event_id, delivery=row.id),
+                event_hash=row.event_hash,
+            )
+            for row in rows
+        ]
 
     def write(self) -> None:
         """Writes back what was counted."""

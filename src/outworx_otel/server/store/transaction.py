@@ -9,9 +9,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from outworx_otel.server.fields import FACETED, IN_ROW
+from outworx_otel.server.problems.judging import Arrived
 from outworx_otel.server.store import watch
 from outworx_otel.server.store.arrival import last_number
-from outworx_otel.server.store.event_truth import Arrived
 from outworx_otel.server.store.facets import Facets
 from outworx_otel.server.store.figures import Figures
 from outworx_otel.server.store.packing import Packed

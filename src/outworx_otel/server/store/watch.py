@@ -11,6 +11,7 @@ from outworx_otel.server.model import SpanRecord
 from outworx_otel.server.problems.clocks import ClockReading, offset_after
 from outworx_otel.server.problems.judging import (
     MISMATCHES,
+    Arrived,
     Ended,
     EndpointKey,
     Fingerprint,
@@ -19,7 +20,7 @@ from outworx_otel.server.problems.judging import (
     judge_process,
 )
 from outworx_otel.server.store.endpoints import Endpoints
-from outworx_otel.server.store.event_truth import Arrived, Told, tell
+from outworx_otel.server.store.event_truth import Told, tell
 from outworx_otel.server.store.packing import hashed, unpack
 from outworx_otel.server.store.problem_records import ProblemRow, Problems
 from outworx_otel.server.store.schema import clocks, deliveries, spans
@@ -84,13 +85,7 @@ def _one_by_one(
             found[place] = problem.id
             is_mismatch = judged.kind is Kind.MISMATCH
             if is_mismatch and endpoints[judged.endpoint].mismatches == MISMATCHES:
-                before = [at for at in places if arrived[at].facet == one.facet and found[at] is None]
-                before = [at for at in before if arrived[at].judged.at_ns <= judged.at_ns]
-                for at in before[1 - MISMATCHES :]:
-                    found[at] = problem.id
-                    problem.deliveries += 1
-                    problem.first_ns = min(problem.first_ns, arrived[at].judged.at_ns)
-                problems.add_earlier(problem, one.facet, MISMATCHES - 1 - len(before))
+                yield from _earlier_mismatches(endpoints, problems, problem, arrived, places, found, one)
         if problem is not None or judged.kind not in (Kind.BAD, Kind.MISMATCH):
             yield Told(one, problem)
         ended = ends.get(one.linked)
@@ -100,6 +95,33 @@ def _one_by_one(
             problem = _counted(endpoints, problems, after.judged)
             yield Told(after, problem, is_delivery=False)
             found[place] = found[place] if problem is None else problem.id
+
+
+def _earlier_mismatches(
+    endpoints: Endpoints,
+    problems: Problems,
+    problem: ProblemRow,
+    arrived: Sequence[Arrived],
+    places: Sequence[int],
+    found: list[int | None],
+    fifth: Arrived,
+) -> Iterator[Told]:
+    """The first four of five in a row belong to the problem that the fifth has made."""
+    until_ns = fifth.judged.at_ns
+    before = [at for at in places if arrived[at].facet == fifth.facet and found[at] is None]
+    before = [at for at in before if arrived[at].judged.at_ns <= until_ns][1 - MISMATCHES :]
+    for at in before:
+        found[at] = problem.id
+    stored = problems.claim_stored(problem, fifth, MISMATCHES - 1 - len(before))
+    endpoint = endpoints[fifth.judged.endpoint]
+    for one, is_delivery in (*((arrived[at], True) for at in before), *((one, False) for one in stored)):
+        problem.deliveries += 1
+        problem.first_ns = min(problem.first_ns, one.judged.at_ns)
+        if one.judged.at_ns > endpoint.good_ns:
+            problem.streak += 1
+            endpoint.streak += 1
+            endpoint.streak_ns = min(endpoint.streak_ns, one.judged.at_ns)
+        yield Told(one, problem, is_delivery)
 
 
 def take_ends(connection: Connection, mark: str, ends: Sequence[Ended]) -> None:
