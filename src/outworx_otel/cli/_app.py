@@ -7,6 +7,7 @@ import typer
 from outworx_otel.cli.doctor import doctor
 from outworx_otel.cli.endpoints import endpoints
 from outworx_otel.cli.forward import forward
+from outworx_otel.cli.purge import purge
 from outworx_otel.cli.replay import replay
 from outworx_otel.cli.serve import serve
 from outworx_otel.cli.trigger import trigger
@@ -36,5 +37,6 @@ app.command()(forward)
 app.command()(serve)
 app.command()(trigger)
 app.command()(replay)
+app.command()(purge)
 app.command()(verify)
 app.command()(doctor)

@@ -18,7 +18,7 @@ from outworx_otel.server.access.error_answers import HANDLERS
 from outworx_otel.server.live import Live
 from outworx_otel.server.rules import Evaluator
 from outworx_otel.server.settings import Settings
-from outworx_otel.server.store import Store
+from outworx_otel.server.store import Erased, Store
 
 
 class Application:
@@ -53,6 +53,7 @@ class Application:
         settings = dataclasses.replace(settings, api_keys=())
         self._evaluator = Evaluator(store, settings.rules)
         self._live = live = Live()
+        self._room = room = ingest.WaitingSpans()
         self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
         self.tunnels: ASGIApp | None = None
         tunnels = relay.ingress_routes(tunnel)
@@ -60,10 +61,10 @@ class Application:
             self.tunnels = Starlette(routes=tunnels)
             tunnels = []
         self.routes: list[BaseRoute] = [
-            *ingest.routes(settings, store, live),
+            *ingest.routes(settings, store, live, room),
             *relay.session_routes(tunnel),
             *tunnels,
-            *api.routes(store, self.access),
+            *api.routes(store, self.access, self._forget),
             *dashboard.routes(settings, store, live, self.access),
         ]
         app = Starlette(routes=self.routes, exception_handlers=HANDLERS, lifespan=self._lifespan)
@@ -79,6 +80,10 @@ class Application:
         """Ends what is held open (live pages, tunnels' polls), so that nothing delays the end. On the event loop."""
         self._live.close()
         self._relay.close()
+
+    def _forget(self, erased: Erased) -> None:
+        self._live.forget(erased.ids)
+        self._room.forget([bytes.fromhex(trace) for trace in erased.traces])
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from outworx_otel.server.model import Summary
@@ -34,6 +34,11 @@ class Live:
         """Hands deliveries to every listener."""
         for listener in self._listeners:
             listener.put(deliveries)
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Takes deliveries back that no page has been told of yet."""
+        for listener in self._listeners:
+            listener.forget(ids)
 
     def close(self) -> None:
         """Ends every listener's stream, so that a server that stops is not held up by an open page.
@@ -77,6 +82,12 @@ class Listener:
         self._lost += max(len(self._waiting) + len(deliveries) - MAX_WAITING, 0)
         self._waiting.extend(deliveries)
         self._arrived.set()
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Takes some out of the queue."""
+        kept = [one for one in self._waiting if one.id not in ids]
+        self._waiting.clear()
+        self._waiting.extend(kept)
 
     def close(self) -> None:
         """Nothing more will come."""

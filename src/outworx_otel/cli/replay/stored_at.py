@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
+from outworx_otel.cli.server_calls import ServerCallFailed, call
 from outworx_otel.cli.server_options import server_address
-from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import Completeness, ReplayError, completeness
-
-if TYPE_CHECKING:
-    from outworx_otel.http.bounded_client import Reply
 
 # A body of 10 MiB in base64, and the rest.
 _MAX_ANSWER: Final = 32 * 1024 * 1024
-_TIMEOUT_SECONDS: Final = 10.0
 
 
 def fetched(
@@ -35,39 +31,18 @@ def fetched(
     """
     import msgspec
 
-    from outworx_otel.http.bounded_client import BoundedClient, CallFailed, NotConnected, Untrusted
-    from outworx_otel.http.certificates import trust
-    from outworx_otel.server.replay.sending import ascii_url
-
     base = server_address(endpoint)
-    headers = {}
-    if api_key:
-        key = api_key.strip()
-        if not key.isascii() or not key.isprintable():
-            raise ConfigurationError(
-                "--api-key holds a character that cannot stand in a header: copy it again"
-            )
-        headers["Authorization"] = f"Bearer {key}"
-    url = f"{ascii_url(base).rstrip('/')}/api/deliveries/{quote(identity, safe='')}"
-    client = BoundedClient(lambda: trust(*authorities))
+    path = f"/api/deliveries/{quote(identity, safe='')}"
     try:
-        reply = client.call("GET", url, headers.items(), seconds=_TIMEOUT_SECONDS, most=_MAX_ANSWER)
-        if reply.failure is not None:
-            raise reply.failure
-    except NotConnected as error:
-        if isinstance(error, Untrusted) or "proxy" in str(error):
-            raise ReplayError(f"no answer from {base}: {error}") from None
-        raise ReplayError(
-            f"no server at {base}: start `outworx serve`, or name another with --endpoint or OUTWORX_ENDPOINT"
-        ) from None
-    except CallFailed as error:
-        raise ReplayError(f"no answer from {base}: {error}") from error
-    finally:
-        client.close()
+        reply = call("GET", path, endpoint, api_key, authorities, most=_MAX_ANSWER)
+    except ServerCallFailed as error:
+        raise ReplayError(str(error)) from error
     if reply.cut:
         raise ReplayError(f"{base} sends more than a delivery can be: is it an outworx server?")
+    if reply.status == 404:
+        raise ReplayError(f"{base} has no delivery {identity!r}, and there is no file of that name")
     if reply.status != 200:
-        raise ReplayError(_refusal(reply, base, identity, api_key))
+        raise ReplayError(f"{base} answers {reply.status}")
     try:
         document: Any = msgspec.json.decode(reply.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -75,15 +50,3 @@ def fetched(
     if not isinstance(document, dict):
         raise ReplayError(f"{base} answers with something that is no delivery: is it an outworx server?")
     return completeness(document)
-
-
-def _refusal(reply: Reply, base: str, identity: str, api_key: str | None) -> str:
-    status = reply.status
-    if status == 403 and reply.problem is not None:
-        return f"{base}: {reply.problem}"
-    if status in (401, 403):
-        what = "does not take this key" if api_key else "wants a key"
-        return f"{base} {what} ({status}): give it with OUTWORX_API_KEY or --api-key"
-    if status == 404:
-        return f"{base} has no delivery {identity!r}, and there is no file of that name"
-    return f"{base} answers {status}"

@@ -1,4 +1,4 @@
-"""The calls that read, in JSON."""
+"""The calls that read and delete, in JSON."""
 
 from outworx_otel.server.api.routes import routes
 

@@ -1,8 +1,9 @@
-"""`/api/deliveries`, `/api/deliveries/{id}`, `/api/key`, `/api/openapi.json` and `/healthz`."""
+"""The calls that read: `/api/deliveries`, one of them, `/api/key`, `/api/openapi.json` and `/healthz`."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.access import Access
+from outworx_otel.server.api import removal
 from outworx_otel.server.api.description import description
 from outworx_otel.server.api.overview import overview_routes
 from outworx_otel.server.api.parameters import cursor_of, json_answer, limit_of, refused
@@ -18,7 +20,7 @@ from outworx_otel.server.api.problems import problem_routes
 from outworx_otel.server.documents import delivery_document, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
 from outworx_otel.server.purposes import Purpose
-from outworx_otel.server.store import BadCursor, Store, StoreUnavailable
+from outworx_otel.server.store import BadCursor, Erased, Store, StoreUnavailable
 from outworx_otel.setup.options import unknown_name
 
 _KNOWN: Final = (*PARAMETERS, "limit", "cursor")
@@ -26,8 +28,14 @@ _MAX_ID: Final = 200
 _logger: Final = logging.getLogger("outworx_otel.server")
 
 
-def routes(store: Store, access: Access) -> list[BaseRoute]:
-    """The calls that read."""
+def routes(store: Store, access: Access, forget: Callable[[Erased], None]) -> list[BaseRoute]:
+    """Every call of this room.
+
+    Args:
+        store: what is read, and deleted from.
+        access: says what a key may do.
+        forget: see `removal.routes`.
+    """
 
     async def deliveries(request: Request) -> Response:
         params = request.query_params
@@ -79,6 +87,7 @@ def routes(store: Store, access: Access) -> list[BaseRoute]:
         Route("/healthz", healthz),
         *problem_routes(store),
         *overview_routes(store),
+        *removal.routes(store, forget),
     ]
 
 

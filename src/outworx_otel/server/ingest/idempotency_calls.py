@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, hashed_key
 from outworx_otel.server.ingest import loose_json
-from outworx_otel.server.store.claims import Claims
+from outworx_otel.server.store.claims import SCOPE, Claims
 from outworx_otel.setup.options import MAX_TTL, MIN_TTL
 
 MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
@@ -27,7 +27,6 @@ LEASE: Final = 30.0
 MAX_LEASE: Final = 3600.0
 _DEFAULT_TTL: Final = 86_400.0
 _MAX_HEADERS_BYTES: Final = 16 * 1024
-_SCOPE: Final = "outworx serve"
 
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
 # As it can stand in any database's text.
@@ -168,8 +167,7 @@ CALLS: Final[dict[str, tuple[type[Any], Callable[[Claims, Any], msgspec.Struct]]
 
 
 def _hashed(key: str) -> str:
-    # Applications may put anything into a key, so only its hash is stored.
-    return hashed_key(_SCOPE, key)
+    return hashed_key(SCOPE, key)
 
 
 def _ttl(seconds: float | None) -> float:

@@ -48,10 +48,10 @@ _WORKERS: Final = 2
 _MAX_JSON_BYTES: Final = 8 * 1024 * 1024
 
 
-def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
+def routes(settings: Settings, store: Store, live: Live, room: WaitingSpans) -> list[BaseRoute]:
     """OTLP at `/v1/...` and `/api/ingest/v1/...`, the JSON batch, and the SDK's calls."""
     reader = BodyReader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
-    ingest = _Ingest(reader, BatchIntake(store, live), store)
+    ingest = _Ingest(reader, BatchIntake(store, live), store, room)
     found: list[BaseRoute] = []
     for prefix in _PREFIXES:
         found.append(Route(f"{prefix}/v1/traces", ingest.traces, methods=["POST"]))
@@ -65,10 +65,10 @@ def routes(settings: Settings, store: Store, live: Live) -> list[BaseRoute]:
 
 
 class _Ingest:
-    def __init__(self, reader: BodyReader, intake: BatchIntake, store: Store) -> None:
+    def __init__(self, reader: BodyReader, intake: BatchIntake, store: Store, room: WaitingSpans) -> None:
         self._reader = reader
         self._intake = intake
-        self._room = WaitingSpans()
+        self._room = room
         self._elsewhere = Elsewhere(store, self._room, intake)
         self._counter = DeliveryCounter()
         self._workers = CapacityLimiter(_WORKERS)

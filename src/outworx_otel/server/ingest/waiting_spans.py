@@ -87,6 +87,15 @@ class WaitingSpans:
                 self._known.popitem(last=False)
         return taken
 
+    def forget(self, traces: Collection[bytes]) -> None:
+        """Drops what waits for deliveries of these traces, which were removed; spans that come later find none."""
+        with self._lock:
+            for trace in traces:
+                self._known.pop(trace, None)
+                waited = self._waiting.pop(trace, None)
+                if waited is not None:
+                    self._bytes -= waited.cost
+
     def due(self) -> list[bytes]:
         """Returns traces whose delivery is to be looked for now, some at a time; each is returned twice in all."""
         found: list[bytes] = []

@@ -1,5 +1,6 @@
 """Where deliveries are kept: SQLAlchemy Core on SQLite or PostgreSQL."""
 
+from outworx_otel.server.store.erasure import Erased, Erasure
 from outworx_otel.server.store.store import Store
 from outworx_otel.server.store.store_errors import (
     BadCursor,
@@ -9,4 +10,13 @@ from outworx_otel.server.store.store_errors import (
     StoreUnavailable,
 )
 
-__all__ = ["BadCursor", "BatchRefused", "QueryTooWide", "Store", "StoreBusy", "StoreUnavailable"]
+__all__ = [
+    "BadCursor",
+    "BatchRefused",
+    "Erased",
+    "Erasure",
+    "QueryTooWide",
+    "Store",
+    "StoreBusy",
+    "StoreUnavailable",
+]

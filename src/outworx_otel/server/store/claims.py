@@ -25,6 +25,8 @@ from outworx_otel.server.store.store_errors import StoreUnavailable
 T = TypeVar("T")
 
 TABLE: Final = "claims"
+SCOPE: Final = "outworx serve"
+"""Of the keys' hashes: applications may put anything into a key, so only its hash is stored."""
 claims: Final = record_table(TABLE).to_metadata(schema.metadata)
 
 # A client waits 250 ms. What takes longer is of no use to it, but a second one keeps a busy disk from failing many.

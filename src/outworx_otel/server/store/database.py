@@ -35,6 +35,10 @@ _NAP: Final = 0.05
 # A page of a list never takes a hundred of these.
 _INSTRUCTIONS_BETWEEN_LOOKS: Final = 20_000
 _PAGES_AT_ONCE: Final = 250
+_OVERWRITING: Final = "PRAGMA secure_delete=FAST"
+# Takes a second or two, in which what comes waits in the queue.
+_WRITTEN_ANEW: Final = 128 * 1024 * 1024
+_TRIES_TO_EMPTY: Final = 40
 
 
 class Database(ABC):
@@ -110,6 +114,18 @@ class Database(ABC):
         """Gives some of what is free back to the disk; whether there is more."""
         return False
 
+    def erasing(self) -> contextlib.AbstractContextManager[Connection]:
+        """A transaction, as `write`, whose deletions leave no copy behind as far as the database can see to it."""
+        return self.write()
+
+    def overwrite(self) -> str | None:
+        """Sees to it that nothing of what was deleted in `erasing` is left on the disk.
+
+        Returns:
+            What may be left and what to do about it; None where nothing is.
+        """
+        return None
+
     def check(self, connection: Connection) -> None:  # noqa: B027  # most have nothing to check
         """Raises `StoreUnavailable` where the database could not keep everything that is sent."""
 
@@ -183,6 +199,51 @@ class SqliteDatabase(Database):
             connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
         return True
 
+    @contextlib.contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """See `Database.erasing`: pages that get free are overwritten too."""
+        with self._connected(self.writing) as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA secure_delete=ON").fetchall()
+            try:
+                self.look()
+                with connection.begin():
+                    yield connection
+                self.look()
+            finally:
+                driver.execute(_OVERWRITING).fetchall()
+
+    def overwrite(self) -> str | None:
+        """See `Database.overwrite`.
+
+        Rows that SQLite moved to another page leave a copy in the free part of the old one; only VACUUM removes that.
+        That writes the whole file anew, while nothing else is written: a large one is only rid of its free pages.
+        """
+        with self._connected(self.writing) as connection:
+            driver: Any = connection.connection.driver_connection
+            small = self._path.stat().st_size <= _WRITTEN_ANEW
+            if small:
+                driver.execute("VACUUM").fetchall()
+            else:
+                while driver.execute("PRAGMA freelist_count").fetchone()[0]:
+                    driver.execute("PRAGMA incremental_vacuum(1)").fetchall()
+            # Who reads holds what was before.
+            for _ in range(_TRIES_TO_EMPTY):
+                if not driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    break
+                time.sleep(_NAP)
+            else:
+                return (
+                    "the -wal file still holds copies, because something reads the database all the time: they go"
+                    " when nothing does, or the server is stopped"
+                )
+        if small:
+            return None
+        return (
+            f"the file is larger than {_WRITTEN_ANEW >> 20} MiB and was not written anew: rows that SQLite has moved"
+            f" may have left copies in it. Stop the server and run: sqlite3 {self._path.name} VACUUM"
+        )
+
     def look(self) -> None:
         """See `Database.look`."""
         # SQLite goes on writing into a file that has been removed, and makes an empty one for the next connection.
@@ -231,6 +292,8 @@ class SqliteDatabase(Database):
             "temp_store=MEMORY",
             "wal_autocheckpoint=4000",
             "journal_size_limit=67108864",
+            # Deleted rows are overwritten where the page is written anyway.
+            "secure_delete=FAST",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         # Not before: an overlay gives a file another identity when it is first opened for writing.
@@ -263,6 +326,10 @@ class PostgresqlDatabase(Database):
             " FROM unnest(%s::text[]) AS name"
         )
         return int(connection.exec_driver_sql(query, (names,)).scalar_one())
+
+    def overwrite(self) -> str | None:
+        """See `Database.overwrite`."""
+        return "PostgreSQL overwrites what was deleted when its autovacuum comes by; VACUUM does it at once"
 
     def check(self, connection: Connection) -> None:
         """See `Database.check`: what other encodings than these have no sign for could never be written."""

@@ -113,8 +113,8 @@ class Retention:
         if old is not None:
             d, s = deliveries.c.seq, spans.c.seq
             first = select(d).where(d <= old.deliveries).order_by(d).limit(ROWS_AT_ONCE)
-            removed += _remove_deliveries(connection, list(connection.execute(first).scalars()))
-            removed += _remove_spans(
+            removed += remove_deliveries(connection, list(connection.execute(first).scalars()))
+            removed += remove_spans(
                 connection, select(s).where(s <= old.spans).order_by(s).limit(ROWS_AT_ONCE)
             )
             forget_marks(connection, old.age)
@@ -141,7 +141,7 @@ class Retention:
     def _remove_spans_beyond_their_share(self, connection: Connection, at_once: int) -> int:
         if tally(connection, SPAN_BYTES) <= self._max_bytes * SHARE_OF_SPANS:
             return 0
-        return _remove_spans(connection, select(spans.c.seq).order_by(spans.c.seq).limit(at_once))
+        return remove_spans(connection, select(spans.c.seq).order_by(spans.c.seq).limit(at_once))
 
     def _remove_for_room(self, connection: Connection, at_once: int) -> int:
         used = self._database.size(connection)
@@ -164,10 +164,11 @@ class Retention:
             over -= size
             if over <= 0:
                 break
-        return _remove_deliveries(connection, seqs)
+        return remove_deliveries(connection, seqs)
 
 
-def _remove_deliveries(connection: Connection, seqs: list[int]) -> int:
+def remove_deliveries(connection: Connection, seqs: list[int]) -> int:
+    """Removes deliveries with their details. Returns how many."""
     if not seqs:
         return 0
     held = select(func.sum(_BYTES)).join(deliveries, deliveries.c.seq == details.c.seq)
@@ -184,7 +185,8 @@ def _remove_deliveries(connection: Connection, seqs: list[int]) -> int:
     return len(seqs)
 
 
-def _remove_spans(connection: Connection, which: Select[Any]) -> int:
+def remove_spans(connection: Connection, which: Select[Any]) -> int:
+    """Removes the spans whose numbers a query gives. Returns how many."""
     seqs = list(connection.execute(which).scalars())
     if seqs:
         held = select(func.sum(func.length(spans.c.detail) + SPAN_OVERHEAD)).where(spans.c.seq.in_(seqs))

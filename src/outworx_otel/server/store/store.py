@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -41,6 +42,7 @@ from outworx_otel.server.store import (
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.server.store.database import open_database
 from outworx_otel.server.store.database_errors import is_connection, is_of_the_batch, is_passing
+from outworx_otel.server.store.erasure import Erased, Erasure, erase, number_of
 from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_facets
 from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
@@ -166,6 +168,41 @@ class Store:
         """Deliveries of the same provider and event id, or the same key; this one too, oldest first, at most 100."""
         with self._database.read() as connection:
             return joined.same_event(connection, summary)
+
+    def erasable(self, which: Erasure) -> int:
+        """How many deliveries `erase` would remove.
+
+        Raises:
+            QueryTooWide: it takes too long to count them.
+        """
+        with self._database.read() as connection:
+            return number_of(connection, which)
+
+    def erase(self, which: Erasure) -> Future[Erased]:
+        """Removes some deliveries with all that is kept of them, between the writer's transactions.
+
+        The future raises `StoreUnavailable`: nothing was removed.
+        """
+
+        def work() -> Erased:
+            try:
+                with self._database.erasing() as connection:
+                    return erase(connection, which)
+            except SQLAlchemyError as error:
+                raise StoreUnavailable(self._database.explain(error)) from error
+
+        return self._writer.call(work)
+
+    def overwrite(self) -> Future[str | None]:
+        """Sees to it that nothing of what `erase` removed is left on the disk, see `Database.overwrite`."""
+
+        def work() -> str | None:
+            try:
+                return self._database.overwrite()
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                return f"it could not be overwritten: {self._database.explain(error)}"
+
+        return self._writer.call(work)
 
     def overview(self, since: int, until: int, wanted: Filter) -> Overview:
         """Figures of a time, by provider, route and service of the filter.

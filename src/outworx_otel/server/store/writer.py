@@ -8,12 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from outworx_otel.server.store.packing import Packed
 from outworx_otel.server.store.store_errors import StoreBusy, StoreUnavailable
 
 __all__ = ["StoreBusy", "StoreUnavailable", "Writer"]
+
+T = TypeVar("T")
 
 MAX_ROWS_AT_ONCE: Final = 2000
 _logger = logging.getLogger("outworx_otel.server")
@@ -46,6 +48,7 @@ class Writer:
         self._max = max_queued_bytes
         self._queued = 0
         self._waiting: deque[_Waiting] = deque()
+        self._asked: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="outworx-writer", daemon=True)
@@ -77,6 +80,20 @@ class Writer:
             self._changed.notify()
         return future
 
+    def call(self, work: Callable[[], T]) -> Future[T]:
+        """Runs other work between two transactions; the future has what it returns or raises.
+
+        Raises:
+            StoreUnavailable: the writer is being closed.
+        """
+        future: Future[T] = Future()
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailable("the server is being stopped")
+            self._asked.append((work, future))
+            self._changed.notify()
+        return future
+
     def close(self) -> None:
         """Writes what is queued, then ends the thread."""
         with self._changed:
@@ -91,7 +108,8 @@ class Writer:
             if taken:
                 self._write_all(taken)
                 written += sum(one.packed.length for one in taken)
-            elif self._closing:
+            asked = self._run_asked()
+            if self._closing and not taken and not asked:
                 return
             if not self._closing and (written >= MAX_ROWS_AT_ONCE or time.monotonic() >= tidies_at):
                 tidies_at, written = time.monotonic() + self._tidied(written), 0
@@ -100,13 +118,27 @@ class Writer:
         """As much as fits into one transaction, once there is something, or nothing at a time."""
         taken: list[_Waiting] = []
         with self._changed:
-            while not self._waiting and not self._closing and (left := until - time.monotonic()) > 0:
+            while (
+                not (self._waiting or self._asked or self._closing) and (left := until - time.monotonic()) > 0
+            ):
                 self._changed.wait(left)
             rows = 0
             while self._waiting and (not taken or rows + self._waiting[0].packed.length <= MAX_ROWS_AT_ONCE):
                 taken.append(self._waiting.popleft())
                 rows += taken[-1].packed.length
         return taken
+
+    def _run_asked(self) -> bool:
+        with self._changed:
+            if not self._asked:
+                return False
+            work, future = self._asked.popleft()
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001  # passed on through the future
+                future.set_exception(error)
+        return True
 
     def _write_all(self, taken: Sequence[_Waiting]) -> None:
         try:
