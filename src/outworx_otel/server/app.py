@@ -14,8 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outworx_otel.server import api, dashboard, ingest, relay
 from outworx_otel.server.access import COOKIE, Access
+from outworx_otel.server.access.connections import CROWD
 from outworx_otel.server.access.error_answers import HANDLERS
 from outworx_otel.server.live import Live
+from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.rules import Evaluator
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Erased, Store
@@ -29,6 +31,7 @@ class Application:
 
     Attributes:
         access: says what keys there are.
+        metrics: what `/metrics` tells.
         routes: everything that is served here.
         tunnels: tunnelled requests' own application, for `relay_port`; None where they come in here.
 
@@ -38,11 +41,13 @@ class Application:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.metrics = metrics = Metrics()
         self._store = store = Store(
             settings.database,
             max_queued_bytes=settings.max_queued_bytes,
             retention_days=settings.retention_days,
             max_bytes=settings.max_database_bytes,
+            took=metrics.commits.observe,
         )
         try:
             self.access = Access(settings, store)
@@ -61,16 +66,34 @@ class Application:
             self.tunnels = Starlette(routes=tunnels)
             tunnels = []
         self.routes: list[BaseRoute] = [
-            *ingest.routes(settings, store, live, room),
+            *ingest.routes(settings, store, live, room, metrics),
             *relay.session_routes(tunnel),
             *tunnels,
-            *api.routes(store, self.access, self._forget),
+            *api.routes(store, self.access, self._forget, metrics),
             *dashboard.routes(settings, store, live, self.access),
         ]
         app = Starlette(routes=self.routes, exception_handlers=HANDLERS, lifespan=self._lifespan)
         # `/deliveries/` is another path, and the table of policies knows only the paths that there are.
         app.router.redirect_slashes = False
-        self._app = self.access.wrap(app)
+        self._app = metrics.counting(self.access.wrap(app))
+        metrics.deliveries(lambda: store.kept)
+        metrics.watch(
+            {
+                "outworx_writer_queue_batches": ("Batches that wait to be written.", lambda: store.queued[0]),
+                "outworx_writer_queue_bytes": (
+                    "Decoded bytes that wait or are being written; ingest is answered 503 at its limit.",
+                    lambda: store.queued[1],
+                ),
+                "outworx_database_size_bytes": ("Size of the database.", store.size),
+                "outworx_connections": ("Connections that are open.", lambda: len(CROWD)),
+                "outworx_live_pages": ("Pages that are kept up to date now.", lambda: live.listeners),
+                "outworx_tunnels": ("Tunnels' sessions.", lambda: tunnel.tunnels),
+                "outworx_tunnel_requests_held": (
+                    "Tunnelled requests that wait for their answer.",
+                    lambda: tunnel.held,
+                ),
+            }
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

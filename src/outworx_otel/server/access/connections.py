@@ -28,6 +28,9 @@ class Crowd:
         # Who asked for something last stands last.
         self._connections: dict[HeadDeadlineProtocol, None] = {}
 
+    def __len__(self) -> int:
+        return len(self._connections)
+
     def join(self, connection: HeadDeadlineProtocol) -> None:
         """Counts a new connection, and closes another one where that makes too many."""
         if len(self._connections) >= self.most:

@@ -54,6 +54,7 @@ _EXACT: Final = {
     "/healthz": _PUBLIC,
     "/live": _PAGE,
     "/login": _PUBLIC,
+    "/metrics": _CALL,
     "/logout": Rule(Policy.PAGE),
     "/api/deliveries": _CALL,
     "/api/ingest": _INGEST,

@@ -1,4 +1,4 @@
-"""The calls that read: `/api/deliveries`, one of them, `/api/key`, `/api/openapi.json` and `/healthz`."""
+"""The calls that read: `/api/deliveries`, one of them, `/api/key`, `/api/openapi.json`, `/metrics` and `/healthz`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from outworx_otel.server.api.parameters import cursor_of, json_answer, limit_of,
 from outworx_otel.server.api.problems import problem_routes
 from outworx_otel.server.documents import delivery_document, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
+from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import BadCursor, Erased, Store, StoreUnavailable
 from outworx_otel.setup.options import unknown_name
@@ -28,13 +29,16 @@ _MAX_ID: Final = 200
 _logger: Final = logging.getLogger("outworx_otel.server")
 
 
-def routes(store: Store, access: Access, forget: Callable[[Erased], None]) -> list[BaseRoute]:
+def routes(
+    store: Store, access: Access, forget: Callable[[Erased], None], metrics: Metrics
+) -> list[BaseRoute]:
     """Every call of this room.
 
     Args:
         store: what is read, and deleted from.
         access: says what a key may do.
         forget: see `removal.routes`.
+        metrics: what `/metrics` tells.
     """
 
     async def deliveries(request: Request) -> Response:
@@ -76,6 +80,10 @@ def routes(store: Store, access: Access, forget: Callable[[Erased], None]) -> li
             )
         return json_answer({"status": "ok"})
 
+    async def prometheus(request: Request) -> Response:
+        told, content_type = await run_in_threadpool(metrics.told, request.headers.get("accept", ""))
+        return Response(told, headers={"content-type": content_type, "cache-control": "no-store"})
+
     async def openapi(request: Request) -> Response:
         return Response(description(), media_type="application/json")
 
@@ -87,6 +95,7 @@ def routes(store: Store, access: Access, forget: Callable[[Erased], None]) -> li
         Route("/healthz", healthz),
         *problem_routes(store),
         *overview_routes(store),
+        Route("/metrics", prometheus),
         *removal.routes(store, forget),
     ]
 

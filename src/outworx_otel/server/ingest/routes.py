@@ -34,6 +34,7 @@ from outworx_otel.server.ingest.request_bodies import BodyReader
 from outworx_otel.server.ingest.span_sorting import SortedSpans, TooManySpans, sort
 from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.server.live import Live
+from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.model import Batch
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
@@ -48,10 +49,12 @@ _WORKERS: Final = 2
 _MAX_JSON_BYTES: Final = 8 * 1024 * 1024
 
 
-def routes(settings: Settings, store: Store, live: Live, room: WaitingSpans) -> list[BaseRoute]:
+def routes(
+    settings: Settings, store: Store, live: Live, room: WaitingSpans, metrics: Metrics
+) -> list[BaseRoute]:
     """OTLP at `/v1/...` and `/api/ingest/v1/...`, the JSON batch, and the SDK's calls."""
     reader = BodyReader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
-    ingest = _Ingest(reader, BatchIntake(store, live), store, room)
+    ingest = _Ingest(reader, BatchIntake(store, live), store, room, metrics)
     found: list[BaseRoute] = []
     for prefix in _PREFIXES:
         found.append(Route(f"{prefix}/v1/traces", ingest.traces, methods=["POST"]))
@@ -65,10 +68,13 @@ def routes(settings: Settings, store: Store, live: Live, room: WaitingSpans) -> 
 
 
 class _Ingest:
-    def __init__(self, reader: BodyReader, intake: BatchIntake, store: Store, room: WaitingSpans) -> None:
+    def __init__(
+        self, reader: BodyReader, intake: BatchIntake, store: Store, room: WaitingSpans, metrics: Metrics
+    ) -> None:
         self._reader = reader
         self._intake = intake
         self._room = room
+        self._metrics = metrics
         self._elsewhere = Elsewhere(store, self._room, intake)
         self._counter = DeliveryCounter()
         self._workers = CapacityLimiter(_WORKERS)
@@ -92,6 +98,7 @@ class _Ingest:
                 self._room.put_back(found.taken)
                 raise
         self._elsewhere.look()
+        self._metrics.ingested("traces", found.accepted, found.rejected.total())
         answer = ExportTraceServiceResponse()
         if found.rejected:
             answer.partial_success.rejected_spans = found.rejected.total()
@@ -121,6 +128,7 @@ class _Ingest:
             except BaseException:
                 self._counter.undo(found)
                 raise
+        self._metrics.ingested("metrics", len(found.counts), found.rejected.total())
         answer = ExportMetricsServiceResponse()
         if found.rejected:
             answer.partial_success.rejected_data_points = found.rejected.total()
@@ -143,6 +151,7 @@ class _Ingest:
         async with self._reader.body(request) as body:
             found, batch, written = await self._worked(work, body)
             await self._intake.kept(batch, written)
+        self._metrics.ingested("events", len(found.deliveries), len(found.unusable))
         answer: dict[str, Any] = {"success": not found.unusable, "accepted": len(found.deliveries)}
         if found.unusable:
             answer |= {"rejected": len(found.unusable), "errors": found.unusable[:100]}

@@ -49,11 +49,13 @@ class SortedSpans(NamedTuple):
         batch: what is to be written.
         rejected: spans that cannot be kept, by the reason.
         taken: what had waited for its deliveries and is in the batch now.
+        accepted: how many spans were taken, also those that wait or are not kept.
     """
 
     batch: Batch
     rejected: Counter[str]
     taken: dict[bytes, list[WaitingSpan]]
+    accepted: int
 
 
 def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
@@ -108,6 +110,7 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
                     rejected["it cannot be decoded"] += 1
                 except TooManyValues:
                     rejected[f"the request holds more than {MAX_VALUES} values: send smaller batches"] += 1
+    accepted = len(batch.deliveries) + len(batch.spans) + len(others)
     taken = room.arrived(traces) if traces else {}
     for waiting in (waiting for spans in taken.values() for waiting in spans):
         with contextlib.suppress(DecodeError, TooManyValues):
@@ -117,4 +120,4 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
             # Of these the attributes have not been looked at before.
             with contextlib.suppress(TooManyValues):
                 batch.spans.append(record_of(span, decoder, service, scope))
-    return SortedSpans(batch, rejected, taken)
+    return SortedSpans(batch, rejected, taken, accepted)

@@ -78,6 +78,11 @@ class Relay:
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     @property
+    def tunnels(self) -> int:
+        """How many sessions there are; one whose client has gone stays until it ends by its time."""
+        return len(self._by_id)
+
+    @property
     def held(self) -> int:
         """Callers that wait, of all sessions."""
         return sum(len(session.held) for session in self._by_slug.values())

@@ -76,6 +76,7 @@ class Store:
         max_facets: combinations of provider, route, service and results that are told apart.
         clock: Unix time in seconds.
         ticks: seconds that only go up.
+        took: told how many seconds each transaction of the writer took.
 
     Raises:
         ConfigurationError: a URL that cannot be used.
@@ -93,6 +94,7 @@ class Store:
         max_facets: int = MAX_FACETS,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
+        took: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._clock = clock
         self._refused: tuple[float, str] | None = None
@@ -111,7 +113,7 @@ class Store:
         self.secrets = KeptSecrets(database.writing)
         self._transactions = Transactions(database.mark, Facets(max_facets))
         self._retention = Retention(database, retention_days, max_bytes, clock, ticks)
-        self._writer = Writer(self._write, self._tidy, max_queued_bytes)
+        self._writer = Writer(self._write, self._tidy, max_queued_bytes, took)
 
     def write(self, batch: Batch) -> Future[None]:
         """Queues a batch; the future is done once it is durable, all of it. About 20 µs for each delivery.
@@ -148,6 +150,24 @@ class Store:
         """The other spans of a trace, in the order in which they began; at most 200 of each trace are kept."""
         with self._database.read() as connection:
             return joined.spans_of_trace(connection, trace_id)
+
+    @property
+    def queued(self) -> tuple[int, int]:
+        """How many batches wait to be written, and how many bytes wait or are being written."""
+        return self._writer.queued
+
+    @property
+    def kept(self) -> Mapping[tuple[str, str, str, str], int]:
+        """How many deliveries this process has kept, by service, provider, route and outcome."""
+        return self._transactions.kept.copy()
+
+    def size(self) -> int | None:
+        """Bytes that the database takes on the disk, as retention counts them; None where it does not answer."""
+        try:
+            with self._database.read() as connection:
+                return self._database.size(connection)
+        except StoreUnavailable:
+            return None
 
     @property
     def is_shared(self) -> bool:

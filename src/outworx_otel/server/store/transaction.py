@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,7 +13,7 @@ from outworx_otel.server.fields import FACETED, IN_ROW
 from outworx_otel.server.problems.judging import Arrived
 from outworx_otel.server.store import watch
 from outworx_otel.server.store.arrival import last_number
-from outworx_otel.server.store.facets import Facets
+from outworx_otel.server.store.facets import OTHER, Facets
 from outworx_otel.server.store.figures import Figures
 from outworx_otel.server.store.packing import Packed
 from outworx_otel.server.store.recent import RecentCounts
@@ -30,12 +31,16 @@ from outworx_otel.server.store.tallies import (
 )
 
 MAX_SPANS_PER_TRACE: Final = 200
+MAX_COUNTED: Final = 2000
+"""Services, providers, routes and outcomes that are told apart."""
+
 _AT_ONCE: Final = 500
 _ID, _TIME, _DURATION, _EVENT_TYPE, _VALID = (
     IN_ROW.index(name) for name in ("id", "time_ns", "duration_ns", "event_type", "signature_valid")
 )
 _TRACE, _SPAN, _EVENT_HASH = IN_ROW.index("trace_id"), IN_ROW.index("span_id"), len(IN_ROW)
 _OUTCOME: Final = FACETED.index("outcome")
+_endpoint: Final = operator.itemgetter(*map(FACETED.index, ("service", "provider", "route", "outcome")))
 # Where no signature is checked, the application has dealt with the delivery itself; with others, nobody has.
 _DEALT_WITH: Final = frozenset(
     {"accepted", "failed", "silent_drop", "deferred", "error", "replayed", "in_flight", "unprotected"}
@@ -58,16 +63,25 @@ class Transactions:
         self._mark = mark
         self._facets = facets
         self._recent = RecentCounts()
+        # By service, provider, route and outcome, since the start.
+        self.kept: Counter[tuple[str, str, str, str]] = Counter()
+        self._kept_now: Counter[tuple[str, str, str, str]] = Counter()
 
     def begin(self) -> None:
         """Before each transaction."""
         self._facets.begin()
         self._recent.begin()
+        self._kept_now.clear()
 
     def commit(self) -> None:
         """After each that is durable."""
         self._facets.commit()
         self._recent.commit()
+        for key, count in self._kept_now.items():
+            if key in self.kept or len(self.kept) < MAX_COUNTED:
+                self.kept[key] += count
+            else:
+                self.kept[OTHER, OTHER, OTHER, key[3]] += count
 
     def write(self, connection: Connection, batches: Sequence[Packed], *, careful: bool) -> None:
         """All of it, in the transaction that is open.
@@ -124,6 +138,7 @@ class Transactions:
                 there.add(row[_ID])
             seq += 1
             facet = numbers[key]
+            self._kept_now[_endpoint(key)] += 1
             new.append((seq, facet.id, *row))
             arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], row[_TRACE] + row[_SPAN]))
             kept.append((seq, detail))

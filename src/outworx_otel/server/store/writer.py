@@ -35,6 +35,7 @@ class Writer:
         tidy: some housekeeping, given how many rows were just written; returns the seconds until it wants to be
             called again.
         max_queued_bytes: see `Settings`.
+        took: told how many seconds a transaction took.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Writer:
         write: Callable[[Sequence[Packed]], Sequence[BaseException | None]],
         tidy: Callable[[int], float],
         max_queued_bytes: int,
+        took: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._write = write
         self._tidy = tidy
         self._max = max_queued_bytes
+        self._took = took
         self._queued = 0
         self._waiting: deque[_Waiting] = deque()
         self._asked: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -53,6 +56,11 @@ class Writer:
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="outworx-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def queued(self) -> tuple[int, int]:
+        """Returns how many batches wait to be written, and how many bytes wait or are being written."""
+        return len(self._waiting), self._queued
 
     def make_sure_of_room(self, size: int) -> None:
         """Raises if the queue is full, before a batch is packed for nothing.
@@ -141,10 +149,12 @@ class Writer:
         return True
 
     def _write_all(self, taken: Sequence[_Waiting]) -> None:
+        began = time.monotonic()
         try:
             ends = self._write([one.packed for one in taken])
         except Exception as error:  # noqa: BLE001  # passed on through the future
             ends = [error] * len(taken)
+        self._took(time.monotonic() - began)
         with self._changed:
             self._queued -= sum(one.size for one in taken)
         for one, end in zip(taken, ends, strict=True):
