@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from outworx_otel.cli.dev import dev
 from outworx_otel.cli.doctor import doctor
 from outworx_otel.cli.endpoints import endpoints
 from outworx_otel.cli.forward import forward
@@ -35,6 +36,7 @@ def outworx(
 app.command()(endpoints)
 app.command()(forward)
 app.command()(serve)
+app.command(context_settings={"allow_interspersed_args": False})(dev)
 app.command()(trigger)
 app.command()(replay)
 app.command()(purge)

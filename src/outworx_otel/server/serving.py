@@ -10,7 +10,9 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from types import FrameType
 from typing import Final
 
@@ -31,6 +33,10 @@ _KEEP_ALIVE_SECONDS: Final = 75
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
+class PortInUse(ConfigurationError):
+    """Another program has the port."""
+
+
 def serve(
     settings: Settings,
     *,
@@ -48,6 +54,46 @@ def serve(
         ConfigurationError: an option that cannot be used: an address that is taken, a database's URL.
         StoreUnavailable: the database cannot be used.
     """
+    with _opened(settings) as (app, settings, sockets):
+        asyncio.run(_serve(app, settings, sockets, verbose, ready))
+
+
+@contextlib.contextmanager
+def serving_beside(settings: Settings) -> Iterator[Settings]:
+    """Serves in a thread until the context ends, for a command that does something else meanwhile.
+
+    Args:
+        settings: everything that can be configured.
+
+    Yields:
+        The settings with the ports that it has.
+
+    Raises:
+        ConfigurationError, StoreUnavailable: as `serve`.
+    """
+    with _opened(settings) as (app, settings, sockets):
+        started: Future[Callable[[], None]] = Future()
+
+        def run() -> None:
+            try:
+                asyncio.run(_serve(app, settings, sockets, False, None, started))
+            except BaseException as error:
+                if not started.done():
+                    started.set_exception(error)
+                raise
+
+        thread = threading.Thread(target=run, name="outworx-serve", daemon=True)
+        thread.start()
+        stop = started.result()
+        try:
+            yield settings
+        finally:
+            stop()
+            thread.join()
+
+
+@contextlib.contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Application, Settings, list[socket.socket]]]:
     with contextlib.ExitStack() as stack:
         # First the sockets: a second server started by mistake must not touch the first one's database.
         own = stack.enter_context(contextlib.closing(_bound(settings.host, settings.port, "--port")))
@@ -59,8 +105,7 @@ def serve(
         relay_port = ports[1] if len(ports) > 1 else None
         settings = dataclasses.replace(settings, port=ports[0], relay_port=relay_port)
         _allow_many_connections()
-        app = create_app(settings)
-        asyncio.run(_serve(app, settings, sockets, verbose, ready))
+        yield create_app(settings), settings, sockets
 
 
 async def _serve(
@@ -69,7 +114,9 @@ async def _serve(
     sockets: list[socket.socket],
     verbose: bool,
     ready: Callable[[Application, Settings], None] | None,
+    started: Future[Callable[[], None]] | None = None,
 ) -> None:
+    """Serves until a signal or, where `started` is given, until what that is set to is called from another thread."""
     servers = [_Server(_config(app, settings, verbose, lifespan="on"))]
     if app.tunnels is not None:
         servers.append(_Server(_config(app.tunnels, settings, verbose, lifespan="off")))
@@ -80,7 +127,7 @@ async def _serve(
         for server in servers:
             server.handle_exit(signum, frame)
 
-    with _signals(stop):
+    with _signals(stop) if started is None else contextlib.nullcontext():
         running = [
             asyncio.ensure_future(server.serve(sockets=[bound]))
             for server, bound in zip(servers, sockets, strict=True)
@@ -90,6 +137,8 @@ async def _serve(
                 await server.is_started.wait()
             if ready is not None:
                 ready(app, settings)
+            if started is not None:
+                started.set_result(lambda: stop(signal.SIGTERM, None))
             # The last one to end is the one with the database.
             await asyncio.gather(*running)
         finally:
@@ -175,7 +224,8 @@ def _bound(host: str, port: int, option: str) -> socket.socket:
         bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
-        raise ConfigurationError(_explained(error, host, port, option)) from error
+        kind_of_it = PortInUse if error.errno == errno.EADDRINUSE else ConfigurationError
+        raise kind_of_it(_explained(error, host, port, option)) from error
     bound.setblocking(False)
     return bound
 
