@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from outworx_otel.server.model import Filter
 from outworx_otel.server.store import Erasure, Store
 from outworx_otel.server.store import erasure as erasing
-from outworx_otel.server.store.schema import deliveries, details, spans, tallies
+from outworx_otel.server.store.schema import deliveries, details, events, metadata, problems, spans, tallies
 from server_store.samples import DAY, NOW, batch, one, process_span, span
 
 EVENT = "evt_to_be_removed"
@@ -139,3 +139,17 @@ def test_a_closed_store_removes_nothing_and_says_so(url: str, open_store: Callab
     store.close()
     with pytest.raises(StoreUnavailable, match="being stopped"):
         store.erase(Erasure(id="stays"))
+
+
+def test_what_is_known_of_its_event_and_quoted_in_its_problem_goes_too(store: Store) -> None:
+    words = "the bank refused Jane Doe's refund"
+    fields = {"outcome": "failed", "signature_valid": True, "event_id": EVENT, "error_message": words}
+    store.write(batch(one(id="gone", trace_id="a" * 32, **fields))).result(30)
+    with store._database.read() as connection:
+        kept = {t.name: [str(row) for row in connection.execute(select(t)).all()] for t in (events, problems)}
+    assert any(EVENT in row for row in kept["events"])
+    assert any("gone" in row for row in kept["problems"])
+    store.erase(Erasure(id="gone")).result(30)
+    with store._database.read() as connection:
+        every = [str(row) for t in metadata.sorted_tables for row in connection.execute(select(t)).all()]
+    assert not [row for row in every if EVENT in row or words in row or "'gone'" in row]

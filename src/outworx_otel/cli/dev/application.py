@@ -33,7 +33,7 @@ def settings_of(address: str, name: str, environ: Mapping[str, str]) -> dict[str
         name: what the service is called where nothing says so.
         environ: the environment as it is.
     """
-    found = {environment.COMMAND_ENDPOINT[0]: address}
+    found = {environment.ENDPOINT[0]: address}
     exporters = [one.strip() for one in environ.get("OTEL_TRACES_EXPORTER", "").split(",") if one.strip()]
     if not exporters and not any(environ.get(variable) for variable in _OTLP):
         # Its other spans, for the timeline: the exporter of ours sends webhooks alone.

@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, or_, select
+from sqlalchemy import Connection, Select, delete, func, or_, select, update
 
 from outworx_otel.idempotency import hashed_key
 from outworx_otel.server.store.claims import SCOPE, claims
 from outworx_otel.server.store.packing import facet_text, hashed, text
 from outworx_otel.server.store.retention import remove_deliveries, remove_spans
-from outworx_otel.server.store.schema import deliveries, event_types, facets, spans
+from outworx_otel.server.store.schema import (
+    alerts,
+    deliveries,
+    event_types,
+    events,
+    facets,
+    problems,
+    spans,
+)
 
 AT_ONCE: Final = 200
 """Deliveries of one transaction."""
@@ -78,6 +86,10 @@ def erase(connection: Connection, which: Erasure) -> Erased:
     if keys:
         forgotten = connection.execute(delete(claims).where(claims.c.key.in_(sorted(keys)))).rowcount
     remove_deliveries(connection, [row.seq for row in rows])
+    _forget_in_problems(connection, [row.id for row in rows])
+    _remove_events(
+        connection, {row.event_id for row in rows if row.event_id is not None} | {text(which.event_id)}
+    )
     _remove_event_types(connection, {row.event_type for row in rows if row.event_type is not None})
     return Erased([row.id for row in rows], traces, removed, forgotten, len(rows) == AT_ONCE)
 
@@ -116,6 +128,26 @@ def _keys(provider: str | None, event_id: str | None, key: str | None) -> set[st
     """
     sent = [key, event_id, None if None in (provider, event_id) else f"{provider}:{event_id}"]
     return {hashed_key(SCOPE, one) for one in sent if one is not None}
+
+
+def _forget_in_problems(connection: Connection, ids: Sequence[str]) -> None:
+    """What a problem, and an alert of it, quotes of the delivery that came last. Their counts stay."""
+    p = problems.c
+    quoted = list(connection.execute(select(p.id).where(p.last_delivery.in_(ids))).scalars())
+    if quoted:
+        connection.execute(update(problems).where(p.id.in_(quoted)).values(message="", last_delivery=""))
+        connection.execute(update(alerts).where(alerts.c.problem_id.in_(quoted)).values(what=""))
+
+
+def _remove_events(connection: Connection, event_ids: set[str | None]) -> None:
+    """What is known of events of which no delivery is left."""
+    asked = {event_id: hashed(event_id) for event_id in event_ids if event_id is not None}
+    d = deliveries.c
+    there = select(d.event_id).where(d.event_hash.in_(asked.values()), d.event_id.in_(asked))
+    gone = sorted(asked.keys() - set(connection.execute(there).scalars()))
+    if gone:
+        # In one statement: it looks through all of them.
+        connection.execute(delete(events).where(events.c.event_id.in_(gone)))
 
 
 def _remove_event_types(connection: Connection, types: set[str]) -> None:
