@@ -143,7 +143,7 @@ def test_a_closed_store_removes_nothing_and_says_so(url: str, open_store: Callab
 
 def test_what_is_known_of_its_event_and_quoted_in_its_problem_goes_too(store: Store) -> None:
     words = "the bank refused Jane Doe's refund"
-    fields = {"outcome": "failed", "signature_valid": True, "event_id": EVENT, "error_message": words}
+    fields = {"outcome": "failed", "signature_valid": True, "event_id": EVENT, "failure": words}
     store.write(batch(one(id="gone", trace_id="a" * 32, **fields))).result(30)
     with store._database.read() as connection:
         kept = {t.name: [str(row) for row in connection.execute(select(t)).all()] for t in (events, problems)}
