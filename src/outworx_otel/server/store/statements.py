@@ -18,7 +18,7 @@ _SELECTED_AT_ONCE = 500
 
 
 def insert_rows(
-    connection: Connection, mark: str, table: Table, rows: Sequence[tuple[Any, ...]], conflict: str = ""
+    connection: Connection, mark: str, table: Table, rows: Sequence[Sequence[Any]], conflict: str = ""
 ) -> int:
     """Inserts rows in the order of the table's columns.
 

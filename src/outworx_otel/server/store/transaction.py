@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from outworx_otel.server.fields import FACETED, IN_ROW
-from outworx_otel.server.problems.judging import Arrived
+from outworx_otel.server.problems.judging import Arrived, Kind
 from outworx_otel.server.store import watch
 from outworx_otel.server.store.arrival import last_number
 from outworx_otel.server.store.facets import OTHER, Facets
@@ -126,7 +126,7 @@ class Transactions:
         there = _there(connection, [row[_ID] for row in rows]) if careful else set()
         seq = last_number(connection, deliveries)
         size = unproved = 0
-        new: list[tuple[Any, ...]] = []
+        new: list[list[Any]] = []
         kept: list[tuple[int, bytes]] = []
         arrived: list[Arrived] = []
         packed = (detail for batch in batches for detail in batch.details)
@@ -139,8 +139,9 @@ class Transactions:
             seq += 1
             facet = numbers[key]
             self._kept_now[_endpoint(key)] += 1
-            new.append((seq, facet.id, *row))
-            arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], row[_TRACE] + row[_SPAN]))
+            new.append([seq, facet.id, *row, None])
+            linked = row[_TRACE] + row[_SPAN] if verdict.kind is Kind.DEFERRED else ""
+            arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], linked))
             kept.append((seq, detail))
             proved = row[_VALID] is True
             offered = proved or (row[_VALID] is None and key[_OUTCOME] in _DEALT_WITH)
@@ -150,8 +151,8 @@ class Transactions:
             size += bytes_of_it
             if not proved:
                 unproved += bytes_of_it
-        belongs = watch.take(connection, self._mark, arrived)
-        new = [(*row, problem) for row, problem in zip(new, belongs, strict=True)]
+        for place, problem in watch.take(connection, self._mark, arrived).items():
+            new[place][-1] = problem
         if insert_rows(connection, self._mark, deliveries, new, "DO NOTHING") != len(new):
             raise Duplicates
         insert_rows(connection, self._mark, details, kept)

@@ -40,9 +40,9 @@ class _Worked(NamedTuple):
     end: Arrived
 
 
-def take(connection: Connection, mark: str, arrived: Sequence[Arrived]) -> list[int | None]:
-    """Counts deliveries that are about to be written; the problem that each belongs to."""
-    found: list[int | None] = [None] * len(arrived)
+def take(connection: Connection, mark: str, arrived: Sequence[Arrived]) -> dict[int, int]:
+    """Counts deliveries that are about to be written; the problems of those that belong to one, by their place."""
+    found: dict[int, int] = {}
     at_each: dict[EndpointKey, list[int]] = {}
     for place, one in enumerate(arrived):
         if one.judged.kind is not Kind.NOTHING:
@@ -72,7 +72,7 @@ def _one_by_one(
     problems: Problems,
     arrived: Sequence[Arrived],
     places: Sequence[int],
-    found: list[int | None],
+    found: dict[int, int],
 ) -> Iterator[Told]:
     """Counts the deliveries of an endpoint in their order."""
     deferred = [arrived[place] for place in places if arrived[place].judged.kind is Kind.DEFERRED]
@@ -94,7 +94,8 @@ def _one_by_one(
             problems.load([after.judged])
             problem = _counted(endpoints, problems, after.judged)
             yield Told(after, problem, is_delivery=False)
-            found[place] = found[place] if problem is None else problem.id
+            if problem is not None:
+                found[place] = problem.id
 
 
 def _earlier_mismatches(
@@ -103,12 +104,12 @@ def _earlier_mismatches(
     problem: ProblemRow,
     arrived: Sequence[Arrived],
     places: Sequence[int],
-    found: list[int | None],
+    found: dict[int, int],
     fifth: Arrived,
 ) -> Iterator[Told]:
     """The first four of five in a row belong to the problem that the fifth has made."""
     until_ns = fifth.judged.at_ns
-    before = [at for at in places if arrived[at].facet == fifth.facet and found[at] is None]
+    before = [at for at in places if arrived[at].facet == fifth.facet and at not in found]
     before = [at for at in before if arrived[at].judged.at_ns <= until_ns][1 - MISMATCHES :]
     for at in before:
         found[at] = problem.id
