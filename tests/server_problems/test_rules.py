@@ -221,6 +221,27 @@ def test_of_two_servers_on_one_database_one_looks(
     assert len(scene.store.alerts()) == 1
 
 
+def test_what_is_kept_of_events_and_problems_is_bounded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outworx_otel.server.store.bounds.MAX_EVENTS", 3)
+    again = [came("accepted", n, event_id=f"evt_{n % 3}") for n in range(6)]
+    scene.keep(*again, came("error", 10), came("error", 11))
+    scene.look()
+    # Those that are unhandled stay.
+    assert scene.store.problem(1).unhandled_events == 2  # type: ignore[union-attr]
+    assert scene.store.endpoints(NOW - DAY, NOW).events.ran_more_than_once == 0
+    scene.store.set_problem_state(1, "ignored")
+    scene.pass_time(91 * 86_400)
+    scene.look()
+    assert scene.store.problem(1) is None
+    scene.look()
+    assert scene.store.endpoints(NOW - DAY, NOW).endpoints == []
+    # A number is not given twice.
+    scene.keep(came("error", 91 * 86_400))
+    assert [one.id for one in scene.store.problems().problems] == [2]
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

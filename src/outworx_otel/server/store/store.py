@@ -30,6 +30,7 @@ from outworx_otel.server.problems.snapshot import Snapshot
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
 from outworx_otel.server.store import (
     alert_records,
+    bounds,
     choices,
     delivery_pages,
     endpoint_overview,
@@ -325,6 +326,7 @@ class Store:
                     update(schema.endpoints).where(schema.endpoints.c.id == number).values(**columns)
                 )
             alert_records.settle(connection, findings, now_ns)
+            bounds.keep_bounded(connection, now_ns)
         return True
 
     def take_lease(self, name: str, holder: str, seconds: float) -> bool:
