@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from outworx_otel.server.model import Batch, Count, Filter, StoredDelivery
 from outworx_otel.server.store import Store
+from outworx_otel.server.store.endpoint_states import cover
 from outworx_otel.server.store.figures import bucket_of, duration_of
-from outworx_otel.server.store.overview import cover
 from outworx_otel.server.store.schema import LEVELS
 from server_store.conftest import OpenStore
 from server_store.samples import DAY, NOW, SECOND, batch, deliveries, one
 
 HOUR = 3600 * SECOND
-_GOOD = {"accepted", "replayed", "deferred"}
+_BAD = {"failed", "silent_drop", "error"}
 
 
 def within(written: list[StoredDelivery], since: int, until: int) -> list[StoredDelivery]:
@@ -37,7 +37,10 @@ def test_what_no_handler_had_is_counted_and_has_no_part_in_the_success_rate(stor
     store.write(batch(*written)).result(30)
     figures = store.overview(NOW - HOUR, NOW + 1, Filter())
     assert figures.outcomes == dict.fromkeys(outcomes, 1)
-    assert figures.success_rate == pytest.approx(2 / 3)
+    assert figures.tally.good == 2
+    # What never reached a handler, though its sender is proved, is a failure; a handshake is nothing.
+    assert figures.tally.bad == 4
+    assert figures.tally.unprotected == 1
 
 
 @pytest.mark.parametrize("hours", [6, 72, 24 * 30])
@@ -55,7 +58,11 @@ def test_an_overview_counts_what_a_list_would(store: Store, hours: int) -> None:
     assert figures.duplicates == Counter(
         one.idempotency for one in there if one.idempotency in ("replayed", "in_flight")
     )
-    assert figures.success_rate == pytest.approx(sum(one.outcome in _GOOD for one in there) / len(there))
+    # Of two hours of 3000 and of a month of 3000 alike: duplicates and what no signature proved do not count.
+    assert figures.tally.good == figures.outcomes["accepted"]
+    assert figures.tally.bad == sum(one.outcome in _BAD for one in there)
+    before = within(written, 2 * figures.since - figures.until, figures.since)
+    assert figures.before.good == pytest.approx(sum(one.outcome == "accepted" for one in before), rel=0.1)
     assert figures.p50_ns == pytest.approx(percentile(there, 0.5), rel=0.1)
     assert figures.p95_ns == pytest.approx(percentile(there, 0.95), rel=0.1)
     for slot in figures.slots:
@@ -99,19 +106,22 @@ def test_figures_of_one_provider_route_or_service(store: Store, wanted: dict[str
     assert sum(endpoint.total for endpoint in figures.endpoints) == len(there)
 
 
-def test_an_endpoint_of_two_services_is_one_and_each_service_has_its_own_times(store: Store) -> None:
+def test_an_endpoint_of_two_services_is_two_and_each_has_its_own_times(store: Store) -> None:
     slow = [one(id=f"s{n}", provider="p", route="/r", service="slow", duration_ns=SECOND) for n in range(10)]
     fast = [one(id=f"f{n}", provider="p", route="/r", service="fast", duration_ns=10**6) for n in range(30)]
     store.write(batch(*slow, *fast)).result(20)
-    (endpoint,) = store.overview(NOW - HOUR, NOW + 1, Filter()).endpoints
-    assert (endpoint.total, endpoint.p50_ns) == (40, pytest.approx(10**6, rel=0.1))
+    both = {
+        endpoint.service: endpoint for endpoint in store.overview(NOW - HOUR, NOW + 1, Filter()).endpoints
+    }
+    assert (both["fast"].total, both["fast"].p50_ns) == (30, pytest.approx(10**6, rel=0.1))
+    assert both["slow"].total == 10
     (endpoint,) = store.overview(NOW - HOUR, NOW + 1, Filter(service="slow")).endpoints
     assert (endpoint.total, endpoint.p50_ns) == (10, pytest.approx(SECOND, rel=0.1))
 
 
 def test_an_overview_of_nothing_and_of_all_time(store: Store) -> None:
     empty = store.overview(0, NOW, Filter())
-    assert (empty.total, empty.success_rate, empty.p50_ns, empty.endpoints, empty.counted) == (
+    assert (empty.total, empty.tally.rate, empty.p50_ns, empty.endpoints, empty.counted) == (
         0,
         None,
         None,

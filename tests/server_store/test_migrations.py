@@ -26,7 +26,7 @@ _GET_VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
 _SET_VERSION = text(f"UPDATE {VERSION_TABLE} SET version_num = :version")  # noqa: S608
 
 
-_OF_PROBLEMS = ("endpoints", "problems", "events", "clocks", "alerts", "leases")
+_OF_PROBLEMS = ("endpoints", "problems", "events", "clocks", "alerts", "leases", "endpoint_figures")
 
 
 def scripts() -> ScriptDirectory:
@@ -48,7 +48,7 @@ def test_migrations_make_the_tables_that_the_schema_describes(empty_url: str, op
         assert compare_metadata(context, metadata) == []
         if connection.dialect.name == "sqlite":
             made = {row[0] for row in connection.exec_driver_sql(_SQLITE_WITHOUT_ROWID).all()}
-            assert made == {"rollups", "durations", "event_types"}
+            assert made == {"rollups", "durations", "event_types", "endpoint_figures"}
             assert connection.exec_driver_sql("PRAGMA auto_vacuum").scalar_one() == 2
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
 

@@ -160,27 +160,112 @@ class Slot(msgspec.Struct, frozen=True):
     outcomes: dict[Outcome, int]
 
 
-class EndpointFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """How one endpoint did in a time; `success_rate` is 0 to 1, percentiles are nanoseconds, None without data."""
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """Deliveries of a time as they count in a rate: proved genuine, or of an endpoint that does not verify.
 
+    Args:
+        arrived: all of them; also duplicates and what is deferred, which are neither good nor bad.
+        good: that were handled. A deferred one counts when its work has ended.
+        bad: that were not.
+        unprotected: of the good ones, those that ran while the idempotency store was away.
+        unverified: those that ran without a verified signature.
+    """
+
+    arrived: int = 0
+    good: int = 0
+    bad: int = 0
+    unprotected: int = 0
+    unverified: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """The part that is good, 0 to 1; None where nothing counts."""
+        return self.good / (self.good + self.bad) if self.good + self.bad else None
+
+
+class EndpointFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How one endpoint does: in a time, and at present. Times are Unix nanoseconds.
+
+    Args:
+        route: None where there is none; the path of what has no route stands for it.
+        verified: whether it verifies its deliveries; None where that is not known.
+        total: its deliveries in the time, whoever sent them.
+        tally: what counts of these.
+        before: the same for as long a time just before.
+        usual: deliveries in such a time, as is learnt, or as the last week had them; None where it is not known yet.
+        streak: how many failed since the last good one, and `streak_ns` since when.
+        good_ns: the last good one.
+        last_ns: the last of what its provider sent.
+    """
+
+    service: str
+    environment: str | None
     provider: str
     route: str | None
+    verified: bool | None
     total: int
-    success_rate: float | None
+    tally: Tally
+    before: Tally
+    usual: float | None
+    streak: int
+    streak_ns: int | None
+    good_ns: int | None
+    last_ns: int
     p50_ns: int | None
     p95_ns: int | None
     signature_failures: int
     silent_drops: int
     duplicates: int
-    last_ns: int
+
+
+class ServiceClock(msgspec.Struct, frozen=True):
+    """How far a service's clock is ahead (behind: less than 0), where it is off, and since when that is known."""
+
+    service: str
+    environment: str
+    offset_ns: int
+    since_ns: int
+
+
+class EventCounts(msgspec.Struct, frozen=True):
+    """How many different events of a range were handled, were not, and ran more than once."""
+
+    handled: int
+    unhandled: int
+    ran_more_than_once: int
+
+
+class Repeats(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of one endpoint that came far too often, or ran to a good end more than once.
+
+    Args:
+        service: that took them; of what.
+        events: how many.
+        repeated: how many of these ran more than once.
+        since_ns: when the first of them came first.
+        event_id: the provider's, of the one that came most often; None where it has none.
+        deliveries: how often that one came.
+        runs: how often it ran.
+    """
+
+    service: str
+    environment: str | None
+    provider: str
+    route: str | None
+    events: int
+    repeated: int
+    since_ns: int
+    event_id: str | None
+    deliveries: int
+    runs: int
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """What happened from `since` (included) to `until` (not), Unix nanoseconds.
 
-    A success is `accepted`, `unprotected`, `replayed` or `deferred`; what never became a delivery (`handshake`,
-    `unrouted`, `redirected`, `turned_away`) has no part in the rate. `counted` is how many deliveries the metrics
-    counted in that time: more than `total` where spans were not sent (sampling, floods of rejections).
+    `tally` says what counts in a rate, `before` the same of as long a time just before. `counted` is how many
+    deliveries the metrics counted in that time: more than `total` where spans were not sent (sampling, floods of
+    rejections). `endpoints` are all that are known, those first that fail, then the busiest.
     """
 
     since: int
@@ -189,13 +274,17 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     slots: list[Slot]
     total: int
     outcomes: dict[Outcome, int]
-    success_rate: float | None
+    tally: Tally
+    before: Tally
     p50_ns: int | None
     p95_ns: int | None
     reasons: dict[str, int]
     causes: dict[str, int]
     duplicates: dict[str, int]
     endpoints: list[EndpointFigures]
+    events: EventCounts
+    repeats: list[Repeats]
+    clocks: list[ServiceClock]
     counted: int
 
 

@@ -74,6 +74,7 @@ _BELOW: Final = (
     ("/api/problems/", _CALL),
     ("/api/sdk/", _INGEST),
     ("/deliveries/", _PAGE),
+    ("/problems/", _PAGE),
 )
 # No route is below these: a test looks.
 _OTHER_CALLS: Final = _CALL._replace(declared=False)

@@ -23,7 +23,10 @@ class Piece(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The deliveries of one slot of time; `since` and `until` are Unix nanoseconds."""
+    """The deliveries of one slot of time; `since` and `until` are Unix nanoseconds.
+
+    `partial` where a part of that time is not over yet, or not asked for.
+    """
 
     since: int
     until: int
@@ -32,15 +35,17 @@ class Column(NamedTuple):
     x: float
     width: float
     pieces: list[Piece]
+    partial: bool
 
 
 class Chart(NamedTuple):
-    """All of it. `ticks` are (count, y in per cent), the highest first."""
+    """All of it. `ticks` are (count, y in per cent), the highest first; `step_ns` is the time of each bar."""
 
     columns: list[Column]
     outcomes: list[Outcome]
     ticks: list[tuple[int, float]]
     top: int
+    step_ns: int
 
 
 def chart_of(overview: Overview, since: int, until: int) -> Chart:
@@ -65,15 +70,20 @@ def chart_of(overview: Overview, since: int, until: int) -> Chart:
                 into[outcome] = into.get(outcome, 0) + number
     top = _round_up(max(sum(one.values()) for one in sums))
     width = 100 / bars
+    whole = range(overview.since, until + 1)
     columns = [
-        _column(one, first + position * step * merge, step * merge, position * width, width, top)
+        _column(one, first + position * step * merge, step * merge, position * width, width, top, whole)
         for position, one in enumerate(sums)
     ]
     seen = [outcome for outcome in OUTCOMES if overview.outcomes.get(outcome)]
-    return Chart(columns, seen, [(top, 0.0), (top // 2, 50.0)] if top > 1 else [(top, 0.0)], top)
+    return Chart(
+        columns, seen, [(top, 0.0), (top // 2, 50.0)] if top > 1 else [(top, 0.0)], top, step * merge
+    )
 
 
-def _column(outcomes: dict[Outcome, int], since: int, step: int, x: float, width: float, top: int) -> Column:
+def _column(
+    outcomes: dict[Outcome, int], since: int, step: int, x: float, width: float, top: int, whole: range
+) -> Column:
     pieces, y = [], 100.0
     for outcome in OUTCOMES:
         if count := outcomes.get(outcome, 0):
@@ -90,6 +100,7 @@ def _column(outcomes: dict[Outcome, int], since: int, step: int, x: float, width
         round(x + gap / 2, 3),
         round(width - gap, 3),
         pieces,
+        since not in whole or since + step not in whole,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -96,6 +96,7 @@ class DeliveryPage:
             deferred=[(span, findings_of(span)) for span in found.deferred],
             same_event=found.same_event,
             detected=delivery.attributes.get(semconv.DETECTED) is True,
+            runs=sum(one.outcome in _RAN for one in found.same_event),
             worked=_that_worked(delivery, found.same_event),
             offer=found.offer if self._may_replay(request) else _NOT_WITH_THIS_KEY,
             replayed=replayed,
@@ -126,6 +127,9 @@ class DeliveryPage:
             title="There is no such delivery",
             text="It may have been removed by age or size (see --retention-days), or the address is incomplete.",
         )
+
+
+_RAN: Final = ("accepted", "unprotected")
 
 
 def _that_worked(delivery: StoredDelivery, same_event: list[Summary]) -> Summary | None:

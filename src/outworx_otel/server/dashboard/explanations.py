@@ -152,6 +152,10 @@ IDEMPOTENCY: Final[dict[str, Advice]] = {
     ),
 }
 
+_WHY_AGAIN: Final = (
+    "Nothing, where it comes once or twice. Where it goes on, the provider had no good answer, or had it too"
+    " late."
+)
 _NOT_KNOWN: Final = "The application did not say more."
 
 
@@ -225,7 +229,8 @@ def headline(delivery: StoredDelivery, failure: str | None) -> Headline:
             return Headline("Ran without its idempotency store", words.meaning, words.action)
         case "replayed" | "in_flight" | "deferred" | "handshake":
             kind = KINDS[delivery.outcome]
-            return Headline(kind.label, f"{kind.meaning[0].upper()}{kind.meaning[1:]}.", "")
+            action = _WHY_AGAIN if delivery.outcome in ("replayed", "in_flight") else ""
+            return Headline(kind.label, f"{kind.meaning[0].upper()}{kind.meaning[1:]}.", action)
         case _:
             return _accepted(delivery, status, reason)
 

@@ -65,6 +65,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def about(value: float) -> str:
+    """A mean, to be read as one: 0.4, 6, 1,200."""
+    return f"{value:.1f}" if 0 < value < 1.95 else number(value)
+
+
 def percent(rate: float | None) -> str:
     """99.3 %; never rounded up to 100 while something failed."""
     if rate is None:

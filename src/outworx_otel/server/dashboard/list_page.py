@@ -50,7 +50,7 @@ class ListPage:
             problem = str(wide)
         except BadCursor:
             problem = "This address of a page is damaged, or of another release. Begin again with the newest."
-        is_live = problem is None and cursor is None and "until" not in wanted
+        is_live = problem is None and cursor is None and not {"until", "problem"} & wanted.keys()
         return self._pages.render(
             request,
             "deliveries.html",

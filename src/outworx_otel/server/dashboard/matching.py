@@ -19,6 +19,9 @@ def matches(wanted: Filter, delivery: Summary) -> bool:
         value = getattr(wanted, name)
         if value is not None and getattr(delivery, name) != value:
             return False
+    if wanted.problem is not None:
+        # Which problem it belongs to is known only where it is kept.
+        return False
     if wanted.since is not None and delivery.time_ns < wanted.since:
         return False
     if wanted.until is not None and delivery.time_ns >= wanted.until:

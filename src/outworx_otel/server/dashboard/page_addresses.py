@@ -13,6 +13,7 @@ from outworx_otel.server.fields import BY_NAME, FILTERED
 
 LABELS: Final[Mapping[str, str]] = {
     **{name: BY_NAME[name].label for name in FILTERED},
+    "problem": "Problem",
     "since": "Since",
     "until": "Until",
     "q": "Search",

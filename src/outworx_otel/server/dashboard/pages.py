@@ -46,6 +46,7 @@ class Pages:
         )
         self._environment.filters.update(
             ago=lambda time_ns: formatting.ago(time_ns, time.time_ns()),
+            about=formatting.about,
             brief=formatting.brief,
             clock=formatting.clock,
             duration=formatting.duration,

@@ -27,6 +27,7 @@ _STATIC: Final = Path(__file__).parent / "static"
 def routes(settings: Settings, store: Store, live: Live, access: Access) -> list[BaseRoute]:
     """Pages, exports, the live stream, and the files that pages need."""
     pages = Pages(settings, access)
+    overview = OverviewPage(store, pages, access)
     delivery = DeliveryPage(store, pages, access)
     login = LoginPage(pages, access)
 
@@ -34,7 +35,7 @@ def routes(settings: Settings, store: Store, live: Live, access: Access) -> list
         return Route(path, as_page(pages, view), methods=methods or ("GET",))
 
     return [
-        page("/", OverviewPage(store, pages).show),
+        page("/", overview.show),
         page("/deliveries", ListPage(store, pages).show),
         Route("/deliveries.json", Export(store, "json").send),
         Route("/deliveries.csv", Export(store, "csv").send),
@@ -42,6 +43,7 @@ def routes(settings: Settings, store: Store, live: Live, access: Access) -> list
         page("/deliveries/{id}/replay", delivery.replay, "POST"),
         page("/deliveries/{id}/{which}-body", delivery.body),
         Route("/live", LiveStream(live, pages, settings.heartbeat_seconds).open),
+        page("/problems/{id}", overview.change_problem, "POST"),
         page("/login", login.show),
         page("/login", login.log_in, "POST"),
         page("/logout", login.log_out, "POST"),

@@ -16,6 +16,9 @@ from outworx_otel.telemetry import semconv
 TOLERANCE_NS: Final = 2 * 10**9
 """Smaller differences are of no account."""
 
+LONGEST_NS: Final = 86_400 * 10**9
+"""What is said to have lasted longer tells nothing of a clock."""
+
 SIGNED_LATER: Final = 5
 """So many in a row prove a clock that is slow."""
 
@@ -39,7 +42,8 @@ class ClockReading(msgspec.Struct):
     def add(self, delivery: StoredDelivery, arrived_ns: int) -> None:
         """Looks at one more delivery."""
         told = delivery.reported_time_ns
-        ahead = (delivery.time_ns if told is None else told) + delivery.duration_ns - arrived_ns
+        took = delivery.duration_ns if 0 <= delivery.duration_ns <= LONGEST_NS else 0
+        ahead = (delivery.time_ns if told is None else told) + took - arrived_ns
         if ahead > self.ahead_ns:
             self.ahead_ns = min(ahead, _FURTHEST_NS)
         age = delivery.attributes.get(semconv.SIGNATURE_AGE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from outworx_otel.server.model import EventCounts, ServiceClock
 from outworx_otel.server.problems.rhythm import Rhythm
 
 
@@ -80,23 +81,6 @@ class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
     heard_ns: int
     learnt_ns: int
     learnt: Learnt | None
-
-
-class ServiceClock(msgspec.Struct, frozen=True):
-    """How far a service's clock is ahead (behind: less than 0), where it is off, and since when that is known."""
-
-    service: str
-    environment: str
-    offset_ns: int
-    since_ns: int
-
-
-class EventCounts(msgspec.Struct, frozen=True):
-    """How many different events of a range were handled, were not, and ran more than once."""
-
-    handled: int
-    unhandled: int
-    ran_more_than_once: int
 
 
 class EndpointsOverview(msgspec.Struct, frozen=True):

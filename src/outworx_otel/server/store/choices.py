@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from outworx_otel.server.model import Choices
-from outworx_otel.server.store.overview import total_of
+from outworx_otel.server.store.endpoint_states import total_of
 from outworx_otel.server.store.schema import LEVELS, event_types, facets, rollups
 
 MAX_OF_EACH: Final = 200

@@ -7,29 +7,47 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot
+from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot, Tally
+from outworx_otel.server.problems.judging import EndpointKey
 from outworx_otel.server.store.delivery_pages import chosen_facets
+from outworx_otel.server.store.endpoint_states import (
+    KnownEndpoint,
+    added,
+    clocks_off,
+    cover,
+    endpoint_states,
+    event_counts,
+    repeats,
+    total_of,
+)
 from outworx_otel.server.store.facets import ENDPOINT
 from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
 from outworx_otel.server.store.schema import LEVELS, durations, facets, rollups
 from outworx_otel.telemetry.outcomes import Outcome
 
-MAX_ENDPOINTS: Final = 200
+MAX_ENDPOINTS: Final = 500
 _MAX_SLOTS: Final = 73
 _STEPS: Final = (300, 900, 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
-_SUCCESSES: Final = frozenset({"accepted", "unprotected", "replayed", "deferred"})
-# No handler saw them and anyone may have sent them: they are shown, and do not count in a rate.
-_NO_DELIVERIES: Final = frozenset({"handshake", "unrouted", "redirected", "turned_away"})
+OF_EVENTS: Final = frozenset(
+    {
+        "accepted",
+        "unprotected",
+        "refused",
+        "failed",
+        "silent_drop",
+        "error",
+        "replayed",
+        "in_flight",
+        "deferred",
+    }
+)
+"""Each is of an event, unless it was not proved genuine."""
+
 _DUPLICATES: Final = ("replayed", "in_flight")
 _SECOND: Final = 10**9
 _LONGEST: Final = 366 * 86_400
-
-
-def total_of(column: ColumnElement[int]) -> ColumnElement[int]:
-    """A sum as a whole number: PostgreSQL makes a decimal one of it."""
-    return cast(func.sum(column), BigInteger)
 
 
 class _Span(NamedTuple):
@@ -52,7 +70,7 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
     reasons: Counter[str] = Counter()
     causes: Counter[str] = Counter()
     duplicates: Counter[str] = Counter()
-    endpoints: defaultdict[tuple[str, str], _Endpoint] = defaultdict(_Endpoint)
+    endpoints: defaultdict[EndpointKey, _Endpoint] = defaultdict(_Endpoint)
     counted = 0.0
     for begins, number, deliveries, counts, last_ns in rolled_up(
         connection, span, step, bool(chosen), chosen
@@ -65,17 +83,24 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
         reasons[facet.reason] += deliveries
         causes[facet.cause] += deliveries
         duplicates[facet.idempotency] += deliveries
-        endpoints[facet.provider, facet.route].add(facet, deliveries, last_ns)
-    of_endpoint = {facet.endpoint: endpoints[facet.provider, facet.route] for facet in known.values()}
+        endpoints[_key(facet)].add(facet, deliveries, last_ns)
+    of_endpoint = {facet.endpoint: endpoints[_key(facet)] for facet in known.values()}
     times: Counter[int] = Counter()
     for number, bucket, deliveries in _timed(connection, span, of_endpoint if chosen else None):
         times[bucket] += deliveries
         if (endpoint := of_endpoint.get(number)) is not None:
             endpoint.times[bucket] += deliveries
     total = outcomes.total()
+    made = sum(number for outcome, number in outcomes.items() if outcome in OF_EVENTS)
+    states = endpoint_states(connection, span.since, span.until, span.finest, wanted)
+    # Where strangers alone have come there is no endpoint.
+    keys = [
+        *states,
+        *(key for key, one in endpoints.items() if one.total and key.route and key not in states),
+    ]
     shown = sorted(
-        (endpoint.figures(*key) for key, endpoint in endpoints.items() if endpoint.total),
-        key=lambda figures: -figures.total,
+        (endpoints[key].figures(key, states.get(key)) for key in keys),
+        key=lambda figures: (not figures.streak, -figures.total, -figures.last_ns),
     )
     return Overview(
         since=span.since * _SECOND,
@@ -84,65 +109,58 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
         slots=[Slot(begins * _SECOND, dict(slots[begins])) for begins in _beginnings(span, step)],
         total=total,
         outcomes=dict(outcomes),
-        success_rate=_rate(outcomes),
+        tally=added(state.tally for state in states.values()),
+        before=added(state.before for state in states.values()),
         p50_ns=_percentile(times, 0.5),
         p95_ns=_percentile(times, 0.95),
         reasons=_named(reasons),
         causes=_named(causes),
         duplicates={name: duplicates[name] for name in _DUPLICATES if duplicates[name]},
         endpoints=shown[:MAX_ENDPOINTS],
+        events=event_counts(connection, span.since, span.until, states.values() if chosen else None, made),
+        repeats=repeats(connection, span.since * _SECOND, states.values()),
+        clocks=clocks_off(connection, wanted),
         counted=round(counted),
     )
 
 
 class _Endpoint:
+    """Of what the deliveries say by themselves, whoever sent them."""
+
     def __init__(self) -> None:
         self.total = self.failures = self.drops = self.duplicates = self.last_ns = 0
-        self.outcomes: Counter[Outcome] = Counter()
         self.times: Counter[int] = Counter()
 
     def add(self, facet: Any, deliveries: int, last_ns: int) -> None:
         self.total += deliveries
-        self.outcomes[facet.outcome] += deliveries
         self.failures += deliveries if facet.reason else 0
         self.drops += deliveries if facet.outcome == "silent_drop" else 0
         self.duplicates += deliveries if facet.idempotency in _DUPLICATES else 0
         self.last_ns = max(self.last_ns, last_ns)
 
-    def figures(self, provider: str, route: str) -> EndpointFigures:
+    def figures(self, key: EndpointKey, state: KnownEndpoint | None) -> EndpointFigures:
+        """With what was judged of it."""
+        row = None if state is None else state.endpoint
         return EndpointFigures(
-            provider=provider,
-            route=route or None,
+            service=key.service,
+            environment=key.environment or None,
+            provider=key.provider,
+            route=key.route or None,
+            verified=None if row is None else row.is_verified,
             total=self.total,
-            success_rate=_rate(self.outcomes),
+            tally=Tally() if state is None else state.tally,
+            before=Tally() if state is None else state.before,
+            usual=None if state is None else state.usual,
+            streak=0 if row is None else row.streak,
+            streak_ns=row.streak_ns if row is not None and row.streak else None,
+            good_ns=None if row is None else row.good_ns or None,
+            last_ns=self.last_ns if row is None else max(row.seen_ns, self.last_ns),
             p50_ns=_percentile(self.times, 0.5),
             p95_ns=_percentile(self.times, 0.95),
             signature_failures=self.failures,
             silent_drops=self.drops,
             duplicates=self.duplicates,
-            last_ns=self.last_ns,
         )
-
-
-def cover(since: int, until: int, finest: int, coarsest: int) -> Iterator[tuple[int, int, int]]:
-    """Returns the slots that make up a time range (level, from, to): large in the middle, small at the ends."""
-    levels = [level for level in LEVELS if finest <= level <= coarsest]
-    yield from _cover(since, until, levels)
-
-
-def _cover(since: int, until: int, levels: list[int]) -> Iterator[tuple[int, int, int]]:
-    if since >= until:
-        return
-    *finer, level = levels
-    first, last = -(-since // level) * level, until // level * level
-    if not finer:
-        yield level, since, until
-    elif first >= last:
-        yield from _cover(since, until, finer)
-    else:
-        yield from _cover(since, first, finer)
-        yield level, first, last
-        yield from _cover(last, until, finer)
 
 
 def whole_slots(connection: Connection, since_ns: int, until_ns: int, now_ns: int) -> _Span:
@@ -199,6 +217,10 @@ def _timed(connection: Connection, span: _Span, only: dict[int, Any] | None) -> 
                 yield row
 
 
+def _key(facet: Any) -> EndpointKey:
+    return EndpointKey(facet.service, facet.environment, facet.provider, facet.route)
+
+
 def _percentile(times: Counter[int], part: float) -> int | None:
     left = times.total() * part
     for bucket in sorted(times):
@@ -206,12 +228,6 @@ def _percentile(times: Counter[int], part: float) -> int | None:
         if left <= 0:
             return duration_of(bucket)
     return None
-
-
-def _rate(outcomes: Counter[Outcome]) -> float | None:
-    total = sum(number for name, number in outcomes.items() if name not in _NO_DELIVERIES)
-    good = sum(number for name, number in outcomes.items() if name in _SUCCESSES)
-    return good / total if total else None
 
 
 def _named(counts: Counter[str]) -> dict[str, int]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import operator
 import zlib
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
 from outworx_otel.server.model import Batch, Count, SpanRecord, StoredDelivery
-from outworx_otel.server.problems.clocks import ClockReading
+from outworx_otel.server.problems.clocks import LONGEST_NS, TOLERANCE_NS, ClockReading
 from outworx_otel.server.problems.judging import Ended, Judged, judge, judge_process
 from outworx_otel.server.store.dictionary import DICTIONARY
 from outworx_otel.server.store.store_errors import BatchRefused
@@ -24,6 +25,8 @@ _MAX_TEXT: Final = 512
 _MAX_ID: Final = 64
 _EVENT_ID: Final = IN_ROW.index("event_id")
 _KEY: Final = IN_ROW.index("idempotency_key")
+# What one application sends at once is not older than that.
+_ONE_CLOCK_NS: Final = 60 * 10**9
 _DAY_NS: Final = 86_400 * 10**9
 _YEAR_2000_NS: Final = 946_684_800 * 10**9
 _INT64: Final = 2**63 - 1
@@ -75,8 +78,9 @@ def packed(batch: Batch, now_ns: int) -> Packed:
     """
     done = Packed([], [], [], [], [], [], [], {}, now_ns)
     try:
+        leads = _Leads(batch.deliveries, now_ns)
         for delivery in batch.deliveries:
-            _add(done, delivery, now_ns)
+            _add(done, delivery, now_ns, leads)
         for span in batch.spans:
             done.spans.append(_span_row(span, now_ns))
             ended = judge_process(span)
@@ -134,8 +138,37 @@ def kept_time(time_ns: int, now_ns: int) -> int:
     return time_ns if _YEAR_2000_NS <= time_ns <= now_ns + _DAY_NS else now_ns
 
 
-def _add(done: Packed, delivery: StoredDelivery, now_ns: int) -> None:
-    time_ns = kept_time(delivery.time_ns, now_ns)
+class _Leads:
+    """How far clocks are ahead, from what ended after it arrived.
+
+    Deliveries of one clock keep their distances: they are moved by the largest lead of their batch.
+    """
+
+    def __init__(self, deliveries: Iterable[StoredDelivery], now_ns: int) -> None:
+        self._now_ns = now_ns
+        self._largest: dict[tuple[str, str | None], int] = {}
+        for delivery in deliveries:
+            lead = self._lead(delivery)
+            if lead > TOLERANCE_NS:
+                key = delivery.service, delivery.environment
+                self._largest[key] = max(lead, self._largest.get(key, 0))
+
+    def came_at(self, delivery: StoredDelivery) -> int:
+        """When it came, by our clock."""
+        lead = self._lead(delivery)
+        if lead <= TOLERANCE_NS:
+            return kept_time(delivery.time_ns, self._now_ns)
+        largest = self._largest[delivery.service, delivery.environment]
+        return delivery.time_ns - (largest if largest - lead <= _ONE_CLOCK_NS else lead)
+
+    def _lead(self, delivery: StoredDelivery) -> int:
+        # A length that cannot be right tells nothing of the clock.
+        took = delivery.duration_ns if 0 <= delivery.duration_ns <= LONGEST_NS else 0
+        return delivery.time_ns + took - self._now_ns
+
+
+def _add(done: Packed, delivery: StoredDelivery, now_ns: int, leads: _Leads) -> None:
+    time_ns = leads.came_at(delivery)
     if time_ns != delivery.time_ns:
         delivery = msgspec.structs.replace(
             delivery, time_ns=time_ns, reported_time_ns=_integer(delivery.time_ns)

@@ -22,6 +22,7 @@ from outworx_otel.server.store.schema import (
     deliveries,
     details,
     durations,
+    endpoint_figures,
     event_types,
     rollups,
     spans,
@@ -124,7 +125,7 @@ class Retention:
         recent = mark_before(connection, age - finest)
         fine = max(oldest, 0 if recent is None else min(recent.wall, now - finest))
         for level, keeps_from in zip(LEVELS, (fine, oldest, oldest), strict=True):
-            for table in (rollups, durations):
+            for table in (rollups, durations, endpoint_figures):
                 removed += _remove_slots(connection, table, level, keeps_from, table.c.level == level)
         return removed + _remove_slots(connection, event_types, LEVELS[-1], oldest)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 from outworx_otel.server.problems.snapshot import Snapshot, Waiting
 from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.store.endpoint_overview import endpoint_overview
-from outworx_otel.server.store.overview import total_of
+from outworx_otel.server.store.endpoint_states import total_of
 from outworx_otel.server.store.problem_queries import problems_of
 from outworx_otel.server.store.schema import LEVELS, deliveries, events, facets, problems, rollups
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW, Field, Kind
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
@@ -212,6 +212,24 @@ endpoints: Final = Table(
     # Since when it is silent, and when the last silence ended.
     Column("silent_ns", BigInteger),
     Column("heard_ns", BigInteger, nullable=False),
+)
+
+# How many of each endpoint's deliveries came, and what they count for; slots as in `rollups`.
+endpoint_figures: Final = Table(
+    "endpoint_figures",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("endpoint", Integer, primary_key=True, autoincrement=False),
+    # What strangers can send as well is none of these.
+    Column("arrived", BigInteger, nullable=False),
+    Column("good", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    # Of the good ones, those that ran while the idempotency store was away.
+    Column("unprotected", BigInteger, nullable=False),
+    # Those that ran without a verified signature.
+    Column("unverified", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # What goes wrong in one way at one place. Times are Unix nanoseconds, empty is none.

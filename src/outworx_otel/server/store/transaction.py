@@ -13,6 +13,7 @@ from outworx_otel.server.fields import FACETED, IN_ROW
 from outworx_otel.server.problems.judging import Arrived, Kind
 from outworx_otel.server.store import watch
 from outworx_otel.server.store.arrival import last_number
+from outworx_otel.server.store.endpoint_figures import EndpointCounts
 from outworx_otel.server.store.facets import OTHER, Facets
 from outworx_otel.server.store.figures import Figures
 from outworx_otel.server.store.packing import Packed
@@ -95,8 +96,8 @@ class Transactions:
         keys = [key for batch in batches for key in batch.keys]
         counts = [count for batch in batches for count in batch.counts]
         numbers = self._facets.numbers(connection, [*keys, *(key for key, _ in counts)])
-        figures = Figures()
-        self._deliveries(connection, batches, keys, numbers, figures, careful)
+        figures, judged = Figures(), EndpointCounts()
+        self._deliveries(connection, batches, keys, numbers, figures, judged, careful)
         for key, count in counts:
             if self._recent.is_new(key, count):
                 figures.count(numbers[key], count.time_ns, count.value)
@@ -108,7 +109,8 @@ class Transactions:
             watch.take_clocks(connection, self._mark, clocks)
         ends = watch.new_ends(connection, self._mark, [end for batch in batches for end in batch.ends])
         if ends:
-            watch.take_ends(connection, self._mark, ends)
+            watch.take_ends(connection, self._mark, ends, judged)
+        judged.write(connection, self._mark)
         self._spans(connection, [span for batch in batches for span in batch.spans])
 
     def _deliveries(
@@ -118,6 +120,7 @@ class Transactions:
         keys: Sequence[Any],
         numbers: Any,
         figures: Figures,
+        counts: EndpointCounts,
         careful: bool,
     ) -> None:
         rows = [row for batch in batches for row in batch.rows]
@@ -151,7 +154,7 @@ class Transactions:
             size += bytes_of_it
             if not proved:
                 unproved += bytes_of_it
-        for place, problem in watch.take(connection, self._mark, arrived).items():
+        for place, problem in watch.take(connection, self._mark, arrived, counts).items():
             new[place][-1] = problem
         if insert_rows(connection, self._mark, deliveries, new, "DO NOTHING") != len(new):
             raise Duplicates

@@ -19,6 +19,7 @@ from outworx_otel.server.problems.judging import (
     Kind,
     judge_process,
 )
+from outworx_otel.server.store.endpoint_figures import EndpointCounts
 from outworx_otel.server.store.endpoints import Endpoints
 from outworx_otel.server.store.event_truth import Told, tell
 from outworx_otel.server.store.packing import hashed, unpack
@@ -29,8 +30,9 @@ from outworx_otel.server.store.statements import insert_rows, replaces, select_a
 MAX_CLOCKS: Final = 200
 _CLOCK_REPLACES: Final = replaces(clocks, "service, environment", keeps=("service", "environment"))
 _OF_DELIVERIES: Final = (
-    "SELECT d.seq, d.trace_id, d.span_id, d.id, d.event_id, d.signature_valid, d.path, f.service, f.environment,"
-    " f.provider, f.route FROM deliveries d JOIN facets f ON f.id = d.facet WHERE d.id IN ({})"
+    "SELECT d.seq, d.trace_id, d.span_id, d.id, d.event_id, d.signature_valid, d.path, d.time_ns, d.problem,"
+    " f.service, f.environment, f.provider, f.route"
+    " FROM deliveries d JOIN facets f ON f.id = d.facet WHERE d.id IN ({})"
 )
 _KINDS: Final = {"accepted": Kind.GOOD}
 
@@ -38,9 +40,13 @@ _KINDS: Final = {"accepted": Kind.GOOD}
 class _Worked(NamedTuple):
     seq: int
     end: Arrived
+    came_ns: int
+    problem: int | None
 
 
-def take(connection: Connection, mark: str, arrived: Sequence[Arrived]) -> dict[int, int]:
+def take(
+    connection: Connection, mark: str, arrived: Sequence[Arrived], counts: EndpointCounts
+) -> dict[int, int]:
     """Counts deliveries that are about to be written; the problems of those that belong to one, by their place."""
     found: dict[int, int] = {}
     at_each: dict[EndpointKey, list[int]] = {}
@@ -58,7 +64,10 @@ def take(connection: Connection, mark: str, arrived: Sequence[Arrived]) -> dict[
             told += [Told(arrived[place], None) for place in places]
         else:
             places.sort(key=lambda place: arrived[place].judged.at_ns)
-            told += _one_by_one(connection, mark, endpoints, problems, arrived, places, found)
+            told += _one_by_one(connection, mark, endpoints, problems, arrived, places, found, counts)
+    for place, one in enumerate(arrived):
+        if one.judged.kind is not Kind.NOTHING:
+            counts.came(endpoints[one.judged.endpoint].id, one.judged, is_problem=place in found)
     tell(connection, mark, endpoints, told)
     problems.write()
     endpoints.write()
@@ -73,6 +82,7 @@ def _one_by_one(
     arrived: Sequence[Arrived],
     places: Sequence[int],
     found: dict[int, int],
+    counts: EndpointCounts,
 ) -> Iterator[Told]:
     """Counts the deliveries of an endpoint in their order."""
     deferred = [arrived[place] for place in places if arrived[place].judged.kind is Kind.DEFERRED]
@@ -85,7 +95,9 @@ def _one_by_one(
             found[place] = problem.id
             is_mismatch = judged.kind is Kind.MISMATCH
             if is_mismatch and endpoints[judged.endpoint].mismatches == MISMATCHES:
-                yield from _earlier_mismatches(endpoints, problems, problem, arrived, places, found, one)
+                yield from _earlier_mismatches(
+                    endpoints, problems, problem, arrived, places, found, one, counts
+                )
         if problem is not None or judged.kind not in (Kind.BAD, Kind.MISMATCH):
             yield Told(one, problem)
         ended = ends.get(one.linked)
@@ -96,6 +108,8 @@ def _one_by_one(
             yield Told(after, problem, is_delivery=False)
             if problem is not None:
                 found[place] = problem.id
+            elif after.judged.kind is Kind.GOOD:
+                counts.ended(endpoints[judged.endpoint].id, judged.at_ns, good=1)
 
 
 def _earlier_mismatches(
@@ -106,6 +120,7 @@ def _earlier_mismatches(
     places: Sequence[int],
     found: dict[int, int],
     fifth: Arrived,
+    counts: EndpointCounts,
 ) -> Iterator[Told]:
     """The first four of five in a row belong to the problem that the fifth has made."""
     until_ns = fifth.judged.at_ns
@@ -122,15 +137,17 @@ def _earlier_mismatches(
             problem.streak += 1
             endpoint.streak += 1
             endpoint.streak_ns = min(endpoint.streak_ns, one.judged.at_ns)
+        if not is_delivery:
+            counts.ended(endpoint.id, one.judged.at_ns, bad=1)
         yield Told(one, problem, is_delivery)
 
 
-def take_ends(connection: Connection, mark: str, ends: Sequence[Ended]) -> None:
+def take_ends(connection: Connection, mark: str, ends: Sequence[Ended], counts: EndpointCounts) -> None:
     """Counts how deferred work ended, where its delivery is there; call it once for each span."""
     by_id = {_id_of(end.linked): end for end in ends}
     worked: list[_Worked] = []
     for row in select_among(connection, mark, _OF_DELIVERIES, list(by_id)):
-        seq, trace, span, id, event_id, valid, path, *key = row
+        seq, trace, span, id, event_id, valid, path, came_ns, before, *key = row
         if by_id[id].linked == trace + span:
             endpoint = EndpointKey(*key)
             if not endpoint.route:
@@ -138,16 +155,25 @@ def take_ends(connection: Connection, mark: str, ends: Sequence[Ended]) -> None:
             known = None if valid is None else bool(valid)
             of_delivery = Judged(Kind.DEFERRED, endpoint, 0, "deferred", known, False, event_id, id)
             judged = _after_work(of_delivery, by_id[id])
-            worked.append(_Worked(seq, Arrived(judged, 0, hashed(event_id), trace + span)))
+            end = Arrived(judged, 0, hashed(event_id), trace + span)
+            worked.append(_Worked(seq, end, came_ns, before))
     if not worked:
         return
     worked.sort(key=lambda one: one.end.judged.at_ns)
     judgements = [one.end.judged for one in worked]
     endpoints, problems = _loaded(connection, mark, judgements, {one.endpoint for one in judgements})
     told: list[Told] = []
-    for seq, end in worked:
+    for seq, end, came_ns, before in worked:
         problem = _counted(endpoints, problems, end.judged)
         told.append(Told(end, problem, is_delivery=False))
+        # Its work was tried again: it counts once, as it ended last.
+        again = before is not None
+        counts.ended(
+            endpoints[end.judged.endpoint].id,
+            came_ns,
+            good=problem is None,
+            bad=(problem is not None) - again,
+        )
         if problem is not None:
             connection.execute(update(deliveries).where(deliveries.c.seq == seq).values(problem=problem.id))
     tell(connection, mark, endpoints, told)

@@ -1,0 +1,198 @@
+"""How each endpoint does, in a time and at present, out of what the writer keeps of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, or_, select
+
+from outworx_otel.server.model import EventCounts, Filter, Repeats, ServiceClock, Tally
+from outworx_otel.server.problems.judging import EndpointKey
+from outworx_otel.server.problems.state import learnt_of
+from outworx_otel.server.store.endpoints import COLUMNS, Endpoint, of_rows
+from outworx_otel.server.store.figures import FINE_SECONDS
+from outworx_otel.server.store.packing import facet_text
+from outworx_otel.server.store.schema import LEVELS, clocks, endpoint_figures, endpoints, events
+
+OFTEN: Final = 10
+"""A provider that sends one event so often is told about, whatever came of it."""
+
+_MOST_REPEATED: Final = 500
+_DAY: Final = LEVELS[2]
+_WEEK_DAYS: Final = 7
+_SECOND: Final = 10**9
+
+
+class KnownEndpoint(NamedTuple):
+    """An endpoint and its figures; see `model.EndpointFigures`."""
+
+    endpoint: Endpoint
+    tally: Tally
+    before: Tally
+    usual: float | None
+
+
+def endpoint_states(
+    connection: Connection, since: int, until: int, finest: int, wanted: Filter
+) -> dict[EndpointKey, KnownEndpoint]:
+    """All endpoints of the filter's service, environment, provider and route.
+
+    Args:
+        since: Unix seconds, the beginning of a slot of the finest level; so is `until`.
+        finest: the finest level that is kept of that time.
+    """
+    chosen = [
+        endpoints.c[name] == facet_text(value)
+        for name in EndpointKey._fields
+        if (value := getattr(wanted, name)) is not None
+    ]
+    found = of_rows(connection.execute(select(*COLUMNS).where(*chosen)).all())
+    tallies = _tallies(connection, since, until, finest)
+    length = until - since
+    # Of older times there may be hours alone.
+    coarse = LEVELS[0] if finest == LEVELS[0] and length <= FINE_SECONDS // 3 else LEVELS[1]
+    first, last = (at // coarse * coarse for at in (since - length, since))
+    before = _tallies(connection, first, last, coarse)
+    usual = _usual(connection, since, until)
+    return {
+        one.key: KnownEndpoint(
+            one,
+            tallies.get(one.id, Tally()),
+            before.get(one.id, Tally()),
+            _expected(usual, one, since)
+            if (learnt := learnt_of(one.rhythm)) is None
+            else learnt.expected(since, until),
+        )
+        for one in found
+    }
+
+
+def added(tallies: Iterable[Tally]) -> Tally:
+    """All of them together."""
+    sums = dict.fromkeys(Tally.__struct_fields__, 0)
+    for tally in tallies:
+        for name in sums:
+            sums[name] += getattr(tally, name)
+    return Tally(**sums)
+
+
+def event_counts(
+    connection: Connection, since: int, until: int, of: Iterable[KnownEndpoint] | None, made: int
+) -> EventCounts:
+    """Events that came first in a time.
+
+    Args:
+        since: Unix seconds, as `until`.
+        of: these endpoints alone; None: all.
+        made: how many deliveries were of events then.
+    """
+    e = events.c
+    where = [e.first_ns >= since * _SECOND, e.first_ns < until * _SECOND]
+    if of is not None:
+        where.append(e.endpoint.in_([state.endpoint.id for state in of]))
+    query = select(
+        total_of(case((e.deliveries > 1, e.deliveries - 1), else_=0)),
+        func.count(case((e.handled_ns.is_(None), 1))),
+        func.count(case((e.runs > 1, 1))),
+    ).where(*where)
+    again, unhandled, repeated = connection.execute(query).one()
+    return EventCounts(max(made - int(again or 0) - unhandled, 0), unhandled, repeated)
+
+
+def repeats(connection: Connection, since_ns: int, of: Iterable[KnownEndpoint]) -> list[Repeats]:
+    """What came far too often at these endpoints since a time, or ran more than once; the most often first."""
+    by_id = {state.endpoint.id: state.endpoint for state in of}
+    e = events.c
+    query = (
+        select(e.endpoint, e.event_id, e.first_ns, e.deliveries, e.runs)
+        .where(e.first_ns >= since_ns, or_(e.runs > 1, e.deliveries >= OFTEN))
+        .order_by(e.deliveries.desc())
+        .limit(_MOST_REPEATED)
+    )
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(query).all():
+        if row.endpoint in by_id:
+            found[row.endpoint].append(row)
+    return [
+        Repeats(
+            service=by_id[id].service,
+            environment=by_id[id].environment or None,
+            provider=by_id[id].provider,
+            route=by_id[id].route or None,
+            events=len(rows),
+            repeated=sum(row.runs > 1 for row in rows),
+            since_ns=min(row.first_ns for row in rows),
+            event_id=rows[0].event_id,
+            deliveries=rows[0].deliveries,
+            runs=rows[0].runs,
+        )
+        for id, rows in found.items()
+    ]
+
+
+def clocks_off(connection: Connection, wanted: Filter) -> list[ServiceClock]:
+    """Services whose clocks are off, the furthest first."""
+    query = select(clocks).where(clocks.c.offset_ns != 0)
+    for name in ("service", "environment"):
+        if (value := getattr(wanted, name)) is not None:
+            query = query.where(clocks.c[name] == facet_text(value))
+    rows = connection.execute(query.order_by(func.abs(clocks.c.offset_ns).desc())).all()
+    return [ServiceClock(row.service, row.environment, row.offset_ns, row.since_ns) for row in rows]
+
+
+def total_of(column: ColumnElement[int]) -> ColumnElement[int]:
+    """A sum as a whole number: PostgreSQL makes a decimal one of it."""
+    return cast(func.sum(column), BigInteger)
+
+
+def cover(since: int, until: int, finest: int, coarsest: int) -> Iterator[tuple[int, int, int]]:
+    """Returns the slots that make up a time range (level, from, to): large in the middle, small at the ends."""
+    levels = [level for level in LEVELS if finest <= level <= coarsest]
+    yield from _cover(since, until, levels)
+
+
+def _cover(since: int, until: int, levels: list[int]) -> Iterator[tuple[int, int, int]]:
+    if since >= until:
+        return
+    *finer, level = levels
+    first, last = -(-since // level) * level, until // level * level
+    if not finer:
+        yield level, since, until
+    elif first >= last:
+        yield from _cover(since, until, finer)
+    else:
+        yield from _cover(since, first, finer)
+        yield level, first, last
+        yield from _cover(last, until, finer)
+
+
+def _tallies(connection: Connection, since: int, until: int, finest: int) -> dict[int, Tally]:
+    f = endpoint_figures.c
+    names = Tally.__struct_fields__
+    found: defaultdict[int, list[Tally]] = defaultdict(list)
+    for level, first, last in cover(since, until, finest, LEVELS[-1]):
+        during = and_(f.level == level, f.slot >= first, f.slot < last)
+        query = select(f.endpoint, *(total_of(f[name]) for name in names)).where(during).group_by(f.endpoint)
+        for row in connection.execute(query).all():
+            found[row[0]].append(Tally(**dict(zip(names, row[1:], strict=True))))
+    return {endpoint: added(parts) for endpoint, parts in found.items()}
+
+
+def _usual(connection: Connection, since: int, until: int) -> dict[int, int] | None:
+    """Deliveries of the week before: all of it for a day, of an hour those of the same hour. None for more."""
+    hour, length = LEVELS[1], until - since
+    if length > _DAY + hour:
+        return None
+    f, first = endpoint_figures.c, since // hour * hour
+    during = [f.level == hour, f.slot >= first - _WEEK_DAYS * _DAY, f.slot < first]
+    if length <= 2 * hour:
+        during.append(f.slot % _DAY == first % _DAY)
+    query = select(f.endpoint, total_of(f.arrived)).where(*during).group_by(f.endpoint)
+    return {row[0]: row[1] for row in connection.execute(query).all()}
+
+
+def _expected(usual: dict[int, int] | None, endpoint: Endpoint, since: int) -> float | None:
+    days = min((since - endpoint.first_ns // _SECOND) // _DAY, _WEEK_DAYS)
+    return None if usual is None or days < 1 else usual.get(endpoint.id, 0) / days
