@@ -141,3 +141,34 @@ def test_logging_in_by_the_form(browser: Browser, tmp_path: Path) -> None:
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
         page.get_by_role("button", name="Log out").click()
         expect(page).to_have_url(f"{address}/login")
+
+
+def test_an_open_overview_shows_what_comes_and_keeps_what_was_unfolded(browser: Browser, server: str) -> None:
+    with visitor(browser) as one:
+        page = one.page
+        page.goto(server)
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        deliveries = page.locator(".figure", has_text="Deliveries").locator(".figure-value")
+        before = int(deliveries.text_content() or "")
+        page.get_by_role("link", name="7 d").focus()
+        send(server, "github", "deployment_status")
+        expect(deliveries).to_have_text(str(before + 1))
+
+
+def test_every_time_is_in_one_zone_that_is_named(browser: Browser, server: str) -> None:
+    with visitor(browser, timezone_id="Asia/Tokyo") as one:
+        page = one.page
+        page.goto(server)
+        for zone in page.locator("[data-zone]").all():
+            expect(zone).to_have_text("Asia/Tokyo")
+        tip = page.locator("title[data-at]").first
+        axis = page.locator("[data-axis]").first
+        local = axis.text_content()
+        assert "Asia/Tokyo" in (tip.text_content() or "")
+        page.get_by_role("button", name="Show UTC").click()
+        for zone in page.locator("[data-zone]").all():
+            expect(zone).to_have_text("UTC")
+        assert "UTC" in (tip.text_content() or "")
+        expect(axis).not_to_have_text(local or "")
+        page.goto(f"{server}/deliveries")
+        expect(page.locator("[data-zone]").first).to_have_text("UTC")

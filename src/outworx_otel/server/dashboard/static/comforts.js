@@ -1,8 +1,10 @@
 // Small comforts: local and relative times, copy buttons, filters that apply themselves, the last replay target.
 const TARGET = "outworx-target";
+const ZONE = "outworx-zone";
 const PASTS = [[86400, "d"], [3600, "h"], [60, "min"]];
 
 export function startComforts() {
+  startZone();
   showTimes(document);
   setInterval(() => showTimes(document), 10_000);
   showCopyButtons();
@@ -11,7 +13,34 @@ export function startComforts() {
   for (const menu of document.querySelectorAll("details.menu")) closeOutside(menu);
 }
 
-/** Times in the visitor's own zone; "4 min ago" kept true. The words are those of legible.py. */
+let utc = false;
+
+function startZone() {
+  try {
+    utc = localStorage.getItem(ZONE) === "utc";
+  } catch {
+    // Storage may be forbidden; then it is the reader's zone on every page.
+  }
+  const button = document.querySelector("[data-zone-switch]");
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    utc = !utc;
+    try {
+      localStorage.setItem(ZONE, utc ? "utc" : "");
+    } catch {
+      // It holds for this page.
+    }
+    for (const time of document.querySelectorAll("[data-local]")) delete time.dataset.local;
+    showTimes(document);
+  });
+}
+
+function zoneName() {
+  return utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** Times in one zone, the visitor's own or UTC; "4 min ago" kept true. The words are those of formatting.py. */
 export function showTimes(within) {
   const now = Date.now();
   for (const time of within.querySelectorAll("time[datetime]")) {
@@ -21,11 +50,17 @@ export function showTimes(within) {
     if (ago) ago.textContent = agoOf((now - at) / 1000);
     if (time.dataset.local) continue;
     time.dataset.local = "yes";
+    time.title = `${clockOf(at)} ${zoneName()}`;
     const clock = time.querySelector("[data-clock]") ?? ("axis" in time.dataset ? time : null);
     if (clock) clock.textContent = clock === time ? clockOf(at).slice(0, -3) : clockOf(at);
   }
-  const zone = document.querySelector("[data-zone]");
-  if (zone) zone.textContent = "";
+  for (const title of within.querySelectorAll("title[data-at]")) {
+    title.dataset.rest ??= title.textContent.slice(title.textContent.indexOf(" UTC") + 4);
+    title.textContent = `${clockOf(new Date(title.dataset.at))} ${zoneName()}${title.dataset.rest}`;
+  }
+  for (const zone of within.querySelectorAll("[data-zone]")) zone.textContent = zoneName();
+  const button = within.querySelector("[data-zone-switch]");
+  if (button) button.textContent = utc ? "Show local time" : "Show UTC";
 }
 
 function agoOf(seconds) {
@@ -36,8 +71,9 @@ function agoOf(seconds) {
 }
 
 function clockOf(at) {
-  const day = at.toLocaleDateString("en", { month: "short", day: "numeric" });
-  return `${day}, ${at.toLocaleTimeString("en-GB")}`;
+  const timeZone = utc ? "UTC" : undefined;
+  const day = at.toLocaleDateString("en", { month: "short", day: "numeric", timeZone });
+  return `${day}, ${at.toLocaleTimeString("en-GB", { timeZone })}`;
 }
 
 function showCopyButtons() {

@@ -3,8 +3,10 @@ import { startTheme } from "./theme.js";
 import { startComforts } from "./comforts.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startLiveOverview } from "./live_overview.js";
 
 startTheme();
 startComforts();
 startKeys();
 startLive();
+startLiveOverview();
