@@ -42,7 +42,7 @@ INCIDENTS: dict[str, tuple[list[Any], tuple[str, str, str, int] | None, set[str]
     "a clock 20 minutes fast": (
         [came("rejected", HOUR + 1200, reason="timestamp_drift", age=1203.0) for _ in range(12)],
         ("rejected", "timestamp_drift", "", 12),
-        {"problem", "streak", "clock"},
+        {"problem", "streak", "failure_share", "clock"},
     ),
     "an early return after a change": (
         many(

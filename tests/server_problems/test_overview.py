@@ -149,6 +149,13 @@ def test_a_clock_that_is_fast_is_told_and_its_deliveries_are_counted(store: Stor
     assert seen(store, came("accepted", 3595)).clocks == []
 
 
+def test_what_a_fast_clock_sends_keeps_its_order(store: Store) -> None:
+    # The first of them began before the batch left: alone it would prove nothing.
+    sent = [came("accepted", 3600 - 1), came("error", 3600 + 1), came("error", 3600 + 4)]
+    store.write(batch(*sent)).result(20)
+    assert only(seen(store)).streak == 2
+
+
 def test_a_clock_that_is_slow_is_told_by_signatures_of_later_one_after_the_other(store: Store) -> None:
     four = [came("accepted", n, age=-90.0 - n) for n in range(4)]
     assert seen(store, *four).clocks == []

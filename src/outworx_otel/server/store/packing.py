@@ -155,11 +155,10 @@ class _Leads:
 
     def came_at(self, delivery: StoredDelivery) -> int:
         """When it came, by our clock."""
-        lead = self._lead(delivery)
-        if lead <= TOLERANCE_NS:
-            return kept_time(delivery.time_ns, self._now_ns)
-        largest = self._largest[delivery.service, delivery.environment]
-        return delivery.time_ns - (largest if largest - lead <= _ONE_CLOCK_NS else lead)
+        lead, largest = self._lead(delivery), self._largest.get((delivery.service, delivery.environment))
+        if largest is not None and largest - lead <= _ONE_CLOCK_NS:
+            return delivery.time_ns - largest
+        return kept_time(delivery.time_ns - lead if lead > TOLERANCE_NS else delivery.time_ns, self._now_ns)
 
     def _lead(self, delivery: StoredDelivery) -> int:
         # A length that cannot be right tells nothing of the clock.
