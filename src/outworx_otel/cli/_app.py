@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from outworx_otel.cli.alerts import alerts
 from outworx_otel.cli.dev import dev
 from outworx_otel.cli.doctor import doctor
 from outworx_otel.cli.endpoints import endpoints
@@ -42,3 +43,4 @@ app.command()(replay)
 app.command()(purge)
 app.command()(verify)
 app.command()(doctor)
+app.add_typer(alerts, name="alerts")

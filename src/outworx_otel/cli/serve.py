@@ -98,7 +98,7 @@ def serve(
         Path | None,
         typer.Option(
             envvar="OUTWORX_SERVE_CONFIG",
-            help="A TOML file with what options are too small for: [alerts], when somebody is told.",
+            help="A TOML file with what options are too small for: [alerts], when somebody is told, and [[channels]], how.",
         ),
     ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in a browser.")] = False,
@@ -121,8 +121,7 @@ def serve(
     try:
         from outworx_otel.server import Settings
         from outworx_otel.server import serve as run
-        from outworx_otel.server.config_file import server_config
-        from outworx_otel.server.rule_settings import RuleSettings
+        from outworx_otel.server.config_file import ServerConfig, server_config
         from outworx_otel.server.store import StoreUnavailable
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("outworx_otel"):
@@ -134,6 +133,7 @@ def serve(
             raise ConfigurationError(
                 f"{_KEYS} is set and empty: unset it, or give it the keys that are taken"
             )
+        said = ServerConfig() if config is None else server_config(config)
         settings = Settings(
             host=host,
             port=port,
@@ -147,7 +147,8 @@ def serve(
             relay_url=relay_url,
             retention_days=retention_days,
             max_database_bytes=_bytes(max_database_size),
-            rules=RuleSettings() if config is None else server_config(config).rules,
+            rules=said.rules,
+            channels=said.channels,
         )
         if new_key and (api_key or not settings.is_exposed):
             raise ConfigurationError(
@@ -174,8 +175,7 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     def row(name: str, value: str, style: str = "") -> None:
         console.print(Text(f"  {name:<12}"), Text(value, style=style), sep="")
 
-    wildcard = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # a name for it, no binding
-    own = wildcard.get(settings.host, f"[{settings.host}]" if ":" in settings.host else settings.host)
+    own = settings.own_host
     address = f"http://{own}:{settings.port}"
     console.print(Text("  outworx serve", style="bold"))
     row("Dashboard", (settings.public_url or address).rstrip("/") + "/", "cyan")
@@ -183,6 +183,8 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     if settings.relay_port is not None:
         row("Tunnels", settings.tunnel_url or f"http://{own}:{settings.relay_port}", "cyan")
     row("Database", shown(make_url(settings.database)))
+    if app.channels:
+        row("Alerts to", ", ".join(app.channels))
     _say_key(app, row)
     console.print()
     console.print(Text("  Send a first delivery from an application of yours:"))

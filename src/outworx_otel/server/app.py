@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from outworx_otel.server import api, dashboard, ingest, relay
+from outworx_otel.server import api, channels, dashboard, ingest, relay
 from outworx_otel.server.access import COOKIE, Access
 from outworx_otel.server.access.connections import CROWD
 from outworx_otel.server.access.error_answers import HANDLERS
+from outworx_otel.server.channels import AlertSender
 from outworx_otel.server.live import Live
 from outworx_otel.server.metrics import Metrics
+from outworx_otel.server.problems.alert import Alert
 from outworx_otel.server.rules import Evaluator
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Erased, Store
@@ -32,16 +34,21 @@ class Application:
     Attributes:
         access: says what keys there are.
         metrics: what `/metrics` tells.
+        channels: the names of those that alerts are sent to.
         routes: everything that is served here.
         tunnels: tunnelled requests' own application, for `relay_port`; None where they come in here.
 
     Raises:
-        ConfigurationError: an address that is none of a database, or one whose driver is missing.
+        ConfigurationError: an address that is none of a database, or one whose driver is missing; a configuration
+            file that cannot be used.
         StoreUnavailable: the database cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.metrics = metrics = Metrics()
+        # Before the database: what is wrong here is said at once.
+        wanted = channels.read_channels(settings.channels)
+        self.channels = tuple(channel.name for channel in wanted)
         self._store = store = Store(
             settings.database,
             max_queued_bytes=settings.max_queued_bytes,
@@ -60,6 +67,7 @@ class Application:
         self._live = live = Live()
         self._room = room = ingest.WaitingSpans()
         self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
+        self._alerts = AlertSender(store.sendings, wanted, _links(settings.own_url))
         self.tunnels: ASGIApp | None = None
         tunnels = relay.ingress_routes(tunnel)
         if settings.relay_port is not None:
@@ -103,6 +111,7 @@ class Application:
         """Ends what is held open (live pages, tunnels' polls), so that nothing delays the end. On the event loop."""
         self._live.close()
         self._relay.close()
+        self._alerts.stop()
 
     def _forget(self, erased: Erased) -> None:
         self._live.forget(erased.ids)
@@ -111,13 +120,20 @@ class Application:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         looking = asyncio.ensure_future(self._evaluator.run())
+        self._alerts.start()
         try:
             yield
         finally:
             self.stop()
             looking.cancel()
             await asyncio.wait([looking])
+            await run_in_threadpool(self._alerts.close)
             await run_in_threadpool(self._store.close)
+
+
+def _links(url: str) -> Callable[[Alert], str]:
+    """The page of an alert."""
+    return lambda alert: f"{url}/" if alert.problem_id is None else f"{url}/problems/{alert.problem_id}"
 
 
 def create_app(settings: Settings) -> Application:

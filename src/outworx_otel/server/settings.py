@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.server.channel_tables import ChannelTables
 from outworx_otel.server.purposes import given_key
 from outworx_otel.server.rule_settings import RuleSettings
 
@@ -26,6 +27,7 @@ class Settings:
         host: the address to bind.
         port: the port; 4318 is OTLP/HTTP's own. 0 takes a free one.
         database: `sqlite:///path` or `postgresql+psycopg://...`.
+        channels: those that alerts are sent to, as the configuration file names them.
         api_keys: the keys that are taken, each with its purpose before it or without one (`purposes.given_key`);
             none, on loopback, means any or none.
         new_key: make a new key where one was made before and would be taken again.
@@ -53,6 +55,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 4318
     database: str = field(default="sqlite:///outworx.db", repr=False)
+    channels: ChannelTables = field(default=ChannelTables(), repr=False)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     new_key: bool = False
     public_url: str | None = None
@@ -118,6 +121,19 @@ class Settings:
         return (
             f"{urlsplit(self.public_url).scheme}://{f'[{host}]' if ':' in host else host}:{self.relay_port}"
         )
+
+    @property
+    def own_url(self) -> str:
+        """The address that a message leads to: `public_url`, or else how this machine reaches the server."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        return f"http://{self.own_host}:{self.port}"
+
+    @property
+    def own_host(self) -> str:
+        """How this machine calls itself in a URL."""
+        wildcard = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # a name for it, no binding
+        return wildcard.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
 
     @property
     def is_https(self) -> bool:

@@ -56,6 +56,7 @@ _EXACT: Final = {
     "/login": _PUBLIC,
     "/metrics": _CALL,
     "/logout": Rule(Policy.PAGE),
+    "/api/alerts": _CALL,
     "/api/deliveries": _CALL,
     "/api/ingest": _INGEST,
     # What the key that asks may do.

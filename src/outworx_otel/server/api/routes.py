@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.access import Access
 from outworx_otel.server.api import removal
+from outworx_otel.server.api.alerts import alert_routes
 from outworx_otel.server.api.description import description
 from outworx_otel.server.api.overview import overview_routes
 from outworx_otel.server.api.parameters import cursor_of, json_answer, limit_of, refused
@@ -97,6 +98,7 @@ def routes(
         *overview_routes(store),
         Route("/metrics", prometheus),
         *removal.routes(store, forget),
+        *alert_routes(store),
     ]
 
 

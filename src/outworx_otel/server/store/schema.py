@@ -329,3 +329,22 @@ leases: Final = Table(
     Column("holder", Text, nullable=False),
     Column("until_ns", BigInteger, nullable=False),
 )
+
+# How far each channel has told of each alert. A row comes with the first try.
+alert_sendings: Final = Table(
+    "alert_sendings",
+    metadata,
+    Column("alert", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),
+    # How many of the alert's notices were sent, and which one is being sent.
+    Column("told", Integer, nullable=False),
+    Column("notice", Integer, nullable=False),
+    # Of this notice, in vain; when the next one may be; why the last one was in vain.
+    Column("attempts", Integer, nullable=False),
+    Column("next_ns", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    # Who is sending it, until when nobody else may; empty and 0 where nobody is.
+    Column("holder", Text, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("sent_ns", BigInteger),
+)

@@ -50,6 +50,7 @@ from outworx_otel.server.store.migrate import migrate
 from outworx_otel.server.store.packing import Packed, packed
 from outworx_otel.server.store.problem_records import change_state
 from outworx_otel.server.store.retention import Retention
+from outworx_otel.server.store.sendings import Sendings
 from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailable
 from outworx_otel.server.store.transaction import Duplicates, Transactions
 from outworx_otel.server.store.writer import Writer
@@ -112,6 +113,7 @@ class Store:
             raise
         self.claims = Claims(database.writing, database.look, connections=database.claimers)
         self.secrets = KeptSecrets(database.writing)
+        self.sendings = Sendings(database, clock)
         self._transactions = Transactions(database.mark, Facets(max_facets))
         self._retention = Retention(database, retention_days, max_bytes, clock, ticks)
         self._writer = Writer(self._write, self._tidy, max_queued_bytes, took)

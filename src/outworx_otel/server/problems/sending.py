@@ -1,0 +1,84 @@
+"""What became of an alert at a channel."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from outworx_otel.server.documents import iso_time
+from outworx_otel.server.problems.alert import Alert
+
+MAX_ATTEMPTS: Final = 100
+"""So often a notice is tried at a channel: for about a day."""
+
+
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a channel has told of an alert. A row of the table `alert_sendings`.
+
+    Args:
+        channel: the channel's name.
+        told: how many of the alert's notices were sent.
+        attempts: how often the next notice was tried in vain.
+        error: why the last attempt was in vain; empty where it was not.
+        next_ns: when it is tried again, in Unix nanoseconds; None where nothing is waiting, or it was given up.
+        sent_ns: when a notice was last sent; None is never.
+        given_up: whether the last notice was tried `MAX_ATTEMPTS` times.
+    """
+
+    channel: str
+    told: int
+    attempts: int
+    error: str
+    next_ns: int | None
+    sent_ns: int | None
+    given_up: bool
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A notice of an alert that is now this server's to send, until its lease ends.
+
+    Args:
+        alert: its present state; `notices` is the one that is sent.
+        channel: the channel's name.
+        holder: who sends it.
+        attempts: how often this notice was tried in vain.
+    """
+
+    alert: Alert
+    channel: str
+    holder: str
+    attempts: int
+
+
+class AlertPage(msgspec.Struct, frozen=True):
+    """Alerts with their sendings, those first that changed last."""
+
+    alerts: list[tuple[Alert, list[Sending]]]
+    next_cursor: str | None = None
+
+
+def alert_document(alert: Alert) -> dict[str, Any]:
+    """An alert as JSON; None for what there is not."""
+    return {
+        **{name: getattr(alert, name) for name in ("id", "rule", "state", "subject", "headline", "what")},
+        **{name: getattr(alert, name) for name in ("where", "advice", "count", "notices", "problem_id")},
+        **{name: getattr(alert, name) or None for name in ("service", "environment", "provider", "route")},
+        "since": iso_time(alert.since_ns),
+        "raised": iso_time(alert.raised_ns),
+        "changed": iso_time(alert.changed_ns),
+        "ended": None if alert.ended_ns is None else iso_time(alert.ended_ns),
+    }
+
+
+def sending_document(sending: Sending) -> dict[str, Any]:
+    """What became of an alert at a channel, as JSON."""
+    return {
+        "channel": sending.channel,
+        "told": sending.told,
+        "sent": None if sending.sent_ns is None else iso_time(sending.sent_ns),
+        "attempts": sending.attempts,
+        "error": sending.error or None,
+        "next_try": None if sending.next_ns is None else iso_time(sending.next_ns),
+        "given_up": sending.given_up,
+    }
