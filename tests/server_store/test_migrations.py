@@ -26,7 +26,10 @@ _GET_VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
 _SET_VERSION = text(f"UPDATE {VERSION_TABLE} SET version_num = :version")  # noqa: S608
 
 
-_OF_PROBLEMS = ("endpoints", "problems", "events", "clocks", "alerts", "leases", "endpoint_figures")
+_OF_PROBLEMS = (
+    *("endpoints", "problems", "events", "clocks", "alerts", "leases"),
+    *("endpoint_figures", "alert_sendings"),
+)
 
 
 def scripts() -> ScriptDirectory:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from outworx_otel.cli.console import FAILED, failed, say, usage
+from outworx_otel.cli.console import FAILED, failed, say, say_json, usage
 from outworx_otel.errors import ConfigurationError
 
 alerts = typer.Typer(no_args_is_help=True, help="The channels that alerts are sent to.")
@@ -34,6 +34,7 @@ def try_all(
             envvar="OUTWORX_SERVE_PUBLIC_URL", help="The server's address, which the message leads to."
         ),
     ] = "http://127.0.0.1:4318",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each channel.")] = False,
 ) -> None:
     """Send a test message to every channel, and say which of them worked.
 
@@ -58,10 +59,12 @@ def try_all(
         usage("alerts test", f"--config {config} names no channel: add one below [[channels]]")
     worked = True
     for channel, why in try_channels(channels, public_url.rstrip("/") + "/"):
-        if why is None:
+        worked = worked and why is None
+        if as_json:
+            say_json({"channel": channel.name, "kind": channel.kind, "worked": why is None, "error": why})
+        elif why is None:
             say(f"ok      {channel.name}", "green")
         else:
-            worked = False
             say(f"failed  {channel.name}: {why}", "red")
     if not worked:
         raise typer.Exit(FAILED)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW, Field, Kind
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
