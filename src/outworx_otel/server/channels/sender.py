@@ -25,7 +25,7 @@ _LONGEST_WAIT: Final = 900.0
 # Services take about one message a second.
 _PAUSE: Final = 1.0
 _TIDIES_EVERY: Final = 3600.0
-_STOPS_WITHIN: Final = 3.0
+_STOPS_WITHIN: Final = 2.0
 _logger: Final = logging.getLogger("outworx_otel.server")
 
 
@@ -77,7 +77,7 @@ class AlertSender:
         self._stopping.set()
 
     def close(self) -> None:
-        """Stops, and waits for what is under way, three seconds at most. Its claim is free once its lease ends."""
+        """Stops, and waits for what is under way, two seconds at most. Its claim is free once its lease ends."""
         self.stop()
         until = time.monotonic() + _STOPS_WITHIN
         for thread in self._threads:
