@@ -17,7 +17,7 @@ from outworx_otel.cli._app import app
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.channels import read_channels
 from outworx_otel.server.channels.services import without_secrets
-from outworx_otel.server.server_file import read_server_file
+from outworx_otel.server.config_file import server_config
 
 from .scene import SECRET
 
@@ -28,14 +28,14 @@ HOOK = '[[channels]]\nwebhook = "https://x.example/a"\nsecret_env = "SIGNS"\n'
 def read(text: str, tmp_path: Path) -> Any:
     file = tmp_path / "server.toml"
     file.write_text(text)
-    return read_channels(read_server_file(str(file)), ENVIRON)
+    return read_channels(server_config(file).channels, ENVIRON)
 
 
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
         ("[[channels]\n", None, r"is not valid TOML: .*line 1"),
-        ("[[chanels]]\n", None, "unknown key 'chanels': did you mean 'channels'"),
+        ("[[chanels]]\n", None, "unknown table 'chanels': did you mean 'channels'"),
         ("channels = 3\n", None, "each below"),
         (HOOK + "colour = 'red'\n", 4, r"channels\[0\].colour: unknown key 'colour'"),
         ("# of ours\n" + HOOK + "rules = ['silense']\n", 5, "did you mean 'silence'"),

@@ -98,7 +98,8 @@ def serve(
         Path | None,
         typer.Option(
             envvar="OUTWORX_SERVE_CONFIG",
-            help="A TOML file with what options are too small for: [alerts], when somebody is told, and [[channels]], how.",
+            help="A TOML file with what options are too small for: [alerts], when somebody is told, and"
+            " [[channels]], how.",
         ),
     ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in a browser.")] = False,
