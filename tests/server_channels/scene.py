@@ -63,9 +63,7 @@ def sendings(store: Store) -> list[Sending]:
 def sender(store: Store, way: Way, name: str = "ops", **options: Any) -> AlertSender:
     """Started, with no pause that is not asked for."""
     options = {"looks_every": 0.02, "first_wait": 0.02, "pause": 0.0, **options}
-    running = AlertSender(
-        store.sendings, [Channel(name, "webhook", way)], lambda alert: f"http://s/{alert.id}", **options
-    )
+    running = AlertSender(store.sendings, [Channel(name, "webhook", way)], "http://s", **options)
     running.start()
     return running
 

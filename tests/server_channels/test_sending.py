@@ -20,13 +20,17 @@ from export.receiver import Call, Receiver, Reply
 from fastapi import FastAPI, Request
 from relay.waiting import PATIENCE, wait_for
 from server_access.command import Command as Serve
+from server_problems.staged import came
 from server_store.conftest import OpenStore
+from server_store.samples import batch
 
 from outworx_otel import TrackOptions
 from outworx_otel.integrations.fastapi import OutworxHooksMiddleware
 from outworx_otel.server.channels.channel import NotSent
 from outworx_otel.server.channels.command import Command
 from outworx_otel.server.channels.notice import Notice
+from outworx_otel.server.rule_settings import RuleSettings
+from outworx_otel.server.rules import Evaluator
 from outworx_otel.server.store import Store
 
 from .scene import (
@@ -130,7 +134,30 @@ def test_an_alert_that_goes_on_and_ends_is_told_each_time(store: Store, receiver
     assert [one["type"] for one in told] == ["alert.raised", "alert.raised", "alert.ended"]
     assert [one["data"]["title"].partition(" ")[0] for one in told] == ["stripe", "Still:", "Over:"]
     assert [one["data"]["count"] for one in told] == [36, 360, 360]
-    assert {one["data"]["url"] for one in told} == {"http://s/7"}
+    assert {one["data"]["url"] for one in told} == {"http://s/deliveries?problem=7"}
+
+
+def test_what_a_rule_finds_reaches_the_receiver_and_so_does_its_end(
+    sqlite_store: Store, receiver: Receiver
+) -> None:
+    store = sqlite_store
+    evaluator = Evaluator(store, RuleSettings(), lambda: 0.0)
+    store.write(batch(came("accepted"), came("error", 60, exception="shop.BankError: closed"))).result(
+        PATIENCE
+    )
+    running = sender(store, webhook(receiver.endpoint))
+    evaluator.look()
+    wait_for(all_told(store, 1))
+    problem = store.sendings.page().alerts[0][0].problem_id
+    assert problem is not None
+    store.set_problem_state(problem, "resolved")
+    evaluator.look()
+    wait_for(all_told(store, 1, 2))
+    running.close()
+    raised, ended = (json.loads(call.body) for call in receiver.calls)
+    assert (raised["type"], ended["type"]) == ("alert.raised", "alert.ended")
+    assert "BankError" in raised["data"]["headline"]
+    assert raised["data"]["url"] == ended["data"]["url"] == f"http://s/deliveries?problem={problem}"
 
 
 def test_a_channel_that_hangs_holds_up_no_other(store: Store, receiver: Receiver) -> None:
@@ -276,7 +303,12 @@ def test_what_could_not_be_sent_is_shown_and_no_secret_with_it(
         assert by_channel["ops"]["error"] == "it answered 500"
         assert by_channel["chat"]["error"]
         assert all(one["told"] == 0 and one["next_try"] for one in shown)
-        seen = "".join(httpx.get(server.url + path).text for path in ("/", "/deliveries", "/api/alerts"))
+        page = httpx.get(f"{server.url}/alerts").text
+        assert "could not be told" in page
+        assert "it answered 500" in page
+        seen = "".join(
+            httpx.get(server.url + path).text for path in ("/", "/deliveries", "/alerts", "/api/alerts")
+        )
         wait_for(lambda: server.said().count("could not be sent") == 2)
         server.end()
     finally:

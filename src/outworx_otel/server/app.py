@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +19,6 @@ from outworx_otel.server.access.error_answers import HANDLERS
 from outworx_otel.server.channels import AlertSender
 from outworx_otel.server.live import Live
 from outworx_otel.server.metrics import Metrics
-from outworx_otel.server.problems.alert import Alert
 from outworx_otel.server.rules import Evaluator
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Erased, Store
@@ -67,7 +66,7 @@ class Application:
         self._live = live = Live()
         self._room = room = ingest.WaitingSpans()
         self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
-        self._alerts = AlertSender(store.sendings, wanted, _links(settings.own_url))
+        self._alerts = AlertSender(store.sendings, wanted, settings.own_url)
         self.tunnels: ASGIApp | None = None
         tunnels = relay.ingress_routes(tunnel)
         if settings.relay_port is not None:
@@ -129,11 +128,6 @@ class Application:
             await asyncio.wait([looking])
             await run_in_threadpool(self._alerts.close)
             await run_in_threadpool(self._store.close)
-
-
-def _links(url: str) -> Callable[[Alert], str]:
-    """The page of an alert."""
-    return lambda alert: f"{url}/" if alert.problem_id is None else f"{url}/problems/{alert.problem_id}"
 
 
 def create_app(settings: Settings) -> Application:

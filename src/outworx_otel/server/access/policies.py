@@ -48,6 +48,7 @@ _INGEST: Final = Rule(Policy.READ, Purpose.INGEST, Purpose.INGEST)
 
 _EXACT: Final = {
     "/": _PAGE,
+    "/alerts": _PAGE,
     "/deliveries": _PAGE,
     "/deliveries.csv": _PAGE,
     "/deliveries.json": _PAGE,

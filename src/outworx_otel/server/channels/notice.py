@@ -13,7 +13,11 @@ from outworx_otel.server.documents import iso_time
 from outworx_otel.server.problems.alert import Alert, Rule
 from outworx_otel.server.problems.sending import alert_document
 
-_COUNTED: Final[dict[Rule, str]] = {"clock": "s", "silence": "s", "unhandled_events": "events"}
+# The other rules' counts say nothing.
+_COUNTED: Final[dict[Rule, str]] = {
+    **dict.fromkeys(("problem", "streak", "failure_share", "unverified", "unprotected"), "deliveries"),
+    "unhandled_events": "events",
+}
 _MAX_TITLE: Final = 200
 
 
@@ -55,11 +59,12 @@ class Notice:
         since = _moment(alert.since_ns)
         if alert.ended_ns is not None:
             since += f" until {_moment(alert.ended_ns)}"
+        counted = _COUNTED.get(alert.rule)
         lines = [
             alert.what,
             f"Where: {alert.where}",
             f"Since: {since}",
-            f"How many: {alert.count:,} {_COUNTED.get(alert.rule, 'deliveries')}",
+            f"How many: {alert.count:,} {counted}" if counted else "",
             "" if self.is_over or not alert.advice else f"What to do: {alert.advice}",
             self.link,
         ]

@@ -11,8 +11,7 @@ from typing import Final
 
 from outworx_otel.server.channels.channel import SECONDS, Channel, NotSent
 from outworx_otel.server.channels.notice import Notice
-from outworx_otel.server.problems.alert import Alert
-from outworx_otel.server.problems.sending import MAX_ATTEMPTS, Claimed
+from outworx_otel.server.problems.sending import MAX_ATTEMPTS, Claimed, alert_address
 from outworx_otel.server.store.sendings import Sendings
 from outworx_otel.server.store.store_errors import StoreUnavailable
 
@@ -35,7 +34,7 @@ class AlertSender:
     Args:
         sendings: of the store.
         channels: where to.
-        link: the page of an alert.
+        address: of the server, which alerts lead to.
         lease: seconds after which another server may send what this one has claimed and not recorded.
         looks_every: seconds between looks for alerts.
         first_wait: seconds after a first failure; they double up to 15 minutes.
@@ -46,7 +45,7 @@ class AlertSender:
         self,
         sendings: Sendings,
         channels: Sequence[Channel],
-        link: Callable[[Alert], str],
+        address: str,
         *,
         lease: float = LEASE_SECONDS,
         looks_every: float = _LOOKS_EVERY,
@@ -54,7 +53,7 @@ class AlertSender:
         pause: float = _PAUSE,
     ) -> None:
         self._sendings = sendings
-        self._link = link
+        self._address = address
         self._lease = lease
         self._looks_every = looks_every
         self._first_wait = first_wait
@@ -110,7 +109,8 @@ class AlertSender:
     def _send(self, channel: Channel, claimed: Claimed, works: bool) -> bool:
         """Sends and records; whether the channel works."""
         try:
-            channel.way.send(Notice(claimed.alert, self._link(claimed.alert)), self._stopping)
+            link = self._address + alert_address(claimed.alert)
+            channel.way.send(Notice(claimed.alert, link), self._stopping)
         except NotSent as failure:
             if self._stopping.is_set():
                 # It may have been sent, and may not: the lease ends, and whoever is there then sends it.

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.routing import BaseRoute, Mount, Route
 
 from outworx_otel.server.access import Access
+from outworx_otel.server.dashboard.alerts_page import AlertsPage
 from outworx_otel.server.dashboard.assets import Assets
 from outworx_otel.server.dashboard.delivery_page import DeliveryPage
 from outworx_otel.server.dashboard.error_pages import View, as_page
@@ -36,6 +37,7 @@ def routes(settings: Settings, store: Store, live: Live, access: Access) -> list
 
     return [
         page("/", overview.show),
+        page("/alerts", AlertsPage(store, pages).show),
         page("/deliveries", ListPage(store, pages).show),
         Route("/deliveries.json", Export(store, "json").send),
         Route("/deliveries.csv", Export(store, "csv").send),

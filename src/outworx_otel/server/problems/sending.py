@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -69,6 +70,15 @@ def alert_document(alert: Alert) -> dict[str, Any]:
         "changed": iso_time(alert.changed_ns),
         "ended": None if alert.ended_ns is None else iso_time(alert.ended_ns),
     }
+
+
+def alert_address(alert: Alert) -> str:
+    """The page that an alert leads to, below the server's own address: its problem's deliveries, or its endpoint."""
+    if alert.problem_id is not None:
+        return f"/deliveries?problem={alert.problem_id}"
+    names = ("service", "environment", "provider", "route")
+    of_endpoint = {name: getattr(alert, name) for name in names if getattr(alert, name)}
+    return f"/?{urlencode(of_endpoint)}" if of_endpoint else "/"
 
 
 def sending_document(sending: Sending) -> dict[str, Any]:

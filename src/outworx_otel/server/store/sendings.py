@@ -9,12 +9,12 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, and_, delete, insert, or_, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.server.problems.alert import Alert
 from outworx_otel.server.problems.sending import MAX_ATTEMPTS, AlertPage, Claimed, Sending
+from outworx_otel.server.store.alert_records import alert_of
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.delivery_pages import PageStart, cursor_of, page_start_of
 from outworx_otel.server.store.schema import alert_sendings, alerts
@@ -68,7 +68,7 @@ class Sendings:
             row = self._waiting(connection, channel, rules, services)
             if row is None:
                 return None
-            alert = _alert(row)
+            alert = alert_of(row)
             attempts = row.attempts if row.notice == alert.notices else 0
             held = {
                 "notice": alert.notices,
@@ -110,7 +110,7 @@ class Sendings:
             query = query.where(_a.state == state)
         query = query.order_by(_a.changed_ns.desc(), _a.id.desc()).limit(limit + 1)
         with self._database.read() as connection:
-            found = [_alert(row) for row in connection.execute(query).all()]
+            found = [alert_of(row) for row in connection.execute(query).all()]
             shown = found[:limit]
             rows = connection.execute(
                 select(alert_sendings)
@@ -182,12 +182,6 @@ class Sendings:
 def _held(claimed: Claimed) -> Any:
     return update(alert_sendings).where(
         _s.alert == claimed.alert.id, _s.channel == claimed.channel, _s.holder == claimed.holder
-    )
-
-
-def _alert(row: Any) -> Alert:
-    return msgspec.convert(
-        dict(zip(Alert.__struct_fields__, row[: len(_COLUMNS)], strict=True)), Alert, strict=True
     )
 
 
