@@ -68,7 +68,8 @@ class Notice:
             "" if self.is_over or not alert.advice else f"What to do: {alert.advice}",
             self.link,
         ]
-        return "\n".join(line for line in lines if line)
+        # What a delivery says stands in them, and may not begin a line of its own.
+        return "\n".join(" ".join(line.split()) for line in lines if line)
 
     def json(self) -> bytes:
         """As Standard Webhooks recommends it: type, timestamp and data."""

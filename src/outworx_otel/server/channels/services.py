@@ -6,6 +6,7 @@ Apprise runs in a process of its own: it loads for more than a second, and bound
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from outworx_otel.server.channels.program import run_program
 
 _PROGRAM: Final = Path(__file__).with_name("apprise_process")
 _TOLD: Final = 300
+# Chats call everybody where they read these, and a delivery may hold them: a mark without width parts them.
+_MENTION: Final = re.compile(r"@(?=everyone|here|channel|all)|<(?=[!@#])", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 4
 
 
@@ -47,7 +50,8 @@ class Service:
     def send(self, notice: Notice, stopping: threading.Event) -> None:
         """See `Way.send`."""
         kind = "info" if notice.is_test else "success" if notice.is_over else "failure"
-        message = {"url": self.url, "title": notice.title, "body": notice.text, "kind": kind}
+        title, body = (_MENTION.sub("\\g<0>\u200b", text) for text in (notice.title, notice.text))
+        message = {"url": self.url, "title": title, "body": body, "kind": kind}
         answer = _asked(message, self.seconds, stopping)
         if answer is None:
             raise NotSent(f"it was not sent within {self.seconds:g} s")
