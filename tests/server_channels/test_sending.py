@@ -288,8 +288,8 @@ def test_what_could_not_be_sent_is_shown_and_no_secret_with_it(
         f'[[channels]]\nname = "ops"\nwebhook = "{receiver.endpoint}/tokenintheurl"\nsecret_env = "SIGNS"\n'
         f'[[channels]]\nname = "chat"\nurl_env = "CHAT"\n'
     )
-    address = receiver.endpoint.removeprefix("http://")
-    environ = {"SIGNS": SECRET, "CHAT": f"json://me:hunter2@{address}/tokenofchat?-x=tokenofquery"}
+    # Apprise tells the host where it cannot be reached, and in many services' URLs that is a token.
+    environ = {"SIGNS": SECRET, "CHAT": "json://127.0.0.1:9/tokenofchat?-x=tokenofquery"}
     server = Serve(tmp_path, ("--database", sqlite_url, "--config", str(config)), environ).start()
     try:
         assert "Alerts to   ops, chat\n" in server.said()
@@ -301,7 +301,8 @@ def test_what_could_not_be_sent_is_shown_and_no_secret_with_it(
         shown = wait_for(lambda: failed() if len(failed()) == 2 else None, server.said)
         by_channel = {one["channel"]: one for one in shown}
         assert by_channel["ops"]["error"] == "it answered 500"
-        assert by_channel["chat"]["error"]
+        assert "***" in str(by_channel["chat"]["error"])
+        assert "127.0.0.1" not in str(by_channel["chat"]["error"])
         assert all(one["told"] == 0 and one["next_try"] for one in shown)
         page = httpx.get(f"{server.url}/alerts").text
         assert "could not be told" in page
@@ -313,6 +314,6 @@ def test_what_could_not_be_sent_is_shown_and_no_secret_with_it(
         server.end()
     finally:
         server.kill()
-    for secret in (SECRET, SECRET[6:], "tokenintheurl", "hunter2", "tokenofchat", "tokenofquery"):
+    for secret in (SECRET, SECRET[6:], "tokenintheurl", "tokenofchat", "tokenofquery"):
         assert secret not in seen + server.said()
     assert server.process.returncode == 0
