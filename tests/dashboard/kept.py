@@ -6,6 +6,7 @@ import itertools
 import time
 from typing import Any
 
+from outworx_otel.server.ingest.arrival_notes import noted
 from outworx_otel.server.model import Batch, SpanEvent, SpanLink, SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import semconv
 
@@ -279,4 +280,5 @@ def one_of_each() -> Batch:
             links=(SpanLink(deferred.trace_id, deferred.span_id),),
         )
     )
-    return Batch(deliveries=deliveries, spans=spans, size=20_000)
+    now = time.time_ns()
+    return Batch(deliveries=[noted(one, now) for one in deliveries], spans=spans, size=20_000)

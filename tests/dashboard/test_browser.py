@@ -37,14 +37,20 @@ def test_from_the_overview_to_a_filtered_list_to_a_delivery(
         page.get_by_role("link", name="Silent drop 2").click()
         expect(page).to_have_url(re.compile(r"since=[^&]+&outcome=silent_drop"))
         expect(page.locator("[data-row]")).to_have_count(2)
-        page.locator("select[name=outcome]").select_option("rejected")
-        page.get_by_role("button", name="Apply").click()
-        expect(page).to_have_url(re.compile(r"/deliveries\?outcome=rejected&since=[^&]+Z$"))
+        page.get_by_label("Outcome Silent drop").click()
+        page.get_by_role("checkbox", name="Rejected").check()
+        page.get_by_role("checkbox", name="Silent drop").uncheck()
+        page.get_by_role("checkbox", name="Failed").check()
+        page.get_by_role("group", name="Outcome").get_by_role("button", name="Apply").click()
+        expect(page).to_have_url(re.compile(r"/deliveries\?outcome=rejected&outcome=failed&since=[^&]+$"))
+        expect(page.locator("[data-row]")).to_have_count(3)
+        page.get_by_role("link", name="Outcome failed").click()
         page.get_by_role("link", name="Since").click()
+        expect(page.locator(".hits")).to_have_text("2 deliveries")
         one.picture("list-filtered")
-        page.locator("[data-row]", has_text="hmac_mismatch").click()
+        page.locator("[data-row]", has_text="the signature does not match").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Rejected: the signature does not match")
-        expect(page).to_have_url(f"{address}/deliveries/{by_outcome['rejected'].id}")
+        expect(page).to_have_url(f"{address}/deliveries/{by_outcome['rejected'].id}?outcome=rejected")
         one.picture("rejected")
 
 
@@ -105,7 +111,7 @@ def test_nothing_scrolls_sideways_on_a_phone(
             if name in ("overview", "list", "silent_drop"):
                 one.picture(f"phone-{name}")
         one.page.goto(f"{address}/deliveries")
-        expect(one.page.locator("[data-row]").get_by_text("early_return")).to_be_visible()
+        expect(one.page.locator("[data-row]").get_by_text("it returned before the mark")).to_be_visible()
 
 
 def test_the_keyboard_is_enough(browser: Browser, address: str, kept: Batch) -> None:
@@ -141,8 +147,9 @@ def test_it_works_without_scripts(
     with visitor(browser, java_script_enabled=False) as one:
         page = one.page
         page.goto(f"{address}/deliveries")
-        page.locator("select[name=outcome]").select_option("failed")
-        page.get_by_role("button", name="Apply").click()
+        page.get_by_text("All outcomes").click()
+        page.get_by_label("Failed", exact=True).check()
+        page.get_by_role("button", name="Apply").first.click()
         expect(page).to_have_url(f"{address}/deliveries?outcome=failed")
         page.get_by_role("link", name="charge.refunded").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Failed: no order for charge ch_0000")

@@ -34,8 +34,8 @@ def test_the_newest_stand_first_with_words_for_each_outcome(client: TestClient, 
         "Silent drop",
         "In flight",
         "Rejected",
-        "hmac_mismatch",
-        "early_return",
+        "the signature does not match",
+        "it returned before the mark",
         "charge.refunded",
     ):
         assert words in page

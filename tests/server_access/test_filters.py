@@ -42,6 +42,13 @@ def test_every_parameter_has_its_field() -> None:
     )
 
 
+def test_a_field_may_have_any_of_several_values() -> None:
+    several = parsed("provider=stripe&provider=github&provider=stripe&provider=&route=/a,/b")
+    assert several == Filter(provider=("stripe", "github"), route="/a,/b")
+    for query in ("outcome=error&outcome=failed", "outcome=error,failed", "outcome=error,,failed,error"):
+        assert parsed(query) == Filter(outcome=("error", "failed"))
+
+
 def test_empty_parameters_ask_for_nothing() -> None:
     assert parsed("&".join(f"{name}=" for name in PARAMETERS) + "&range=24h") == Filter()
 
@@ -82,7 +89,10 @@ def test_times_are_understood(text: str, expected: int) -> None:
         ("until=-1", "until"),
         ("since=2&until=1", "until"),
         ("outcome=sucess", "outcome"),
-        ("provider=a&provider=b", "provider"),
+        ("since=1&since=2", "since"),
+        ("q=a&q=b", "q"),
+        ("outcome=error,sucess", "outcome"),
+        ("&".join(f"provider={number}" for number in range(51)), "provider"),
         ("q=%00", "q"),
         ("q=" + "x" * 1025, "q"),
     ],

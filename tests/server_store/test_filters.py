@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.server.model import Filter, StoredDelivery, Summary
+from outworx_otel.server.model import Filter, Hits, StoredDelivery, Summary
 from outworx_otel.server.store import BadCursor, Store
 from server_store.conftest import OpenStore
 from server_store.samples import DAY, NOW, batch, deliveries, one
@@ -36,10 +36,7 @@ def expected(written: list[StoredDelivery], wanted: Filter) -> list[str]:
         for time_ns, _, delivery in sorted(numbered, key=lambda one: one[:2], reverse=True)
         if (wanted.since is None or time_ns >= wanted.since)
         and (wanted.until is None or time_ns < wanted.until)
-        and all(
-            getattr(wanted, name) is None or getattr(wanted, name) == getattr(delivery, name)
-            for name in _EQUAL
-        )
+        and all(not wanted.any_of(name) or getattr(delivery, name) in wanted.any_of(name) for name in _EQUAL)
     ]
 
 
@@ -65,7 +62,11 @@ def test_every_filter_alone_and_with_others(filled: Store, written: list[StoredD
         for name in _EQUAL
     }
     times = st.none() | st.integers(NOW - 410, NOW + 10)
-    maybe = {name: st.none() | st.sampled_from([*choices[name], "nowhere"]) for name in _EQUAL}
+    one_of = {name: st.sampled_from([*choices[name], "nowhere"]) for name in _EQUAL}
+    maybe = {
+        name: st.none() | value | st.lists(value, min_size=2, max_size=3).map(tuple)
+        for name, value in one_of.items()
+    }
 
     @given(
         wanted=st.builds(Filter, **maybe, since=times, until=times, search=st.none()),
@@ -78,6 +79,11 @@ def test_every_filter_alone_and_with_others(filled: Store, written: list[StoredD
         if page.next_cursor is not None:
             following = filled.deliveries(wanted, limit, page.next_cursor)
             assert [one.id for one in following.deliveries] == right[limit : 2 * limit]
+        assert filled.hits(wanted) == Hits(min(len(right), 1000), len(right) > 1000)
+        if right:
+            at = len(right) // 2
+            beside = (right[at - 1] if at else None, right[at + 1] if at + 1 < len(right) else None)
+            assert filled.neighbours(wanted, right[at]) == beside
 
     check()
     for name in _EQUAL:

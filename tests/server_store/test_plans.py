@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import event
 
 from outworx_otel.server.model import Filter
-from outworx_otel.server.store import Store, delivery_pages
+from outworx_otel.server.store import Store, delivery_pages, searching
+from outworx_otel.server.store.newest import PageStart
 from server_store.conftest import MIB
 from server_store.samples import DAY, NOW, batch, deliveries
 
@@ -31,6 +32,8 @@ _FILTERS: list[dict[str, Any]] = [
     {"cause": "swallowed_exception"},
     {"idempotency": "in_flight"},
     {"service": "bot"},
+    {"outcome": ("error", "failed"), "provider": ("stripe", "github")},
+    {"event_type": ("push", "issues", "nothing")},
     {"since": NOW - DAY // 2, "until": NOW - DAY // 3},
     {"event_type": "sms.received", "cause": "swallowed_exception"},
     {"provider": "twilio", "reason": "parsed_body", "until": NOW - DAY // 2},
@@ -111,7 +114,7 @@ def no_table_is_scanned(steps: list[str]) -> None:
 def test_a_page_is_read_off_an_index(
     filled: Store, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], deep: bool
 ) -> None:
-    cursor = delivery_pages.cursor_of(delivery_pages.PageStart(NOW - DAY // 2, 1)) if deep else None
+    cursor = delivery_pages.cursor_of(PageStart(NOW - DAY // 2, 1)) if deep else None
 
     def ask() -> Any:
         return filled.deliveries(Filter(**fields), 50, cursor)
@@ -122,6 +125,29 @@ def test_a_page_is_read_off_an_index(
     # What is sorted is at most a page of each facet; the list alone is in its index's order.
     assert fields.keys() - {"since", "until"} or not any("TEMP B-TREE" in step for step in steps)
     assert instructions(filled, ask, monkeypatch) < 1500
+
+
+@pytest.mark.parametrize("fields", _FILTERS, ids=str)
+def test_hits_and_neighbours_are_read_off_indices(
+    filled: Store, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
+) -> None:
+    middle = next(filled.iterate(Filter(until=NOW - DAY // 2), 1)).id
+    for ask in (lambda: filled.hits(Filter(**fields)), lambda: filled.neighbours(Filter(**fields), middle)):
+        no_table_is_scanned(plans(filled, ask))
+        assert instructions(filled, ask, monkeypatch) < 700
+
+
+@pytest.mark.parametrize("term", ["push", "webhooks", "no such text", "refund"])
+def test_a_search_for_a_text_looks_through_no_more_than_it_may(
+    filled: Store, monkeypatch: pytest.MonkeyPatch, term: str
+) -> None:
+    monkeypatch.setattr(searching, "LOOKED_THROUGH", 500)
+
+    def ask() -> Any:
+        return filled.deliveries(Filter(search=term), 50)
+
+    no_table_is_scanned(plans(filled, ask))
+    assert instructions(filled, ask, monkeypatch) < 4000
 
 
 @pytest.mark.parametrize("name", ["id", "event_id", "trace_id", "idempotency_key"])

@@ -33,6 +33,7 @@ class Field(NamedTuple):
         filtered: whether a query parameter asks for one value of it.
         faceted: whether it is kept once for all deliveries that have the same combination.
         always: whether every delivery has it.
+        searched: whether a part of it is found by a search.
         longest: characters that are kept of a text.
     """
 
@@ -45,6 +46,7 @@ class Field(NamedTuple):
     filtered: bool = False
     faceted: bool = False
     always: bool = False
+    searched: bool = False
     longest: int = _TEXT
 
 
@@ -81,16 +83,21 @@ FIELDS: Final[tuple[Field, ...]] = (
         *("provider", semconv.PROVIDER, "Provider", "Who sent it."), filtered=True, faceted=True, always=True
     ),
     _attribute(
-        "event_type", semconv.EVENT_TYPE, "Event type", "What happened at the provider.", filtered=True
+        *("event_type", semconv.EVENT_TYPE, "Event type", "What happened at the provider."),
+        filtered=True,
+        searched=True,
     ),
     _attribute("event_id", semconv.EVENT_ID, "Event", "The provider's id of the event."),
     _attribute("method", semconv.HTTP_METHOD, "Method", "The request's method.", always=True)._replace(
         longest=_SHORT
     ),
     _attribute(
-        "route", semconv.HTTP_ROUTE, "Endpoint", "The route that took it.", filtered=True, faceted=True
+        *("route", semconv.HTTP_ROUTE, "Endpoint", "The route that took it."),
+        filtered=True,
+        faceted=True,
+        searched=True,
     ),
-    _attribute("path", semconv.URL_PATH, "Path", "The request's path."),
+    _attribute("path", semconv.URL_PATH, "Path", "The request's path.", searched=True),
     _attribute("status", semconv.HTTP_STATUS, "Status", "The status of the answer.", "whole"),
     _attribute(
         "signature_valid",
@@ -121,12 +128,14 @@ FIELDS: Final[tuple[Field, ...]] = (
         "failure",
         "Why",
         "Why it failed, in the application's words: the exception, or what the handler said.",
+        searched=True,
     ),
     _attribute(
         "exception_type",
         semconv.EXCEPTION_TYPE,
         "Exception",
         "The type of the exception that decided it.",
+        searched=True,
     ),
     Field(
         "code_function",
@@ -169,6 +178,7 @@ FIELDS: Final[tuple[Field, ...]] = (
 
 BY_NAME: Final[dict[str, Field]] = {field.name: field for field in FIELDS}
 FILTERED: Final[tuple[str, ...]] = tuple(field.name for field in FIELDS if field.filtered)
+SEARCHED: Final[tuple[str, ...]] = tuple(field.name for field in FIELDS if field.searched)
 # By the alphabet: a facet's digest is made in this order, whatever the order of the table.
 FACETED: Final[tuple[str, ...]] = tuple(sorted(field.name for field in FIELDS if field.faceted))
 IN_ROW: Final[tuple[str, ...]] = tuple(field.name for field in FIELDS if not field.faceted)

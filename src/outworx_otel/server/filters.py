@@ -12,13 +12,15 @@ from typing import Any, Final
 from starlette.datastructures import QueryParams
 
 from outworx_otel.server.fields import FILTERED
-from outworx_otel.server.model import Filter
+from outworx_otel.server.model import Filter, Wanted
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
-PARAMETERS: Final = (*FILTERED, "problem", "since", "until", "q")
+_SINGLE: Final = ("problem", "since", "until", "q")
+PARAMETERS: Final = (*FILTERED, *_SINGLE)
 """What `filter_of` reads; everything else is the caller's."""
 
 _MAX_LENGTH: Final = 1024
+MAX_VALUES: Final = 50
 _AGO: Final = re.compile(r"-(\d{1,6}(?:\.\d{1,6})?)([smhdw])")
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _UNIX: Final = re.compile(r"\d{1,11}(?:\.\d{1,9})?")
@@ -45,6 +47,7 @@ class BadParameter(ValueError):
 def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Filter:
     """Returns the filter of the query parameters. Empty ones, as a form sends them, are ignored.
 
+    A field's parameter may be repeated: any of its values will do. Outcomes may also stand in one, with commas.
     `since` and `until` are ISO 8601 (UTC where no offset is given), Unix seconds, or so long ago: `-24h`, `-7d`.
 
     Args:
@@ -54,10 +57,10 @@ def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Fi
     Raises:
         BadParameter: one of them makes no sense.
     """
-    texts = {name: text for name in PARAMETERS if (text := _text(params, name))}
-    outcome = texts.get("outcome")
-    if outcome is not None and outcome not in OUTCOMES:
-        raise BadParameter("outcome", f"must be one of {', '.join(OUTCOMES)}")
+    texts = {name: text for name in _SINGLE if (text := _text(params, name))}
+    chosen: dict[str, Any] = {name: _one_or_several(values_of(params, name)) for name in FILTERED}
+    if any(outcome not in OUTCOMES for outcome in values_of(params, "outcome")):
+        raise BadParameter("outcome", f"must be one of {', '.join(OUTCOMES)}, or several of them")
     problem = texts.get("problem", "")
     if problem and not (problem.isascii() and problem.isdecimal() and 0 < int(problem[:11]) < _MAX_NUMBER):
         raise BadParameter("problem", "must be the number of a problem")
@@ -66,17 +69,40 @@ def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Fi
     )
     if since is not None and until is not None and until < since:
         raise BadParameter("until", "is before since")
-    chosen: dict[str, Any] = {name: texts.get(name) for name in FILTERED}
     return Filter(
         **chosen, since=since, until=until, search=texts.get("q"), problem=int(problem) if problem else None
     )
+
+
+def values_of(params: QueryParams, name: str) -> tuple[str, ...]:
+    """Returns the values that are asked for of a field, each once; what is empty is none.
+
+    Raises:
+        BadParameter: there are too many, or one of them is none.
+    """
+    given = params.getlist(name)
+    if name == "outcome":
+        # No outcome has a comma; a route or an event type may.
+        given = [one for text in given for one in text.split(",")]
+    values = tuple(dict.fromkeys(text for one in given if (text := _checked(name, one))))
+    if len(values) > MAX_VALUES:
+        raise BadParameter(name, f"has more than {MAX_VALUES} values")
+    return values
+
+
+def _one_or_several(values: tuple[str, ...]) -> Wanted:
+    return values if len(values) > 1 else values[0] if values else None
 
 
 def _text(params: QueryParams, name: str) -> str:
     given = params.getlist(name)
     if len(given) > 1:
         raise BadParameter(name, "is given more than once")
-    text = given[0].strip() if given else ""
+    return _checked(name, given[0]) if given else ""
+
+
+def _checked(name: str, given: str) -> str:
+    text = given.strip()
     if len(text) > _MAX_LENGTH:
         raise BadParameter(name, f"is longer than {_MAX_LENGTH} characters")
     # PostgreSQL has no NUL in text.

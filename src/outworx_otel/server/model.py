@@ -123,34 +123,59 @@ class Batch(msgspec.Struct, kw_only=True):
     size: int = 0
 
 
+Wanted = str | tuple[str, ...] | None
+"""One value, any of several, or whatever there is."""
+
+
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries; None is any. `since` (included) and `until` (not) are Unix nanoseconds.
 
     `search` is a delivery's id or at least the first 4 characters of one, an event id, a trace id or an idempotency
-    key. `problem` is the number of the problem that a delivery belongs to. Of providers, routes and services together
-    the store tells some thousand combinations apart; what is beyond that is found as `_OTHER`.
+    key; or a part of an event type, of an endpoint, or of a path, an exception's type or the reason of a failure. Of
+    providers, routes and services together the store tells some thousand combinations apart; what is beyond that is found as `_OTHER`.
+
+    `problem` is the number of the problem that a delivery belongs to.
     """
 
-    provider: str | None = None
-    event_type: str | None = None
-    route: str | None = None
-    outcome: str | None = None
-    reason: str | None = None
-    cause: str | None = None
-    idempotency: str | None = None
-    service: str | None = None
-    environment: str | None = None
+    provider: Wanted = None
+    event_type: Wanted = None
+    route: Wanted = None
+    outcome: Wanted = None
+    reason: Wanted = None
+    cause: Wanted = None
+    idempotency: Wanted = None
+    service: Wanted = None
+    environment: Wanted = None
     since: int | None = None
     until: int | None = None
     search: str | None = None
     problem: int | None = None
 
+    def any_of(self, name: str) -> tuple[str, ...]:
+        """Returns the values of which a field may have any; none where it does not matter."""
+        value = getattr(self, name)
+        if value is None:
+            return ()
+        return (value,) if isinstance(value, str) else value
+
 
 class Page(msgspec.Struct, frozen=True):
-    """Deliveries, newest first; `next_cursor` asks for those after, None where there are none."""
+    """Deliveries, newest first; `next_cursor` asks for those after, None where there are none.
+
+    A search for a text looks through so many at once, and may show few or none of a page: `looked_back_to` (Unix
+    nanoseconds) is how far it came, and `next_cursor` goes on from there.
+    """
 
     deliveries: list[Summary]
     next_cursor: str | None
+    looked_back_to: int | None = None
+
+
+class Hits(msgspec.Struct, frozen=True):
+    """How many deliveries fit a filter: so many, or so many at least."""
+
+    count: int
+    at_least: bool = False
 
 
 class Slot(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from outworx_otel.server.fields import FIELDS, FILTERED, Field, Kind
+from outworx_otel.server.filters import MAX_VALUES
 from outworx_otel.telemetry.outcomes import OUTCOMES
 from outworx_otel.version import __version__
 
@@ -50,7 +51,14 @@ def _schema(field: Field) -> dict[str, Any]:
 
 
 def _parameter(field: Field) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", "maxLength": _LONGEST}
+    one: dict[str, Any] = {"type": "string", "maxLength": _LONGEST}
     if field.name == "outcome":
-        schema["enum"] = list(OUTCOMES)
-    return {"name": field.name, "in": "query", "description": field.says, "schema": schema}
+        one["enum"] = list(OUTCOMES)
+    return {
+        "name": field.name,
+        "in": "query",
+        "description": f"{field.says} Repeated, any of its values will do.",
+        "schema": {"type": "array", "items": one, "maxItems": MAX_VALUES},
+        "style": "form",
+        "explode": True,
+    }

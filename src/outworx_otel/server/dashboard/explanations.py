@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from outworx_otel.server.model import StoredDelivery, Summary
+from outworx_otel.server.model import StoredDelivery
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
@@ -162,18 +162,6 @@ _NOT_KNOWN: Final = "The application did not say more."
 def advice_for(table: dict[str, Advice], code: str | None) -> Advice | None:
     """Returns the explanation of a code; a code of a later release is shown as it is."""
     return None if code is None else table.get(code) or Advice(code, _NOT_KNOWN, "")
-
-
-def note_for(delivery: Summary) -> tuple[str, str] | None:
-    """The one detail that a list has room for: (filter's name, code)."""
-    if delivery.outcome == "silent_drop" and delivery.cause:
-        return "cause", delivery.cause
-    if delivery.reason:
-        return "reason", delivery.reason
-    # What usually is there is no news.
-    if delivery.idempotency in ("fail_open", "rejected", "key_error"):
-        return "idempotency", delivery.idempotency
-    return None
 
 
 class Headline(NamedTuple):

@@ -10,12 +10,10 @@ from typing import Any, Final
 
 import msgspec
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from outworx_otel.server.dashboard.formatting import number
-from outworx_otel.server.dashboard.page_addresses import wanted_of
 from outworx_otel.server.documents import flat_document, summary_document
 from outworx_otel.server.fields import FIELDS
 from outworx_otel.server.filters import BadParameter, filter_of
@@ -50,7 +48,7 @@ class Export:
     async def send(self, request: Request) -> Response:
         """The filter's parameters as in the list."""
         try:
-            wanted = filter_of(QueryParams(wanted_of(request.query_params)))
+            wanted = filter_of(request.query_params)
         except BadParameter as bad:
             return PlainTextResponse(f"{bad.name}: {bad.message}\n", 400)
         write = _as_json if self._kind == "json" else _as_csv

@@ -144,6 +144,17 @@ def brief(time_ns: int) -> str:
     return NONE if at is None else f"{at:%b} {at.day}, {at:%H:%M:%S}"
 
 
+def picked(text: str) -> str:
+    """A filter's time as a field of the time picker takes it, in UTC; empty where it is not of whole minutes."""
+    try:
+        at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        if at.tzinfo is not None:
+            at = at.astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):
+        return ""
+    return at.strftime("%Y-%m-%dT%H:%M") if at.year > 999 and not (at.second or at.microsecond) else ""
+
+
 def size(count: int | None) -> str:
     """812 B, 1.2 KiB, 10.0 MiB."""
     if count is None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from outworx_otel.server.dashboard.page_addresses import LABELS, address, chips_of, paging_of, wanted_of
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.filters import BadParameter, filter_of
-from outworx_otel.server.model import Page
+from outworx_otel.server.model import Filter, Hits, Page
 from outworx_otel.server.store import BadCursor, QueryTooWide, Store
 
 PAGE_SIZE: Final = 50
-_FOLDED: Final = ("event_type", "reason", "cause", "idempotency", "service")
+_FOLDED: Final = ("event_type", "reason", "cause", "idempotency", "service", "environment")
+# What the time picker calls them: `since` is also chosen from a list.
+_PICKED: Final = {"from": "since", "to": "until"}
+_OF_THE_FORM: Final = (*LABELS, *_PICKED)
 
 
 class ListPage:
@@ -35,15 +37,16 @@ class ListPage:
         """`?provider=&outcome=&...&cursor=`; a form's empty fields are taken out of the address."""
         params = request.query_params
         wanted = wanted_of(params)
-        if any(name in LABELS and not value for name, value in params.multi_items()):
-            return RedirectResponse(address("/deliveries", wanted), 303)
+        if any(
+            name in _OF_THE_FORM and (not value or name in _PICKED) for name, value in params.multi_items()
+        ):
+            picked = {_PICKED[name]: [params[name]] for name in _PICKED if params.get(name)}
+            return RedirectResponse(address("/deliveries", {**wanted, **picked}), 303)
         cursor = params.get("cursor") or None
-        page, problem = Page([], None), None
+        page, hits, problem = Page([], None), Hits(0), None
         choices = await run_in_threadpool(self._store.choices)
         try:
-            page = await run_in_threadpool(
-                self._store.deliveries, filter_of(QueryParams(wanted)), PAGE_SIZE, cursor
-            )
+            page, hits = await run_in_threadpool(self._read, filter_of(params), cursor)
         except BadParameter as bad:
             problem = f"{LABELS.get(bad.name, bad.name)}: {bad.message}"
         except QueryTooWide as wide:
@@ -56,6 +59,9 @@ class ListPage:
             "deliveries.html",
             status=400 if problem else 200,
             deliveries=page.deliveries,
+            looked_back_to=page.looked_back_to,
+            hits=hits,
+            within=wanted,
             problem=problem,
             choices=choices,
             wanted=wanted,
@@ -67,3 +73,9 @@ class ListPage:
             nothing_yet=not (wanted or cursor or page.deliveries or choices.providers),
             own_address=self._pages.own_address(request),
         )
+
+    def _read(self, wanted: Filter, cursor: str | None) -> tuple[Page, Hits]:
+        page = self._store.deliveries(wanted, PAGE_SIZE, cursor)
+        if cursor is None and page.next_cursor is None:
+            return page, Hits(len(page.deliveries))
+        return page, self._store.hits(wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from outworx_otel.server.fields import FILTERED
+from outworx_otel.server.fields import FILTERED, SEARCHED
 from outworx_otel.server.model import Filter, Summary
 
 MIN_PREFIX: Final = 4
@@ -16,8 +16,8 @@ def matches(wanted: Filter, delivery: Summary) -> bool:
         # Which one a delivery belongs to is known to the store alone: the page shows it when it is asked for anew.
         return False
     for name in FILTERED:
-        value = getattr(wanted, name)
-        if value is not None and getattr(delivery, name) != value:
+        values = wanted.any_of(name)
+        if values and getattr(delivery, name) not in values:
             return False
     if wanted.problem is not None:
         # Which problem it belongs to is known only where it is kept.
@@ -28,7 +28,14 @@ def matches(wanted: Filter, delivery: Summary) -> bool:
         return False
     if wanted.search is None:
         return True
-    exact = (delivery.event_id, delivery.trace_id, delivery.idempotency_key)
-    if wanted.search in exact or wanted.search == delivery.id:
+    return is_found(wanted.search, delivery)
+
+
+def is_found(term: str, delivery: Summary) -> bool:
+    """Returns whether a search for the term shows the delivery."""
+    if term in (delivery.id, delivery.event_id, delivery.trace_id, delivery.idempotency_key):
         return True
-    return len(wanted.search) >= MIN_PREFIX and delivery.id.startswith(wanted.search)
+    if len(term) >= MIN_PREFIX and delivery.id.startswith(term):
+        return True
+    folded = term.lower()
+    return any(folded in text.lower() for name in SEARCHED if (text := getattr(delivery, name)) is not None)

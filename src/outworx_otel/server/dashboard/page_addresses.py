@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -27,6 +28,7 @@ RANGES: Final[Mapping[str, str]] = {
     "-30d": "Last 30 days",
 }
 MAX_TRAIL: Final = 12
+_WITHOUT_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?")
 
 
 class Chip(NamedTuple):
@@ -37,28 +39,43 @@ class Chip(NamedTuple):
     without: str
 
 
-def wanted_of(params: QueryParams) -> dict[str, str]:
-    """Returns the filter parameters that are set; of repeated ones the first."""
-    return {name: params[name] for name in LABELS if params.get(name)}
+Asked = Mapping[str, list[str]]
+"""The filter's parameters that are set, each with its values."""
+
+
+def wanted_of(params: QueryParams) -> dict[str, list[str]]:
+    """Returns the filter parameters that are set, as they were given."""
+    asked = {name: [value for value in params.getlist(name) if value] for name in LABELS}
+    return {name: values for name, values in asked.items() if values}
 
 
 def address(path: str, wanted: Mapping[str, object]) -> str:
-    """Returns `path` with a query; a value of None removes the parameter."""
-    query = urlencode({name: value for name, value in wanted.items() if value not in (None, "")})
+    """Returns `path` with a query; None removes a parameter, and a list repeats it."""
+    query = urlencode(
+        {name: value for name, value in wanted.items() if value not in (None, "", [])}, doseq=True
+    )
     return f"{path}?{query}" if query else path
 
 
-def chips_of(wanted: Mapping[str, str]) -> list[Chip]:
-    """Returns a chip for each parameter that is set."""
+def chips_of(wanted: Asked) -> list[Chip]:
+    """Returns a chip for each value that is set."""
     return [
-        Chip(LABELS[name], _said(name, value), address("/deliveries", {**wanted, name: None}))
-        for name, value in wanted.items()
+        Chip(LABELS[name], _said(name, value), address("/deliveries", without(wanted, name, value)))
+        for name, values in wanted.items()
+        for value in values
     ]
+
+
+def without(wanted: Asked, name: str, value: str) -> Asked:
+    """The parameters without one value."""
+    return {**wanted, name: [one for one in wanted[name] if one != value]}
 
 
 def _said(name: str, value: str) -> str:
     if name == "since" and value in RANGES:
         return RANGES[value].lower()
+    if name in ("since", "until") and _WITHOUT_ZONE.fullmatch(value):
+        return f"{value.replace('T', ' ')} UTC"
     return short(value, 80)
 
 
@@ -70,7 +87,7 @@ class Paging(NamedTuple):
     older: str | None
 
 
-def paging_of(wanted: Mapping[str, str], params: QueryParams, next_cursor: str | None) -> Paging:
+def paging_of(wanted: Asked, params: QueryParams, next_cursor: str | None) -> Paging:
     """Returns the addresses of both pages. A page's address holds its start, and the last dozen starts before it."""
     cursor, trail = params.get("cursor", ""), [step for step in params.get("trail", "").split("~") if step]
     older = newer = newest = None

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard import explanations, formatting, page_addresses
 from outworx_otel.server.dashboard.assets import version_of
+from outworx_otel.server.dashboard.whys import why_of
 from outworx_otel.server.settings import Settings
 from outworx_otel.version import __version__
 
@@ -54,6 +55,7 @@ class Pages:
             long=lambda text: escape(formatting.visible(formatting.short(text, MAX_STACK))),
             number=formatting.number,
             percent=formatting.percent,
+            picked=formatting.picked,
             plain=formatting.plain,
             short=formatting.short,
             size=formatting.size,
@@ -65,8 +67,9 @@ class Pages:
             CAUSES=explanations.CAUSES,
             IDEMPOTENCY=explanations.IDEMPOTENCY,
             KINDS=explanations.KINDS,
+            OUTCOME_LABELS={outcome: kind.label for outcome, kind in explanations.KINDS.items()},
             REASONS=explanations.REASONS,
-            note_for=explanations.note_for,
+            why_of=why_of,
             span_of=formatting.span,
             ranges=page_addresses.RANGES,
             static=f"/static/{version_of(_HERE / 'static')}",

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from outworx_otel.server.dashboard.matching import matches
-from outworx_otel.server.dashboard.page_addresses import wanted_of
+from outworx_otel.server.dashboard.page_addresses import Asked, address, wanted_of
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.live import MAX_LISTENERS, Live, TooManyListeners
@@ -49,7 +48,7 @@ class LiveStream:
         An event `heartbeat` comes where there is no other for as long as `ready` says, in seconds.
         """
         try:
-            wanted = filter_of(QueryParams(wanted_of(request.query_params)))
+            wanted = filter_of(request.query_params)
         except BadParameter as bad:
             return PlainTextResponse(f"{bad.name}: {bad.message}\n", 400)
         if self._live.listeners >= MAX_LISTENERS:
@@ -58,9 +57,10 @@ class LiveStream:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._events(wanted), 200, headers, "text/event-stream")
+        within = wanted_of(request.query_params)
+        return StreamingResponse(self._events(wanted, within), 200, headers, "text/event-stream")
 
-    async def _events(self, wanted: Filter) -> AsyncIterator[str]:
+    async def _events(self, wanted: Filter, within: Asked) -> AsyncIterator[str]:
         try:
             with self._live.listen() as listener:
                 yield f'event: ready\ndata: {{"heartbeat": {self._heartbeat}}}\n\n'
@@ -71,7 +71,7 @@ class LiveStream:
                     fitting = [delivery for delivery in arrived if matches(wanted, delivery)]
                     if fitting or lost:
                         shown = sorted(fitting, key=lambda one: one.time_ns, reverse=True)[:MAX_ROWS]
-                        rows = "".join(map(self._row, shown))
+                        rows = "".join(self._row(delivery, within) for delivery in shown)
                         news = {"rows": rows, "spared": len(fitting) - len(shown) + lost}
                         yield f"event: deliveries\ndata: {msgspec.json.encode(news).decode()}\n\n"
                     elif time.monotonic() - said >= self._heartbeat:
@@ -83,11 +83,12 @@ class LiveStream:
         except TooManyListeners:
             yield "event: full\ndata: {}\n\n"
 
-    def _row(self, delivery: Summary) -> str:
-        row = self._rendered.get(delivery.id)
+    def _row(self, delivery: Summary, within: Asked) -> str:
+        key = address(delivery.id, within)
+        row = self._rendered.get(key)
         if row is None:
-            row = self._pages.fragment("_rows.html", deliveries=(delivery,))
-            self._rendered[delivery.id] = row
+            row = self._pages.fragment("_rows.html", deliveries=(delivery,), within=within)
+            self._rendered[key] = row
             if len(self._rendered) > _REMEMBERED:
                 self._rendered.popitem(last=False)
         return row

@@ -8,7 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
-from outworx_otel.server.store.delivery_pages import PageStart, summaries
+from outworx_otel.server.store.delivery_pages import summaries
+from outworx_otel.server.store.newest import PageStart
 from outworx_otel.server.store.packing import facet_text, hashed, text, unpack
 from outworx_otel.server.store.schema import deliveries, details, facets, spans
 from outworx_otel.server.store.transaction import MAX_SPANS_PER_TRACE

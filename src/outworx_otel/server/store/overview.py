@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot, Tally
 from outworx_otel.server.problems.judging import EndpointKey
-from outworx_otel.server.store.delivery_pages import chosen_facets
 from outworx_otel.server.store.endpoint_states import (
     KnownEndpoint,
     added,
@@ -24,6 +23,7 @@ from outworx_otel.server.store.endpoint_states import (
 )
 from outworx_otel.server.store.facets import ENDPOINT
 from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
+from outworx_otel.server.store.newest import chosen_facets
 from outworx_otel.server.store.schema import LEVELS, durations, facets, rollups
 from outworx_otel.telemetry.outcomes import Outcome
 

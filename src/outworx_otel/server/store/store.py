@@ -17,6 +17,7 @@ from outworx_otel.server.model import (
     Batch,
     Choices,
     Filter,
+    Hits,
     Overview,
     Page,
     SpanRecord,
@@ -35,6 +36,7 @@ from outworx_otel.server.store import (
     delivery_pages,
     endpoint_overview,
     joined,
+    neighbours,
     overview,
     problem_queries,
     rule_queries,
@@ -47,6 +49,7 @@ from outworx_otel.server.store.erasure import Erased, Erasure, erase, number_of
 from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_facets
 from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
+from outworx_otel.server.store.newest import FIRST
 from outworx_otel.server.store.packing import Packed, packed
 from outworx_otel.server.store.problem_records import change_state
 from outworx_otel.server.store.retention import Retention
@@ -140,9 +143,21 @@ class Store:
         """
         after = delivery_pages.page_start_of(cursor)
         with self._database.read() as connection:
-            found = delivery_pages.places(connection, wanted, after, limit + 1)
+            found, onward = delivery_pages.places(connection, wanted, after, limit + 1)
             shown = delivery_pages.summaries(connection, found[:limit])
+        if onward is not None:
+            return Page(shown, delivery_pages.cursor_of(onward), onward.time_ns)
         return Page(shown, delivery_pages.cursor_of(found[limit - 1]) if len(found) > limit else None)
+
+    def hits(self, wanted: Filter) -> Hits:
+        """How many there are, counted to 1,000 at most."""
+        with self._database.read() as connection:
+            return neighbours.hits(connection, wanted)
+
+    def neighbours(self, wanted: Filter, id: str) -> tuple[str | None, str | None]:
+        """Ids of the newer and of the older one beside a delivery, of those that a filter lets through."""
+        with self._database.read() as connection:
+            return neighbours.neighbours(connection, wanted, id)
 
     def delivery(self, id: str) -> StoredDelivery | None:
         """All of one."""
@@ -353,15 +368,15 @@ class Store:
 
     def iterate(self, wanted: Filter, limit: int) -> Iterator[StoredDelivery]:
         """Whole deliveries, newest first, some at a time from the database."""
-        after = delivery_pages.FIRST
+        after = FIRST
         while limit > 0:
             with self._database.read() as connection:
-                found = delivery_pages.places(connection, wanted, after, min(limit, _AT_ONCE))
+                found, onward = delivery_pages.places(connection, wanted, after, min(limit, _AT_ONCE))
                 some = delivery_pages.whole(connection, found)
-            if not found:
-                return
             yield from some
-            after, limit = found[-1], limit - len(found)
+            if onward is None and not found:
+                return
+            after, limit = onward or found[-1], limit - len(found)
 
     def healthy(self) -> None:
         """Returns where the database answers, and took what was last written.

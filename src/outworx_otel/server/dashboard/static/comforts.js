@@ -8,6 +8,7 @@ export function startComforts() {
   showTimes(document);
   setInterval(() => showTimes(document), 10_000);
   showCopyButtons();
+  showPickedTimes();
   applyFilters();
   rememberTarget();
   for (const menu of document.querySelectorAll("details.menu")) closeOutside(menu);
@@ -92,6 +93,7 @@ function applyFilters() {
   const form = document.querySelector("[data-filters]");
   if (!form) return;
   form.addEventListener("submit", () => {
+    for (const picked of form.querySelectorAll("[data-picked]")) if (picked.value) sendInUtc(picked);
     for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
   });
   // With the keyboard a select changes at every step: there the button is for applying.
@@ -99,10 +101,38 @@ function applyFilters() {
   form.addEventListener("pointerdown", () => { byPointer = true; });
   form.addEventListener("keydown", () => { byPointer = false; });
   form.addEventListener("change", (event) => {
+    // A moment that was picked would count before the list's.
+    if (event.target.name === "since") form.elements.from.value = "";
     if (event.target.tagName === "SELECT" && byPointer) form.requestSubmit();
   });
   // Back from another page, the browser may have kept the fields disabled.
-  addEventListener("pageshow", () => { for (const field of form.elements) field.disabled = false; });
+  addEventListener("pageshow", () => {
+    for (const sent of form.querySelectorAll("[data-picked] + input[type=hidden]")) sent.remove();
+    for (const field of form.elements) field.disabled = false;
+  });
+}
+
+/** The picker speaks the visitor's own zone, and its label names it; what is sent is UTC. */
+function showPickedTimes() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const name of document.querySelectorAll("[data-picked-zone]")) name.textContent = zone;
+  for (const picked of document.querySelectorAll("[data-picked]")) {
+    const at = new Date(`${picked.value}Z`);
+    if (!Number.isNaN(at.getTime())) picked.value = picked.defaultValue = localOf(at);
+  }
+}
+
+function localOf(at) {
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+function sendInUtc(picked) {
+  const sent = document.createElement("input");
+  sent.type = "hidden";
+  sent.name = picked.name;
+  sent.value = `${new Date(picked.value).toISOString().slice(0, 16)}Z`;
+  picked.disabled = true;
+  picked.after(sent);
 }
 
 function rememberTarget() {

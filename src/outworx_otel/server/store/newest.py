@@ -1,0 +1,164 @@
+"""Finds the newest deliveries of a filter. Whatever the filter, few more rows are read than are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Join, Select, and_, func, select, true, tuple_
+from sqlalchemy.ext.compiler import compiles
+
+from outworx_otel.server.fields import BY_NAME, FACETED
+from outworx_otel.server.model import Filter
+from outworx_otel.server.store.packing import facet_text, text
+from outworx_otel.server.store.schema import deliveries, facets
+
+NEWEST_FIRST: Final = (deliveries.c.time_ns.desc(), deliveries.c.seq.desc())
+_LAST: Final = 2**63 - 1
+
+
+class PageStart(NamedTuple):
+    """Where a page begins: after the delivery of this time and number."""
+
+    time_ns: int
+    seq: int
+
+
+FIRST: Final = PageStart(_LAST, _LAST)
+
+
+class Found(NamedTuple):
+    """Places of a page, newest first; `onward` is where a search that stopped early goes on."""
+
+    places: list[PageStart]
+    onward: PageStart | None = None
+
+
+def newest(
+    connection: Connection, chosen: Any, event_types: Sequence[str], during: During, limit: int
+) -> list[PageStart]:
+    """The newest deliveries of the chosen facets and, where some are named, of these event types."""
+    query_of = newest_of_each_facet[connection.dialect.name]
+    if not event_types:
+        return read_places(connection, query_of(chosen, None, during, limit))
+    # Of each type alone the index is in the order of pages.
+    each = (read_places(connection, query_of(chosen, one, during, limit)) for one in event_types)
+    return sorted((place for found in each for place in found), reverse=True)[:limit]
+
+
+def of_problem(wanted: Filter) -> Select[Any]:
+    """The deliveries of a problem that the rest of the filter lets through, of whatever time."""
+    d = deliveries.c
+    query = select(d.time_ns, d.seq).where(d.problem == wanted.problem)
+    if chosen := chosen_facets(wanted):
+        query = query.join(facets, facets.c.id == d.facet).where(*chosen)
+    if types := event_types_of(wanted):
+        query = query.where(d.event_type.in_(types))
+    return query
+
+
+def newest_of_all(during: During, limit: int) -> Select[Any]:
+    """Of whatever facet and type."""
+    d = deliveries.c
+    query = select(d.time_ns, d.seq).where(during.condition())
+    return query.order_by(d.time_ns.desc(), d.seq.desc()).limit(limit)
+
+
+def chosen_facets(wanted: Filter) -> list[ColumnElement[bool]]:
+    """Which facets a filter asks for; nothing where it does not care."""
+    return [
+        facets.c[name].in_([facet_text(value) for value in values])
+        for name in FACETED
+        if (values := wanted.any_of(name))
+    ]
+
+
+def event_types_of(wanted: Filter) -> list[str]:
+    """Which event types a filter asks for, each once, as the column has them."""
+    types = (text(one, BY_NAME["event_type"].longest) or "" for one in wanted.any_of("event_type"))
+    return list(dict.fromkeys(types))
+
+
+class During(NamedTuple):
+    """From `since` (Unix nanoseconds, included) to a place that is not."""
+
+    before: PageStart
+    since: int
+
+    @classmethod
+    def of(cls, wanted: Filter, after: PageStart) -> During:
+        """The time of a filter, as far as it comes after a place in the order of pages."""
+        before = min(after, PageStart(_clamped(wanted.until, _LAST), 0))
+        return cls(before, _clamped(wanted.since, -_LAST))
+
+    def condition(self, columns: Any = deliveries.c, since: Any = None) -> ColumnElement[bool]:
+        """As SQL, of the given columns and from another time on."""
+        begins = columns.time_ns >= (self.since if since is None else since)
+        return and_(tuple_(columns.time_ns, columns.seq) < tuple_(*self.before), begins)
+
+
+class InThisOrder(Join):
+    """For SQLite, the join whose left side is read first: it would take the deliveries, and all of them."""
+
+    inherit_cache = True
+
+
+@compiles(InThisOrder, "sqlite")
+def _cross_join(join: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.visit_join(join, **options)).replace(" JOIN ", " CROSS JOIN ", 1)
+
+
+def _on_sqlite(chosen: Any, event_type: str | None, during: During, limit: int) -> Select[Any]:
+    """Of each facet the newest, down to the time of its `limit`-th; two ranges of an index for each."""
+    x, y = deliveries.alias("x"), deliveries.alias("y")
+
+    def of_facet(columns: Any) -> ColumnElement[bool]:
+        same = columns.facet == facets.c.id
+        return same if event_type is None else and_(columns.event_type == event_type, same)
+
+    oldest = (
+        select(y.c.time_ns)
+        .where(of_facet(y.c), during.condition(y.c))
+        .order_by(y.c.time_ns.desc(), y.c.seq.desc())
+        .limit(1)
+        .offset(limit - 1)
+        .correlate(facets)
+        .scalar_subquery()
+    )
+    return (
+        select(x.c.time_ns, x.c.seq)
+        .select_from(InThisOrder(facets, x, of_facet(x.c)))
+        # One lower bound: of two, the index may get the other.
+        .where(chosen, during.condition(x.c, since=func.coalesce(oldest, during.since)))
+        .order_by(x.c.time_ns.desc(), x.c.seq.desc())
+        .limit(limit)
+    )
+
+
+def _on_postgresql(chosen: Any, event_type: str | None, during: During, limit: int) -> Select[Any]:
+    y = deliveries.alias("y")
+    same = [y.c.facet == facets.c.id, *([] if event_type is None else [y.c.event_type == event_type])]
+    x = (
+        select(y.c.time_ns, y.c.seq)
+        .where(*same, during.condition(y.c))
+        .order_by(y.c.time_ns.desc(), y.c.seq.desc())
+        .limit(limit)
+        .lateral("x")
+    )
+    query = select(x.c.time_ns, x.c.seq).select_from(facets.join(x, true())).where(chosen)
+    return query.order_by(x.c.time_ns.desc(), x.c.seq.desc()).limit(limit)
+
+
+newest_of_each_facet: Final[dict[str, Callable[[Any, str | None, During, int], Select[Any]]]] = {
+    "sqlite": _on_sqlite,
+    "postgresql": _on_postgresql,
+}
+
+
+def read_places(connection: Connection, query: Select[Any]) -> list[PageStart]:
+    """Runs a query for places."""
+    return [PageStart(row[0], row[1]) for row in connection.execute(query).all()]
+
+
+def _clamped(time_ns: int | None, default: int) -> int:
+    return default if time_ns is None else max(-_LAST, min(time_ns, _LAST))
