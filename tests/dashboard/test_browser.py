@@ -37,7 +37,7 @@ def test_from_the_overview_to_a_filtered_list_to_a_delivery(
         page.get_by_role("link", name="Silent drop 2").click()
         expect(page).to_have_url(re.compile(r"since=[^&]+&outcome=silent_drop"))
         expect(page.locator("[data-row]")).to_have_count(2)
-        page.get_by_label("Outcome Silent drop").click()
+        page.locator("summary", has_text="Silent drop").click()
         page.get_by_role("checkbox", name="Rejected").check()
         page.get_by_role("checkbox", name="Silent drop").uncheck()
         page.get_by_role("checkbox", name="Failed").check()

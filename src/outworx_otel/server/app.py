@@ -79,7 +79,8 @@ class Application:
             *api.routes(store, self.access, self._forget, metrics),
             *dashboard.routes(settings, store, live, self.access),
         ]
-        app = Starlette(routes=self.routes, exception_handlers=HANDLERS, lifespan=self._lifespan)
+        handlers = dashboard.error_handlers(settings, self.access, HANDLERS)
+        app = Starlette(routes=self.routes, exception_handlers=handlers, lifespan=self._lifespan)
         # `/deliveries/` is another path, and the table of policies knows only the paths that there are.
         app.router.redirect_slashes = False
         self._app = metrics.counting(self.access.wrap(app))

@@ -1,5 +1,5 @@
 """The pages: overview, list, delivery, export, login."""
 
-from outworx_otel.server.dashboard.routes import routes
+from outworx_otel.server.dashboard.routes import error_handlers, routes
 
-__all__ = ["routes"]
+__all__ = ["error_handlers", "routes"]

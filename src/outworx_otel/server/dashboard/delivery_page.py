@@ -11,18 +11,35 @@ from starlette.responses import Response
 from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard.bodies import bytes_of
 from outworx_otel.server.dashboard.explanations import headline
+from outworx_otel.server.dashboard.page_addresses import wanted_of
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.dashboard.replay_button import DEFAULT_TARGET, Offer, Replayed, offer_of, replay
 from outworx_otel.server.dashboard.sections import Sections, findings_of, sections_of, text
 from outworx_otel.server.dashboard.stages import stages_of
 from outworx_otel.server.dashboard.waterfall import waterfall_of
-from outworx_otel.server.failures import failure_of
-from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
+from outworx_otel.server.failures import NOWHERE, failure_of
+from outworx_otel.server.filters import BadParameter, filter_of
+from outworx_otel.server.model import Filter, SpanRecord, StoredDelivery, Summary
 from outworx_otel.server.purposes import Purpose
-from outworx_otel.server.store import Store
+from outworx_otel.server.store import QueryTooWide, Store
 from outworx_otel.telemetry import semconv
 
 _NOT_WITH_THIS_KEY = Offer("you are logged in with a key that may read and change nothing", "", "")
+_BAD: Final = (
+    "failed",
+    "error",
+    "silent_drop",
+    "rejected",
+    "refused",
+    "turned_away",
+    "unrouted",
+    "redirected",
+)
+_RAN: Final = ("accepted", "unprotected")
+# A replayed one tells that the event was finished before.
+_HANDLED: Final = (*_RAN, "replayed")
+# Exporters send every 5 s, and try again for a minute.
+_LATE_NS: Final = 120 * 10**9
 _BODIES = {"request": semconv.REQUEST_BODY, "response": semconv.RESPONSE_BODY}
 
 
@@ -35,6 +52,8 @@ class DeliveryInContext(NamedTuple):
     same_event: list[Summary]
     offer: Offer
     more: Sections
+    newer: str | None
+    older: str | None
 
 
 class DeliveryPage:
@@ -80,16 +99,23 @@ class DeliveryPage:
         return Response(raw, 200, headers, "application/octet-stream")
 
     async def _page(self, request: Request, replayed: Replayed | None = None) -> Response:
-        found = await run_in_threadpool(self._find, request.path_params["id"])
+        found = await run_in_threadpool(self._find, request.path_params["id"], _within(request))
         if found is None:
             return self._missing(request)
-        delivery = found.delivery
+        delivery, failure = found.delivery, failure_of(found.delivery)
+        handled = handled_later(delivery, found.same_event)
         return self._pages.render(
             request,
             "delivery.html",
             status=422 if replayed is not None and replayed.problem else 200,
             delivery=delivery,
-            headline=headline(delivery, failure_of(delivery).text),
+            headline=headline(delivery, failure.text, handled_later=handled is not None),
+            place=failure.place if delivery.outcome in _BAD else NOWHERE,
+            handled=handled,
+            late_ns=late_ns(delivery),
+            within=wanted_of(request.query_params),
+            newer=found.newer,
+            older=found.older,
             stages=stages_of(delivery),
             more=found.more,
             waterfall=waterfall_of(delivery, found.spans, found.deferred),
@@ -106,7 +132,7 @@ class DeliveryPage:
     def _may_replay(self, request: Request) -> bool:
         return Purpose.ADMIN in self._access.purposes(request)
 
-    def _find(self, id: str) -> DeliveryInContext | None:
+    def _find(self, id: str, within: Filter) -> DeliveryInContext | None:
         delivery = self._store.delivery(id)
         if delivery is None:
             return None
@@ -117,7 +143,15 @@ class DeliveryPage:
             self._store.same_event(delivery),
             offer_of(delivery),
             sections_of(delivery),
+            *self._beside(id, within),
         )
+
+    def _beside(self, id: str, within: Filter) -> tuple[str | None, str | None]:
+        try:
+            return self._store.neighbours(within, id)
+        except QueryTooWide:
+            # The delivery itself can be shown all the same.
+            return None, None
 
     def _missing(self, request: Request) -> Response:
         return self._pages.render(
@@ -129,7 +163,28 @@ class DeliveryPage:
         )
 
 
-_RAN: Final = ("accepted", "unprotected")
+def handled_later(delivery: StoredDelivery, same_event: list[Summary]) -> Summary | None:
+    """Returns the delivery that handled the event after this one had not, None where none did."""
+    if delivery.outcome not in _BAD:
+        return None
+    later = (one for one in same_event if one.id != delivery.id and one.time_ns >= delivery.time_ns)
+    return next((one for one in later if one.outcome in _HANDLED), None)
+
+
+def late_ns(delivery: Summary) -> int | None:
+    """Returns by how much the report of a delivery came later than it should; None where it did not."""
+    if delivery.arrived_ns is None:
+        return None
+    late = delivery.arrived_ns - delivery.time_ns - delivery.duration_ns
+    return late if late > _LATE_NS else None
+
+
+def _within(request: Request) -> Filter:
+    """The list that the page was opened from; an address that was written wrongly is no reason not to show it."""
+    try:
+        return filter_of(request.query_params)
+    except BadParameter:
+        return Filter()
 
 
 def _that_worked(delivery: StoredDelivery, same_event: list[Summary]) -> Summary | None:

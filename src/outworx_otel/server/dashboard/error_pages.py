@@ -1,9 +1,9 @@
-"""Error pages: the database is away, a form is out of date."""
+"""Error pages: no such page, the database is away, a form is out of date, a fault of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,13 +13,23 @@ from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.store import QueryTooWide, StoreBusy, StoreUnavailable
 
 View = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 _RETRY_SECONDS: Final = "5"
 _TITLES: Final = {
     403: "That did not come from this page",
     404: "There is no such page",
+    405: "That is no page to look at",
     413: "That is too large",
+    500: "Something went wrong here",
 }
+_TEXTS: Final = {
+    404: "Nothing is at this address: it may be mistyped, or of another release.",
+    405: "Something is sent to this address; there is nothing to see at it.",
+    500: "It is a fault of the server's, not yours: its log says what happened.",
+}
+# What programs ask, whatever they say that they take.
+_CALLS: Final = ("/api/", "/v1/", "/t/", "/static/", "/healthz", "/live")
 
 
 def as_page(pages: Pages, view: View) -> View:
@@ -46,3 +56,29 @@ def as_page(pages: Pages, view: View) -> View:
             return response
 
     return shown
+
+
+def for_browsers(pages: Pages, handlers: Mapping[Any, Handler]) -> dict[Any, Handler]:
+    """Returns the handlers, which answer a browser that wanted a page with a page."""
+    return {error: _for_browsers(pages, handler) for error, handler in handlers.items()}
+
+
+def _for_browsers(pages: Pages, handler: Handler) -> Handler:
+    async def answered(request: Request, error: Exception) -> Response:
+        answer = await handler(request, error)
+        if not _wants_a_page(request):
+            return answer
+        status = answer.status_code
+        said = bytes(answer.body).decode().strip()
+        title = _TITLES.get(status, "That did not work")
+        page = pages.render(request, "message.html", status, title=title, text=_TEXTS.get(status, said))
+        kept = ("retry-after", "allow")
+        page.headers.update({name: answer.headers[name] for name in kept if name in answer.headers})
+        return page
+
+    return answered
+
+
+def _wants_a_page(request: Request) -> bool:
+    wants = "text/html" in request.headers.get("accept", "") and request.method in ("GET", "HEAD")
+    return wants and not request.url.path.startswith(_CALLS)

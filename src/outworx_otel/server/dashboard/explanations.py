@@ -72,7 +72,8 @@ REASONS: Final[dict[str, Advice]] = {
         "the body was re-serialised on its way",
         "Proved: the body was parsed and written again before it was verified, so its bytes are not those that were "
         "signed.",
-        "Verify the raw request body, before anything parses it.",
+        "Something in front of the application (a proxy, a gateway, a middleware) rewrites JSON: let it pass the "
+        "body on byte by byte. Where the application calls verify itself, give it the raw body.",
     ),
     "unsupported_provider": Advice(
         "this provider is not known",
@@ -172,13 +173,21 @@ class Headline(NamedTuple):
     action: str
 
 
-def headline(delivery: StoredDelivery, failure: str | None) -> Headline:
+def headline(delivery: StoredDelivery, failure: str | None, *, handled_later: bool = False) -> Headline:
     """In plain words.
 
     Args:
         delivery: which one.
         failure: the reason given with `track.failed`, or an exception's type and text.
+        handled_later: whether a later delivery of the same event succeeded.
     """
+    said = _headline(delivery, failure)
+    if handled_later and said.action and delivery.outcome in ("failed", "error"):
+        return said._replace(action="Nothing for this event: a later delivery of it succeeded.")
+    return said
+
+
+def _headline(delivery: StoredDelivery, failure: str | None) -> Headline:
     status = "" if delivery.status is None else f" with {delivery.status}"
     reason = advice_for(REASONS, delivery.reason)
     match delivery.outcome:
@@ -193,7 +202,8 @@ def headline(delivery: StoredDelivery, failure: str | None) -> Headline:
                     "Dropped silently",
                     f"Answered{status} without track.processed(), track.failed() or track.ignored(). Where and why "
                     "is known on Python 3.12 and newer.",
-                    "Look for a return before the mark, a swallowed exception, or a missing await.",
+                    "Run it on Python 3.12 or newer to be shown the line; until then, look for a return before the "
+                    "mark, a swallowed exception, or a missing await.",
                 )
             return Headline(f"Dropped silently: {cause.title}", cause.meaning, cause.action)
         case "failed":

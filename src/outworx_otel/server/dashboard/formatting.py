@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+_SEAMS: Final = re.compile(r"(?<=[._/:\-])(?=[^._/:\-])")
 MAX_SHOWN: Final = 2_000
 NONE: Final = "\u2013"
 _NS: Final = 1_000_000_000
@@ -47,6 +48,11 @@ def shown(value: Any) -> Any:
 def short(text: str, limit: int) -> str:
     """At most `limit` characters, and how many were left out."""
     return text if len(text) <= limit else f"{text[:limit]}… (and {number(len(text) - limit)} characters)"
+
+
+def breakable(text: str) -> Markup:
+    """A name that a line may end within, after a dot, a dash, a slash or an underscore: not within a word."""
+    return Markup("<wbr>").join(_SEAMS.split(visible(text)))
 
 
 def plain(value: Any) -> str:

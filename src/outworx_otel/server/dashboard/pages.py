@@ -46,6 +46,7 @@ class Pages:
             finalize=formatting.shown,
         )
         self._environment.filters.update(
+            breakable=formatting.breakable,
             ago=lambda time_ns: formatting.ago(time_ns, time.time_ns()),
             about=formatting.about,
             brief=formatting.brief,

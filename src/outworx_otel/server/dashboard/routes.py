@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -11,7 +12,7 @@ from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard.alerts_page import AlertsPage
 from outworx_otel.server.dashboard.assets import Assets
 from outworx_otel.server.dashboard.delivery_page import DeliveryPage
-from outworx_otel.server.dashboard.error_pages import View, as_page
+from outworx_otel.server.dashboard.error_pages import Handler, View, as_page, for_browsers
 from outworx_otel.server.dashboard.exports import Export
 from outworx_otel.server.dashboard.list_page import ListPage
 from outworx_otel.server.dashboard.login_page import LoginPage
@@ -23,6 +24,11 @@ from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
+
+
+def error_handlers(settings: Settings, access: Access, handlers: Mapping[Any, Handler]) -> dict[Any, Handler]:
+    """The server's answers to what goes wrong, as pages for browsers."""
+    return for_browsers(Pages(settings, access), handlers)
 
 
 def routes(settings: Settings, store: Store, live: Live, access: Access) -> list[BaseRoute]:

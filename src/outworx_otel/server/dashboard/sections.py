@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from outworx_otel.server.dashboard.bodies import ShownBody, body_of
 from outworx_otel.server.dashboard.formatting import plain
+from outworx_otel.server.failures import Place, place_of
 from outworx_otel.server.fields import ATTRIBUTES
 from outworx_otel.server.model import Attributes, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
@@ -64,6 +65,7 @@ class RecordedException(NamedTuple):
     type: str
     message: str
     stack: str
+    place: Place
 
 
 class Sections(NamedTuple):
@@ -137,7 +139,8 @@ def _finding(attributes: Attributes) -> DropCause:
 
 def _raised(event: SpanEvent) -> RecordedException:
     names = (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE, semconv.EXCEPTION_STACKTRACE)
-    return RecordedException(*(plain(event.attributes.get(name, "")) for name in names))
+    kind, message, stack = (plain(event.attributes.get(name, "")) for name in names)
+    return RecordedException(kind, message, stack, place_of(stack))
 
 
 def headers_of(attributes: Attributes) -> list[Header]:
