@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +12,11 @@ from playwright.sync_api import Browser, expect
 
 from dashboard.attacks import HOSTILE_TEXT
 from dashboard.browsing import PHONE, visitor
+from dashboard.kept import delivery
+from dashboard.serving import filled, listening
+from outworx_otel.server.ingest.arrival_notes import noted
 from outworx_otel.server.model import Batch, StoredDelivery
+from outworx_otel.telemetry import semconv
 
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 _LIGHT, _DARK = "rgb(247, 248, 250)", "rgb(13, 15, 19)"
@@ -23,8 +28,17 @@ def pages_of(by_outcome: dict[str, StoredDelivery]) -> dict[str, str]:
         "overview": "/",
         "list": "/deliveries",
         "no-match": "/deliveries?provider=nobody",
+        "searched": "/deliveries?q=refunded&outcome=failed&outcome=error",
+        "picked": "/deliveries?since=2026-01-01T00:00Z&service=payments",
+        "bad-filter": "/deliveries?outcome=nonsense",
+        "no-page": "/nowhere",
+        "no-delivery": "/deliveries/none",
         **of_deliveries,
     }
+
+
+# What a browser says of an answer that is no 2xx.
+_REFUSED = "Failed to load resource"
 
 
 def test_from_the_overview_to_a_filtered_list_to_a_delivery(
@@ -105,9 +119,11 @@ def test_nothing_scrolls_sideways_on_a_phone(
     browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
 ) -> None:
     with visitor(browser, viewport=PHONE, has_touch=True) as one:
+        one.expected = (_REFUSED,)
         for name, path in pages_of(by_outcome).items():
             one.page.goto(address + path)
             assert one.overhang() == 0, name
+            assert one.page.locator(".top").evaluate("bar => bar.offsetHeight") < 60, name
             if name in ("overview", "list", "silent_drop"):
                 one.picture(f"phone-{name}")
         one.page.goto(f"{address}/deliveries")
@@ -141,6 +157,111 @@ def test_the_keyboard_is_enough(browser: Browser, address: str, kept: Batch) -> 
         expect(page.locator("[data-row]")).to_have_count(1)
 
 
+def test_keys_go_from_one_delivery_to_the_next_and_back_to_the_list(
+    browser: Browser, address: str, kept: Batch
+) -> None:
+    wanted = [one for one in kept.deliveries if one.outcome in ("silent_drop", "error", "failed")]
+    newest = sorted(wanted, key=lambda one: one.time_ns, reverse=True)
+    query = "?outcome=silent_drop&outcome=error&outcome=failed"
+    with visitor(browser) as one:
+        page, keys = one.page, one.page.keyboard
+        page.goto(f"{address}/deliveries/{newest[0].id}{query}")
+        steps = [("j", newest[1]), ("ArrowRight", newest[2]), ("k", newest[1]), ("ArrowLeft", newest[0])]
+        for key, there in steps:
+            expect(page.locator("[data-keys]")).to_be_visible()
+            keys.press(key)
+            expect(page).to_have_url(f"{address}/deliveries/{there.id}{query}")
+        expect(page.locator("[data-keys]")).to_be_visible()
+        expect(page.get_by_role("link", name="← Newer")).to_have_count(0)
+        keys.press("u")
+        expect(page).to_have_url(f"{address}/deliveries{query}")
+        expect(page.locator("[data-row]")).to_have_count(len(newest))
+
+
+def test_the_keys_are_shown_on_a_question_mark_and_go_on_escape(browser: Browser, address: str) -> None:
+    with visitor(browser) as one:
+        page, keys = one.page, one.page.keyboard
+        page.goto(f"{address}/deliveries")
+        shown = page.get_by_role("button", name="Keys")
+        expect(shown).to_be_visible()
+        dialog = page.get_by_role("dialog", name="Keys")
+        keys.press("?")
+        expect(dialog).to_be_visible()
+        expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+        # What is behind it takes no keys.
+        keys.press("j")
+        expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+        keys.press("Escape")
+        expect(dialog).to_be_hidden()
+        shown.click()
+        dialog.get_by_role("button", name="Close").click()
+        expect(shown).to_be_focused()
+        keys.press("/")
+        keys.type("?")
+        expect(dialog).to_be_hidden()
+        expect(page.locator("[data-find]")).to_have_value("?")
+
+
+def test_a_screen_holds_eighteen_rows_and_more(browser: Browser, tmp_path: Path) -> None:
+    some = [failed(ago=number + 1) for number in range(40)]
+    with (
+        listening(filled(tmp_path, Batch(deliveries=some, size=4000))) as full,
+        visitor(browser, viewport={"width": 1400, "height": 900}) as one,
+    ):
+        one.page.goto(f"{full}/deliveries")
+        expect(one.page.locator("[data-row]")).to_have_count(40)
+        assert one.page.evaluate(_ROWS_SEEN) >= 18
+        # Whatever they say: nothing sticks out of its cell.
+        assert one.page.evaluate(_STICKS_OUT) == []
+        one.picture("list-dense", whole=False)
+
+
+_ROWS_SEEN = """[...document.querySelectorAll("[data-row]")]
+  .filter((row) => row.getBoundingClientRect().bottom <= innerHeight).length"""
+_STICKS_OUT = """[...document.querySelectorAll("[data-row] td")]
+  .filter((cell) => [...cell.children].some((part) =>
+    part.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1))
+  .map((cell) => cell.className)"""
+
+
+def failed(ago: float) -> StoredDelivery:
+    reason = "the bank refused the refund, because the account that it came from was closed in the meantime"
+    event_type = "customer.subscription.trial_will_end.and.some.more"
+    return noted(
+        delivery("failed", ago=ago, event_type=event_type, attributes={semconv.PROCESSING_REASON: reason}), 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("zone", "since"), [("Asia/Kolkata", "2026-11-28T02:30Z"), ("UTC", "2026-11-28T08:00Z")]
+)
+def test_a_moment_is_picked_in_the_visitor_s_own_zone(
+    browser: Browser, address: str, zone: str, since: str
+) -> None:
+    with visitor(browser, timezone_id=zone) as one:
+        page = one.page
+        page.goto(f"{address}/deliveries")
+        expect(page.locator("[data-keys]")).to_be_visible()
+        page.get_by_text("More", exact=True).click()
+        picker = page.get_by_label(f"From {zone}")
+        picker.fill("2026-11-28T08:00")
+        page.get_by_role("button", name="Apply").last.click()
+        expect(page).to_have_url(f"{address}/deliveries?since={since.replace(':', '%3A')}")
+        page.get_by_text("More", exact=True).click()
+        expect(picker).to_have_value("2026-11-28T08:00")
+
+
+def test_a_moment_is_picked_in_utc_without_scripts(browser: Browser, address: str) -> None:
+    with visitor(browser, java_script_enabled=False, timezone_id="Asia/Kolkata") as one:
+        page = one.page
+        page.goto(f"{address}/deliveries")
+        page.get_by_text("More", exact=True).click()
+        page.get_by_label("Until UTC").fill("2026-11-28T08:00")
+        page.get_by_role("button", name="Apply").last.click()
+        expect(page).to_have_url(f"{address}/deliveries?until=2026-11-28T08%3A00")
+        expect(page.get_by_role("link", name="Until 2026-11-28 08:00 UTC")).to_be_visible()
+
+
 def test_it_works_without_scripts(
     browser: Browser, address: str, by_outcome: dict[str, StoredDelivery]
 ) -> None:
@@ -164,10 +285,21 @@ def test_axe_finds_nothing_to_complain_of(
     browser: Browser, address: str, by_outcome: dict[str, StoredDelivery], scheme: str
 ) -> None:
     with visitor(browser, color_scheme=scheme) as one:
+        one.expected = (_REFUSED,)
         found = {}
         paths = pages_of(by_outcome)
-        for name in rows(["overview", "list", "accepted", "silent_drop"], sorted(paths)):
-            one.page.goto(address + paths[name])
+        for name in rows(
+            ["overview", "list", "accepted", "silent_drop", "no-page"], [*sorted(paths), "keys"]
+        ):
+            one.page.goto(address + paths.get(name, "/deliveries"))
+            if name in ("list", "keys"):
+                # Unfolded, with the keys over it or without.
+                expect(one.page.locator("[data-keys]")).to_be_visible()
+                one.page.locator("summary").first.click()
+                one.page.locator("details.more summary").first.click()
+            if name == "keys":
+                one.page.keyboard.press("?")
+                expect(one.page.get_by_role("dialog")).to_be_visible()
             results = Axe().run(
                 one.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
             )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from dashboard.kept import BODY, delivery, dropped, processed, rejected
 from dashboard.serving import client_of, filled
 from outworx_otel.drops.finding import Cause
 from outworx_otel.server.dashboard.explanations import CAUSES, KINDS, REASONS
+from outworx_otel.server.dashboard.formatting import breakable, iso
 from outworx_otel.server.dashboard.waterfall import MAX_BARS, waterfall_of
 from outworx_otel.server.model import Batch, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.signatures.result import REASONS as REASON_CODES
@@ -62,7 +65,7 @@ def test_what_worked_shows_its_way_and_what_was_captured(
     assert "deferred work" in page
     assert '<span class="j-key">&quot;amount&quot;</span>: <span class="j-number">4900</span>' in page
     assert "Stripe/1.0 (+https://stripe.com/docs/webhooks)" in page
-    assert "service.version" in page
+    assert "service.<wbr>version" in page
     assert f'href="/api/deliveries/{by_outcome["accepted"].id}"' in page
     assert f'href="/deliveries?q={by_outcome["accepted"].trace_id}"' in page
 
@@ -201,3 +204,114 @@ def test_a_token_is_never_called_a_signature_of_the_bytes(tmp_path: Path) -> Non
         page = page_of(client, one)
     assert "the sender is authenticated" in page
     assert "the signature is valid" not in page
+
+
+_LIBRARY = """Traceback (most recent call last):
+  File "/srv/app/views.py", line 12, in stripe
+    shop.charge(event)
+  File "/srv/app/shop.py", line 40, in charge
+    client.post(url)
+  File "/srv/.venv/lib/python3.12/site-packages/httpx/_client.py", line 1144, in post
+    raise ConnectError(message)
+httpx.ConnectError: the bank does not answer
+"""
+
+
+def test_an_exception_names_the_line_of_the_application_before_the_library_s(tmp_path: Path) -> None:
+    happened = {
+        semconv.EXCEPTION_TYPE: "httpx.ConnectError",
+        semconv.EXCEPTION_MESSAGE: "the bank does not answer",
+        semconv.EXCEPTION_STACKTRACE: _LIBRARY,
+    }
+    one = delivery(
+        "error",
+        status=500,
+        attributes={semconv.ERROR_TYPE: "httpx.ConnectError"},
+        events=(SpanEvent("exception", 1, happened),),
+    )
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        page = page_of(client, one)
+    verdict = page.split('class="verdict ')[1].split("</section>")[0]
+    assert "Error: ConnectError: the bank does not answer" in verdict.split("</h1>")[0]
+    assert "/srv/app/shop.py:40" in verdict
+    assert "charge" in verdict
+    assert "site-packages" not in verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "handled"),
+    [
+        ("failed", "accepted", True),
+        ("error", "unprotected", True),
+        ("silent_drop", "accepted", True),
+        ("error", "failed", False),
+        ("accepted", "accepted", False),
+    ],
+)
+def test_a_failure_whose_event_was_handled_later_says_so(
+    before: str, after: str, handled: bool, tmp_path: Path
+) -> None:
+    first = delivery(before, ago=600, status=500, event_id="evt_again")
+    second = delivery(after, ago=60, event_id="evt_again")
+    with client_of(filled(tmp_path, Batch(deliveries=[first, second], size=100))) as client:
+        page = page_of(client, first)
+        assert "by a later delivery" not in page_of(client, second)
+    verdict = page.split('class="verdict ')[1].split("</section>")[0]
+    assert ("by a later delivery of this event" in verdict) is handled
+    assert (f'href="/deliveries/{second.id}"' in verdict) is handled
+    assert ("replay it" in verdict) is (before in ("failed", "error") and not handled)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(3 * 3600, "3 h later"), (100, None), (-1200, None)])
+def test_what_arrived_late_says_so_and_keeps_its_time(seconds: int, said: str | None, tmp_path: Path) -> None:
+    one = delivery("accepted", ago=4 * 3600)
+    one = msgspec.structs.replace(one, arrived_ns=one.time_ns + one.duration_ns + seconds * 10**9)
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        page = page_of(client, one)
+    assert ("the report of it arrived" in page) is (said is not None)
+    assert said is None or f"arrived {said}" in page
+    assert f'<dt>Received</dt><dd><time class="when" datetime="{iso(one.time_ns)}"' in page
+
+
+def test_a_proved_rewriting_sends_to_what_stands_in_front(tmp_path: Path) -> None:
+    one = rejected("parsed_body", "Proved: the sender signed this JSON written compactly.")
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        assert "Something in front of the application" in page_of(client, one)
+
+
+def test_a_delivery_leads_to_those_beside_it_in_the_list_it_was_opened_from(tmp_path: Path) -> None:
+    outcomes = ["failed", "accepted", "error", "accepted", "failed"]
+    some = [delivery(outcome, ago=10 * number + 1) for number, outcome in enumerate(outcomes)]
+    query = "?outcome=failed&amp;outcome=error"
+
+    def beside(page: str) -> dict[str, str]:
+        return dict(_BESIDE.findall(page))
+
+    with client_of(filled(tmp_path, Batch(deliveries=some, size=500))) as client:
+        within = client.get(f"/deliveries/{some[2].id}?outcome=failed&outcome=error").text
+        assert beside(within) == {
+            "prev": f"/deliveries/{some[0].id}{query}",
+            "next": f"/deliveries/{some[4].id}{query}",
+        }
+        assert f'href="/deliveries{query}"' in within
+        assert beside(client.get(f"/deliveries/{some[4].id}?outcome=failed").text).keys() == {"prev"}
+        assert beside(page_of(client, some[0])) == {"next": f"/deliveries/{some[1].id}"}
+        # What makes no sense is no reason not to show the delivery.
+        assert client.get(f"/deliveries/{some[0].id}?outcome=nonsense&since=x").status_code == 200
+
+
+_BESIDE = re.compile(r'rel="(prev|next)" href="([^"]+)"')
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("http.request.body_size", "http.<wbr>request.<wbr>body_<wbr>size"),
+        ("x-request-id", "x-<wbr>request-<wbr>id"),
+        ("<b>.c", "&lt;b&gt;.<wbr>c"),
+        ("plain", "plain"),
+        ("a..b__", "a..<wbr>b__"),
+    ],
+)
+def test_a_name_is_broken_between_its_words(name: str, shown: str) -> None:
+    assert breakable(name) == shown

@@ -6,16 +6,20 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import request_response
 from starlette.testclient import TestClient
 
 from dashboard.kept import delivery
 from dashboard.serving import client_of, filled
+from outworx_otel.server import create_app
 from outworx_otel.server.dashboard.formatting import iso
 from outworx_otel.server.dashboard.matching import matches
 from outworx_otel.server.dashboard.page_addresses import MAX_TRAIL
 from outworx_otel.server.model import Batch, Filter, StoredDelivery
 from outworx_otel.server.settings import Settings
-from outworx_otel.server.store import Store
+from outworx_otel.server.store import Store, searching
 
 _ROW = re.compile(r'data-row="([^"]+)"')
 _HREF = re.compile(r'rel="(prev|next)" href="([^"]+)"')
@@ -139,12 +143,17 @@ def _filters(kept: Batch) -> list[Filter]:
             first.trace_id,
             first.idempotency_key,
             "no",
+            "REFUND",
+            "no order",
+            "/hooks/",
+            "keyerror",
         )
     ]
     some += [
         Filter(since=first.time_ns),
         Filter(until=first.time_ns),
         Filter(since=first.time_ns, outcome="replayed"),
+        Filter(outcome=("failed", "error"), provider=("stripe", "github")),
     ]
     for field in ("provider", "event_type", "route", "outcome", "reason", "cause", "idempotency", "service"):
         values = {getattr(one, field) for one in kept.deliveries[:-1]} - {None}
@@ -178,3 +187,72 @@ def test_a_delivery_that_is_not_there_is_a_404_that_says_why(client: TestClient)
     answer = client.get("/deliveries/0000000000000000ffffffffffffffff")
     assert answer.status_code == 404
     assert "removed by age or size" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/deliveries/x/y", "/deliveries/"])
+def test_an_address_where_nothing_is_leads_back(client: TestClient, path: str) -> None:
+    page = client.get(path, headers={"accept": "text/html,*/*"})
+    assert page.status_code == 404
+    assert page.headers["cache-control"] == "no-store"
+    assert "There is no such page" in page.text
+    assert 'href="/deliveries">All deliveries</a>' in page.text
+    # A program is answered as before.
+    assert client.get(path).headers["content-type"].startswith("text/plain")
+    assert client.get(f"/api{path}", headers={"accept": "text/html"}).json().keys() == {"error"}
+
+
+def test_a_fault_of_the_server_s_is_a_page_that_tells_nothing(settings: Settings) -> None:
+    app = create_app(settings)
+    for route in app.routes:
+        if getattr(route, "path", "") == "/deliveries":
+            route.app = request_response(_broken)  # type: ignore[attr-defined]
+    with TestClient(app, base_url="http://127.0.0.1:4318", raise_server_exceptions=False) as broken:
+        page = broken.get("/deliveries", headers={"accept": "text/html"})
+    assert page.status_code == 500
+    assert "Something went wrong here" in page.text
+    assert "a secret" not in page.text
+
+
+async def _broken(_: Request) -> Response:
+    raise RuntimeError("a secret")
+
+
+def test_the_number_of_hits_is_counted_to_a_bound(tmp_path: Path) -> None:
+    some = [delivery("failed" if number < 60 else "accepted", ago=number) for number in range(1100)]
+    with client_of(filled(tmp_path, Batch(deliveries=some, size=1000))) as client:
+        for query, said in (
+            ("", "1,000+</b> deliveries"),
+            ("?outcome=failed", "60</b> deliveries"),
+            ("?outcome=failed&event_type=none", "0</b> deliveries"),
+            (f"?q={some[3].id}", "1</b> delivery"),
+        ):
+            assert said in client.get(f"/deliveries{query}").text, query
+
+
+def test_a_search_that_stopped_early_says_how_far_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "LOOKED_THROUGH", 20)
+    some = [delivery("failed", ago=number, failure="no stock") for number in range(30)]
+    some.append(delivery("failed", ago=40, failure="the bank is closed"))
+    with client_of(filled(tmp_path, Batch(deliveries=some, size=1000))) as client:
+        page = client.get("/deliveries?q=bank").text
+        assert rows(page) == []
+        assert "this search looked back to" in page
+        older = client.get(dict(_HREF.findall(page))["next"].replace("&amp;", "&")).text
+        assert rows(older) == [some[-1].id]
+        assert "looked back to" not in older
+        (line,) = client.get("/api/deliveries?q=bank&limit=1").json()["next_cursor"].splitlines()
+        assert (
+            client.get(f"/api/deliveries?q=bank&cursor={line}").json()["deliveries"][0]["id"] == some[-1].id
+        )
+
+
+def test_a_picked_moment_becomes_part_of_the_address(client: TestClient) -> None:
+    for query, location in (
+        ("from=2026-11-28T08:00&to=&since=&q=", "/deliveries?since=2026-11-28T08%3A00"),
+        ("since=-24h&from=2026-11-28T08:00", "/deliveries?since=2026-11-28T08%3A00"),
+        ("outcome=failed&to=2026-11-28T08:00Z", "/deliveries?outcome=failed&until=2026-11-28T08%3A00Z"),
+    ):
+        answer = client.get(f"/deliveries?{query}", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, location)
