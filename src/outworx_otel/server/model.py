@@ -131,10 +131,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries; None is any. `since` (included) and `until` (not) are Unix nanoseconds.
 
     `search` is a delivery's id or at least the first 4 characters of one, an event id, a trace id or an idempotency
-    key; or a part of an event type, of an endpoint, or of a path, an exception's type or the reason of a failure. Of
-    providers, routes and services together the store tells some thousand combinations apart; what is beyond that is found as `_OTHER`.
-
-    `problem` is the number of the problem that a delivery belongs to.
+    key; or a part of an event type, of an endpoint, or of a path, an exception's type or the reason of a failure.
+    `problem` is the number of the problem that a delivery belongs to. Of providers, routes and services together the
+    store tells some thousand combinations apart; what is beyond that is found as `_OTHER`.
     """
 
     provider: Wanted = None

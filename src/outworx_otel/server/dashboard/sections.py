@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from outworx_otel.server.dashboard.bodies import ShownBody, body_of
 from outworx_otel.server.dashboard.formatting import plain
-from outworx_otel.server.failures import Place, place_of
+from outworx_otel.server.failures import CodePlace, place_of
 from outworx_otel.server.fields import ATTRIBUTES
 from outworx_otel.server.model import Attributes, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
@@ -65,7 +65,7 @@ class RecordedException(NamedTuple):
     type: str
     message: str
     stack: str
-    place: Place
+    place: CodePlace
 
 
 class Sections(NamedTuple):

@@ -53,7 +53,7 @@ def hits(connection: Connection, wanted: Filter) -> Hits:
         some = select(y.c.seq).where(during.condition(y.c)).limit(MOST_COUNTED + 1)
         return _counted(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
     count = 0
-    for event_type in types or [None]:
+    for event_type in _each(types):
         same = _of_facet(y.c, event_type)
         some = select(y.c.seq).where(same, during.condition(y.c))
         if connection.dialect.name == "sqlite":
@@ -83,7 +83,7 @@ def _nearest(
     chosen, types = chosen_facets(wanted), event_types_of(wanted)
     nearest = [
         row
-        for event_type in types or [None]
+        for event_type in _each(types)
         if (row := _nearest_of(connection, chosen, event_type, during, here, newer=newer)) is not None
     ]
     return _id_of(connection, (min if newer else max)(nearest)) if nearest else None
@@ -159,3 +159,8 @@ def _in_a_search(
 def _of_facet(columns: Any, event_type: str | None) -> ColumnElement[bool]:
     same: ColumnElement[bool] = columns.facet == facets.c.id
     return same if event_type is None else and_(columns.event_type == event_type, same)
+
+
+def _each(types: list[str]) -> list[str | None]:
+    """The event types to ask for one by one; None is any."""
+    return [*types] or [None]
