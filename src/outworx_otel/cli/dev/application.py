@@ -83,7 +83,7 @@ def instrumented(command: Sequence[str]) -> list[str]:
     return [*([] if found is None else [found]), *command]
 
 
-class Application:
+class DevProcess:
     """One run of the command. Signals that come to this process are passed on to it.
 
     In a terminal both are of the group that Ctrl+C goes to. Elsewhere it has a group of its own, which is ended as a

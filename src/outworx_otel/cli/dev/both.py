@@ -21,7 +21,7 @@ import typer
 from outworx_otel.cli.console import failed, say, usage
 from outworx_otel.cli.dev.application import (
     INSTRUMENT,
-    Application,
+    DevProcess,
     django_settings,
     instrumented,
     settings_of,
@@ -116,7 +116,7 @@ def _application(options: DevOptions, settings: Settings) -> int:
             f"{INSTRUMENT} is not installed: the application calls init() itself, or pip install 'outworx-otel[auto]'"
         )
     try:
-        application = Application(command, environ)
+        application = DevProcess(command, environ)
     except OSError as error:
         _say(f"{options.command[0]!r} cannot be run: {error.strerror}", "red")
         return _NOT_RUNNABLE
