@@ -16,7 +16,8 @@ from outworx_otel.server.problems.alert import Alert
 from outworx_otel.server.problems.sending import MAX_ATTEMPTS, AlertPage, Claimed, Sending
 from outworx_otel.server.store.alert_records import alert_of
 from outworx_otel.server.store.database import Database
-from outworx_otel.server.store.delivery_pages import PageStart, cursor_of, page_start_of
+from outworx_otel.server.store.delivery_pages import cursor_of, page_start_of
+from outworx_otel.server.store.newest import PageStart
 from outworx_otel.server.store.schema import alert_sendings, alerts
 from outworx_otel.server.store.store_errors import StoreUnavailable
 
