@@ -218,6 +218,9 @@ def test_of_two_servers_on_one_database_one_looks(
     scene.pass_time(121)
     assert second.look()
     assert not scene.evaluator.look()
+    # The second says that it ends.
+    second.close()
+    assert scene.evaluator.look()
     assert len(scene.store.alerts()) == 1
 
 

@@ -128,6 +128,7 @@ class Application:
             looking.cancel()
             await asyncio.wait([looking])
             await run_in_threadpool(self._alerts.close)
+            await run_in_threadpool(self._evaluator.close)
             await run_in_threadpool(self._store.close)
 
 

@@ -41,21 +41,21 @@ class Evaluator:
 
     async def run(self) -> None:
         """Looks until it is cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(LOOKS_EVERY)
-                try:
-                    await run_in_threadpool(self.look)
-                except (StoreUnavailable, QueryTooWide) as error:
-                    _logger.warning("the rules of alerts cannot look now: %s", error)
-                except Exception:
-                    _logger.exception("a rule of alerts failed; it looks again in %d s", LOOKS_EVERY)
-        finally:
-            # Not awaited: the loop may be ending. A lease that stays is over in two minutes.
+        while True:
+            await asyncio.sleep(LOOKS_EVERY)
             try:
-                self._store.give_lease_back(_LEASE, self._holder)
-            except StoreUnavailable as error:
-                _logger.debug("the lease of the rules stays until it is over: %s", error)
+                await run_in_threadpool(self.look)
+            except (StoreUnavailable, QueryTooWide) as error:
+                _logger.warning("the rules of alerts cannot look now: %s", error)
+            except Exception:
+                _logger.exception("a rule of alerts failed; it looks again in %d s", LOOKS_EVERY)
+
+    def close(self) -> None:
+        """Lets another server look at once. It blocks."""
+        try:
+            self._store.give_lease_back(_LEASE, self._holder)
+        except StoreUnavailable as error:
+            _logger.debug("the lease of the rules stays until it is over: %s", error)
 
     def look(self) -> bool:
         """One look; whether it was this server's turn."""
