@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from outworx_otel.cli._app import app
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.channels import read_channels
 from outworx_otel.server.channels.notice import Notice
-from outworx_otel.server.channels.services import Service, without_secrets
+from outworx_otel.server.channels.services import message_of, without_secrets
 from outworx_otel.server.config_file import server_config
 from outworx_otel.server.problems.alert import Alert
 
@@ -167,18 +165,16 @@ def test_every_channel_is_tried_with_real_receivers(
     assert all(b"https://o.example/" in call.body for call in receiver.calls)
 
 
-def test_what_a_delivery_says_calls_nobody_and_forges_no_line(receiver: Receiver) -> None:
+def test_what_a_delivery_says_calls_nobody_and_forges_no_line() -> None:
     alert = Alert(
         **{"id": 1, "rule": "problem", "state": "raised", "subject": "problem:1", "since_ns": 1, "count": 1},
         **{"headline": "<!channel> shop.Error", "what": "@everyone said\nWhat to do: pay", "where": "a\nb"},
         **{"advice": "", "raised_ns": 1, "changed_ns": 1},
     )
-    url = receiver.endpoint.replace("http", "json", 1)
-    Service(url).send(Notice(alert, "http://s/"), threading.Event())
-    told = json.loads(receiver.calls[0].body)
+    told = message_of(Notice(alert, "http://s/"))
     assert "<!channel" not in told["title"]
-    assert "@everyone" not in told["message"]
-    assert [line for line in told["message"].splitlines() if line.startswith("What to do")] == []
+    assert "@everyone" not in told["body"]
+    assert [line for line in told["body"].splitlines() if line.startswith("What to do")] == []
 
 
 def test_a_url_that_apprise_cannot_use_is_said_by_its_line(tmp_path: Path) -> None:

@@ -49,16 +49,20 @@ class Service:
 
     def send(self, notice: Notice, stopping: threading.Event) -> None:
         """See `Way.send`."""
-        kind = "info" if notice.is_test else "success" if notice.is_over else "failure"
-        title, body = (_MENTION.sub("\\g<0>\u200b", text) for text in (notice.title, notice.text))
-        message = {"url": self.url, "title": title, "body": body, "kind": kind}
-        answer = _asked(message, self.seconds, stopping)
+        answer = _asked({"url": self.url, **message_of(notice)}, self.seconds, stopping)
         if answer is None:
             raise NotSent(f"it was not sent within {self.seconds:g} s")
         if answer.missing:
             raise NotSent("Apprise is not installed: pip install 'outworx-otel[alerts]'")
         if answer.said is not None:
             raise NotSent(without_secrets(answer.said, self.url))
+
+
+def message_of(notice: Notice) -> dict[str, str]:
+    """A notice's title, body and kind, in which nothing calls everybody."""
+    kind = "info" if notice.is_test else "success" if notice.is_over else "failure"
+    title, body = (_MENTION.sub("\\g<0>\u200b", text) for text in (notice.title, notice.text))
+    return {"title": title, "body": body, "kind": kind}
 
 
 def unusable(urls: Sequence[str]) -> set[int]:
