@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 from outworx_otel.server.channels.channel import Channel, Way
 from outworx_otel.server.channels.sender import AlertSender
 from outworx_otel.server.channels.webhook import Webhook
-from outworx_otel.server.problems.sending import Claimed, Sending
+from outworx_otel.server.problems.sending import ClaimedAlert, Sending
 from outworx_otel.server.store import Store
 from outworx_otel.server.store.schema import alerts
 
@@ -48,7 +48,7 @@ def end_alert(store: Store, id: int, at_ns: int, notices: int) -> None:
     change_alert(store, id, state="ended", ended_ns=at_ns, changed_ns=at_ns, notices=notices)
 
 
-def claim(store: Store, channel: str = "ops", **wanted: Any) -> Claimed | None:
+def claim(store: Store, channel: str = "ops", **wanted: Any) -> ClaimedAlert | None:
     """As a sender does that nobody else is."""
     lease = wanted.pop("lease", 60.0)
     return store.sendings.claim(

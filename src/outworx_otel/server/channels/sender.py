@@ -11,7 +11,7 @@ from typing import Final
 
 from outworx_otel.server.channels.channel import SECONDS, Channel, NotSent
 from outworx_otel.server.channels.notice import Notice
-from outworx_otel.server.problems.sending import MAX_ATTEMPTS, Claimed, alert_address
+from outworx_otel.server.problems.sending import MAX_ATTEMPTS, ClaimedAlert, alert_address
 from outworx_otel.server.store.sendings import Sendings
 from outworx_otel.server.store.store_errors import StoreUnavailable
 
@@ -106,7 +106,7 @@ class AlertSender:
                     _logger.exception("alerts to channel %s: trying again in a minute", channel.name)
                 wait = 60.0
 
-    def _send(self, channel: Channel, claimed: Claimed, works: bool) -> bool:
+    def _send(self, channel: Channel, claimed: ClaimedAlert, works: bool) -> bool:
         """Sends and records; whether the channel works."""
         try:
             link = self._address + alert_address(claimed.alert)
@@ -122,7 +122,7 @@ class AlertSender:
             _logger.warning("alerts to channel %s are sent again", channel.name)
         return True
 
-    def _failed(self, channel: Channel, claimed: Claimed, why: str, works: bool) -> None:
+    def _failed(self, channel: Channel, claimed: ClaimedAlert, why: str, works: bool) -> None:
         wait = min(self._first_wait * 2 ** min(claimed.attempts, 20), _LONGEST_WAIT)
         self._recorded(lambda: self._sendings.failed(claimed, why, wait))
         if works:

@@ -9,7 +9,7 @@ from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
 
-class Kind(NamedTuple):
+class OutcomeKind(NamedTuple):
     """How an outcome is shown; `tone` is a class of the style sheet: good, calm, warn, bad."""
 
     label: str
@@ -17,23 +17,31 @@ class Kind(NamedTuple):
     meaning: str
 
 
-KINDS: Final[dict[Outcome, Kind]] = {
-    "accepted": Kind("Accepted", "good", "the handler ran and answered 2xx or 3xx"),
-    "handshake": Kind("Handshake", "calm", "the provider asked whether the endpoint is there; no event came"),
-    "replayed": Kind("Replayed", "calm", "a duplicate: the stored answer was given, the handler did not run"),
-    "deferred": Kind("Deferred", "calm", "the work goes on after the answer"),
-    "in_flight": Kind("In flight", "calm", "a duplicate that came while the first was still running: 409"),
-    "unprotected": Kind(
+KINDS: Final[dict[Outcome, OutcomeKind]] = {
+    "accepted": OutcomeKind("Accepted", "good", "the handler ran and answered 2xx or 3xx"),
+    "handshake": OutcomeKind(
+        "Handshake", "calm", "the provider asked whether the endpoint is there; no event came"
+    ),
+    "replayed": OutcomeKind(
+        "Replayed", "calm", "a duplicate: the stored answer was given, the handler did not run"
+    ),
+    "deferred": OutcomeKind("Deferred", "calm", "the work goes on after the answer"),
+    "in_flight": OutcomeKind(
+        "In flight", "calm", "a duplicate that came while the first was still running: 409"
+    ),
+    "unprotected": OutcomeKind(
         "Unprotected", "warn", "the handler ran while the idempotency store was away: it may have run twice"
     ),
-    "rejected": Kind("Rejected", "warn", "the signature was not valid: 401, the handler did not run"),
-    "refused": Kind("Refused", "warn", "the handler answered 4xx"),
-    "turned_away": Kind("Turned away", "warn", "something in front of the handler answered 4xx"),
-    "redirected": Kind("Redirected", "warn", "answered with another address, before the handler"),
-    "unrouted": Kind("Unrouted", "warn", "nothing serves this path, or not with this method"),
-    "failed": Kind("Failed", "bad", "the handler said that the event was not handled"),
-    "silent_drop": Kind("Silent drop", "bad", "answered 2xx without ever saying that the work was done"),
-    "error": Kind("Error", "bad", "an exception or a 5xx"),
+    "rejected": OutcomeKind("Rejected", "warn", "the signature was not valid: 401, the handler did not run"),
+    "refused": OutcomeKind("Refused", "warn", "the handler answered 4xx"),
+    "turned_away": OutcomeKind("Turned away", "warn", "something in front of the handler answered 4xx"),
+    "redirected": OutcomeKind("Redirected", "warn", "answered with another address, before the handler"),
+    "unrouted": OutcomeKind("Unrouted", "warn", "nothing serves this path, or not with this method"),
+    "failed": OutcomeKind("Failed", "bad", "the handler said that the event was not handled"),
+    "silent_drop": OutcomeKind(
+        "Silent drop", "bad", "answered 2xx without ever saying that the work was done"
+    ),
+    "error": OutcomeKind("Error", "bad", "an exception or a 5xx"),
 }
 assert tuple(KINDS) == OUTCOMES
 

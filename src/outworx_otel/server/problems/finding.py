@@ -7,7 +7,7 @@ import msgspec
 from outworx_otel.server.problems.alert import Rule
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class RuleFinding(msgspec.Struct, frozen=True, kw_only=True):
     """See `Alert`, whose fields these are.
 
     Args:

@@ -36,7 +36,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     given_up: bool
 
 
-class Claimed(msgspec.Struct, frozen=True):
+class ClaimedAlert(msgspec.Struct, frozen=True):
     """A notice of an alert that is now this server's to send, until its lease ends.
 
     Args:

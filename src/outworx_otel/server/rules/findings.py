@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from outworx_otel.server.problems.alert import Rule
-from outworx_otel.server.problems.finding import Finding
+from outworx_otel.server.problems.finding import RuleFinding
 from outworx_otel.server.problems.snapshot import Snapshot
 from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.rule_settings import RuleSettings
@@ -17,7 +17,7 @@ _UNPROTECTED_FOR_NS: Final = 900 * _SECOND
 _REPLAY: Final = "Replay what is unhandled, once its problem is mended."
 
 
-def found(snapshot: Snapshot, settings: RuleSettings) -> list[Finding]:
+def found(snapshot: Snapshot, settings: RuleSettings) -> list[RuleFinding]:
     """What every rule that is on finds; silence has a file of its own."""
     return [
         finding
@@ -52,7 +52,7 @@ def clock_time(time_ns: int) -> str:
     return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _problems(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+def _problems(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
     for problem in snapshot.problems:
         if problem.outcome == "unprotected":  # a rule of its own
             continue
@@ -63,7 +63,7 @@ def _problems(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
             parts.append(f"with version {problem.version}")
         if problem.message:
             parts.append(f"last: {problem.message}")
-        yield Finding(
+        yield RuleFinding(
             rule="problem",
             subject=f"problem:{problem.id}",
             headline=problem.headline,
@@ -78,14 +78,14 @@ def _problems(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
         )
 
 
-def _streaks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+def _streaks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
     for endpoint in snapshot.hour.endpoints:
         since_ns = endpoint.streak_since_ns
         if since_ns is None or endpoint.streak < settings.streak_deliveries:
             continue
         good = endpoint.last_good_ns
         last_good = "none was ever good" if good is None else f"the last good one at {clock_time(good)}"
-        yield Finding(
+        yield RuleFinding(
             rule="streak",
             subject=f"streak:{endpoint.id}",
             headline=f"{endpoint.provider} {endpoint.route}: the last {endpoint.streak} all failed",
@@ -97,7 +97,7 @@ def _streaks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
         )
 
 
-def _shares(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+def _shares(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
     usual = {one.id: one.success_rate for one in snapshot.week.endpoints}
     for endpoint in snapshot.hour.endpoints:
         rate = endpoint.success_rate
@@ -106,7 +106,7 @@ def _shares(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
         failing, before = 1 - rate, 1 - (usual.get(endpoint.id) or 1.0)
         if failing < before + settings.share_above:
             continue
-        yield Finding(
+        yield RuleFinding(
             rule="failure_share",
             subject=f"failure_share:{endpoint.id}",
             headline=f"{endpoint.provider} {endpoint.route}: {failing:.0%} fail, usually {before:.0%}",
@@ -119,14 +119,14 @@ def _shares(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
         )
 
 
-def _unverified(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+def _unverified(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
     for endpoint in snapshot.hour.endpoints:
         # Where nothing was ever verified that is a choice, which the page shows.
         if endpoint.verified is not False or not settings.unverified_deliveries <= endpoint.unverified:
             continue
         if not endpoint.verified_before:
             continue
-        yield Finding(
+        yield RuleFinding(
             rule="unverified",
             subject=f"unverified:{endpoint.id}",
             headline=f"{endpoint.provider} {endpoint.route}: deliveries run without verification",
@@ -138,11 +138,11 @@ def _unverified(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]
         )
 
 
-def _unprotected(snapshot: Snapshot, _: RuleSettings) -> Iterator[Finding]:
+def _unprotected(snapshot: Snapshot, _: RuleSettings) -> Iterator[RuleFinding]:
     for problem in snapshot.problems:
         goes_on = problem.last_ns >= snapshot.now_ns - _UNPROTECTED_FOR_NS
         if problem.outcome == "unprotected" and goes_on:
-            yield Finding(
+            yield RuleFinding(
                 rule="unprotected",
                 subject=f"unprotected:{problem.id}",
                 headline=problem.headline,
@@ -156,7 +156,7 @@ def _unprotected(snapshot: Snapshot, _: RuleSettings) -> Iterator[Finding]:
             )
 
 
-def _clocks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+def _clocks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
     for clock in snapshot.hour.clocks:
         seconds = abs(clock.offset_ns) // _SECOND
         if seconds < settings.clock_seconds:
@@ -165,7 +165,7 @@ def _clocks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
         service = (
             f"{clock.service or 'unnamed service'}{f' ({clock.environment})' if clock.environment else ''}"
         )
-        yield Finding(
+        yield RuleFinding(
             rule="clock",
             subject=f"clock:{clock.service}:{clock.environment}",
             headline=f"{clock.service}: its clock is {seconds} s {direction}",
@@ -179,13 +179,13 @@ def _clocks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
         )
 
 
-def _unhandled(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
+def _unhandled(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
     by_id = {one.id: one for one in snapshot.hour.endpoints}
     hours = settings.unhandled_after / 3600
     for waiting in snapshot.waiting:
         endpoint = by_id.get(waiting.endpoint)
         if endpoint is not None:
-            yield Finding(
+            yield RuleFinding(
                 rule="unhandled_events",
                 subject=f"unhandled_events:{endpoint.id}",
                 headline=f"{endpoint.provider} {endpoint.route}: {waiting.events} events were never handled",
@@ -198,7 +198,7 @@ def _unhandled(snapshot: Snapshot, settings: RuleSettings) -> Iterator[Finding]:
             )
 
 
-_RULES: Final[dict[Rule, Callable[[Snapshot, RuleSettings], Iterator[Finding]]]] = {
+_RULES: Final[dict[Rule, Callable[[Snapshot, RuleSettings], Iterator[RuleFinding]]]] = {
     "problem": _problems,
     "streak": _streaks,
     "failure_share": _shares,
@@ -209,10 +209,10 @@ _RULES: Final[dict[Rule, Callable[[Snapshot, RuleSettings], Iterator[Finding]]]]
 }
 
 
-def silence_finding(endpoint: EndpointState, since_ns: int, now_ns: int, usual: str) -> Finding:
+def silence_finding(endpoint: EndpointState, since_ns: int, now_ns: int, usual: str) -> RuleFinding:
     """That an endpoint hears nothing any more."""
     minutes = (now_ns - since_ns) // (60 * _SECOND)
-    return Finding(
+    return RuleFinding(
         rule="silence",
         subject=f"silence:{endpoint.id}",
         headline=f"{endpoint.provider} {endpoint.route}: nothing has come since {clock_time(since_ns)}",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from outworx_otel.server.problems.finding import Finding
+from outworx_otel.server.problems.finding import RuleFinding
 from outworx_otel.server.problems.rhythm import (
     LEARNING_SECONDS,
     REMEMBERED_SECONDS,
@@ -43,13 +43,13 @@ class Silence:
         self._settings = settings
         self._since = since
 
-    def found(self, snapshot: Snapshot, changes: dict[int, dict[str, Any]]) -> list[Finding]:
+    def found(self, snapshot: Snapshot, changes: dict[int, dict[str, Any]]) -> list[RuleFinding]:
         """Those that are silent now.
 
         Args:
             changes: takes what was learnt of endpoints: columns, by the endpoint's number.
         """
-        found: list[Finding] = []
+        found: list[RuleFinding] = []
         now, learnt = snapshot.now_ns / 1e9, 0
         for endpoint in snapshot.hour.endpoints:
             change: dict[str, Any] = {}
@@ -82,7 +82,7 @@ class Silence:
         rhythm = learn(arrivals, now)
         return None if rhythm is None else Learnt.of(rhythm, every)
 
-    def _finding(self, endpoint: EndpointState, now_ns: int) -> Finding | None:
+    def _finding(self, endpoint: EndpointState, now_ns: int) -> RuleFinding | None:
         now, last = now_ns / 1e9, endpoint.last_seen_ns / 1e9
         is_forgotten = now - last > REMEMBERED_SECONDS
         if now - max(last, self._since) < SOONEST_SECONDS or is_forgotten:

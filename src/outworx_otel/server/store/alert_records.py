@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from outworx_otel.server.problems.alert import Alert
-from outworx_otel.server.problems.finding import Finding
+from outworx_otel.server.problems.finding import RuleFinding
 from outworx_otel.server.store.schema import alerts, leases
 from outworx_otel.server.store.tallies import ALERT_NUMBER, set_tally, tally
 
@@ -38,7 +38,7 @@ def give_lease_back(connection: Connection, name: str, holder: str) -> None:
     connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
 
 
-def settle(connection: Connection, findings: Collection[Finding], now_ns: int) -> None:
+def settle(connection: Connection, findings: Collection[RuleFinding], now_ns: int) -> None:
     """Raises what is new, tells anew what has grown, and ends what was found no more.
 
     Of one subject at most one is raised in an hour.
@@ -90,15 +90,15 @@ def alert_of(row: Any) -> Alert:
     return Alert(**{name: row._mapping[_DIFFERENT_NAMES.get(name, name)] for name in Alert.__struct_fields__})
 
 
-def _told(finding: Finding) -> dict[str, Any]:
+def _told(finding: RuleFinding) -> dict[str, Any]:
     return {
         _DIFFERENT_NAMES.get(name, name): getattr(finding, name)
-        for name in Finding.__struct_fields__
+        for name in RuleFinding.__struct_fields__
         if name not in ("is_told", "subject", "rule")
     }
 
 
-def _row(finding: Finding, number: int, now_ns: int) -> dict[str, Any]:
+def _row(finding: RuleFinding, number: int, now_ns: int) -> dict[str, Any]:
     return {
         **_told(finding),
         "id": number,

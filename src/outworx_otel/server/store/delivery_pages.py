@@ -16,7 +16,7 @@ from outworx_otel.server.store.newest import (
     FIRST,
     NEWEST_FIRST,
     During,
-    Found,
+    FoundPlaces,
     PageStart,
     chosen_facets,
     event_types_of,
@@ -62,18 +62,18 @@ def page_start_of(cursor: str | None) -> PageStart:
     return place
 
 
-def places(connection: Connection, wanted: Filter, after: PageStart, limit: int) -> Found:
+def places(connection: Connection, wanted: Filter, after: PageStart, limit: int) -> FoundPlaces:
     """Returns the positions of a page's deliveries."""
     during = During.of(wanted, after)
     if wanted.search is not None:
         return searched(connection, wanted, during, limit)
     if wanted.problem is not None:
         query = of_problem(wanted).where(during.condition())
-        return Found(read_places(connection, query.order_by(*NEWEST_FIRST).limit(limit)))
+        return FoundPlaces(read_places(connection, query.order_by(*NEWEST_FIRST).limit(limit)))
     chosen, types = chosen_facets(wanted), event_types_of(wanted)
     if not chosen and not types:
-        return Found(read_places(connection, newest_of_all(during, limit)))
-    return Found(newest(connection, and_(true(), *chosen), types, during, limit))
+        return FoundPlaces(read_places(connection, newest_of_all(during, limit)))
+    return FoundPlaces(newest(connection, and_(true(), *chosen), types, during, limit))
 
 
 def summaries(connection: Connection, found: Sequence[PageStart]) -> list[Summary]:

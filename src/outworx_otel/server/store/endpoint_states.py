@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, 
 from outworx_otel.server.model import EventCounts, Filter, Repeats, ServiceClock, Tally
 from outworx_otel.server.problems.judging import EndpointKey
 from outworx_otel.server.problems.state import learnt_of
-from outworx_otel.server.store.endpoints import COLUMNS, Endpoint, of_rows
+from outworx_otel.server.store.endpoints import COLUMNS, EndpointRecord, of_rows
 from outworx_otel.server.store.figures import FINE_SECONDS
 from outworx_otel.server.store.packing import facet_text
 from outworx_otel.server.store.schema import LEVELS, clocks, endpoint_figures, endpoints, events
@@ -28,7 +28,7 @@ _SECOND: Final = 10**9
 class KnownEndpoint(NamedTuple):
     """An endpoint and its figures; see `model.EndpointFigures`."""
 
-    endpoint: Endpoint
+    endpoint: EndpointRecord
     tally: Tally
     before: Tally
     usual: float | None
@@ -193,6 +193,6 @@ def _usual(connection: Connection, since: int, until: int) -> dict[int, int] | N
     return {row[0]: row[1] for row in connection.execute(query).all()}
 
 
-def _expected(usual: dict[int, int] | None, endpoint: Endpoint, since: int) -> float | None:
+def _expected(usual: dict[int, int] | None, endpoint: EndpointRecord, since: int) -> float | None:
     days = min((since - endpoint.first_ns // _SECOND) // _DAY, _WEEK_DAYS)
     return None if usual is None or days < 1 else usual.get(endpoint.id, 0) / days

@@ -22,7 +22,7 @@ OTHER: Final = EndpointKey("_OTHER", "_OTHER", "_OTHER", "_OTHER")
 _RAN: Final = frozenset({Kind.GOOD, Kind.UNPROTECTED, Kind.DEFERRED})
 
 
-class Endpoint(msgspec.Struct):
+class EndpointRecord(msgspec.Struct):
     """A row of `endpoints`, in the order of its columns."""
 
     id: int
@@ -102,14 +102,16 @@ class Endpoint(msgspec.Struct):
             self.streak, self.round = 0, self.round + 1
 
 
-COLUMNS: Final = tuple(endpoints.c[name] for name in Endpoint.__struct_fields__)
+COLUMNS: Final = tuple(endpoints.c[name] for name in EndpointRecord.__struct_fields__)
 # The evaluator's own columns are not written over.
 _REPLACES: Final = replaces(
     endpoints, "id", keeps=("digest", "rhythm", "learnt_ns", "silent_ns", "heard_ns", *EndpointKey._fields)
 )
 
 
-_BY_DIGEST: Final = f"SELECT {', '.join(Endpoint.__struct_fields__)} FROM endpoints WHERE digest IN ({{}})"  # noqa: S608
+_BY_DIGEST: Final = (
+    f"SELECT {', '.join(EndpointRecord.__struct_fields__)} FROM endpoints WHERE digest IN ({{}})"  # noqa: S608
+)
 _RESOLVE: Final = (
     "UPDATE problems SET state = 'resolved', state_ns = {0} WHERE endpoint = {0}"
     " AND state IN ('open', 'acknowledged')"
@@ -122,7 +124,7 @@ class Endpoints:
     def __init__(self, connection: Connection, mark: str) -> None:
         self._connection = connection
         self._mark = mark
-        self._by_key: dict[EndpointKey, Endpoint] = {}
+        self._by_key: dict[EndpointKey, EndpointRecord] = {}
         self._before: dict[int, int] = {}
 
     def load(self, first_ns: dict[EndpointKey, int]) -> None:
@@ -142,14 +144,14 @@ class Endpoints:
         for digest, key in digests.items():
             if count < MAX_ENDPOINTS or key == OTHER:
                 count, last = count + 1, last + 1
-                self._add(key, Endpoint(last, digest, *key, first_ns[key]))
+                self._add(key, EndpointRecord(last, digest, *key, first_ns[key]))
             else:
                 if OTHER not in self._by_key:
                     self.load({OTHER: first_ns[key]})
                     last = max(last, self._by_key[OTHER].id)
                 self._by_key[key] = self._by_key[OTHER]
 
-    def __getitem__(self, key: EndpointKey) -> Endpoint:
+    def __getitem__(self, key: EndpointKey) -> EndpointRecord:
         return self._by_key[key]
 
     def write(self) -> None:
@@ -177,15 +179,15 @@ class Endpoints:
             self._before[endpoint.id] = 0
         return is_problem
 
-    def _add(self, key: EndpointKey, endpoint: Endpoint) -> None:
+    def _add(self, key: EndpointKey, endpoint: EndpointRecord) -> None:
         self._by_key[key] = endpoint
         self._before[endpoint.id] = endpoint.good_row
 
 
-def of_rows(rows: Iterable[Any]) -> list[Endpoint]:
+def of_rows(rows: Iterable[Any]) -> list[EndpointRecord]:
     """What a query of `COLUMNS` returns, as endpoints."""
-    return [Endpoint(*row) for row in rows]
+    return [EndpointRecord(*row) for row in rows]
 
 
-def _stored(connection: Connection, mark: str, digests: Sequence[bytes]) -> list[Endpoint]:
+def _stored(connection: Connection, mark: str, digests: Sequence[bytes]) -> list[EndpointRecord]:
     return of_rows(select_among(connection, mark, _BY_DIGEST, digests))

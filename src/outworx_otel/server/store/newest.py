@@ -27,7 +27,7 @@ class PageStart(NamedTuple):
 FIRST: Final = PageStart(_LAST, _LAST)
 
 
-class Found(NamedTuple):
+class FoundPlaces(NamedTuple):
     """Places of a page, newest first; `onward` is where a search that stopped early goes on."""
 
     places: list[PageStart]

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, func, select, update
 
 from outworx_otel.server.problems.judging import Arrived, Fingerprint, Judged, Kind
-from outworx_otel.server.store.endpoints import OTHER, Endpoint, Endpoints
+from outworx_otel.server.store.endpoints import OTHER, EndpointRecord, Endpoints
 from outworx_otel.server.store.schema import deliveries, problems
 from outworx_otel.server.store.statements import insert_rows, replaces, select_among
 from outworx_otel.server.store.tallies import PROBLEM_NUMBER, set_tally, tally
@@ -133,7 +133,7 @@ class Problems:
             set_tally(self._connection, PROBLEM_NUMBER, self._number)
         insert_rows(self._connection, self._mark, problems, rows, _REPLACES)
 
-    def _new(self, judged: Judged, fingerprint: Fingerprint, endpoint: Endpoint) -> ProblemRow:
+    def _new(self, judged: Judged, fingerprint: Fingerprint, endpoint: EndpointRecord) -> ProblemRow:
         if self._counts is None:
             p = problems.c
             counted = select(p.endpoint, func.count()).group_by(p.endpoint)

@@ -11,7 +11,7 @@ from outworx_otel.server.model import Filter
 from outworx_otel.server.store.newest import (
     NEWEST_FIRST,
     During,
-    Found,
+    FoundPlaces,
     PageStart,
     chosen_facets,
     event_types_of,
@@ -35,22 +35,22 @@ _MOST_TYPES: Final = 20
 _WELL: Final = ("accepted", "handshake", "replayed", "deferred", "in_flight")
 
 
-def searched(connection: Connection, wanted: Filter, during: During, limit: int) -> Found:
+def searched(connection: Connection, wanted: Filter, during: During, limit: int) -> FoundPlaces:
     """Returns what a search finds, newest first. What is an id is taken for nothing else."""
     term = text(wanted.search) or ""
     exact, beginnings = _by_id(connection, wanted, during, limit, term)
     ids = sorted(exact | beginnings, reverse=True)
     if exact or (ids and not term.isalpha()):
-        return Found(ids[:limit])
+        return FoundPlaces(ids[:limit])
     look = _by_text if wanted.problem is None else _in_a_problem
     hits, end = look(connection, wanted, during, limit, term)
     if ids and not hits:
-        return Found(ids[:limit])
+        return FoundPlaces(ids[:limit])
     found = sorted({*ids, *hits}, reverse=True)
     if end is not None:
         # Below that there may be others between them.
         found = [place for place in found if place >= end]
-    return Found(found[:limit], None if len(found) >= limit else end)
+    return FoundPlaces(found[:limit], None if len(found) >= limit else end)
 
 
 def _by_id(

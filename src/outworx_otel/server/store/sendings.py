@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, tuple_, up
 from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.server.problems.alert import Alert
-from outworx_otel.server.problems.sending import MAX_ATTEMPTS, AlertPage, Claimed, Sending
+from outworx_otel.server.problems.sending import MAX_ATTEMPTS, AlertPage, ClaimedAlert, Sending
 from outworx_otel.server.store.alert_records import alert_of
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.delivery_pages import cursor_of, page_start_of
@@ -48,7 +48,7 @@ class Sendings:
 
     def claim(
         self, channel: str, holder: str, lease: float, rules: Collection[str], services: Collection[str]
-    ) -> Claimed | None:
+    ) -> ClaimedAlert | None:
         """Takes the next alert that a channel is to tell of; None where there is none.
 
         Args:
@@ -83,16 +83,16 @@ class Sendings:
             else:
                 of_it = and_(_s.alert == alert.id, _s.channel == channel)
                 connection.execute(update(alert_sendings).where(of_it).values(**held))
-            return Claimed(alert, channel, holder, attempts or 0)
+            return ClaimedAlert(alert, channel, holder, attempts or 0)
 
-    def sent(self, claimed: Claimed) -> None:
+    def sent(self, claimed: ClaimedAlert) -> None:
         """Records that it was sent. What another one has taken meanwhile stays that one's."""
         with self._writing() as connection:
             told = {"told": claimed.alert.notices, "attempts": 0, "next_ns": 0, "error": ""}
             told |= {"sent_ns": self._now(connection)}
             connection.execute(_held(claimed).values(**told, holder="", until_ns=0))
 
-    def failed(self, claimed: Claimed, why: str, wait: float) -> None:
+    def failed(self, claimed: ClaimedAlert, why: str, wait: float) -> None:
         """Records that it was tried in vain, and may be tried again in `wait` seconds."""
         with self._writing() as connection:
             next_ns = self._now(connection) + int(wait * _NS)
@@ -180,7 +180,7 @@ class Sendings:
             raise StoreUnavailable(self._database.explain(error)) from error
 
 
-def _held(claimed: Claimed) -> Any:
+def _held(claimed: ClaimedAlert) -> Any:
     return update(alert_sendings).where(
         _s.alert == claimed.alert.id, _s.channel == claimed.channel, _s.holder == claimed.holder
     )

@@ -25,7 +25,7 @@ from outworx_otel.server.model import (
     Summary,
 )
 from outworx_otel.server.problems.alert import Alert
-from outworx_otel.server.problems.finding import Finding
+from outworx_otel.server.problems.finding import RuleFinding
 from outworx_otel.server.problems.problem import Problem, ProblemPage, State
 from outworx_otel.server.problems.snapshot import Snapshot
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
@@ -323,7 +323,7 @@ class Store:
 
     def settle(
         self,
-        findings: Collection[Finding],
+        findings: Collection[RuleFinding],
         endpoints: Mapping[int, Mapping[str, Any]],
         *,
         lease: str,
