@@ -94,3 +94,33 @@ def test_what_stands_beside_a_found_one_is_found_too(searched: Store) -> None:
     assert searched.neighbours(Filter(search="/hooks/"), "id-0006") == (None, "id-0005")
     assert searched.neighbours(Filter(search="/hooks/"), "id-0001") == (None, None)
     assert searched.neighbours(Filter(), "nobody's") == (None, None)
+
+
+def test_a_problem_s_deliveries_are_searched_counted_and_gone_through(store: Store) -> None:
+    reasons = ("no stock", "the bank is closed", "no stock", "no stock")
+    store.write(
+        batch(
+            *(
+                one(
+                    id=f"id-{number:04}",
+                    time_ns=NOW + number * _SECOND,
+                    provider="stripe",
+                    route="/hooks",
+                    service="shop",
+                    outcome="failed",
+                    failure=reason,
+                )
+                for number, reason in enumerate(reasons)
+            )
+        )
+    ).result(20)
+    for problem in store.problems().problems:
+        wanted = Filter(problem=problem.id)
+        shown = [delivery.id for delivery in store.deliveries(wanted, 10).deliveries]
+        assert store.hits(wanted) == Hits(len(shown))
+        assert store.neighbours(wanted, shown[0]) == (None, shown[1] if len(shown) > 1 else None)
+        for term in ("stock", "bank"):
+            found = store.deliveries(Filter(problem=problem.id, search=term), 10).deliveries
+            assert [delivery.id for delivery in found] == [id for id in shown if term in reasons[int(id[3:])]]
+            assert all(term in (delivery.failure or "") for delivery in found)
+    assert store.problems().problems

@@ -26,7 +26,9 @@ function startZone() {
   if (!button) return;
   button.hidden = false;
   button.addEventListener("click", () => {
+    const picked = pickedMoments();
     utc = !utc;
+    showPicked(picked);
     try {
       localStorage.setItem(ZONE, utc ? "utc" : "");
     } catch {
@@ -112,25 +114,33 @@ function applyFilters() {
   });
 }
 
-/** The picker speaks the visitor's own zone, and its label names it; what is sent is UTC. */
+/** The picker speaks the zone of the page, and its label names it; it comes in UTC, and UTC is sent. */
 function showPickedTimes() {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  for (const name of document.querySelectorAll("[data-picked-zone]")) name.textContent = zone;
-  for (const picked of document.querySelectorAll("[data-picked]")) {
-    const at = new Date(`${picked.value}Z`);
-    if (!Number.isNaN(at.getTime())) picked.value = picked.defaultValue = localOf(at);
+  showPicked([...document.querySelectorAll("[data-picked]")].map((picked) => [picked, new Date(`${picked.value}Z`)]));
+}
+
+function showPicked(moments) {
+  for (const name of document.querySelectorAll("[data-picked-zone]")) name.textContent = zoneName();
+  for (const [picked, at] of moments) {
+    if (Number.isNaN(at.getTime())) continue;
+    const offset = utc ? 0 : at.getTimezoneOffset() * 60_000;
+    picked.value = new Date(at.getTime() - offset).toISOString().slice(0, 16);
   }
 }
 
-function localOf(at) {
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+function pickedMoments() {
+  return [...document.querySelectorAll("[data-picked]")].map((picked) => [picked, momentOf(picked)]);
+}
+
+function momentOf(picked) {
+  return new Date(picked.value + (utc ? "Z" : ""));
 }
 
 function sendInUtc(picked) {
   const sent = document.createElement("input");
   sent.type = "hidden";
   sent.name = picked.name;
-  sent.value = `${new Date(picked.value).toISOString().slice(0, 16)}Z`;
+  sent.value = `${momentOf(picked).toISOString().slice(0, 16)}Z`;
   picked.disabled = true;
   picked.after(sent);
 }
