@@ -200,7 +200,7 @@ def six_days(of: dict[str, Incident]) -> Batch:
         began = (time.time_ns() - incident.deliveries[0].time_ns) / SECOND
         until = 5 * MINUTE if "one event type" in name else max(began, HOUR) + MINUTE
         deliveries += good(
-            incident.route, 6 * DAY, until, service=service, resource={"service.name": service}
+            incident.route, 6 * DAY, until, 2 * HOUR, service=service, resource={"service.name": service}
         )
     deliveries += good("/hooks/rotated", 6 * DAY, MINUTE, service="other-shop")
     deliveries += good("/hooks/quiet", 6 * DAY, 2 * DAY, 600, service="other-shop", environment="staging")

@@ -48,7 +48,7 @@ def test_from_the_overview_to_a_filtered_list_to_a_delivery(
         page = one.page
         page.goto(address)
         one.picture("overview")
-        page.get_by_role("link", name="Silent drop 2").click()
+        page.get_by_role("link", name="Silent drop 2").first.click()
         expect(page).to_have_url(re.compile(r"since=[^&]+&outcome=silent_drop"))
         expect(page.locator("[data-row]")).to_have_count(2)
         page.locator("summary", has_text="Silent drop").click()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from e2e.scale import rows
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.browsing import PHONE, visitor
@@ -83,13 +84,13 @@ def test_a_service_whose_clock_is_off_is_named_with_direction_and_size(page: Pag
 
 def test_two_services_with_the_same_route_are_two_rows(page: Page, server: str) -> None:
     page.goto(server)
-    rows = page.locator("[data-endpoint]", has_text="/hooks/rotated")
-    expect(rows).to_have_count(2)
-    well = rows.filter(has_text="other-shop")
+    both = page.locator("[data-endpoint]", has_text="/hooks/rotated")
+    expect(both).to_have_count(2)
+    well = both.filter(has_text="other-shop")
     expect(well).to_contain_text("100%")
     expect(well).to_contain_text("verified")
     expect(well).not_to_contain_text("failed")
-    ill = rows.filter(has_text="24 of 24 failed since")
+    ill = both.filter(has_text="24 of 24 failed since")
     expect(ill).to_have_count(1)
     expect(ill).to_contain_text("the last good one at")
 
@@ -116,7 +117,7 @@ def test_a_page_full_of_failures_says_so(page: Page, server: str) -> None:
         expect(page.locator(".figure", has_text="Success rate").locator(".figure-value")).to_have_text(rate)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", rows(["dark"], ["light"]))
 def test_axe_finds_nothing_and_a_phone_has_all_of_it(browser: Browser, server: str, scheme: Any) -> None:
     with visitor(browser, viewport=PHONE, color_scheme=scheme) as one:
         one.page.goto(server)

@@ -149,16 +149,18 @@ class _Leads:
         self._largest: dict[tuple[str, str | None], int] = {}
         for delivery in deliveries:
             lead = self._lead(delivery)
-            if lead > TOLERANCE_NS:
+            if TOLERANCE_NS < lead <= _DAY_NS:
                 key = delivery.service, delivery.environment
                 self._largest[key] = max(lead, self._largest.get(key, 0))
 
     def came_at(self, delivery: StoredDelivery) -> int:
         """When it came, by our clock."""
         lead, largest = self._lead(delivery), self._largest.get((delivery.service, delivery.environment))
-        if largest is not None and largest - lead <= _ONE_CLOCK_NS:
+        if largest is not None and 0 <= largest - lead <= _ONE_CLOCK_NS:
             return delivery.time_ns - largest
-        return kept_time(delivery.time_ns - lead if lead > TOLERANCE_NS else delivery.time_ns, self._now_ns)
+        return kept_time(
+            delivery.time_ns - lead if TOLERANCE_NS < lead <= _DAY_NS else delivery.time_ns, self._now_ns
+        )
 
     def _lead(self, delivery: StoredDelivery) -> int:
         # A length that cannot be right tells nothing of the clock.
