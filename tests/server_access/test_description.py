@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import schemathesis
 from e2e.scale import FULL, scaled
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, assume, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.schemas import APIOperation
@@ -66,6 +67,8 @@ def test_every_call_answers_as_described(
     @settings(max_examples=scaled(200, 3), phases=[Phase.generate])
     @given(case=operation.as_strategy(generation_mode=mode))
     def asked(case: schemathesis.Case) -> None:
+        # Lists in a query, over and over: an HTTP server reads no head of 64 KiB.
+        assume(len(urlencode(case.query or {}, doseq=True)) < 50_000)
         case.call_and_validate(base_url=server.url, headers=WITH_KEY, checks=CHECKS, timeout=PATIENCE)
 
     asked()
