@@ -20,6 +20,7 @@ CONFIGURATOR: Final = "configurator"
 DISABLED: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _GROUP: Final = "opentelemetry_instrumentor"
 _OUR_PREFIX: Final = "outworx_"
+_NOT_INSTALLED: Final = "what it instruments is not installed"
 # Where our package says which frameworks, of which versions, its instrumentors know.
 _KNOWN_FRAMEWORKS: Final = "instruments-any"
 
@@ -81,13 +82,27 @@ def _obstacle(entry: EntryPoint, disabled: list[str]) -> str | None:
         return "disabled"
     if entry.name.startswith(_OUR_PREFIX):
         return _obstacle_to_ours(entry)
-    from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
+    return _obstacle_to_theirs(entry)
 
-    conflict = None if entry.dist is None else get_dist_dependency_conflicts(entry.dist)
+
+def _obstacle_to_theirs(entry: EntryPoint) -> str | None:
+    from opentelemetry.instrumentation import dependencies
+
+    from_metadata = getattr(dependencies, "get_dist_dependency_conflicts", None)
+    if from_metadata is not None:
+        conflict = None if entry.dist is None else from_metadata(entry.dist)
+    else:
+        # The launcher of 0.55b0 asks the instrumentor itself.
+        try:
+            conflict = dependencies.get_dependency_conflicts(entry.load()().instrumentation_dependencies())
+        except ModuleNotFoundError:
+            return _NOT_INSTALLED
+        except Exception as error:  # noqa: BLE001  # somebody else's code
+            return f"it cannot be imported: {type(error).__name__}: {error}"
     if conflict is None:
         return None
-    if not (conflict.found or conflict.found_any):
-        return "what it instruments is not installed"
+    if not (conflict.found or getattr(conflict, "found_any", None)):
+        return _NOT_INSTALLED
     return str(conflict)
 
 
