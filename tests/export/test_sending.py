@@ -122,6 +122,8 @@ def test_an_answer_that_is_no_otlp_message_is_full_success(
         ("application/x-protobuf", b"\xff\xff"),
         ("application/json", b"{"),
         ("application/json", b"[]"),
+        ("application/json", b'{"unknown": ' + b"[" * 100_000),
+        ("application/json", b'{"partialSuccess": {"errorMessage": "\xff"}}'),
     ]
     bodies += [("text/html", b"<html>"), ("application/json", b'{"partialSuccess": {"rejectedSpans": "x"}}')]
     receiver = receive(lambda call, index: Reply(200, {"content-type": bodies[index][0]}, bodies[index][1]))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from export.receiver import free_port
+from export.receiver import Receiver, Reply, free_port
 
 from outworx_otel.errors import ConfigurationError, StoreError
 from outworx_otel.idempotency import (
@@ -97,6 +97,16 @@ def test_a_wrong_key_is_told_in_words(keyed: Serving, opened: Callable[..., Any]
 def test_a_server_that_is_none_of_ours_is_told_in_words(opened: Callable[..., Any], server: Serving) -> None:
     with pytest.raises(StoreError, match="outworx serve"):
         opened(f"outworx://127.0.0.1:{server.port}/elsewhere").claim("k", "t", 30)
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b'{"status":"\xff"}', b'{"a":' + b"[" * 100_000])
+def test_an_answer_that_cannot_be_read_is_told_in_words(body: bytes, opened: Callable[..., Any]) -> None:
+    receiver = Receiver(lambda call, index: Reply(200, {}, body)).start()
+    try:
+        with pytest.raises(StoreError, match="none of `outworx serve`"):
+            opened(receiver.endpoint.replace("http:", "outworx:")).claim("k", "t", 30)
+    finally:
+        receiver.stop()
 
 
 def test_a_server_that_is_not_there_is_a_store_error(opened: Callable[..., Any]) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from outworx_otel.http.body import UNREADABLE
+
 MAX_RETRY_AFTER: Final = 60.0
 _MAX_DETAIL: Final = 200
 _PASSING: Final = frozenset({408, 429})
@@ -111,7 +113,7 @@ def partial_success(body: bytes, content_type: str, signal: str) -> tuple[int, s
             message = _response_message(signal).FromString(body).partial_success
             count = message.rejected_spans if signal == "traces" else message.rejected_data_points
             return max(int(count), 0), str(message.error_message)
-    except (ValueError, msgspec.MsgspecError, _decode_error()):
+    except (*UNREADABLE, _decode_error()):
         return 0, ""
     return 0, ""
 

@@ -17,7 +17,8 @@ _UNREAD: Final = object()
 _FORM: Final = "application/x-www-form-urlencoded"
 # An object or a list, in any of JSON's encodings: white space, a byte order mark and NULs may come first.
 _CONTAINER: Final = re.compile(rb"[ \t\r\n\x00\xef\xbb\xbf\xfe\xff]*[{\[]")
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises over bytes that it cannot read: before 0.21 its own errors are no `ValueError`."""
 
 
 class RawBody(bytes):
@@ -85,7 +86,7 @@ class FieldPicker:
             return None
         try:
             document = self._decoder.decode(raw)
-        except _UNREADABLE:
+        except UNREADABLE:
             return None
         return [_get(document, getter) for getter in self._getters]
 
@@ -141,11 +142,11 @@ def parse_json(raw: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         pass
     try:
         return json.loads(raw, parse_int=_integer)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 

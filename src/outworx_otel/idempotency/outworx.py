@@ -12,6 +12,7 @@ import msgspec
 
 from outworx_otel.errors import ConfigurationError, StoreError
 from outworx_otel.http.authorization import basic
+from outworx_otel.http.body import UNREADABLE
 from outworx_otel.http.bounded_client import BoundedClient, BrokenOff, Reply, TooLate
 from outworx_otel.http.certificates import trust
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
@@ -237,7 +238,7 @@ def _checked(key: str) -> str:
 def _read(answer: bytes, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(answer, type=kind)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise StoreError(f"the answer is none of `outworx serve`: {error}") from error
 
 

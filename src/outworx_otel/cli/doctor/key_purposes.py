@@ -75,6 +75,7 @@ def refused_commands() -> Iterator[CheckResult]:
 def _purposes(base: str, authorization: str) -> frozenset[Purpose] | None:
     """Asks `outworx serve`; None where it does not say: it is another server, an older one, or takes no such key."""
     from outworx_otel.export.http_client import exporters_trust
+    from outworx_otel.http.body import UNREADABLE
     from outworx_otel.http.bounded_client import BoundedClient, CallFailed
 
     client = BoundedClient(exporters_trust)
@@ -82,7 +83,7 @@ def _purposes(base: str, authorization: str) -> frozenset[Purpose] | None:
     try:
         reply = client.call("GET", f"{base}/api/key", headers.items(), seconds=_TIMEOUT_SECONDS)
         return msgspec.json.decode(reply.body, type=_Key).purposes if reply.status == 200 else None
-    except (CallFailed, ConfigurationError, OSError, ValueError, RecursionError):
+    except (CallFailed, ConfigurationError, OSError, *UNREADABLE):
         return None
     finally:
         client.close()

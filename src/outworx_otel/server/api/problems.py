@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from outworx_otel.http.body import UNREADABLE
 from outworx_otel.server.api.parameters import check_names, cursor_of, json_answer, limit_of, refused, single
 from outworx_otel.server.documents import iso_time
 from outworx_otel.server.filters import BadParameter
@@ -56,7 +57,7 @@ def problem_routes(store: Store) -> list[BaseRoute]:
         number = _number(request)
         try:
             changed = _change.decode(await _body(request))
-        except (ValueError, RecursionError):
+        except UNREADABLE:
             return json_answer({"error": f'the body must be {{"state": one of {", ".join(STATES)}}}'}, 400)
         if number is None:
             return _answer(None)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from starlette.exceptions import HTTPException
 
+from outworx_otel.http.body import UNREADABLE
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, hashed_key
 from outworx_otel.server.ingest import loose_json
 from outworx_otel.server.store.claims import SCOPE, Claims
@@ -110,11 +111,11 @@ def asked(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     loose_json.check_parts(body)
     try:
         return decoder.decode(body)
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         document = loose_json.read(body)
     if not isinstance(document, dict):
         raise ValueError("it is no object")
-    return msgspec.convert({**loose_json.cleaned(document), "key": document.get("key")}, decoder.type)
+    return loose_json.converted({**loose_json.cleaned(document), "key": document.get("key")}, decoder.type)
 
 
 def check(claims: Claims, asked: CheckCall) -> CheckReply:

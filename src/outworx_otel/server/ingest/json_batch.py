@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from outworx_otel.http.body import UNREADABLE
 from outworx_otel.server.documents import finite
 from outworx_otel.server.ingest import loose_json
 from outworx_otel.server.ingest.outcome import outcome_of
@@ -103,7 +104,7 @@ def _events(body: bytes) -> list[Any]:
     """Each still to be read, or, where the batch is no JSON that everybody reads, as it was read."""
     try:
         return list(_batch.decode(body).events)
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         document = loose_json.read(body)
     events = document.get("events") if isinstance(document, dict) else None
     if not isinstance(events, list):
@@ -115,12 +116,12 @@ def _read(sent: Any) -> BatchEvent:
     if isinstance(sent, msgspec.Raw):
         try:
             return _event.decode(sent)
-        except (ValueError, RecursionError):
+        except UNREADABLE:
             sent = loose_json.read(bytes(sent))
     event = loose_json.cleaned(sent)
     if isinstance(event, dict):
         event = {name: value for name, value in event.items() if _is_usable(name, value)}
-    return msgspec.convert(event, BatchEvent)
+    return loose_json.converted(event, BatchEvent)
 
 
 def _is_usable(name: str, value: Any) -> bool:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from outworx_otel.server.documents import finite
+
+T = TypeVar("T")
 
 MAX_PARTS: Final = 1_000_000
 """Objects, lists and their items, of one document: an empty object has two bytes, and 64 in memory."""
@@ -98,6 +102,19 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, list):
         return [cleaned(inner) for inner in value]
     return value
+
+
+def converted(document: Any, kind: type[T]) -> T:
+    """Returns the document as that type.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        # Before msgspec 0.21 it is no ValueError.
+        raise ValueError(str(error)) from None
 
 
 def readable(text: str) -> str:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from outworx_otel.http.body import UNREADABLE
 from outworx_otel.server.ingest import loose_json
 from outworx_otel.server.ingest.otlp_parts import has_more_fields, part_of
 from outworx_otel.server.ingest.span_sorting import check_number
@@ -108,7 +109,7 @@ def _decode_json(body: bytes, message: M) -> M:
 def _document(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         document = loose_json.cleaned(loose_json.read(body))
     if not isinstance(document, dict):
         raise ValueError("it is no object")
