@@ -51,7 +51,8 @@ OF_FRAMEWORKS = (
     "--ignore=tests/e2e/test_servers.py",
 )
 OF_SERVER = (
-    *("tests/server_store", "tests/server_ingest", "tests/server_access", "tests/cli", "tests/relay"),
+    *("tests/server_store", "tests/server_ingest", "tests/server_access", "tests/server_problems"),
+    *("tests/cli", "tests/relay"),
     "tests/idempotency",
     # With tools of their own: the published SDK, a fuzzer, a terminal.
     "--ignore=tests/server_ingest/test_published_sdk.py",
