@@ -145,7 +145,7 @@ def install_lowest(session: nox.Session, extras: str) -> None:
     # Not in nox's temporary folder, which would be the tests' too, within this repository and its settings.
     lowest = Path(session.virtualenv.location) / "lowest.txt"
     asked = [word for extra in extras.split(",") for word in ("--extra", extra)]
-    session.run(
+    session.run_install(
         *("uv", "pip", "compile", "pyproject.toml", *asked, "--group", "versions-lowest"),
         *("--resolution", "lowest-direct", "--quiet", "--no-header", "--no-annotate"),
         *("--python", str(Path(session.bin) / "python"), "--output-file", str(lowest)),
