@@ -118,7 +118,10 @@ def test_what_is_not_exactly_a_public_url_reaches_no_session(session, target):
     slug = client.session["slug"]
     answer = raw_exchange(
         serving.port,
-        head(slug, "Content-Length: 0", target=target.format(slug=slug, SLUG=slug.upper())),
+        head(
+            slug, "Content-Length: 0", "Connection: close", target=target.format(slug=slug, SLUG=slug.upper())
+        ),
+        half_close=False,
     )
     assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
     assert client.poll() == []

@@ -300,4 +300,4 @@ def _event() -> dict[str, Any]:
 
 def test_a_call_that_does_not_exist_is_told_in_json(caller: TestClient) -> None:
     assert caller.get("/api/nothing").json() == {"error": "Not Found"}
-    assert caller.delete("/api/deliveries").json() == {"error": "Method Not Allowed"}
+    assert caller.patch("/api/deliveries").json() == {"error": "Method Not Allowed"}
