@@ -120,8 +120,8 @@ def test_an_unknown_protocol_names_argument_and_variable() -> None:
 
 def test_the_environment_fills_in_and_arguments_win() -> None:
     environ = {
-        "OUTWORX_HOOKS_API_KEY": KEY,
-        "OUTWORX_API_KEY": "other",
+        "OUTWORX_HOOKS_API_KEY": "the older name's",
+        "OUTWORX_API_KEY": KEY,
         "OUTWORX_HOOKS_ENDPOINT": "http://localhost:4318/",
         "OUTWORX_HOOKS_PROTOCOL": "Events",
         "OUTWORX_HOOKS_DEBUG": "true",

@@ -67,7 +67,9 @@ def test_sigterm_at_any_line_that_holds_a_lock_loses_nothing(
 ) -> None:
     receiver = receive()
     code = LAST.format(file=file, function=function, act=act)
-    program = run(f"{STRIKE}{OWN_QUEUE}assert flush_at_exit(provider, timeout=1)\n{code}", receiver.endpoint)
+    # A name, which is looked up while the lock is held.
+    endpoint = receiver.endpoint.replace("127.0.0.1", "localhost")
+    program = run(f"{STRIKE}{OWN_QUEUE}assert flush_at_exit(provider, timeout=1)\n{code}", endpoint)
     output, errors = program.communicate(timeout=60)
     assert "Traceback" not in errors
     *struck, last = output.split()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import ipaddress
 import socket
 import threading
 from typing import Final
@@ -24,7 +26,8 @@ class _Lookup:
 
     def start(self) -> None:
         try:
-            threading.Thread(target=self.run, name="OutworxNameLookup", daemon=True).start()
+            # `threading.Thread` takes a lock of threading's to start, and a signal may have struck whoever holds it.
+            _thread.start_new_thread(self.run, ())
         except RuntimeError:  # the interpreter is ending: there is no other thread to wait for
             self.run()
 
@@ -63,6 +66,8 @@ def addresses(host: str, port: int, seconds: float) -> list[str]:
         LookupTooLate: it took longer.
         OSError, UnicodeError: the host cannot be looked up.
     """
+    if _is_address(host):
+        return [host]
     under_way = _under_way()
     lookup = under_way.get((host, port))
     if lookup is None:
@@ -72,3 +77,12 @@ def addresses(host: str, port: int, seconds: float) -> list[str]:
         if lookup is made:
             made.start()
     return lookup.wait(seconds)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    # One with a zone needs the system to read it.
+    return "%" not in host
