@@ -15,6 +15,7 @@ from outworx_otel.export.events import encode_events
 from outworx_otel.export.http_client import HttpClient
 from outworx_otel.export.report import ExportReport
 from outworx_otel.export.send_result import SendResult, Verdict
+from outworx_otel.export.span_encoder import SpanEncoder
 
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
@@ -28,11 +29,7 @@ class SpanBatchSender:
     """Sends spans as OTLP, or as JSON events where the receiver takes only those."""
 
     def __init__(self, destination: Destination, report: ExportReport) -> None:
-        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-
-        self._encode: Callable[[Sequence[ReadableSpan]], bytes] = lambda spans: encode_spans(
-            spans
-        ).SerializeToString()
+        self._encode = SpanEncoder().encode
         self._destination = destination
         self._report = report
         self._client = HttpClient(destination)
