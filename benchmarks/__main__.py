@@ -17,6 +17,7 @@ from benchmarks.providers import SET_UP
 from benchmarks.race import run
 
 _ALONE = {
+    "export": "What the whole process spends on a delivery, its export included",
     "signatures": "Signatures alone",
     "idempotency": "What an idempotency key adds",
     "drops": "What the causes of silent drops cost",
