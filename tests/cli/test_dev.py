@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from e2e.scale import FULL
+from e2e.scale import rows
 from export.receiver import free_port
 
 from outworx_otel.cli.dev.application import instrumented, settings_of
@@ -135,7 +135,9 @@ def listening(port: int) -> bool:
         return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.parametrize("name", [name for name in APPLICATIONS if FULL or name != "uvicorn with reload"])
+@pytest.mark.parametrize(
+    "name", rows(("uvicorn", "runserver, which reloads"), ("uvicorn with reload", "flask"))
+)
 def test_a_delivery_of_an_application_that_knows_nothing_of_it_is_on_the_page(
     dev: Callable[..., Dev], tmp_path: Path, name: str
 ) -> None:
