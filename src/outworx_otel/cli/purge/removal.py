@@ -12,8 +12,7 @@ import msgspec
 import typer
 
 from outworx_otel.cli.console import failed, say, say_json, usage
-from outworx_otel.cli.server_calls import ServerCallFailed, call
-from outworx_otel.cli.server_options import server_address
+from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed
 from outworx_otel.errors import ConfigurationError
 
 # The server goes on for some seconds at each call, and may have to write its file anew.
@@ -44,16 +43,17 @@ def run(options: PurgeOptions) -> None:
     if not (options.yes or options.dry_run or sys.stdin.isatty()):
         usage("purge", "there is nobody to ask here: add --yes, or --dry-run to see how many would go")
     try:
-        _run(options)
+        with OutworxServer(options.endpoint, options.api_key, options.authorities) as server:
+            _run(options, server)
     except ConfigurationError as error:
         usage("purge", str(error))
     except ServerCallFailed as error:
         failed("purge", str(error))
 
 
-def _run(options: PurgeOptions) -> None:
-    base = server_address(options.endpoint)
-    count = _asked(options, dry_run=True)["deliveries"]
+def _run(options: PurgeOptions, server: OutworxServer) -> None:
+    base = server.address
+    count = _asked(options, server, dry_run=True)["deliveries"]
     if options.dry_run:
         if options.as_json:
             say_json({"deliveries": count, "dry_run": True})
@@ -67,7 +67,7 @@ def _run(options: PurgeOptions) -> None:
         failed("purge", "nothing was removed")
     total = {"deliveries": 0, "spans": 0, "keys": 0}
     while True:
-        done = _asked(options)
+        done = _asked(options, server)
         for name in total:
             total[name] += done[name]
         if not done["more"]:
@@ -83,15 +83,12 @@ def _run(options: PurgeOptions) -> None:
         say(f"Note: {done['note']}.", "yellow")
 
 
-def _asked(options: PurgeOptions, *, dry_run: bool = False) -> dict[str, Any]:
+def _asked(options: PurgeOptions, server: OutworxServer, *, dry_run: bool = False) -> dict[str, Any]:
     asked = {"event_id": options.event_id, "provider": options.provider, "before": options.before}
     query = {name: value for name, value in asked.items() if value is not None}
     if dry_run:
         query["dry_run"] = "true"
-    path = f"/api/deliveries?{urlencode(query)}"
-    reply = call(
-        "DELETE", path, options.endpoint, options.api_key, options.authorities, seconds=_TIMEOUT_SECONDS
-    )
+    reply = server.call("DELETE", f"/api/deliveries?{urlencode(query)}", seconds=_TIMEOUT_SECONDS)
     if reply.status == 400 and reply.problem is not None:
         raise ConfigurationError(reply.problem)
     if reply.status in (404, 405):

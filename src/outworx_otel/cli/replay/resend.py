@@ -12,6 +12,7 @@ import typer
 from outworx_otel.cli.console import FAILED, failed, headers_of, printable, say, say_json, usage
 from outworx_otel.cli.replay.stored_at import fetched
 from outworx_otel.cli.secret_options import chosen_credentials
+from outworx_otel.cli.server_calls import OutworxServer
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import (
     Completeness,
@@ -20,6 +21,7 @@ from outworx_otel.server.replay import (
     ReplayAnswer,
     ReplayError,
     StoredRequest,
+    completeness,
     curl_line,
     provider_at,
     read_saved,
@@ -84,7 +86,13 @@ def _found(wish: ReplayOptions) -> Completeness:
     path = Path(wish.what)
     if path.is_file() or path.suffix == ".json" or "/" in wish.what:
         return Completeness(read_saved(path).request())
-    return fetched(wish.what, wish.endpoint, wish.api_key, wish.authorities)
+    with OutworxServer(wish.endpoint, wish.api_key, wish.authorities) as server:
+        document = fetched(server, wish.what)
+        if document is None:
+            raise ReplayError(
+                f"{server.address} has no delivery {wish.what!r}, and there is no file of that name"
+            )
+    return completeness(document)
 
 
 def _print_curl(wish: ReplayOptions) -> None:
