@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from outworx_otel.server.dashboard import assets
-from outworx_otel.server.dashboard.explanations import KINDS
+from outworx_otel.server.explaining.codes import KINDS
 
 _STATIC = Path(assets.__file__).parent / "static"
 _TOKENS = (_STATIC / "tokens.css").read_text()

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.browsing import PHONE, visitor
 from dashboard.incidents import Incident, incidents, six_days
 from dashboard.serving import filled, listening
-from outworx_otel.server.dashboard.formatting import iso
+from outworx_otel.server.formatting import iso
 
 SCREEN = {"width": 1400, "height": 900}
 NAMES = (

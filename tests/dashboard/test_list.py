@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 from dashboard.kept import delivery
 from dashboard.serving import client_of, filled
 from outworx_otel.server import create_app
-from outworx_otel.server.dashboard.formatting import iso
 from outworx_otel.server.dashboard.matching import matches
 from outworx_otel.server.dashboard.page_addresses import MAX_TRAIL
+from outworx_otel.server.formatting import iso
 from outworx_otel.server.model import Batch, Filter, StoredDelivery
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store, searching

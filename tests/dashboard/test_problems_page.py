@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from dashboard.kept import SECOND, delivery, processed, raised, spans_of
 from dashboard.serving import client_of, csrf_of, filled
-from outworx_otel.server.dashboard.formatting import NONE
+from outworx_otel.server.formatting import NONE
 from outworx_otel.server.model import Batch
 
 _ISSUE = re.compile(r'<li class="issue" data-problem="(\d+)">')

@@ -12,8 +12,8 @@ import pytest
 from dashboard.kept import delivery, dropped, raised, rejected
 from dashboard.serving import client_of, filled, listening
 from dashboard.test_live import stream
-from outworx_otel.server.dashboard.explanations import CAUSES, REASONS
-from outworx_otel.server.dashboard.whys import why_of
+from outworx_otel.server.explaining.codes import CAUSES, REASONS
+from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.ingest.arrival_notes import noted
 from outworx_otel.server.model import Batch, StoredDelivery, Summary
 from outworx_otel.telemetry import semconv

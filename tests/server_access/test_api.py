@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import html
 import json
 import time
 from typing import Any
@@ -86,6 +87,7 @@ def test_names_are_those_of_the_attributes_without_the_prefix(
         "url.path": "/hooks/a",
         "signature.valid": False,
         "signature.reason": "hmac_mismatch",
+        "why": "the signature does not match",
     }
 
 
@@ -184,6 +186,31 @@ def test_one_delivery_is_told_with_all_that_belongs_to_it(open_app: Application,
     assert [span["name"] for span in found["spans"]] == ["SELECT"]
     assert [span["name"] for span in found["deferred"]] == ["process stripe"]
     assert [other["id"] for other in found["same_event"]] == [first.id, again.id]
+
+
+def test_one_delivery_is_explained_in_the_words_of_its_page(
+    open_app: Application, caller: TestClient
+) -> None:
+    stack = (
+        'Traceback (most recent call last):\n  File "/srv/shop/app.py", line 7, in charge\n    go()\nKeyError'
+    )
+    raised = {"exception.type": "KeyError", "exception.message": "1", "exception.stacktrace": stack}
+    first = delivery(0, outcome="error", status=500, events=(SpanEvent("exception", TIME, raised),))
+    keep(open_app, first, delivery(1, event_id="evt_0"), delivery(2, event_id="evt_0"))
+    found = caller.get(f"/api/deliveries/{first.id}").json()
+    assert found["headline"] == "Error: KeyError: 1"
+    assert found["place"] == {"file": "/srv/shop/app.py", "line": 7, "function": "charge"}
+    assert found["handled_by"] == delivery(1).id
+    assert [(stage["name"], stage["state"]) for stage in found["stages"]] == [
+        ("Verify", "none"),
+        ("Claim", "none"),
+        ("Handler", "bad"),
+        ("Mark", "none"),
+    ]
+    assert "ran 2 times" in found["advice"]
+    page = caller.get(f"/deliveries/{first.id}", headers={"Accept": "text/html"}).text
+    for words in (found["headline"], found["detail"], found["advice"], found["stages"][2]["said"]):
+        assert words in html.unescape(page)
 
 
 @pytest.mark.parametrize(

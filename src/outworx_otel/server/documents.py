@@ -6,8 +6,13 @@ import base64
 import datetime
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
+from msgspec import Meta
+
+from outworx_otel.server.explaining.verdict import DeliveryVerdict, verdict_of
+from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.fields import FIELDS, Kind
 from outworx_otel.server.model import SpanEvent, SpanLink, SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import error_message, semconv
@@ -18,14 +23,73 @@ _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
 _MAX_DEPTH: Final = 32
 
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""UTC, as `iso_time` writes it."""
+
+
+class EventDocument(msgspec.Struct, frozen=True):
+    """Something that happened during a span, such as an exception."""
+
+    name: str
+    time: Time
+    attributes: dict[str, Any]
+
+
+class LinkDocument(msgspec.Struct, frozen=True):
+    """Another span that this one belongs to: the first run of a duplicate, the delivery of deferred work."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
+
+
+class SpanDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"service": "service.name"}):
+    """A span that is no delivery."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    name: str
+    kind: str
+    time: Time
+    duration: Annotated[float, Meta(ge=0, description="Seconds.")]
+    service: str
+    scope: str
+    error: bool
+    status_message: str
+    attributes: dict[str, Any]
+    events: list[EventDocument]
+    links: list[LinkDocument]
+
+
+class WholeDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of one delivery beside its summary, its verdict and its attributes."""
+
+    source: Annotated[Literal["otlp", "events"], Meta(description="How it was reported.")]
+    parent_span_id: str
+    status_message: str
+    error_message: Annotated[
+        str | None,
+        Meta(description="What went wrong: the status message, and each exception that decided something."),
+    ]
+    resource: dict[str, Any]
+    events: list[EventDocument]
+    links: list[LinkDocument]
+    spans: Annotated[list[SpanDocument], Meta(description="Of the same trace.")]
+    deferred: Annotated[list[SpanDocument], Meta(description="Work that went on after the answer.")]
+    same_event: Annotated[
+        list[dict[str, Any]], Meta(description="All deliveries of the same event, oldest first.")
+    ]
+
 
 def summary_document(delivery: Summary) -> dict[str, Any]:
-    """Returns a delivery as lists show it; unknown fields are left out."""
+    """Returns a delivery as lists show it, with why it ended as it did; unknown fields are left out."""
     document: dict[str, Any] = {}
     for name, json, kind in _SHOWN:
         value = getattr(delivery, name)
         if value is not None:
             document[json] = _WRITTEN[kind](value) if kind in _WRITTEN else value
+    document["why"] = why_of(delivery).text
     return document
 
 
@@ -44,8 +108,8 @@ def delivery_document(
         deferred: of work that went on after the answer.
         same_event: other deliveries of the same event, and this one.
     """
-    return flat_document(
-        delivery,
+    others = list(same_event)
+    whole = WholeDelivery(
         source=delivery.source,
         parent_span_id=delivery.parent_span_id,
         status_message=delivery.status_message,
@@ -55,13 +119,16 @@ def delivery_document(
         links=[_link(link) for link in delivery.links],
         spans=[_span(span) for span in spans],
         deferred=[_span(span) for span in deferred],
-        same_event=[summary_document(other) for other in same_event],
+        same_event=[summary_document(other) for other in others],
     )
+    return flat_document(delivery, verdict_of(delivery, others), whole)
 
 
-def flat_document(delivery: StoredDelivery, **more: Any) -> dict[str, Any]:
+def flat_document(delivery: StoredDelivery, *more: DeliveryVerdict | WholeDelivery) -> dict[str, Any]:
     """Returns a delivery with its attributes beside our own fields, which they cannot replace."""
-    document = {**summary_document(delivery), **more}
+    document = summary_document(delivery)
+    for part in more:
+        document |= msgspec.to_builtins(part)
     for name, value in delivery.attributes.items():
         document.setdefault(name.removeprefix(_PREFIX), jsonable(value))
     return document
@@ -123,36 +190,28 @@ _WRITTEN: Final[dict[Kind, Callable[[int], Any]]] = {
 }
 
 
-def _span(span: SpanRecord) -> dict[str, Any]:
-    return {
-        "trace_id": span.trace_id,
-        "span_id": span.span_id,
-        "parent_span_id": span.parent_span_id,
-        "name": span.name,
-        "kind": span.kind,
-        "time": iso_time(span.time_ns),
-        "duration": span.duration_ns / 1e9,
-        "service.name": span.service,
-        "scope": span.scope,
-        "error": span.error,
-        "status_message": span.status_message,
-        "attributes": attributes_document(span.attributes),
-        "events": [_event(event) for event in span.events],
-        "links": [_link(link) for link in span.links],
-    }
+def _span(span: SpanRecord) -> SpanDocument:
+    return SpanDocument(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        name=span.name,
+        kind=span.kind,
+        time=iso_time(span.time_ns),
+        duration=span.duration_ns / 1e9,
+        service=span.service,
+        scope=span.scope,
+        error=span.error,
+        status_message=span.status_message,
+        attributes=attributes_document(span.attributes),
+        events=[_event(event) for event in span.events],
+        links=[_link(link) for link in span.links],
+    )
 
 
-def _event(event: SpanEvent) -> dict[str, Any]:
-    return {
-        "name": event.name,
-        "time": iso_time(event.time_ns),
-        "attributes": attributes_document(event.attributes),
-    }
+def _event(event: SpanEvent) -> EventDocument:
+    return EventDocument(event.name, iso_time(event.time_ns), attributes_document(event.attributes))
 
 
-def _link(link: SpanLink) -> dict[str, Any]:
-    return {
-        "trace_id": link.trace_id,
-        "span_id": link.span_id,
-        "attributes": attributes_document(link.attributes),
-    }
+def _link(link: SpanLink) -> LinkDocument:
+    return LinkDocument(link.trace_id, link.span_id, attributes_document(link.attributes))

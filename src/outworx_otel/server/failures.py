@@ -1,11 +1,14 @@
-"""Why a delivery failed, and where in the application. Attributes come from outside and may be of any type."""
+"""Why a delivery failed, and where in the application."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from outworx_otel.server.model import Attributes, StoredDelivery
+import msgspec
+
+from outworx_otel.server.attributes import text, whole
+from outworx_otel.server.model import StoredDelivery
 from outworx_otel.telemetry import semconv
 
 _FRAME: Final = re.compile(
@@ -19,7 +22,7 @@ _MOST_READ: Final = 256 * 1024
 _BEGINNING: Final = "Traceback (most recent call last)"
 
 
-class CodePlace(NamedTuple):
+class CodePlace(msgspec.Struct, frozen=True):
     """A line of code; empty where it is not known."""
 
     file: str = ""
@@ -44,26 +47,26 @@ def failure_of(delivery: StoredDelivery) -> FailureNote:
     An exception that decided something and was handled (the store was away) is no failure of another type.
     """
     attributes = delivery.attributes
-    error_type = _text(attributes, semconv.ERROR_TYPE)
+    error_type = text(attributes, semconv.ERROR_TYPE)
     place = CodePlace(
-        _text(attributes, semconv.CODE_FILE) or "",
-        _whole(attributes, semconv.CODE_LINE),
-        _text(attributes, semconv.CODE_FUNCTION) or "",
+        text(attributes, semconv.CODE_FILE) or "",
+        whole(attributes, semconv.CODE_LINE),
+        text(attributes, semconv.CODE_FUNCTION) or "",
     )
     for event in delivery.events:
         if event.name == semconv.EXCEPTION_EVENT:
-            full = _text(event.attributes, semconv.EXCEPTION_TYPE) or ""
+            full = text(event.attributes, semconv.EXCEPTION_TYPE) or ""
             kind = short_type(full)
             if error_type is None or error_type == "error" or short_type(error_type) == kind:
-                message = _text(event.attributes, semconv.EXCEPTION_MESSAGE)
-                raised = place_of(_text(event.attributes, semconv.EXCEPTION_STACKTRACE) or "")
+                message = text(event.attributes, semconv.EXCEPTION_MESSAGE)
+                raised = place_of(text(event.attributes, semconv.EXCEPTION_STACKTRACE) or "")
                 return FailureNote(
                     f"{kind}: {message}" if message else kind,
                     full or None,
                     place if raised is NOWHERE else raised,
                 )
-    reason = _text(attributes, semconv.PROCESSING_REASON)
-    return FailureNote(reason or error_type, _text(attributes, semconv.EXCEPTION_TYPE), place)
+    reason = text(attributes, semconv.PROCESSING_REASON)
+    return FailureNote(reason or error_type, text(attributes, semconv.EXCEPTION_TYPE), place)
 
 
 def place_of(stack: str) -> CodePlace:
@@ -83,13 +86,3 @@ def place_of(stack: str) -> CodePlace:
 def short_type(name: str) -> str:
     """An exception's type without its module; what is no dotted name stays as it is."""
     return name.rpartition(".")[2] if name.replace(".", "").replace("_", "").isalnum() else name
-
-
-def _text(attributes: Attributes, name: str) -> str | None:
-    value: Any = attributes.get(name)
-    return value if value is None or isinstance(value, str) else str(value)
-
-
-def _whole(attributes: Attributes, name: str) -> int | None:
-    value: Any = attributes.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import binascii
 import html
 import re
 from typing import Final, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
-import msgspec
 from markupsafe import Markup, escape
 
-from outworx_otel.server.dashboard.formatting import number, size, visible
+from outworx_otel.server.formatting import number, size, visible
+from outworx_otel.server.stored_bodies import MAX_HEX, MAX_TEXT, bytes_of, hex_dump, laid_out
 from outworx_otel.telemetry.redaction import REDACTED
 
-MAX_TEXT: Final = 64 * 1024
 MAX_COLOURED: Final = 32 * 1024
-MAX_HEX: Final = 4 * 1024
 _MAX_FIELDS: Final = 200
-# Shorter text often happens to be base64: "received" is.
-_MIN_BASE64: Final = 40
 
 Kind = Literal["JSON", "form", "text", "binary"]
 
@@ -33,25 +28,6 @@ class ShownBody(NamedTuple):
     raw: Markup | None
     hex: str | None
     notes: list[str]
-
-
-def bytes_of(stored: str, full_size: int | None) -> bytes:
-    """The bytes that an attribute stands for: text, or base64 where they are no UTF-8."""
-    encoded = stored.encode("utf-8", "surrogatepass")
-    if len(encoded) == full_size or (full_size is None and len(stored) < _MIN_BASE64):
-        return encoded
-    try:
-        decoded = binascii.a2b_base64(stored)
-    except (binascii.Error, ValueError):
-        return encoded
-    # `a2b_base64` passes over what it does not know.
-    if binascii.b2a_base64(decoded, newline=False) != encoded:
-        return encoded
-    try:
-        decoded.decode()
-    except UnicodeDecodeError:
-        return decoded
-    return encoded
 
 
 def body_of(stored: str, full_size: int | None, content_type: str = "") -> ShownBody:
@@ -73,62 +49,28 @@ def body_of(stored: str, full_size: int | None, content_type: str = "") -> Shown
     except UnicodeDecodeError:
         if len(raw) > MAX_HEX:
             notes.append(f"The first {size(MAX_HEX)} are shown; download the rest.")
-        return ShownBody("binary", None, [], None, _hex(raw[:MAX_HEX]), notes)
+        return ShownBody("binary", None, [], None, hex_dump(raw), notes)
     if len(text) > MAX_TEXT:
         notes.append(
             f"The first {number(MAX_TEXT)} of {number(len(text))} characters are shown; download the rest."
         )
     shown = text[:MAX_TEXT]
     plain = escape(visible(shown))
-    if (pretty := _laid_out(text)) is not None:
-        return ShownBody("JSON", pretty, [], plain, _hex(raw[:MAX_HEX]), notes)
+    if (pretty := laid_out(text)) is not None:
+        return ShownBody("JSON", _marked(visible(pretty)), [], plain, hex_dump(raw), notes)
     if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-        return ShownBody("form", None, _fields(shown), plain, _hex(raw[:MAX_HEX]), notes)
-    return ShownBody("text", None, [], plain, _hex(raw[:MAX_HEX]), notes)
-
-
-def _laid_out(text: str) -> Markup | None:
-    """Returns JSON with an indent, None for what is no JSON. Digits, order and repeated names stay."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        # Whether it is JSON at all, and without its spaces; laid out, a few deep lists would be gigabytes.
-        compact = msgspec.json.format(text.encode(), indent=-1).decode()
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
-        return None
-    pretty = visible(_indented(compact[:MAX_TEXT]))
-    return _coloured(pretty) if len(pretty) <= MAX_COLOURED else escape(pretty)
-
-
-_PIECE: Final = re.compile(r"""\[\]|\{\}|[][{},:]|"[^"\\]*(?:\\.[^"\\]*)*"?|[^][{},:"]+""")
-
-
-def _indented(compact: str) -> str:
-    """JSON with lines and an indent of two, as far as `MAX_TEXT` goes."""
-    pieces, depth, length = [], 0, 0
-    for found in _PIECE.finditer(compact):
-        piece = found[0]
-        if piece in ("]", "}"):
-            depth -= 1
-            piece = f"\n{'  ' * depth}{piece}"
-        elif piece in ("[", "{"):
-            depth += 1
-            piece += f"\n{'  ' * depth}"
-        elif piece == ",":
-            piece += f"\n{'  ' * depth}"
-        elif piece == ":":
-            piece += " "
-        pieces.append(piece)
-        length += len(piece)
-        if length >= MAX_TEXT:
-            break
-    return "".join(pieces)[:MAX_TEXT]
+        return ShownBody("form", None, _fields(shown), plain, hex_dump(raw), notes)
+    return ShownBody("text", None, [], plain, hex_dump(raw), notes)
 
 
 _TOKEN: Final = re.compile(
     r"""(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<word>\b(?:true|false|null)\b)"""
     r"""|(?P<number>-?\d[\d.eE+-]*)"""
 )
+
+
+def _marked(pretty: str) -> Markup:
+    return _coloured(pretty) if len(pretty) <= MAX_COLOURED else escape(pretty)
 
 
 def _coloured(pretty: str) -> Markup:
@@ -146,14 +88,3 @@ def _fields(text: str) -> list[tuple[str, str]]:
         return parse_qsl(text, keep_blank_values=True, errors="replace")[:_MAX_FIELDS]
     except ValueError:
         return []
-
-
-def _hex(raw: bytes) -> str:
-    """As `hexdump -C` prints it."""
-    lines = []
-    for start in range(0, len(raw), 16):
-        row = raw[start : start + 16]
-        digits = f"{row[:8].hex(' ')}  {row[8:].hex(' ')}"
-        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-        lines.append(f"{start:06x}  {digits:<49} {text}")
-    return "\n".join(lines)

@@ -9,35 +9,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outworx_otel.server.access import Access
-from outworx_otel.server.dashboard.bodies import bytes_of
-from outworx_otel.server.dashboard.explanations import headline
+from outworx_otel.server.attributes import text
 from outworx_otel.server.dashboard.page_addresses import wanted_of
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.dashboard.replay_button import DEFAULT_TARGET, Offer, Replayed, offer_of, replay
-from outworx_otel.server.dashboard.sections import Sections, findings_of, sections_of, text
-from outworx_otel.server.dashboard.stages import stages_of
+from outworx_otel.server.dashboard.sections import Sections, findings_of, sections_of
 from outworx_otel.server.dashboard.waterfall import waterfall_of
-from outworx_otel.server.failures import NOWHERE, failure_of
+from outworx_otel.server.explaining.verdict import handled_later, verdict_of
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.model import Filter, SpanRecord, StoredDelivery, Summary
 from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import QueryTooWide, Store
+from outworx_otel.server.stored_bodies import bytes_of
 from outworx_otel.telemetry import semconv
 
 _NOT_WITH_THIS_KEY = Offer("you are logged in with a key that may read and change nothing", "", "")
-_BAD: Final = (
-    "failed",
-    "error",
-    "silent_drop",
-    "rejected",
-    "refused",
-    "turned_away",
-    "unrouted",
-    "redirected",
-)
-_RAN: Final = ("accepted", "unprotected")
-# A replayed one tells that the event was finished before.
-_HANDLED: Final = (*_RAN, "replayed")
 # Exporters send every 5 s, and try again for a minute.
 _LATE_NS: Final = 120 * 10**9
 _BODIES = {"request": semconv.REQUEST_BODY, "response": semconv.RESPONSE_BODY}
@@ -102,27 +88,23 @@ class DeliveryPage:
         found = await run_in_threadpool(self._find, request.path_params["id"], _within(request))
         if found is None:
             return self._missing(request)
-        delivery, failure = found.delivery, failure_of(found.delivery)
-        handled = handled_later(delivery, found.same_event)
+        delivery = found.delivery
         return self._pages.render(
             request,
             "delivery.html",
             status=422 if replayed is not None and replayed.problem else 200,
             delivery=delivery,
-            headline=headline(delivery, failure.text, handled_later=handled is not None),
-            place=failure.place if delivery.outcome in _BAD else NOWHERE,
-            handled=handled,
+            said=verdict_of(delivery, found.same_event),
+            handled=handled_later(delivery, found.same_event),
             late_ns=late_ns(delivery),
             within=wanted_of(request.query_params),
             newer=found.newer,
             older=found.older,
-            stages=stages_of(delivery),
             more=found.more,
             waterfall=waterfall_of(delivery, found.spans, found.deferred),
             deferred=[(span, findings_of(span)) for span in found.deferred],
             same_event=found.same_event,
             detected=delivery.attributes.get(semconv.DETECTED) is True,
-            runs=sum(one.outcome in _RAN for one in found.same_event),
             worked=_that_worked(delivery, found.same_event),
             offer=found.offer if self._may_replay(request) else _NOT_WITH_THIS_KEY,
             replayed=replayed,
@@ -161,14 +143,6 @@ class DeliveryPage:
             title="There is no such delivery",
             text="It may have been removed by age or size (see --retention-days), or the address is incomplete.",
         )
-
-
-def handled_later(delivery: StoredDelivery, same_event: list[Summary]) -> Summary | None:
-    """Returns the delivery that handled the event after this one had not, None where none did."""
-    if delivery.outcome not in _BAD:
-        return None
-    later = (one for one in same_event if one.id != delivery.id and one.time_ns >= delivery.time_ns)
-    return next((one for one in later if one.outcome in _HANDLED), None)
 
 
 def late_ns(delivery: Summary) -> int | None:

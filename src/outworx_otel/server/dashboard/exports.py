@@ -13,10 +13,10 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from outworx_otel.server.dashboard.formatting import number
 from outworx_otel.server.documents import flat_document, summary_document
 from outworx_otel.server.fields import FIELDS
 from outworx_otel.server.filters import BadParameter, filter_of
+from outworx_otel.server.formatting import number
 from outworx_otel.server.model import StoredDelivery
 from outworx_otel.server.store import Store
 

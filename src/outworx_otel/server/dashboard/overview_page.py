@@ -14,9 +14,9 @@ from starlette.responses import RedirectResponse, Response
 
 from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard.charts import chart_of
-from outworx_otel.server.dashboard.formatting import iso
 from outworx_otel.server.dashboard.page_addresses import RANGES, address
 from outworx_otel.server.dashboard.pages import Pages
+from outworx_otel.server.formatting import iso
 from outworx_otel.server.model import Choices, EndpointFigures, Filter, Overview
 from outworx_otel.server.problems.problem import STATES, Problem, State
 from outworx_otel.server.purposes import Purpose

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from outworx_otel.server.dashboard.formatting import short
 from outworx_otel.server.fields import BY_NAME, FILTERED
+from outworx_otel.server.formatting import short
 
 LABELS: Final[Mapping[str, str]] = {
     **{name: BY_NAME[name].label for name in FILTERED},

@@ -12,10 +12,12 @@ from markupsafe import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from outworx_otel.server import formatting
 from outworx_otel.server.access import Access
-from outworx_otel.server.dashboard import explanations, formatting, page_addresses
+from outworx_otel.server.dashboard import page_addresses
 from outworx_otel.server.dashboard.assets import version_of
-from outworx_otel.server.dashboard.whys import why_of
+from outworx_otel.server.explaining import codes
+from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.settings import Settings
 from outworx_otel.version import __version__
 
@@ -63,13 +65,13 @@ class Pages:
         )
         self._environment.globals.update(
             address=page_addresses.address,
-            advice=explanations.advice_for,
+            advice=codes.advice_for,
             heartbeat=settings.heartbeat_seconds,
-            CAUSES=explanations.CAUSES,
-            IDEMPOTENCY=explanations.IDEMPOTENCY,
-            KINDS=explanations.KINDS,
-            OUTCOME_LABELS={outcome: kind.label for outcome, kind in explanations.KINDS.items()},
-            REASONS=explanations.REASONS,
+            CAUSES=codes.CAUSES,
+            IDEMPOTENCY=codes.IDEMPOTENCY,
+            KINDS=codes.KINDS,
+            OUTCOME_LABELS={outcome: kind.label for outcome, kind in codes.KINDS.items()},
+            REASONS=codes.REASONS,
             why_of=why_of,
             span_of=formatting.span,
             ranges=page_addresses.RANGES,

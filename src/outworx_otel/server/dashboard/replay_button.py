@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from outworx_otel.errors import OutworxError
 from outworx_otel.server.dashboard.bodies import ShownBody, body_of
-from outworx_otel.server.dashboard.formatting import duration
+from outworx_otel.server.formatting import duration
 from outworx_otel.server.model import StoredDelivery
 from outworx_otel.server.replay import (
     Completeness,

@@ -1,16 +1,14 @@
-"""Extracts what the page of a delivery shows from its span's attributes and events.
-
-Attributes come from outside: any of them may be missing, or of another type than it should be.
-"""
+"""Extracts what the page of a delivery shows from its span's attributes and events."""
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from outworx_otel.server.attributes import flag, seconds, text, whole
 from outworx_otel.server.dashboard.bodies import ShownBody, body_of
-from outworx_otel.server.dashboard.formatting import plain
 from outworx_otel.server.failures import CodePlace, place_of
 from outworx_otel.server.fields import ATTRIBUTES
+from outworx_otel.server.formatting import plain
 from outworx_otel.server.model import Attributes, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.redaction import REDACTED
@@ -167,29 +165,3 @@ def _others(attributes: Attributes) -> list[tuple[str, str]]:
         for name, value in attributes.items()
         if name not in _SHOWN_ELSEWHERE and not name.startswith(prefixes)
     )
-
-
-def text(attributes: Attributes, name: str) -> str | None:
-    """An attribute that should be text."""
-    value = attributes.get(name)
-    return value if value is None or isinstance(value, str) else plain(value)
-
-
-def whole(attributes: Attributes, name: str) -> int | None:
-    """One that should be an integer; None where it is something else."""
-    value: Any = attributes.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def seconds(attributes: Attributes, name: str) -> float | None:
-    """One that should be a number of seconds."""
-    value: Any = attributes.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
-        return None
-    return float(value)
-
-
-def flag(attributes: Attributes, name: str) -> bool | None:
-    """One that should be true or false."""
-    value: Any = attributes.get(name)
-    return value if isinstance(value, bool) else None

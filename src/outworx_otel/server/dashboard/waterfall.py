@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final, NamedTuple
 
-from outworx_otel.server.dashboard.formatting import duration
-from outworx_otel.server.dashboard.sections import text
+from outworx_otel.server.attributes import text
+from outworx_otel.server.formatting import duration
 from outworx_otel.server.model import SpanRecord, StoredDelivery
 from outworx_otel.telemetry import semconv
 

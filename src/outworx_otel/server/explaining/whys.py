@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from outworx_otel.server.dashboard.explanations import CAUSES, KINDS, REASONS, advice_for
+from outworx_otel.server.explaining.codes import CAUSES, KINDS, REASONS, advice_for
 from outworx_otel.server.model import Summary
 
 _CAUSE_NOT_KNOWN: Final = "the cause is not known: a run on Python 3.12 or newer would show it"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-from outworx_otel.server.dashboard.explanations import CAUSES, IDEMPOTENCY, REASONS, advice_for
-from outworx_otel.server.dashboard.formatting import duration, plain
-from outworx_otel.server.dashboard.sections import flag, seconds
+import msgspec
+
+from outworx_otel.server.attributes import flag, seconds
+from outworx_otel.server.explaining.codes import CAUSES, IDEMPOTENCY, REASONS, advice_for
+from outworx_otel.server.formatting import duration, plain
 from outworx_otel.server.model import StoredDelivery
 from outworx_otel.telemetry import semconv
 
@@ -23,8 +25,8 @@ _UNHANDLED: Final = (
 State = Literal["good", "bad", "warn", "none"]
 
 
-class Stage(NamedTuple):
-    """One stage; `none` means not reached or not configured."""
+class Stage(msgspec.Struct, frozen=True):
+    """One stage; `none` is one that was not reached or is not configured."""
 
     name: str
     state: State

@@ -1,0 +1,81 @@
+"""All that is said of one delivery: why it ended as it did, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from outworx_otel.server.explaining.headlines import headline
+from outworx_otel.server.explaining.stages import Stage, stages_of
+from outworx_otel.server.explaining.whys import why_of
+from outworx_otel.server.failures import CodePlace, failure_of
+from outworx_otel.server.model import StoredDelivery, Summary
+
+_BAD: Final = (
+    "failed",
+    "error",
+    "silent_drop",
+    "rejected",
+    "refused",
+    "turned_away",
+    "unrouted",
+    "redirected",
+)
+_RAN: Final = ("accepted", "unprotected")
+# A replayed one tells that the event was finished before.
+_HANDLED: Final = (*_RAN, "replayed")
+
+
+def _says(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class DeliveryVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a delivery's page says of it first, in the same words."""
+
+    why: Annotated[str, _says("Why it ended as it did, in a line of words: what its row in a list says.")]
+    headline: Annotated[str, _says("What happened.")]
+    detail: Annotated[str, _says("What that means.")]
+    advice: Annotated[str, _says("What to do; empty where there is nothing.")]
+    place: Annotated[
+        CodePlace | None, _says("Where in the application it failed: its own code before that of libraries.")
+    ]
+    handled_by: Annotated[
+        str | None, _says("The later delivery that handled the event after this one had not.")
+    ]
+    stages: Annotated[list[Stage], _says("How far it got: its signature, its key, the handler, its mark.")]
+
+
+def verdict_of(delivery: StoredDelivery, same_event: Sequence[Summary]) -> DeliveryVerdict:
+    """Explains one.
+
+    Args:
+        delivery: which one.
+        same_event: all deliveries of its event, the oldest first.
+    """
+    failure, handled = failure_of(delivery), handled_later(delivery, same_event)
+    said = headline(
+        delivery,
+        failure.text,
+        handled_later=handled is not None,
+        runs=sum(one.outcome in _RAN for one in same_event),
+    )
+    return DeliveryVerdict(
+        why=why_of(delivery).text,
+        headline=said.title,
+        detail=said.detail,
+        advice=said.action,
+        place=failure.place if delivery.outcome in _BAD and failure.place.file else None,
+        handled_by=None if handled is None else handled.id,
+        stages=stages_of(delivery),
+    )
+
+
+def handled_later(delivery: Summary, same_event: Sequence[Summary]) -> Summary | None:
+    """Returns the delivery that handled the event after this one had not, None where none did."""
+    if delivery.outcome not in _BAD:
+        return None
+    later = (one for one in same_event if one.id != delivery.id and one.time_ns >= delivery.time_ns)
+    return next((one for one in later if one.outcome in _HANDLED), None)
