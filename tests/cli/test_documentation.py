@@ -16,7 +16,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encodi
 SECTIONS = dict(re.findall(r"^## `outworx (\w+)`[^\n]*\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-@pytest.mark.parametrize("command", ["dev", "trigger", "replay", "purge", "verify", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor"]
+)
 def test_every_option_on_the_page_is_one_of_the_command(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,9 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert json.loads(done.stdout.decode().splitlines()[-1]) == []
 
 
-@pytest.mark.parametrize("command", ["dev", "trigger", "replay", "purge", "verify", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor"]
+)
 def test_the_help_of_every_command_shows_examples(command: str) -> None:
     done = invoked(command, "--help")
 

@@ -16,9 +16,10 @@ from starlette.testclient import TestClient
 from dashboard.kept import BODY, delivery, dropped, processed, rejected
 from dashboard.serving import client_of, filled
 from outworx_otel.drops.finding import Cause
+from outworx_otel.server.dashboard.escaping import breakable
 from outworx_otel.server.dashboard.waterfall import MAX_BARS, waterfall_of
 from outworx_otel.server.explaining.codes import CAUSES, KINDS, REASONS
-from outworx_otel.server.formatting import breakable, iso
+from outworx_otel.server.formatting import iso
 from outworx_otel.server.model import Batch, SpanEvent, SpanRecord, StoredDelivery
 from outworx_otel.signatures.result import REASONS as REASON_CODES
 from outworx_otel.telemetry import semconv

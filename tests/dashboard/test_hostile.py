@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 
 from dashboard.attacks import EMOJI, HOSTILE_TEXT
 from outworx_otel.server.dashboard.bodies import MAX_TEXT, body_of, bytes_of
+from outworx_otel.server.dashboard.escaping import MAX_SHOWN, shown
 from outworx_otel.server.dashboard.login_page import own_path
-from outworx_otel.server.formatting import MAX_SHOWN, shown, visible
+from outworx_otel.server.formatting import visible
 from outworx_otel.server.model import StoredDelivery
 
 

@@ -13,8 +13,8 @@ import pytest
 from e2e.scale import rows
 from export.receiver import free_port
 
+from outworx_otel.cli.console import terminal_safe
 from outworx_otel.cli.forward.json_output import JsonOutput
-from outworx_otel.cli.forward.output import terminal_safe
 from outworx_otel.server.replay.saved import read_saved
 from outworx_otel.signatures import sign
 

@@ -9,9 +9,12 @@ from outworx_otel.cli.dev import dev
 from outworx_otel.cli.doctor import doctor
 from outworx_otel.cli.endpoints import endpoints
 from outworx_otel.cli.forward import forward
+from outworx_otel.cli.list import list_deliveries
 from outworx_otel.cli.purge import purge
 from outworx_otel.cli.replay import replay
 from outworx_otel.cli.serve import serve
+from outworx_otel.cli.show import show
+from outworx_otel.cli.tail import tail
 from outworx_otel.cli.trigger import trigger
 from outworx_otel.cli.verify import verify
 from outworx_otel.version import __version__
@@ -38,6 +41,9 @@ app.command()(endpoints)
 app.command()(forward)
 app.command()(serve)
 app.command(context_settings={"allow_interspersed_args": False})(dev)
+app.command("list")(list_deliveries)
+app.command()(show)
+app.command()(tail)
 app.command()(trigger)
 app.command()(replay)
 app.command()(purge)

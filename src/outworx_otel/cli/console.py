@@ -49,6 +49,12 @@ def printable(text: str) -> str:
     return clean.encode(encoding, "replace").decode(encoding)
 
 
+def terminal_safe(text: str, limit: int = 200) -> str:
+    """Returns a text from outside without control characters that a terminal would obey."""
+    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)
+
+
 def headers_of(lines: list[str]) -> list[tuple[str, str]]:
     """`--header 'Name: value'`, repeatable.
 

@@ -18,6 +18,8 @@ from outworx_otel.telemetry.outcomes import OUTCOMES
 
 PAGE: Final = 500
 """Deliveries that a server gives at once."""
+# Each of them may have long texts.
+_MAX_PAGE: Final = 16 * 1024 * 1024
 
 _FILTERS: Final = "filters"
 _BY_NAME: Final = inspect.Parameter.KEYWORD_ONLY
@@ -41,16 +43,17 @@ class DeliveryFilters:
         return DeliveryFilters((*self.asked, (name, value)))
 
 
-def takes_filters(**helps: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_filters(*without: str, **helps: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the options, in the place of its parameter `filters`, which gets a `DeliveryFilters`.
 
     Args:
+        without: parameters whose options it does not have.
         helps: what an option's help says where it means more than elsewhere, by the parameter's name.
     """
 
     def decorated(command: Callable[..., None]) -> Callable[..., None]:
         declared = inspect.signature(command, eval_str=True)
-        options = _options(helps)
+        options = {name: option for name, option in _options(helps).items() if name not in without}
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
@@ -85,7 +88,7 @@ def deliveries(
     while left is None or left > 0:
         size = PAGE if left is None else min(left, PAGE)
         query = [*filters.asked, ("limit", str(size)), *([("cursor", cursor)] if cursor else [])]
-        page = server.read(f"/api/deliveries?{urlencode(query)}")
+        page = server.read(f"/api/deliveries?{urlencode(query)}", most=_MAX_PAGE)
         found = page.get("deliveries") if isinstance(page, dict) else None
         if not isinstance(found, list):
             raise ServerCallFailed(f"{server.address} answers with no deliveries: is it an outworx server?")

@@ -6,10 +6,6 @@ import datetime
 import re
 from typing import Any, Final
 
-from markupsafe import Markup
-
-_SEAMS: Final = re.compile(r"(?<=[._/:\-])(?=[^._/:\-])")
-MAX_SHOWN: Final = 2_000
 NONE: Final = "\u2013"
 _NS: Final = 1_000_000_000
 
@@ -36,23 +32,9 @@ def _picture(found: re.Match[str]) -> str:
     return "\u2421" if code == 0x7F else f"<U+{code:04X}>"
 
 
-def shown(value: Any) -> Any:
-    """Escapes any value that a template prints. It is the environment's `finalize`, so no template can forget it."""
-    if value is None:
-        return ""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return visible(short(value, MAX_SHOWN))
-
-
 def short(text: str, limit: int) -> str:
     """At most `limit` characters, and how many were left out."""
     return text if len(text) <= limit else f"{text[:limit]}… (and {number(len(text) - limit)} characters)"
-
-
-def breakable(text: str) -> Markup:
-    """A name that a line may end within, after a dot, a dash, a slash or an underscore: not within a word."""
-    return Markup("<wbr>").join(_SEAMS.split(visible(text)))
 
 
 def plain(value: Any) -> str:

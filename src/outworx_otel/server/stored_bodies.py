@@ -8,6 +8,9 @@ from typing import Final
 
 import msgspec
 
+from outworx_otel.server.formatting import size
+from outworx_otel.telemetry.redaction import REDACTED
+
 MAX_TEXT: Final = 64 * 1024
 MAX_HEX: Final = 4 * 1024
 # Shorter text often happens to be base64: "received" is.
@@ -31,6 +34,15 @@ def bytes_of(stored: str, full_size: int | None) -> bytes:
     except UnicodeDecodeError:
         return decoded
     return encoded
+
+
+def not_whole(stored: str, raw: bytes, full_size: int | None) -> str | None:
+    """Says what of a body is not what arrived; None where nothing is known of the kind."""
+    if REDACTED in stored:
+        return "Sensitive fields were redacted before this left the application."
+    if full_size is not None and len(raw) < full_size:
+        return f"{size(len(raw))} of {size(full_size)} were kept."
+    return None
 
 
 def laid_out(text: str) -> str | None:

@@ -210,7 +210,7 @@ def _own_server(endpoint: str) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    from outworx_otel.cli.forward.output import terminal_safe
+    from outworx_otel.cli.console import terminal_safe
 
     # A server's own words may be in it.
     typer.secho(terminal_safe(f"outworx forward: {message}", 1000), fg="red", err=True)

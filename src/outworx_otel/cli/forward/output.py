@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from outworx_otel.cli.console import terminal_safe
 from outworx_otel.cli.forward.local_targets import Targets
 from outworx_otel.cli.forward.relay_client import OpenedSession
 from outworx_otel.cli.forward.status_counts import StatusCounts
@@ -43,12 +44,6 @@ class Output(Protocol):
 
     def closed(self) -> None:
         """The tunnel is closed."""
-
-
-def terminal_safe(text: str, limit: int = 200) -> str:
-    """Returns a text from outside without control characters that a terminal would obey."""
-    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)
 
 
 def summary_of(document: dict[str, Any]) -> str:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from outworx_otel.cli.console import terminal_safe
 from outworx_otel.cli.forward.local_targets import Targets
-from outworx_otel.cli.forward.output import summary_of, terminal_safe
+from outworx_otel.cli.forward.output import summary_of
 from outworx_otel.cli.forward.relay_client import OpenedSession
 from outworx_otel.cli.forward.status_counts import StatusCounts
 from outworx_otel.cli.forward.tunnelled_request import LocalAnswer, RequestKind, TunnelledRequest

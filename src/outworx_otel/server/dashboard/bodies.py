@@ -10,8 +10,7 @@ from urllib.parse import parse_qsl
 from markupsafe import Markup, escape
 
 from outworx_otel.server.formatting import number, size, visible
-from outworx_otel.server.stored_bodies import MAX_HEX, MAX_TEXT, bytes_of, hex_dump, laid_out
-from outworx_otel.telemetry.redaction import REDACTED
+from outworx_otel.server.stored_bodies import MAX_HEX, MAX_TEXT, bytes_of, hex_dump, laid_out, not_whole
 
 MAX_COLOURED: Final = 32 * 1024
 _MAX_FIELDS: Final = 200
@@ -39,11 +38,8 @@ def body_of(stored: str, full_size: int | None, content_type: str = "") -> Shown
         content_type: as the request said.
     """
     raw = bytes_of(stored, full_size)
-    notes = []
-    if REDACTED in stored:
-        notes.append("Sensitive fields were redacted before this left the application.")
-    elif full_size is not None and len(raw) < full_size:
-        notes.append(f"{size(len(raw))} of {size(full_size)} were kept.")
+    note = not_whole(stored, raw, full_size)
+    notes = [] if note is None else [note]
     try:
         text = raw.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

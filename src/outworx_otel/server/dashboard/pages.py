@@ -16,6 +16,7 @@ from outworx_otel.server import formatting
 from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard import page_addresses
 from outworx_otel.server.dashboard.assets import version_of
+from outworx_otel.server.dashboard.escaping import breakable, shown
 from outworx_otel.server.explaining import codes
 from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.settings import Settings
@@ -45,10 +46,10 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=StrictUndefined,
-            finalize=formatting.shown,
+            finalize=shown,
         )
         self._environment.filters.update(
-            breakable=formatting.breakable,
+            breakable=breakable,
             ago=lambda time_ns: formatting.ago(time_ns, time.time_ns()),
             about=formatting.about,
             brief=formatting.brief,
