@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -107,18 +109,55 @@ def test_trigger_proposes_the_variable_that_the_code_names(tmp_path: Path) -> No
     assert "app.py:1 takes it from SHOP, which is not set here; set it to the signing secret" in done.err
 
 
-@pytest.mark.parametrize("line", ["SHOP=whsec_1", " export SHOP = 'whsec_1'"])
+def _dot_env(folder: Path, lines: str) -> None:
+    (folder / "app.py").write_text(CODE["an adapter's options"])
+    (folder / ".env").write_bytes(lines.encode())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SHOP=whsec_1",
+        "export SHOP='whsec_1'",
+        'SHOP="whsec_1"  # of the shop',
+        "\n# a comment\n SHOP=whsec_1",
+    ],
+)
 @pytest.mark.parametrize("named", ["code", "file"])
-def test_trigger_says_how_to_export_what_stands_in_a_dot_env(line: str, named: str, tmp_path: Path) -> None:
-    if named == "code":
-        (tmp_path / "app.py").write_text(CODE["an adapter's options"])
-    else:
+def test_trigger_says_how_to_export_what_stands_in_a_dot_env_and_a_shell_does_it(
+    line: str, named: str, tmp_path: Path
+) -> None:
+    _dot_env(tmp_path, f"OTHER=1\n{line}\n")
+    if named == "file":
+        (tmp_path / "app.py").unlink()
         (tmp_path / "outworx.toml").write_text(
             '[endpoints."/webhooks/stripe"]\nprovider = "stripe"\nsignature_secret_env = "SHOP"\n'
         )
-    (tmp_path / ".env").write_text(f"OTHER=1\n{line}\n")
 
     said = invoked(*TRIGGER).err
 
-    assert "set -a; . ./.env" in said
     assert "whsec_1" not in said
+    (command,) = re.findall("`(set -a.*)`", said)
+    said = subprocess.check_output(["/bin/sh", "-c", f"{command}; env"], cwd=tmp_path, text=True)  # noqa: S603
+    assert "SHOP=whsec_1" in said.splitlines()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "SHOP = whsec_1\n",
+        "SHOP=whsec_1\r\n",
+        "SHOP=whsec_$1\n",
+        "SHOP=whsec_1\nNAME=The shop\n",
+        'SHOP="whsec_`1`"\n',
+        "SHOP=whsec_1&\n",
+    ],
+)
+def test_a_dot_env_that_a_shell_reads_otherwise_is_not_proposed_to_one(lines: str, tmp_path: Path) -> None:
+    _dot_env(tmp_path, lines)
+
+    said = invoked(*TRIGGER).err
+
+    assert "set -a" not in said
+    assert "export SHOP with the value" in said
+    assert "whsec_" not in said

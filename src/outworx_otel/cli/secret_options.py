@@ -17,6 +17,10 @@ from outworx_otel.signatures import scheme_for
 
 # The prefix of a tunnel's path; the rest is the path of the application's endpoint.
 _TUNNEL: Final = re.compile(r"/t/[0-9a-f]{16,64}(?=/|$)")
+# A line of a `.env` that means the same to a shell: no spaces round `=`, nothing that it would expand or run.
+_READ_ALIKE_BY_A_SHELL: Final = re.compile(
+    r"""\s*(?:\#.*|(?:export[ ]+)?\w+=(?:'[^']*'|"[^"$`\\]*"|[\w./:@%+=,-]*)[ \t]*(?:[ \t]\#.*)?)?(?<!\r)"""
+)
 
 
 def chosen_credentials(
@@ -92,12 +96,17 @@ def _usual_variable(provider: str) -> str:
 def _where_it_may_stand(variable: str) -> str:
     """Whether a `.env` in this folder has it: nobody but the application reads that."""
     try:
-        text = Path(".env").read_text(encoding="utf-8", errors="replace")
+        text = Path(".env").read_bytes().decode("utf-8", "replace")
     except OSError:
         return ""
     if re.search(rf"^\s*(?:export\s+)?{re.escape(variable)}\s*=", text, re.MULTILINE) is None:
         return ""
-    return " (it stands in .env, which is not read here: `set -a; . ./.env; set +a` exports it)"
+    if all(map(_READ_ALIKE_BY_A_SHELL.fullmatch, text.split("\n"))):
+        return " (it stands in .env, which is not read here: `set -a; . ./.env; set +a` exports it)"
+    return (
+        f" (it stands in .env, which is not read here, and which a shell would read otherwise: export {variable} "
+        "with the value that stands there)"
+    )
 
 
 def no_secret(provider: str, path: str, credentials: Credentials) -> str:
