@@ -13,7 +13,7 @@ from typing import Final
 import typer
 
 from outworx_otel.cli.console import FAILED, say, say_json, usage
-from outworx_otel.cli.doctor.check_result import CheckResult, Status, run_check
+from outworx_otel.cli.doctor.check_result import PATIENCE, CheckResult, Status, run_check
 from outworx_otel.cli.doctor.configured_secrets import secrets
 from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration, destination
 from outworx_otel.cli.doctor.doubles import doubles
@@ -22,6 +22,8 @@ from outworx_otel.cli.doctor.guards import guards
 from outworx_otel.cli.doctor.hosts import hosts
 from outworx_otel.cli.doctor.idempotency_store import store
 from outworx_otel.cli.doctor.instrumentors import configurator, instrumentors
+from outworx_otel.cli.doctor.launch import PATIENCE as LAUNCH_PATIENCE
+from outworx_otel.cli.doctor.launch import launch
 from outworx_otel.cli.doctor.networks import networks
 from outworx_otel.cli.doctor.packages import packages
 from outworx_otel.cli.doctor.telemetry_server import server
@@ -42,6 +44,7 @@ _OF_THE_ENVIRONMENT: Final[tuple[tuple[str, Callable[[], Iterable[CheckResult]]]
 _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable[CheckResult]]], ...]] = (
     ("configuration", configuration),
     ("guards", guards),
+    ("launch", launch),
     ("secrets", secrets),
     ("idempotency", store),
     ("exporter", server),
@@ -94,7 +97,9 @@ def _findings() -> Iterator[CheckResult]:
 
     yield from run_check("configuration", put_together)
     for name, examine in _OF_THE_APPLICATION if made else ():
-        yield from run_check(name, partial(examine, made[0]))
+        # That one has a deadline of its own, and says so.
+        seconds = LAUNCH_PATIENCE + PATIENCE if examine is launch else PATIENCE
+        yield from run_check(name, partial(examine, made[0]), seconds)
 
 
 def _counted(counts: Counter[Status]) -> dict[str, int]:

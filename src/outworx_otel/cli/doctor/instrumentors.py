@@ -133,6 +133,7 @@ def configurator() -> Iterator[CheckResult]:
     if (environment.text("OTEL_SDK_DISABLED") or "").lower() == "true":
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
         return
+    yield from _several("distribution", "opentelemetry_distro", "OTEL_PYTHON_DISTRO")
     names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
     wanted = environment.text("OTEL_PYTHON_CONFIGURATOR") or ""
     if not names:
@@ -148,11 +149,28 @@ def configurator() -> Iterator[CheckResult]:
             f"OTEL_PYTHON_CONFIGURATOR: {unknown_name('configurator', wanted, names)}",
             "correct or unset it",
         )
-    elif len(names) > 1 and not wanted:
-        yield warning(
-            CONFIGURATOR,
-            f"there are several, and the first counts: {', '.join(names)}",
-            "name one in OTEL_PYTHON_CONFIGURATOR",
-        )
     else:
-        yield ok(CONFIGURATOR, f"{wanted or names[0]} sets up the SDK")
+        several = list(_several("configurator", "opentelemetry_configurator", "OTEL_PYTHON_CONFIGURATOR"))
+        yield from several or [ok(CONFIGURATOR, f"{wanted or names[0]} sets up the SDK")]
+
+
+def _several(what: str, group: str, variable: str) -> Iterator[CheckResult]:
+    """Warns where the launcher takes the first of several, of which nobody has named one."""
+    wanted = environment.text(variable)
+    entries = [entry for entry in entry_points(group=group) if wanted in (None, entry.name)]
+    if len(entries) < 2:
+        return
+    if len({entry.name for entry in entries}) == len(entries):
+        advice = f"name one in {variable}"
+    else:
+        advice = (
+            "uninstall those that you do not use: beside a vendor's distribution, opentelemetry-distro, which "
+            "'outworx-otel[auto]' brings, is not needed"
+        )
+    named = ", ".join(f"{entry.name} ({origin(entry)})" for entry in entries)
+    yield warning(CONFIGURATOR, f"there is more than one {what}, and the first counts: {named}", advice)
+
+
+def origin(entry: EntryPoint) -> str:
+    """The package that brings an entry point."""
+    return entry.dist.name if entry.dist is not None else entry.name
