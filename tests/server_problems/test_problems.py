@@ -286,3 +286,18 @@ def test_a_place_is_the_applications_own(store: Store) -> None:
     made = only(kept(store, one))
     assert (made.code_function, made.code_file) == ("charge", "/srv/shop/pay.py")
     assert made.headline == "stripe /webhooks/stripe: BankError, an exception or a 5xx in charge (pay.py)"
+
+
+def test_a_delivery_is_unhandled_as_long_as_its_event_is(store: Store) -> None:
+    failed, again = came("error", event_id="evt_1"), came("error", 10, event_id="evt_1")
+    dropped, elsewhere = came("silent_drop", event_id="evt_2"), came("error", event_id="evt_1", service="bot")
+    without_id, stranger = came("failed", event_id=None), came("rejected")
+    goes_on, good = came("deferred"), came("accepted")
+    everything = [failed, again, dropped, elsewhere, without_id, stranger, goes_on, good]
+    kept(store, *everything)
+    unhandled = {one.id for one in (failed, again, dropped, elsewhere, without_id)}
+    assert store.unhandled(everything) == unhandled
+
+    kept(store, came("accepted", 20, event_id="evt_1", route="/moved"), worked(goes_on, "failed"))
+    assert store.unhandled(everything) == unhandled - {failed.id, again.id} | {goes_on.id}
+    assert store.unhandled(store.deliveries(Filter(), 50).deliveries) == store.unhandled(everything)

@@ -82,6 +82,19 @@ class WholeDelivery(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
+class DeliveryTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a delivery's event and of its sender."""
+
+    unhandled: Annotated[bool, Meta(description="Whether the event went wrong and was not handled since.")]
+    genuine: Annotated[
+        bool | None,
+        Meta(
+            description="Whether the provider was proved to be the sender: by its signature, or by the diagnosis of"
+            " a rejection. null where the endpoint does not verify."
+        ),
+    ]
+
+
 def summary_document(delivery: Summary) -> dict[str, Any]:
     """Returns a delivery as lists show it, with why it ended as it did; unknown fields are left out."""
     document: dict[str, Any] = {}
@@ -99,6 +112,7 @@ def delivery_document(
     spans: Iterable[SpanRecord],
     deferred: Iterable[SpanRecord],
     same_event: Iterable[Summary],
+    truth: DeliveryTruth,
 ) -> dict[str, Any]:
     """Returns everything about one delivery.
 
@@ -107,6 +121,7 @@ def delivery_document(
         spans: of the same trace.
         deferred: of work that went on after the answer.
         same_event: other deliveries of the same event, and this one.
+        truth: what is known of its event and its sender.
     """
     others = list(same_event)
     whole = WholeDelivery(
@@ -121,10 +136,12 @@ def delivery_document(
         deferred=[_span(span) for span in deferred],
         same_event=[summary_document(other) for other in others],
     )
-    return flat_document(delivery, verdict_of(delivery, others), whole)
+    return flat_document(delivery, verdict_of(delivery, others), whole, truth)
 
 
-def flat_document(delivery: StoredDelivery, *more: DeliveryVerdict | WholeDelivery) -> dict[str, Any]:
+def flat_document(
+    delivery: StoredDelivery, *more: DeliveryVerdict | WholeDelivery | DeliveryTruth
+) -> dict[str, Any]:
     """Returns a delivery with its attributes beside our own fields, which they cannot replace."""
     document = summary_document(delivery)
     for part in more:

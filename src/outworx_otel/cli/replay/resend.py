@@ -1,68 +1,41 @@
-"""Runs `outworx replay`: finds the delivery, signs it anew, sends it."""
+"""Runs `outworx replay ID`: finds the delivery, signs it anew, sends it."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import typer
 
-from outworx_otel.cli.console import FAILED, failed, headers_of, printable, say, say_json, usage
+from outworx_otel.cli.console import FAILED, failed, printable, say, say_json, usage
+from outworx_otel.cli.replay.preparing import Preparation, ReplayOptions
 from outworx_otel.cli.replay.stored_at import fetched
-from outworx_otel.cli.secret_options import chosen_credentials
 from outworx_otel.cli.server_calls import OutworxServer
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import (
     Completeness,
-    Credentials,
     Outgoing,
     ReplayAnswer,
     ReplayError,
-    StoredRequest,
     completeness,
     curl_line,
-    provider_at,
     read_saved,
-    resigned,
     send,
     target_url,
 )
-from outworx_otel.signatures import scheme_for
 
 
-@dataclasses.dataclass(frozen=True)
-class ReplayOptions:
-    """The options of the command line."""
-
-    what: str
-    to: str
-    provider: str | None
-    secrets: list[str] = dataclasses.field(repr=False)
-    secret_variables: list[str]
-    public_url: str | None
-    headers: list[str]
-    as_received: bool
-    curl: bool
-    endpoint: str
-    api_key: str | None = dataclasses.field(repr=False)
-    timeout: float
-    insecure: bool
-    authorities: Sequence[tuple[str, str]]
-    as_json: bool
-
-
-def run(wish: ReplayOptions) -> None:
+def run(wish: ReplayOptions, what: str) -> None:
     """Runs the command. Exits with 1 if no 2xx came back, with 2 for an option that cannot be used."""
     try:
         if wish.curl:
-            _print_curl(wish)
+            _print_curl(wish, what)
             return
-        found = _found(wish)
+        found = _found(wish, what)
         if found.request is None:
             failed("replay", f"this delivery cannot be sent again: {found.reason}")
-        request, source = _prepared(wish, found.request)
+        request, source = Preparation(wish).prepare(found.request)
     except ConfigurationError as error:
         usage("replay", str(error))
     except ReplayError as error:
@@ -71,65 +44,32 @@ def run(wish: ReplayOptions) -> None:
         answer = send(request, timeout=wish.timeout, insecure=wish.insecure, authorities=wish.authorities)
     except ReplayError as error:
         if wish.as_json:
-            say_json(_report(request, None, str(error)))
+            say_json(report(request, None, str(error)))
             raise typer.Exit(FAILED) from None
         failed("replay", str(error))
     if wish.as_json:
-        say_json(_report(request, answer, None))
+        say_json(report(request, answer, None))
     else:
         _print(request, answer, source)
     if not 200 <= answer.status < 300:
         raise typer.Exit(FAILED)
 
 
-def _found(wish: ReplayOptions) -> Completeness:
-    path = Path(wish.what)
-    if path.is_file() or path.suffix == ".json" or "/" in wish.what:
+def _found(wish: ReplayOptions, what: str) -> Completeness:
+    path = Path(what)
+    if path.is_file() or path.suffix == ".json" or "/" in what:
         return Completeness(read_saved(path).request())
     with OutworxServer(wish.endpoint, wish.api_key, wish.authorities) as server:
-        document = fetched(server, wish.what)
+        document = fetched(server, what)
         if document is None:
-            raise ReplayError(
-                f"{server.address} has no delivery {wish.what!r}, and there is no file of that name"
-            )
+            raise ReplayError(f"{server.address} has no delivery {what!r}, and there is no file of that name")
     return completeness(document)
 
 
-def _print_curl(wish: ReplayOptions) -> None:
+def _print_curl(wish: ReplayOptions, what: str) -> None:
     target = urlsplit(target_url(wish.to))
     # Not through `say`: it must arrive to the byte.
-    typer.echo(curl_line(read_saved(Path(wish.what)), f"{target.scheme}://{target.netloc}{target.path}"))
-
-
-def _prepared(wish: ReplayOptions, stored: StoredRequest) -> tuple[Outgoing, str]:
-    """The request to send, and where its secret came from."""
-    url = target_url(wish.to, stored)
-    paths = [urlsplit(url).path, stored.path]
-    provider = _provider(wish, stored, paths)
-    stored = dataclasses.replace(stored, provider=provider)
-    credentials = Credentials()
-    if not wish.as_received:
-        credentials = chosen_credentials(provider, paths, wish.secrets, wish.secret_variables)
-    request = resigned(
-        stored, credentials.secret, url=url, public_url=wish.public_url or credentials.public_url
-    )
-    if wish.as_received:
-        request = dataclasses.replace(request, note="sent with the signature it came with, as you wished")
-    own = headers_of(wish.headers)
-    names = {name.lower() for name, _ in own}
-    kept = tuple(pair for pair in request.headers if pair[0].lower() not in names)
-    return dataclasses.replace(request, headers=(*kept, *own)), credentials.source
-
-
-def _provider(wish: ReplayOptions, stored: StoredRequest, paths: list[str]) -> str:
-    if wish.provider is not None:
-        scheme = scheme_for(wish.provider)
-        if scheme is None:
-            raise ConfigurationError(f"--provider {wish.provider!r} is none that is known here")
-        return scheme.provider
-    # Clerk's headers are Svix's, and Meta's are GitHub's older ones: what is configured knows better.
-    configured = next(filter(None, map(provider_at, paths)), None)
-    return configured or stored.provider
+    typer.echo(curl_line(read_saved(Path(what)), f"{target.scheme}://{target.netloc}{target.path}"))
 
 
 def _print(request: Outgoing, answer: ReplayAnswer, source: str) -> None:
@@ -145,10 +85,16 @@ def _print(request: Outgoing, answer: ReplayAnswer, source: str) -> None:
     if request.note:
         say(f"  {request.note}", "yellow")
     if not good and answer.body:
-        say(f"  {printable(answer.body[:200].decode('utf-8', 'replace')).partition(chr(10))[0]}", dim=True)
+        say(f"  {excerpt(answer)}", dim=True)
 
 
-def _report(request: Outgoing, answer: ReplayAnswer | None, error: str | None) -> dict[str, object]:
+def excerpt(answer: ReplayAnswer) -> str:
+    """The first line of an answer's body."""
+    return printable(answer.body[:200].decode("utf-8", "replace")).partition("\n")[0]
+
+
+def report(request: Outgoing, answer: ReplayAnswer | None, error: str | None) -> dict[str, Any]:
+    """One JSON object of a request that was sent, and what came back."""
     return {
         "method": request.method,
         "url": request.url,

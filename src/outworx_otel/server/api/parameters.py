@@ -71,6 +71,18 @@ def limit_of(params: QueryParams) -> int:
     return int(text)
 
 
+def flag_of(params: QueryParams, name: str) -> bool:
+    """Whether it is asked for.
+
+    Raises:
+        BadParameter: it is neither `true` nor `false`.
+    """
+    text = single(params, name)
+    if text not in ("", "true", "false"):
+        raise BadParameter(name, "must be true or false")
+    return text == "true"
+
+
 def cursor_of(params: QueryParams) -> str | None:
     """Where the page begins.
 

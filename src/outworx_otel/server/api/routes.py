@@ -16,16 +16,18 @@ from outworx_otel.server.api import removal
 from outworx_otel.server.api.alerts import alert_routes
 from outworx_otel.server.api.description import description
 from outworx_otel.server.api.overview import overview_routes
-from outworx_otel.server.api.parameters import cursor_of, json_answer, limit_of, refused
+from outworx_otel.server.api.parameters import cursor_of, flag_of, json_answer, limit_of, refused
 from outworx_otel.server.api.problems import problem_routes
-from outworx_otel.server.documents import delivery_document, summary_document
+from outworx_otel.server.documents import DeliveryTruth, delivery_document, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
 from outworx_otel.server.metrics import Metrics
+from outworx_otel.server.model import Filter, Page
+from outworx_otel.server.problems.judging import is_genuine
 from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import BadCursor, Erased, Store, StoreUnavailable
 from outworx_otel.setup.options import unknown_name
 
-_KNOWN: Final = (*PARAMETERS, "limit", "cursor")
+_KNOWN: Final = (*PARAMETERS, "unhandled", "limit", "cursor")
 _MAX_ID: Final = 200
 _logger: Final = logging.getLogger("outworx_otel.server")
 
@@ -49,7 +51,8 @@ def routes(
                 if name not in _KNOWN:
                     return refused(unknown_name("parameter", name[:100], _KNOWN), name[:100])
             wanted, limit, cursor = filter_of(params), limit_of(params), cursor_of(params)
-            page = await run_in_threadpool(store.deliveries, wanted, limit, cursor)
+            read = _read_unhandled if flag_of(params, "unhandled") else Store.deliveries
+            page = await run_in_threadpool(read, store, wanted, limit, cursor)
         except BadParameter as error:
             return refused(str(error), error.name)
         except BadCursor as error:
@@ -102,6 +105,13 @@ def routes(
     ]
 
 
+def _read_unhandled(store: Store, wanted: Filter, limit: int, cursor: str | None) -> Page:
+    """What of a page is still unhandled; it may be none of it."""
+    page = store.deliveries(wanted, limit, cursor)
+    ids = store.unhandled(page.deliveries)
+    return Page([one for one in page.deliveries if one.id in ids], page.next_cursor)
+
+
 def _document(store: Store, id: str) -> dict[str, Any] | None:
     found = store.delivery(id)
     if found is None:
@@ -111,6 +121,7 @@ def _document(store: Store, id: str) -> dict[str, Any] | None:
         spans=store.spans(found.trace_id) if found.trace_id else [],
         deferred=store.deferred_of(found),
         same_event=store.same_event(found),
+        truth=DeliveryTruth(unhandled=found.id in store.unhandled([found]), genuine=is_genuine(found)),
     )
 
 

@@ -11,7 +11,7 @@ import hashlib
 from typing import Any, Final, NamedTuple
 
 from outworx_otel.server.failures import place_of
-from outworx_otel.server.model import SpanRecord, StoredDelivery
+from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import semconv
 
 MISMATCHES: Final = 5
@@ -177,10 +177,23 @@ def judge_process(span: SpanRecord) -> Ended | None:
     )
 
 
+def is_genuine(delivery: StoredDelivery) -> bool | None:
+    """Whether the provider was proved to be the sender; None where its endpoint does not verify."""
+    if delivery.signature_valid is True or _is_proved(delivery):
+        return True
+    return False if delivery.signature_valid is False or delivery.outcome == "rejected" else None
+
+
 def event_number(endpoint: EndpointKey, event_id: str | None, delivery: str) -> int:
     """63 bits that tell a provider's event from others of the service; without an id each delivery is its own."""
     of_whom = (*endpoint[:3], event_id) if event_id is not None else ("", "", "", "", delivery)
     return int.from_bytes(digest_of(*of_whom)[:8], "big") >> 1
+
+
+def event_of(delivery: Summary) -> int:
+    """The number of the event that a delivery is of."""
+    service, environment, provider = map(_text, (delivery.service, delivery.environment, delivery.provider))
+    return event_number(EndpointKey(service, environment, provider, ""), delivery.event_id, delivery.id)
 
 
 def digest_of(*texts: str) -> bytes:
@@ -198,7 +211,7 @@ def _kind(delivery: StoredDelivery) -> Kind:
         return Kind.NOTHING if valid is False and outcome == "refused" else Kind.BAD
     if outcome in _BEFORE_THE_HANDLER:
         return Kind.BAD if valid is True else Kind.NOTHING
-    if valid is True or _is_proved(delivery):
+    if is_genuine(delivery):
         return Kind.BAD
     return Kind.MISMATCH if delivery.reason in _UNABLE else Kind.NOTHING
 

@@ -9,6 +9,14 @@ from outworx_otel.server.replay.credentials import (
     secret_for,
     variable_for,
 )
+from outworx_otel.server.replay.many import (
+    MAX_UNANSWERED,
+    ChosenEvent,
+    Fate,
+    ReplayedEvent,
+    Resending,
+    choose_events,
+)
 from outworx_otel.server.replay.resigning import Outgoing, resigned, signed_url
 from outworx_otel.server.replay.saved import SavedDelivery, SavedResponse, curl_line, read_saved, write_saved
 from outworx_otel.server.replay.sending import ReplayAnswer, ReplaySender, send
@@ -16,15 +24,21 @@ from outworx_otel.server.replay.stored import ReplayError, StoredRequest
 from outworx_otel.server.replay.target_addresses import target_url
 
 __all__ = [
+    "MAX_UNANSWERED",
+    "ChosenEvent",
     "Completeness",
     "Credentials",
+    "Fate",
     "Outgoing",
     "ReplayAnswer",
     "ReplayError",
     "ReplaySender",
+    "ReplayedEvent",
+    "Resending",
     "SavedDelivery",
     "SavedResponse",
     "StoredRequest",
+    "choose_events",
     "completeness",
     "credentials_for",
     "curl_line",

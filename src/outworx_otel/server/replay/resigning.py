@@ -44,6 +44,7 @@ class Outgoing:
         body: exact.
         fresh: whether the signature is of now.
         note: what the sender should know, in plain words; "" for nothing.
+        unsigned: why the signature is not of now; "" where it is.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Outgoing:
     body: bytes = dataclasses.field(repr=False)
     fresh: bool
     note: str = ""
+    unsigned: str = ""
 
 
 def resigned(
@@ -114,7 +116,7 @@ def resigned(
 
 def _as_stored(stored: StoredRequest, url: str, headers: Pairs, why: str) -> Outgoing:
     note = f"sent with the signature it came with, which is not fresh: {why}"
-    return Outgoing(stored.method, url, headers, stored.body, False, note)
+    return Outgoing(stored.method, url, headers, stored.body, False, note, why)
 
 
 def _transportable(stored: StoredRequest) -> Pairs:

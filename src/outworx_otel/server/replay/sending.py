@@ -50,7 +50,7 @@ class ReplayAnswer:
 
 
 class ReplaySender:
-    """Sends requests over kept connections; a context manager.
+    """Sends requests, each over a connection of its own, as providers do; a context manager.
 
     Args:
         timeout: seconds for a request as a whole, from the connection to the answer's last byte.
@@ -70,7 +70,8 @@ class ReplaySender:
     ) -> None:
         self._timeout = timeout
         self._loopback_only = loopback_only
-        self._client = BoundedClient(lambda: trust(*authorities), insecure=insecure, connections=64, keep=5.0)
+        # Servers end a connection after a failure without a word: over a kept one, the next request would be lost.
+        self._client = BoundedClient(lambda: trust(*authorities), insecure=insecure, connections=64, keep=0.0)
 
     def __enter__(self) -> ReplaySender:
         return self

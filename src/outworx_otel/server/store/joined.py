@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
+from outworx_otel.server.problems.judging import event_of
 from outworx_otel.server.store.delivery_pages import summaries
 from outworx_otel.server.store.newest import PageStart
 from outworx_otel.server.store.packing import facet_text, hashed, text, unpack
 from outworx_otel.server.store.schema import deliveries, details, facets, spans
+from outworx_otel.server.store.statements import select_among
 from outworx_otel.server.store.transaction import MAX_SPANS_PER_TRACE
 
 MAX_OF_AN_EVENT: Final = 100
 _TRACES_AT_ONCE: Final = 50
+# Work that goes on has not gone wrong: it has no problem.
+_UNHANDLED: Final = (
+    "SELECT hash FROM events WHERE handled_ns IS NULL AND problem IS NOT NULL AND hash IN ({})"
+)
 
 
 def delivery_by_id(connection: Connection, id: str) -> StoredDelivery | None:
@@ -60,6 +67,15 @@ def same_event(connection: Connection, summary: Summary) -> list[Summary]:
     if (key := text(summary.idempotency_key)) is not None:
         found |= _oldest(connection, query.where(d.key_hash == hashed(key), d.idempotency_key == key))
     return summaries(connection, sorted(found)[:MAX_OF_AN_EVENT])
+
+
+def unhandled(connection: Connection, mark: str, of: Sequence[Summary]) -> set[str]:
+    """The ids of those deliveries whose event went wrong and was not handled since."""
+    by_number: defaultdict[int, list[str]] = defaultdict(list)
+    for one in of:
+        by_number[event_of(one)].append(one.id)
+    found = select_among(connection, mark, _UNHANDLED, list(by_number))
+    return {id for (number,) in found for id in by_number[number]}
 
 
 def _oldest(connection: Connection, query: Select[Any]) -> set[PageStart]:

@@ -207,6 +207,11 @@ class Store:
         with self._database.read() as connection:
             return joined.same_event(connection, summary)
 
+    def unhandled(self, of: Sequence[Summary]) -> set[str]:
+        """The ids of those deliveries whose event went wrong and was not handled since."""
+        with self._database.read() as connection:
+            return joined.unhandled(connection, self._database.mark, of)
+
     def erasable(self, which: Erasure) -> int:
         """How many deliveries `erase` would remove.
 
