@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from dashboard.attacks import hostile
 from dashboard.browsing import chromium
 from dashboard.kept import one_of_each
 from dashboard.serving import client_of, filled, listening
+from dashboard.target import Application
 from outworx_otel.server import Settings
 from outworx_otel.server.model import Batch, StoredDelivery
 
@@ -59,3 +61,15 @@ def browser() -> Iterator[Browser]:
     """A real Chromium."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    """Where replays can be sent to."""
+    with Application() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.open.set()
+        server.shutdown()
+        thread.join()

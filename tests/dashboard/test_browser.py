@@ -31,6 +31,7 @@ def pages_of(by_outcome: dict[str, StoredDelivery]) -> dict[str, str]:
         "searched": "/deliveries?q=refunded&outcome=failed&outcome=error",
         "picked": "/deliveries?since=2026-01-01T00:00Z&service=payments",
         "bad-filter": "/deliveries?outcome=nonsense",
+        "replay": "/replay",
         "no-page": "/nowhere",
         "no-delivery": "/deliveries/none",
         **of_deliveries,
@@ -292,7 +293,7 @@ def test_axe_finds_nothing_to_complain_of(
         found = {}
         paths = pages_of(by_outcome)
         for name in rows(
-            ["overview", "list", "accepted", "silent_drop", "no-page"], [*sorted(paths), "keys"]
+            ["overview", "list", "accepted", "silent_drop", "replay", "no-page"], [*sorted(paths), "keys"]
         ):
             one.page.goto(address + paths.get(name, "/deliveries"))
             if name in ("list", "keys"):

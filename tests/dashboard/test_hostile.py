@@ -43,7 +43,8 @@ class Elements(HTMLParser):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/deliveries", "/deliveries/{id}", "/deliveries?q={text}&provider={text}"]
+    "path",
+    ["/", "/deliveries", "/deliveries/{id}", "/deliveries?q={text}&provider={text}", "/replay?q={text}"],
 )
 def test_a_hostile_delivery_adds_no_element_attribute_or_address(
     client: TestClient, by_outcome: dict[str, StoredDelivery], path: str

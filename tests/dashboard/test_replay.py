@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 from starlette.testclient import TestClient
 
 from dashboard.kept import BODY
 from dashboard.serving import csrf_of
+from dashboard.target import Application
 from outworx_otel.server.model import StoredDelivery
 from outworx_otel.signatures import verify
 
 _SECRET = "whsec_0123456789abcdef0123456789abcdef"  # noqa: S105  # nobody's
-
-
-class Application(ThreadingHTTPServer):
-    """Keeps what it is sent, and answers with markup."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.received: list[tuple[str, dict[str, str], bytes]] = []
-
-    @property
-    def address(self) -> str:
-        return f"http://localhost:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        assert isinstance(self.server, Application)
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.received.append((self.path, headers, body))
-        answer = b'{"done": "<script>alert(1)</script>"}'
-        self.send_response(202)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def application() -> Iterator[Application]:
-    with Application() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def _replay(client: TestClient, one: StoredDelivery, to: str) -> tuple[int, str]:

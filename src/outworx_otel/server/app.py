@@ -66,6 +66,7 @@ class Application:
         self._live = live = Live()
         self._room = room = ingest.WaitingSpans()
         self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
+        self._replays = replays = dashboard.ReplayRuns(store)
         self._alerts = AlertSender(store.sendings, wanted, settings.own_url)
         self.tunnels: ASGIApp | None = None
         tunnels = relay.ingress_routes(tunnel)
@@ -77,7 +78,7 @@ class Application:
             *relay.session_routes(tunnel),
             *tunnels,
             *api.routes(store, self.access, self._forget, metrics),
-            *dashboard.routes(settings, store, live, self.access),
+            *dashboard.routes(settings, store, live, self.access, replays),
         ]
         handlers = dashboard.error_handlers(settings, self.access, HANDLERS)
         app = Starlette(routes=self.routes, exception_handlers=handlers, lifespan=self._lifespan)
@@ -112,6 +113,7 @@ class Application:
         self._live.close()
         self._relay.close()
         self._alerts.stop()
+        self._replays.stop()
 
     def _forget(self, erased: Erased) -> None:
         self._live.forget(erased.ids)
@@ -128,6 +130,7 @@ class Application:
             looking.cancel()
             await asyncio.wait([looking])
             await run_in_threadpool(self._alerts.close)
+            await run_in_threadpool(self._replays.close)
             await run_in_threadpool(self._evaluator.close)
             await run_in_threadpool(self._store.close)
 

@@ -57,6 +57,7 @@ _EXACT: Final = {
     "/login": _PUBLIC,
     "/metrics": _CALL,
     "/logout": Rule(Policy.PAGE),
+    "/replay": _PAGE,
     "/api/alerts": _CALL,
     "/api/deliveries": _CALL,
     "/api/ingest": _INGEST,
@@ -77,6 +78,7 @@ _BELOW: Final = (
     ("/api/sdk/", _INGEST),
     ("/deliveries/", _PAGE),
     ("/problems/", _PAGE),
+    ("/replays/", _PAGE),
 )
 # No route is below these: a test looks.
 _OTHER_CALLS: Final = _CALL._replace(declared=False)

@@ -12,7 +12,14 @@ from outworx_otel.server.access import Access
 from outworx_otel.server.attributes import text
 from outworx_otel.server.dashboard.page_addresses import wanted_of
 from outworx_otel.server.dashboard.pages import Pages
-from outworx_otel.server.dashboard.replay_button import DEFAULT_TARGET, Offer, Replayed, offer_of, replay
+from outworx_otel.server.dashboard.replay_button import (
+    DEFAULT_TARGET,
+    Offer,
+    Replayed,
+    host_of,
+    offer_of,
+    replay,
+)
 from outworx_otel.server.dashboard.sections import Sections, findings_of, sections_of
 from outworx_otel.server.dashboard.waterfall import waterfall_of
 from outworx_otel.server.explaining.verdict import handled_later, verdict_of
@@ -109,6 +116,7 @@ class DeliveryPage:
             offer=found.offer if self._may_replay(request) else _NOT_WITH_THIS_KEY,
             replayed=replayed,
             default_target=DEFAULT_TARGET,
+            host=host_of(delivery),
         )
 
     def _may_replay(self, request: Request) -> bool:

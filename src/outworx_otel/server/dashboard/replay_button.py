@@ -63,6 +63,13 @@ def offer_of(delivery: StoredDelivery) -> Offer:
     return Offer(None, path, f"It is signed anew, with the secret of {found.source}.")
 
 
+def host_of(delivery: StoredDelivery) -> str:
+    """Returns the host that a delivery came for, or its service: pages remember a target for each."""
+    given = delivery.attributes.get(f"{semconv.HTTP_REQUEST_HEADER_PREFIX}host")
+    hosts = given if isinstance(given, list | tuple) else [given]
+    return next((host for host in hosts if isinstance(host, str) and host), delivery.service)
+
+
 def replay(delivery: StoredDelivery, target: str) -> Replayed:
     """Sends the request once, only to this machine. Blocks for `TIMEOUT_SECONDS` at most."""
     target = target.strip()[:MAX_TARGET]

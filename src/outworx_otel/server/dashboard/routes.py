@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from outworx_otel.server.access import Access
 from outworx_otel.server.dashboard.alerts_page import AlertsPage
 from outworx_otel.server.dashboard.assets import Assets
+from outworx_otel.server.dashboard.bulk_replay import ReplayRuns
 from outworx_otel.server.dashboard.delivery_page import DeliveryPage
 from outworx_otel.server.dashboard.error_pages import Handler, View, as_page, for_browsers
 from outworx_otel.server.dashboard.exports import Export
@@ -18,6 +19,7 @@ from outworx_otel.server.dashboard.list_page import ListPage
 from outworx_otel.server.dashboard.login_page import LoginPage
 from outworx_otel.server.dashboard.overview_page import OverviewPage
 from outworx_otel.server.dashboard.pages import Pages
+from outworx_otel.server.dashboard.replay_page import ReplayPage
 from outworx_otel.server.dashboard.stream import LiveStream
 from outworx_otel.server.live import Live
 from outworx_otel.server.settings import Settings
@@ -31,12 +33,13 @@ def error_handlers(settings: Settings, access: Access, handlers: Mapping[Any, Ha
     return for_browsers(Pages(settings, access), handlers)
 
 
-def routes(settings: Settings, store: Store, live: Live, access: Access) -> list[BaseRoute]:
+def routes(settings: Settings, store: Store, live: Live, access: Access, runs: ReplayRuns) -> list[BaseRoute]:
     """Pages, exports, the live stream, and the files that pages need."""
     pages = Pages(settings, access)
     overview = OverviewPage(store, pages, access)
     delivery = DeliveryPage(store, pages, access)
     login = LoginPage(pages, access)
+    replay = ReplayPage(store, pages, access, runs)
 
     def page(path: str, view: View, *methods: str) -> Route:
         return Route(path, as_page(pages, view), methods=methods or ("GET",))
@@ -52,6 +55,10 @@ def routes(settings: Settings, store: Store, live: Live, access: Access) -> list
         page("/deliveries/{id}/{which}-body", delivery.body),
         Route("/live", LiveStream(live, pages, settings.heartbeat_seconds).open),
         page("/problems/{id}", overview.change_problem, "POST"),
+        page("/replay", replay.show),
+        page("/replay", replay.begin, "POST"),
+        page("/replays/{id}", replay.show_run),
+        page("/replays/{id}", replay.stop_run, "POST"),
         page("/login", login.show),
         page("/login", login.log_in, "POST"),
         page("/logout", login.log_out, "POST"),

@@ -145,13 +145,16 @@ function sendInUtc(picked) {
   picked.after(sent);
 }
 
+/** A target for each host that deliveries came for: two applications listen at two ports. */
 function rememberTarget() {
   const field = document.querySelector("[data-target]");
   if (!field) return;
+  const name = `${TARGET}:${field.dataset.target}`;
   try {
-    const kept = localStorage.getItem(TARGET);
-    if (kept && field.value === field.defaultValue && !document.querySelector(".answer")) field.value = kept;
-    field.form.addEventListener("submit", () => localStorage.setItem(TARGET, field.value));
+    const kept = localStorage.getItem(name);
+    const chosen = document.querySelector(".answer") || new URLSearchParams(location.search).has(field.name);
+    if (kept && !chosen && field.value === field.defaultValue) field.value = kept;
+    field.form.addEventListener("submit", () => localStorage.setItem(name, field.value));
   } catch {
     // Storage may be forbidden; then the field stands as it came.
   }
