@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from dashboard.attacks import HOSTILE_TEXT
 from dashboard.browsing import PHONE, visitor
-from dashboard.kept import delivery
+from dashboard.kept import BODY, delivery, raised
 from dashboard.serving import filled, listening
 from outworx_otel.server.ingest.arrival_notes import noted
 from outworx_otel.server.model import Batch, StoredDelivery
@@ -310,3 +310,25 @@ def test_axe_finds_nothing_to_complain_of(
             if results.violations_count:
                 found[name] = results.generate_report()
         assert not found, "\n".join(f"{name}: {report}" for name, report in found.items())
+
+
+def test_a_target_is_remembered_for_each_host_that_deliveries_came_for(
+    browser: Browser, tmp_path: Path
+) -> None:
+    host = f"{semconv.HTTP_REQUEST_HEADER_PREFIX}host"
+    ours, theirs = (
+        raised(body_size=len(BODY), attributes={semconv.REQUEST_BODY: BODY, host: [name]})
+        for name in ("shop.example", "bot.example")
+    )
+    settings = filled(tmp_path, Batch(deliveries=[ours, theirs], size=2000))
+    with listening(settings) as address, visitor(browser) as one:
+        one.expected = (_REFUSED,)
+        page = one.page
+        page.goto(f"{address}/deliveries/{ours.id}")
+        page.get_by_label("To", exact=True).fill("http://127.0.0.1:9")
+        page.get_by_role("button", name="Replay", exact=True).click()
+        expect(page.get_by_text("nothing listens at")).to_be_visible()
+        page.goto(f"{address}/deliveries/{theirs.id}")
+        expect(page.get_by_label("To", exact=True)).to_have_value("http://localhost:8000")
+        page.goto(f"{address}/deliveries/{ours.id}")
+        expect(page.get_by_label("To", exact=True)).to_have_value("http://127.0.0.1:9")
