@@ -14,11 +14,15 @@ from outworx_otel.signatures import verify
 _SECRET = "whsec_0123456789abcdef0123456789abcdef"  # noqa: S105  # nobody's
 
 
-def _replay(client: TestClient, one: StoredDelivery, to: str) -> tuple[int, str]:
+def _replay(client: TestClient, one: StoredDelivery, to: str) -> str:
+    """The page that the form leads to, which can be loaded again without sending anything."""
     page = client.get(f"/deliveries/{one.id}").text
     form = {"csrf": csrf_of(page), "to": to}
-    answer = client.post(f"/deliveries/{one.id}/replay", data=form)
-    return answer.status_code, answer.text
+    posted = client.post(f"/deliveries/{one.id}/replay", data=form, follow_redirects=False)
+    assert posted.status_code == 303
+    answer = client.get(posted.headers["location"])
+    assert answer.status_code == 200
+    return answer.text
 
 
 def test_the_stored_bytes_are_sent_signed_anew_and_the_answer_is_shown(
@@ -28,8 +32,7 @@ def test_the_stored_bytes_are_sent_signed_anew_and_the_answer_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OUTWORX_SECRET_STRIPE", _SECRET)
-    status, page = _replay(client, by_outcome["accepted"], application.address)
-    assert status == 200
+    page = _replay(client, by_outcome["accepted"], application.address)
     assert "Answered 202" in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert _SECRET not in page
@@ -45,8 +48,7 @@ def test_without_a_secret_it_says_that_the_signature_is_not_fresh(
 ) -> None:
     page = client.get(f"/deliveries/{by_outcome['accepted'].id}").text
     assert "no secret is set here. OUTWORX_SECRET_STRIPE would be read." in page
-    status, page = _replay(client, by_outcome["accepted"], f"{application.address}/elsewhere?x=1")
-    assert status == 200
+    page = _replay(client, by_outcome["accepted"], f"{application.address}/elsewhere?x=1")
     assert "no secret is known for stripe" in page
     assert application.received[0][0] == "/elsewhere?x=1"
 
@@ -63,8 +65,7 @@ def test_without_a_secret_it_says_that_the_signature_is_not_fresh(
 def test_another_machine_is_refused(
     client: TestClient, by_outcome: dict[str, StoredDelivery], target: str
 ) -> None:
-    status, page = _replay(client, by_outcome["accepted"], target)
-    assert status == 422
+    page = _replay(client, by_outcome["accepted"], target)
     assert "only loopback addresses" in page
 
 
@@ -74,16 +75,14 @@ def test_another_machine_is_refused(
 def test_what_is_no_address_is_refused(
     client: TestClient, by_outcome: dict[str, StoredDelivery], target: str
 ) -> None:
-    status, page = _replay(client, by_outcome["accepted"], target)
-    assert status == 422
+    page = _replay(client, by_outcome["accepted"], target)
     assert 'class="problem"' in page
 
 
 def test_an_application_that_is_down_is_told_so(
     client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:
-    status, page = _replay(client, by_outcome["accepted"], "http://127.0.0.1:9")
-    assert status == 422
+    page = _replay(client, by_outcome["accepted"], "http://127.0.0.1:9")
     assert "nothing listens at http://127.0.0.1:9" in page
 
 
@@ -93,7 +92,20 @@ def test_a_delivery_whose_body_was_not_kept_says_how_to_keep_it(
     page = client.get(f"/deliveries/{by_outcome['rejected'].id}").text
     assert "cannot be sent again: the body was not stored" in page
     assert "capture_body" in page
-    assert "/replay#replay" not in page
+    assert f'action="/deliveries/{by_outcome["rejected"].id}/replay' not in page
+
+
+def test_the_answer_is_shown_at_its_own_delivery_alone(
+    client: TestClient, by_outcome: dict[str, StoredDelivery], application: Application
+) -> None:
+    one, form = by_outcome["accepted"], {"to": application.address}
+    form["csrf"] = csrf_of(client.get(f"/deliveries/{one.id}").text)
+    posted = client.post(f"/deliveries/{one.id}/replay?outcome=accepted", data=form, follow_redirects=False)
+    page = posted.headers["location"]
+    assert page.startswith(f"/deliveries/{one.id}?outcome=accepted&replayed=")
+    assert "Answered 202" in client.get(page).text
+    assert "Answered 202" not in client.get(page.replace(one.id, by_outcome["silent_drop"].id)).text
+    assert len(application.received) == 1
 
 
 def test_a_form_of_another_page_is_refused(

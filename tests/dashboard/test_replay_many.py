@@ -145,6 +145,15 @@ def test_it_can_be_stopped(client: TestClient, application: Application) -> None
     assert len(application.received) == 1
 
 
+def test_what_is_erased_is_forgotten(client: TestClient, application: Application) -> None:
+    run = begun(client, application.address)
+    assert ">evt_2<" in over(client, run)
+    assert client.delete("/api/deliveries?event_id=evt_2").status_code == 200
+    page = client.get(run).text
+    assert "evt_2" not in page
+    assert "4 of 4 events" in page
+
+
 def test_it_stops_where_nobody_answers(client: TestClient) -> None:
     page = over(client, begun(client, "http://127.0.0.1:9"))
     assert "3 in a row had no answer, so it stopped. 1 was left." in page

@@ -117,6 +117,7 @@ class Application:
 
     def _forget(self, erased: Erased) -> None:
         self._live.forget(erased.ids)
+        self._replays.forget(erased.ids)
         self._room.forget([bytes.fromhex(trace) for trace in erased.traces])
 
     @contextlib.asynccontextmanager

@@ -7,12 +7,12 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from outworx_otel.errors import OutworxError
-from outworx_otel.server.dashboard.replay_button import TIMEOUT_SECONDS
+from outworx_otel.server.dashboard.replay_button import TIMEOUT_SECONDS, Replayed
 from outworx_otel.server.documents import DeliveryTruth, flat_document, summary_document
 from outworx_otel.server.formatting import duration
 from outworx_otel.server.model import Filter
@@ -42,7 +42,7 @@ MAX_EVENTS: Final = 200
 MAX_PAGES: Final = 20
 _PAGE: Final = 500
 MAX_RUNS: Final = 20
-"""That are remembered, in memory alone."""
+"""That are remembered, and replays of one delivery, in memory alone."""
 
 _STOPS_WITHIN: Final = 2.0
 _logger: Final = logging.getLogger("outworx_otel.server")
@@ -182,6 +182,11 @@ class ReplayRun:
         self.stopping = threading.Event()
         self._chosen = chosen
 
+    @property
+    def told(self) -> int:
+        """How many events it has come to an end with."""
+        return self.counts.total()
+
     def send(self, resending: Resending) -> None:
         """Sends one after the other, until all are sent or it is to stop."""
         for result in resending.each(self._chosen):
@@ -190,8 +195,12 @@ class ReplayRun:
             if self.stopping.is_set():
                 self.stopped = "It was stopped."
                 return
-        if len(self.lines) < self.total:
+        if self.told < self.total:
             self.stopped = f"{MAX_UNANSWERED} in a row had no answer, so it stopped."
+
+    def end(self) -> None:
+        """It is over, and needs no more than what it shows."""
+        self.is_over, self._chosen = True, ()
 
 
 class ReplayRuns:
@@ -204,11 +213,34 @@ class ReplayRuns:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._runs: dict[str, ReplayRun] = {}
+        self._single: dict[str, tuple[str, Replayed]] = {}
         self._thread: threading.Thread | None = None
 
     def find(self, id: str) -> ReplayRun | None:
         """One of them; None where it is not known here."""
         return self._runs.get(id)
+
+    def keep(self, delivery: str, replayed: Replayed) -> str:
+        """Remembers what became of one delivery; returns the name of it."""
+        name = secrets.token_urlsafe(9)
+        self._single[name] = delivery, replayed
+        for old in list(self._single)[:-MAX_RUNS]:
+            del self._single[old]
+        return name
+
+    def kept(self, name: str, delivery: str) -> Replayed | None:
+        """What became of a delivery by that name; None where it is not known here."""
+        of, replayed = self._single.get(name, ("", None))
+        return replayed if of == delivery else None
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Forgets what became of deliveries that were erased."""
+        self._single = {name: one for name, one in self._single.items() if one[0] not in ids}
+        for run in self._runs.values():
+            # In its place, because a thread may add to it.
+            for place in reversed(range(len(run.lines))):
+                if run.lines[place].delivery in ids:
+                    del run.lines[place]
 
     @property
     def under_way(self) -> ReplayRun | None:
@@ -238,7 +270,7 @@ class ReplayRuns:
             _logger.exception("a replay of several events failed")
             run.stopped = "It failed by a fault of the server's: its log says what happened."
         finally:
-            run.is_over = True
+            run.end()
 
     def stop(self) -> None:
         """Lets the one that is under way end after the event that it sends now."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from outworx_otel.server.access import Access
 from outworx_otel.server.attributes import text
-from outworx_otel.server.dashboard.page_addresses import wanted_of
+from outworx_otel.server.dashboard.bulk_replay import ReplayRuns
+from outworx_otel.server.dashboard.page_addresses import address, wanted_of
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.dashboard.replay_button import (
     DEFAULT_TARGET,
@@ -33,6 +35,7 @@ from outworx_otel.telemetry import semconv
 _NOT_WITH_THIS_KEY = Offer("you are logged in with a key that may read and change nothing", "", "")
 # Exporters send every 5 s, and try again for a minute.
 _LATE_NS: Final = 120 * 10**9
+_REPLAYED: Final = "replayed"
 _BODIES = {"request": semconv.REQUEST_BODY, "response": semconv.RESPONSE_BODY}
 
 
@@ -56,26 +59,32 @@ class DeliveryPage:
         store: where it is kept.
         pages: renders.
         access: checks the replay form.
+        runs: remembers what became of a replay.
     """
 
-    def __init__(self, store: Store, pages: Pages, access: Access) -> None:
+    def __init__(self, store: Store, pages: Pages, access: Access, runs: ReplayRuns) -> None:
         self._store = store
         self._pages = pages
         self._access = access
+        self._runs = runs
 
     async def show(self, request: Request) -> Response:
-        """GET."""
-        return await self._page(request)
+        """GET; `?replayed=` shows the answer to a replay."""
+        name = request.query_params.get(_REPLAYED, "")
+        return await self._page(request, self._runs.kept(name, request.path_params["id"]))
 
     async def replay(self, request: Request) -> Response:
-        """POST `to`: the page again, with the answer on it."""
+        """POST `to`: then the page again, with the answer on it."""
         form = await self._access.form(request)
         delivery = await run_in_threadpool(self._store.delivery, request.path_params["id"])
         if delivery is None:
             return self._missing(request)
         target = form.get("to")
         replayed = await run_in_threadpool(replay, delivery, target if isinstance(target, str) else "")
-        return await self._page(request, replayed)
+        name = self._runs.keep(delivery.id, replayed)
+        within = wanted_of(request.query_params)
+        page = address(f"/deliveries/{quote(delivery.id, safe='')}", {**within, _REPLAYED: name})
+        return RedirectResponse(f"{page}#replay", 303)
 
     async def body(self, request: Request) -> Response:
         """GET a stored body as a file, which no browser runs."""
@@ -99,7 +108,6 @@ class DeliveryPage:
         return self._pages.render(
             request,
             "delivery.html",
-            status=422 if replayed is not None and replayed.problem else 200,
             delivery=delivery,
             said=verdict_of(delivery, found.same_event),
             handled=handled_later(delivery, found.same_event),

@@ -37,7 +37,7 @@ def routes(settings: Settings, store: Store, live: Live, access: Access, runs: R
     """Pages, exports, the live stream, and the files that pages need."""
     pages = Pages(settings, access)
     overview = OverviewPage(store, pages, access)
-    delivery = DeliveryPage(store, pages, access)
+    delivery = DeliveryPage(store, pages, access, runs)
     login = LoginPage(pages, access)
     replay = ReplayPage(store, pages, access, runs)
 
