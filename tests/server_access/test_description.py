@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,8 +23,9 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.routing import Route
 
-from outworx_otel.server.api.description import description
+from outworx_otel.server import description as description_room
 from outworx_otel.server.app import Application
+from outworx_otel.server.description import description
 from outworx_otel.version import __version__
 
 from .command import PATIENCE, Command
@@ -95,3 +97,19 @@ def test_every_json_call_is_described(app: Application) -> None:
 def test_the_description_is_stamped_with_the_version(app: Application) -> None:
     answer = client(app).get("/api/openapi.json", headers=WITH_KEY).json()
     assert answer["info"]["version"] == __version__
+
+
+def test_every_schema_is_asked_for_and_those_of_structs_are_made_of_them() -> None:
+    document = json.loads(description())
+    schemas = document["components"]["schemas"]
+    asked_for = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert asked_for == set(schemas)
+    by_hand = json.loads((Path(description_room.__file__).parent / "openapi.json").read_bytes())
+    structs = {struct.__name__ for struct in description_room.DESCRIBED}
+    assert structs & set(by_hand["components"]["schemas"]) == set()
+    told = {
+        name
+        for part in ("Summary", "DeliveryVerdict", "WholeDelivery")
+        for name in schemas[part]["properties"]
+    }
+    assert {"why", "headline", "stages", "service.name", "same_event", "signature.reason"} <= told

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from outworx_otel.server import api, channels, dashboard, ingest, relay
+from outworx_otel.server import api, channels, dashboard, description, ingest, relay
 from outworx_otel.server.access import COOKIE, Access
 from outworx_otel.server.access.connections import CROWD
 from outworx_otel.server.access.error_answers import HANDLERS
@@ -78,6 +78,7 @@ class Application:
             *relay.session_routes(tunnel),
             *tunnels,
             *api.routes(store, self.access, self._forget, metrics),
+            *description.routes(),
             *dashboard.routes(settings, store, live, self.access, replays),
         ]
         handlers = dashboard.error_handlers(settings, self.access, HANDLERS)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
 
+from outworx_otel.server.described import ListedDelivery, Time, says
 from outworx_otel.server.explaining.verdict import DeliveryVerdict, verdict_of
 from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.fields import FIELDS, Kind
@@ -22,9 +22,6 @@ _PREFIX: Final = "outworx.webhook."
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
 _MAX_DEPTH: Final = 32
-
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-"""UTC, as `iso_time` writes it."""
 
 
 class EventDocument(msgspec.Struct, frozen=True):
@@ -52,7 +49,7 @@ class SpanDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"service":
     name: str
     kind: str
     time: Time
-    duration: Annotated[float, Meta(ge=0, description="Seconds.")]
+    duration: Annotated[float, says("Seconds.", minimum=0)]
     service: str
     scope: str
     error: bool
@@ -65,31 +62,29 @@ class SpanDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"service":
 class WholeDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of one delivery beside its summary, its verdict and its attributes."""
 
-    source: Annotated[Literal["otlp", "events"], Meta(description="How it was reported.")]
+    source: Annotated[Literal["otlp", "events"], says("How it was reported.")]
     parent_span_id: str
     status_message: str
     error_message: Annotated[
         str | None,
-        Meta(description="What went wrong: the status message, and each exception that decided something."),
+        says("What went wrong: the status message, and each exception that decided something."),
     ]
     resource: dict[str, Any]
     events: list[EventDocument]
     links: list[LinkDocument]
-    spans: Annotated[list[SpanDocument], Meta(description="Of the same trace.")]
-    deferred: Annotated[list[SpanDocument], Meta(description="Work that went on after the answer.")]
-    same_event: Annotated[
-        list[dict[str, Any]], Meta(description="All deliveries of the same event, oldest first.")
-    ]
+    spans: Annotated[list[SpanDocument], says("Of the same trace.")]
+    deferred: Annotated[list[SpanDocument], says("Work that went on after the answer.")]
+    same_event: Annotated[list[ListedDelivery], says("All deliveries of the same event, oldest first.")]
 
 
 class DeliveryTruth(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a delivery's event and of its sender."""
 
-    unhandled: Annotated[bool, Meta(description="Whether the event went wrong and was not handled since.")]
+    unhandled: Annotated[bool, says("Whether the event went wrong and was not handled since.")]
     genuine: Annotated[
         bool | None,
-        Meta(
-            description="Whether the provider was proved to be the sender: by its signature, or by the diagnosis of"
+        says(
+            "Whether the provider was proved to be the sender: by its signature, or by the diagnosis of"
             " a rejection. null where the endpoint does not verify."
         ),
     ]

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.api.parameters import check_names, cursor_of, json_answer, limit_of, refused, single
 from outworx_otel.server.filters import BadParameter
-from outworx_otel.server.problems.sending import alert_document, sending_document
+from outworx_otel.server.problems.alert_document import alerts_document
 from outworx_otel.server.store import BadCursor, Store
 
 _KNOWN: Final = ("state", "limit", "cursor")
@@ -35,10 +35,6 @@ def alert_routes(store: Store) -> list[BaseRoute]:
             return refused(str(error), error.name)
         except BadCursor as error:
             return refused(str(error), "cursor")
-        found = [
-            {**alert_document(alert), "sendings": [sending_document(one) for one in sendings]}
-            for alert, sendings in page.alerts
-        ]
-        return json_answer({"alerts": found, "next_cursor": page.next_cursor})
+        return json_answer(alerts_document(page))
 
     return [Route("/api/alerts", alerts)]

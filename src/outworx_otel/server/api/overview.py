@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, Final
+from typing import Annotated, Final
 
+import msgspec
+from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.api.parameters import check_names, json_answer, refused, single
+from outworx_otel.server.described import Time, Whole, says
 from outworx_otel.server.documents import iso_time
 from outworx_otel.server.filters import BadParameter
+from outworx_otel.server.model import EventCounts
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
 from outworx_otel.server.store import Store
 
@@ -40,47 +44,81 @@ def overview_routes(store: Store) -> list[BaseRoute]:
     return [Route("/api/overview", overview)]
 
 
-def overview_document(found: EndpointsOverview) -> dict[str, Any]:
+class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """How one endpoint does."""
+
+    service: str
+    environment: str | None
+    provider: str
+    route: str | None
+    verified: Annotated[
+        bool | None, says("Whether its deliveries are verified; null where none has run yet.")
+    ]
+    deliveries: Whole
+    success_rate: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        says("Of those that were proved genuine, or whose endpoint does not verify, without duplicates."),
+    ]
+    streak: Annotated[Whole, says("Failures at the end.")]
+    streak_since: Time | None
+    last_good: Time | None
+    last_seen: Time
+    usual: Annotated[float | None, says("Deliveries in such a range; null where it can't be learnt yet.")]
+    silent_since: Time | None
+
+
+class ClockDocument(msgspec.Struct, frozen=True):
+    """A service whose clock is off."""
+
+    service: str
+    environment: str | None
+    clock_offset: Annotated[float, says("Seconds that its clock is ahead; behind: less than 0.")]
+
+
+class OverviewDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """How endpoints, services' clocks and events do, over a range of time."""
+
+    since: Time
+    until: Time
+    endpoints: list[EndpointDocument]
+    services: list[ClockDocument]
+    events: EventCounts
+
+
+def overview_document(found: EndpointsOverview) -> OverviewDocument:
     """The overview as JSON."""
-    return {
-        "since": iso_time(found.since_ns),
-        "until": iso_time(found.until_ns),
-        "endpoints": [_endpoint(one) for one in found.endpoints],
-        "services": [
-            {
-                "service": clock.service,
-                "environment": clock.environment or None,
-                "clock_offset": round(clock.offset_ns / 1e9, 3),
-            }
+    return OverviewDocument(
+        since=iso_time(found.since_ns),
+        until=iso_time(found.until_ns),
+        endpoints=[_endpoint(one) for one in found.endpoints],
+        services=[
+            ClockDocument(clock.service, clock.environment or None, round(clock.offset_ns / 1e9, 3))
             for clock in found.clocks
         ],
-        "events": {
-            "handled": found.events.handled,
-            "unhandled": found.events.unhandled,
-            "ran_more_than_once": found.events.ran_more_than_once,
-        },
-    }
+        events=found.events,
+    )
 
 
-def _endpoint(one: EndpointState) -> dict[str, Any]:
-    times = {
-        "streak_since": one.streak_since_ns,
-        "last_good": one.last_good_ns,
-        "last_seen": one.last_seen_ns,
-        "silent_since": one.silent_since_ns,
-    }
-    return {
-        "service": one.service,
-        "environment": one.environment or None,
-        "provider": one.provider,
-        "route": one.route or None,
-        "verified": one.verified,
-        "deliveries": one.deliveries,
-        "success_rate": one.success_rate,
-        "streak": one.streak,
-        "usual": None if one.usual is None else round(one.usual, 1),
-        **{name: None if at is None else iso_time(at) for name, at in times.items()},
-    }
+def _endpoint(one: EndpointState) -> EndpointDocument:
+    return EndpointDocument(
+        service=one.service,
+        environment=one.environment or None,
+        provider=one.provider,
+        route=one.route or None,
+        verified=one.verified,
+        deliveries=one.deliveries,
+        success_rate=one.success_rate,
+        streak=one.streak,
+        streak_since=_time(one.streak_since_ns),
+        last_good=_time(one.last_good_ns),
+        last_seen=iso_time(one.last_seen_ns),
+        usual=None if one.usual is None else round(one.usual, 1),
+        silent_since=_time(one.silent_since_ns),
+    )
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else iso_time(at)
 
 
 def _seconds(text: str) -> int:

@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.http.body import UNREADABLE
 from outworx_otel.server.api.parameters import check_names, cursor_of, json_answer, limit_of, refused, single
-from outworx_otel.server.documents import iso_time
 from outworx_otel.server.filters import BadParameter
-from outworx_otel.server.problems.problem import STATES, Problem, State, problem_document
+from outworx_otel.server.problems.problem import STATES, Problem, State
+from outworx_otel.server.problems.problem_document import problem_document, problems_document
 from outworx_otel.server.store import BadCursor, Store
 
 _KNOWN: Final = ("state", "service", "provider", "limit", "cursor")
@@ -22,11 +22,13 @@ _MAX_BODY: Final = 1024
 _MAX_NUMBER: Final = 2**31
 
 
-class _Change(msgspec.Struct):
+class ProblemChange(msgspec.Struct):
+    """What `POST /api/problems/{id}` is told."""
+
     state: State
 
 
-_change: Final = msgspec.json.Decoder(_Change)
+_change: Final = msgspec.json.Decoder(ProblemChange)
 
 
 def problem_routes(store: Store) -> list[BaseRoute]:
@@ -46,8 +48,7 @@ def problem_routes(store: Store) -> list[BaseRoute]:
             return refused(str(error), error.name)
         except BadCursor as error:
             return refused(str(error), "cursor")
-        found = [problem_document(problem, iso_time) for problem in page.problems]
-        return json_answer({"problems": found, "next_cursor": page.next_cursor})
+        return json_answer(problems_document(page))
 
     async def problem(request: Request) -> Response:
         number = _number(request)
@@ -91,4 +92,4 @@ async def _body(request: Request) -> bytes:
 def _answer(problem: Problem | None) -> Response:
     if problem is None:
         return json_answer({"error": "there is no such problem"}, 404)
-    return json_answer(problem_document(problem, iso_time))
+    return json_answer(problem_document(problem))

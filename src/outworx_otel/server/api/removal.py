@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from outworx_otel.server.described import says
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.store import Erased, Erasure, Store
 from outworx_otel.setup.options import unknown_name
@@ -25,6 +26,23 @@ _KNOWN: Final = ("event_id", "provider", "before", "dry_run")
 _MAX_TEXT: Final = 512
 
 
+class RemovedDocument(msgspec.Struct):
+    """What was removed, and what may be left."""
+
+    deliveries: Annotated[int, says("How many went.")]
+    spans: Annotated[int, says("Other spans of their traces, and deferred work.")]
+    keys: Annotated[int, says("Idempotency records with their answers: a retry of such an event runs again.")]
+    more: Annotated[bool, says("Whether there is more to remove: send the call again.")]
+    note: Annotated[str | None, says("What may be left on the disk, and what to do about it.")]
+
+
+class CountedDocument(msgspec.Struct, frozen=True):
+    """What would be removed."""
+
+    deliveries: int
+    dry_run: Literal[True]
+
+
 def routes(store: Store, forget: Callable[[Erased], None]) -> list[BaseRoute]:
     """The calls that delete.
 
@@ -34,7 +52,7 @@ def routes(store: Store, forget: Callable[[Erased], None]) -> list[BaseRoute]:
 
     async def one(request: Request) -> Response:
         done = await _erased(store, Erasure(id=request.path_params["id"]), forget)
-        if not done["deliveries"]:
+        if not done.deliveries:
             return _json({"error": "there is no such delivery: it may have been removed before"}, 404)
         return _json(done)
 
@@ -44,7 +62,7 @@ def routes(store: Store, forget: Callable[[Erased], None]) -> list[BaseRoute]:
         except BadParameter as error:
             return _json({"error": str(error), "parameter": error.name}, 400)
         if dry_run:
-            return _json({"deliveries": await run_in_threadpool(store.erasable, which), "dry_run": True})
+            return _json(CountedDocument(await run_in_threadpool(store.erasable, which), True))
         return _json(await _erased(store, which, forget))
 
     return [
@@ -53,20 +71,20 @@ def routes(store: Store, forget: Callable[[Erased], None]) -> list[BaseRoute]:
     ]
 
 
-async def _erased(store: Store, which: Erasure, forget: Callable[[Erased], None]) -> dict[str, Any]:
+async def _erased(store: Store, which: Erasure, forget: Callable[[Erased], None]) -> RemovedDocument:
     """Removes for some seconds; what the answer says."""
-    done: dict[str, Any] = {"deliveries": 0, "spans": 0, "keys": 0, "more": True, "note": None}
+    done = RemovedDocument(0, 0, 0, True, None)
     until = time.monotonic() + SECONDS
-    while done["more"] and time.monotonic() < until:
+    while done.more and time.monotonic() < until:
         # Who hangs up stops what would come next, not what is under way.
         erased = await asyncio.shield(asyncio.wrap_future(store.erase(which)))
         forget(erased)
-        done["deliveries"] += len(erased.ids)
-        done["spans"] += erased.spans
-        done["keys"] += erased.keys
-        done["more"] = erased.more
-    if not done["more"] and (done["deliveries"] or done["keys"]):
-        done["note"] = await asyncio.shield(asyncio.wrap_future(store.overwrite()))
+        done.deliveries += len(erased.ids)
+        done.spans += erased.spans
+        done.keys += erased.keys
+        done.more = erased.more
+    if not done.more and (done.deliveries or done.keys):
+        done.note = await asyncio.shield(asyncio.wrap_future(store.overwrite()))
     return done
 
 

@@ -1,11 +1,12 @@
-"""The calls that read: `/api/deliveries`, one of them, `/api/key`, `/api/openapi.json`, `/metrics` and `/healthz`."""
+"""The calls that read: `/api/deliveries`, one of them, `/api/key`, `/metrics` and `/healthz`."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 from outworx_otel.server.access import Access
 from outworx_otel.server.api import removal
 from outworx_otel.server.api.alerts import alert_routes
-from outworx_otel.server.api.description import description
 from outworx_otel.server.api.overview import overview_routes
 from outworx_otel.server.api.parameters import cursor_of, flag_of, json_answer, limit_of, refused
 from outworx_otel.server.api.problems import problem_routes
+from outworx_otel.server.described import ListedDelivery, says
 from outworx_otel.server.documents import DeliveryTruth, delivery_document, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
 from outworx_otel.server.metrics import Metrics
@@ -30,6 +31,13 @@ from outworx_otel.setup.options import unknown_name
 _KNOWN: Final = (*PARAMETERS, "unhandled", "limit", "cursor")
 _MAX_ID: Final = 200
 _logger: Final = logging.getLogger("outworx_otel.server")
+
+
+class DeliveriesDocument(msgspec.Struct, frozen=True):
+    """A page of them."""
+
+    deliveries: Annotated[list[ListedDelivery], says("The newest first.")]
+    next_cursor: Annotated[str | None, says("Asks for the page after; null where there is none.")]
 
 
 def routes(
@@ -58,7 +66,7 @@ def routes(
         except BadCursor as error:
             return refused(str(error), "cursor")
         found = [summary_document(delivery) for delivery in page.deliveries]
-        return json_answer({"deliveries": found, "next_cursor": page.next_cursor})
+        return json_answer(DeliveriesDocument(found, page.next_cursor))
 
     async def delivery(request: Request) -> Response:
         id = request.path_params["id"]
@@ -88,14 +96,10 @@ def routes(
         told, content_type = await run_in_threadpool(metrics.told, request.headers.get("accept", ""))
         return Response(told, headers={"content-type": content_type, "cache-control": "no-store"})
 
-    async def openapi(request: Request) -> Response:
-        return Response(description(), media_type="application/json")
-
     return [
         Route("/api/deliveries", deliveries),
         Route("/api/deliveries/{id}", delivery),
         Route("/api/key", key),
-        Route("/api/openapi.json", openapi),
         Route("/healthz", healthz),
         *problem_routes(store),
         *overview_routes(store),

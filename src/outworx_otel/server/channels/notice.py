@@ -11,7 +11,7 @@ import msgspec
 
 from outworx_otel.server.documents import iso_time
 from outworx_otel.server.problems.alert import Alert, Rule
-from outworx_otel.server.problems.sending import alert_document
+from outworx_otel.server.problems.alert_document import alert_document
 
 # The other rules' counts say nothing.
 _COUNTED: Final[dict[Rule, str]] = {
@@ -77,7 +77,11 @@ class Notice:
         document = {
             "type": f"alert.{kind}",
             "timestamp": iso_time(time.time_ns()),
-            "data": {**alert_document(self.alert), "title": self.title, "url": self.link},
+            "data": {
+                **msgspec.structs.asdict(alert_document(self.alert)),
+                "title": self.title,
+                "url": self.link,
+            },
         }
         return msgspec.json.encode(document)
 

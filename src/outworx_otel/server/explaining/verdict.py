@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from outworx_otel.server.described import says
 from outworx_otel.server.explaining.headlines import headline
 from outworx_otel.server.explaining.stages import Stage, stages_of
 from outworx_otel.server.explaining.whys import why_of
@@ -28,24 +29,20 @@ _RAN: Final = ("accepted", "unprotected")
 _HANDLED: Final = (*_RAN, "replayed")
 
 
-def _says(text: str) -> msgspec.Meta:
-    return msgspec.Meta(description=text)
-
-
 class DeliveryVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a delivery's page says of it first, in the same words."""
 
-    why: Annotated[str, _says("Why it ended as it did, in a line of words: what its row in a list says.")]
-    headline: Annotated[str, _says("What happened.")]
-    detail: Annotated[str, _says("What that means.")]
-    advice: Annotated[str, _says("What to do; empty where there is nothing.")]
+    why: Annotated[str, says("Why it ended as it did, in a line of words: what its row in a list says.")]
+    headline: Annotated[str, says("What happened.")]
+    detail: Annotated[str, says("What that means.")]
+    advice: Annotated[str, says("What to do; empty where there is nothing.")]
     place: Annotated[
-        CodePlace | None, _says("Where in the application it failed: its own code before that of libraries.")
+        CodePlace | None, says("Where in the application it failed: its own code before that of libraries.")
     ]
     handled_by: Annotated[
-        str | None, _says("The later delivery that handled the event after this one had not.")
+        str | None, says("The later delivery that handled the event after this one had not.")
     ]
-    stages: Annotated[list[Stage], _says("How far it got: its signature, its key, the handler, its mark.")]
+    stages: Annotated[list[Stage], says("How far it got: its signature, its key, the handler, its mark.")]
 
 
 def verdict_of(delivery: StoredDelivery, same_event: Sequence[Summary]) -> DeliveryVerdict:

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from outworx_otel.http.body import UNREADABLE
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, hashed_key
+from outworx_otel.server.described import says
 from outworx_otel.server.ingest import loose_json
 from outworx_otel.server.store.claims import SCOPE, Claims
 from outworx_otel.setup.options import MAX_TTL, MIN_TTL
@@ -29,9 +30,19 @@ MAX_LEASE: Final = 3600.0
 _DEFAULT_TTL: Final = 86_400.0
 _MAX_HEADERS_BYTES: Final = 16 * 1024
 
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
+Key = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=8192, description="The key itself; only its hash is stored.")
+]
 # As it can stand in any database's text.
-Token = Annotated[str, msgspec.Meta(max_length=256, pattern=r"\A[\x20-\x7e]*\Z")]
+Token = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=256,
+        pattern=r"\A[\x20-\x7e]*\Z",
+        description="Names this claim; calls may be repeated with it.",
+    ),
+]
+Lease = Annotated[float, msgspec.Meta(gt=0, description="Seconds; an hour at most.")]
 Id = Annotated[str, msgspec.Meta(max_length=64)]
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -42,7 +53,7 @@ class CheckCall(msgspec.Struct):
     key: Key
     ttl: float | None = None
     token: Token | None = None
-    lease: Annotated[float, msgspec.Meta(gt=0)] = LEASE
+    lease: Lease = LEASE
 
 
 class CompleteCall(msgspec.Struct):
@@ -72,7 +83,7 @@ class RenewCall(msgspec.Struct):
 
     key: Key
     token: Token
-    lease: Annotated[float, msgspec.Meta(gt=0)] = LEASE
+    lease: Lease = LEASE
 
 
 class CheckReply(msgspec.Struct, omit_defaults=True):
@@ -96,7 +107,7 @@ class CheckReply(msgspec.Struct, omit_defaults=True):
 class HeldReply(msgspec.Struct):
     """Whether the call took effect: False where the token no longer holds the key."""
 
-    ok: bool
+    ok: Annotated[bool, says("False where the token holds the key no longer.")]
 
 
 def asked(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

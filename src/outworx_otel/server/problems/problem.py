@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -150,34 +150,3 @@ _ADVICE: Final[dict[str, str]] = {
     "turned_away": "Let the provider pass whatever answers before the handler (CSRF, authentication, limits).",
     "rejected": "See what the diagnosis of one of its deliveries has proved.",
 }
-
-
-def problem_document(problem: Problem, iso_time: Any) -> dict[str, Any]:
-    """A problem as JSON."""
-    good = problem.last_good_ns
-    texts = {
-        name: getattr(problem, name) or None
-        for name in (
-            *("environment", "route", "reason", "cause", "exception_type", "code_function", "code_file"),
-            *("version", "message", "last_delivery"),
-        )
-    }
-    return {
-        "id": problem.id,
-        "state": problem.state,
-        "state_since": iso_time(problem.state_ns),
-        "reopened": problem.reopened,
-        "service": problem.service,
-        "provider": problem.provider,
-        "outcome": problem.outcome,
-        **texts,
-        "first_seen": iso_time(problem.first_ns),
-        "last_seen": iso_time(problem.last_ns),
-        "last_good": None if good is None else iso_time(good),
-        "streak": problem.streak,
-        "deliveries": problem.deliveries,
-        "events": problem.events,
-        "unhandled_events": problem.unhandled_events,
-        "headline": problem.headline,
-        "advice": problem.advice,
-    }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 
-from outworx_otel.server.documents import iso_time
 from outworx_otel.server.problems.alert import Alert
 
 MAX_ATTEMPTS: Final = 100
@@ -59,19 +58,6 @@ class AlertPage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
-def alert_document(alert: Alert) -> dict[str, Any]:
-    """An alert as JSON; None for what there is not."""
-    return {
-        **{name: getattr(alert, name) for name in ("id", "rule", "state", "subject", "headline", "what")},
-        **{name: getattr(alert, name) for name in ("where", "advice", "count", "notices", "problem_id")},
-        **{name: getattr(alert, name) or None for name in ("service", "environment", "provider", "route")},
-        "since": iso_time(alert.since_ns),
-        "raised": iso_time(alert.raised_ns),
-        "changed": iso_time(alert.changed_ns),
-        "ended": None if alert.ended_ns is None else iso_time(alert.ended_ns),
-    }
-
-
 def alert_address(alert: Alert) -> str:
     """The page that an alert leads to, below the server's own address: its problem's deliveries, or its endpoint."""
     if alert.problem_id is not None:
@@ -79,16 +65,3 @@ def alert_address(alert: Alert) -> str:
     names = ("service", "environment", "provider", "route")
     of_endpoint = {name: getattr(alert, name) for name in names if getattr(alert, name)}
     return f"/?{urlencode(of_endpoint)}" if of_endpoint else "/"
-
-
-def sending_document(sending: Sending) -> dict[str, Any]:
-    """What became of an alert at a channel, as JSON."""
-    return {
-        "channel": sending.channel,
-        "told": sending.told,
-        "sent": None if sending.sent_ns is None else iso_time(sending.sent_ns),
-        "attempts": sending.attempts,
-        "error": sending.error or None,
-        "next_try": None if sending.next_ns is None else iso_time(sending.next_ns),
-        "given_up": sending.given_up,
-    }

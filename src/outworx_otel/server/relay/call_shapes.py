@@ -6,8 +6,11 @@ second, exact shape. msgspec writes `bytes` as base64.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from outworx_otel.server.described import Time, says
 from outworx_otel.server.relay.held_caller import Arrival, CallerAnswer
 
 MAX_TEXT = 4096
@@ -21,16 +24,16 @@ class OpenCall(msgspec.Struct):
     """
 
     destination_url: str | None = None
-    resume: str | None = None
-    replaces: str | None = None
+    resume: Annotated[str | None, says("`resume` of an earlier answer: the same public URL again.")] = None
+    replaces: Annotated[str | None, says("A `client` that is known to be gone.")] = None
 
 
 class Opened(msgspec.Struct):
     """Its answer; the last three are for clients that want to come back. `waiting`: deliveries that are queued."""
 
     sessionId: str
-    ingressUrl: str
-    expiresAt: str
+    ingressUrl: Annotated[str, says("The public URL.")]
+    expiresAt: Time
     slug: str
     resume: str
     waiting: int
@@ -71,7 +74,7 @@ class ExactPoll(msgspec.Struct):
     """`GET /api/forward/poll?session=&client=&ack=&max=`. The next poll says `ack=` this batch: it was received."""
 
     events: list[ExactEvent]
-    batch: int
+    batch: Annotated[int, says("What `ack` names.")]
 
 
 class ResponseCall(msgspec.Struct):
