@@ -159,6 +159,9 @@ def test_a_link_from_elsewhere_opens_a_page(served: Application, member: TestCli
 def test_another_name_is_not_answered(served: Application, unlocked: Application, member: TestClient) -> None:
     for app, caller in ((served, member), (unlocked, client(unlocked))):
         for method, path in behind_the_door(app, Policy.KEY, Policy.READ, Policy.PAGE, Policy.PUBLIC):
+            # What the page that says so looks like is the same for everybody.
+            if path.startswith("/static/"):
+                continue
             answer = caller.request(method, path, headers=REBOUND)
             assert answer.status_code == 421, (method, path)
             assert method == "HEAD" or "--allowed-host" in answer.text

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from dashboard.kept import delivery
 from server_access.scene import WITH_KEY, application, client
 
+from outworx_otel.server.model import Batch
 from outworx_otel.server.store import Store
 
 from .scene import change_alert, claim, end_alert, raise_alert
@@ -44,10 +46,16 @@ def test_each_channel_says_whether_it_was_told(tmp_path: Path) -> None:
             ("chat", 1, None),
             ("mail", 0, "<b>no route</b>"),
         ]
+        store.write(Batch(deliveries=[delivery(signature_valid=True)], size=100)).result(30)
+        overview = " ".join(browser.get("/").text.split())
+        assert "1 thing needs attention" in overview
+        assert "1 alert could not be sent by mail" in overview
+        assert "&lt;b&gt;no route" in overview
         change_alert(store, 1, notices=2)
         end_alert(store, 1, time.time_ns(), notices=3)
         told(store, "mail")
         assert browser.get("/api/alerts?state=raised").json()["alerts"] == []
+        assert "could not be sent" not in browser.get("/").text
         assert "over <time" in " ".join(browser.get("/alerts").text.split())
 
 

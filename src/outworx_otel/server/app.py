@@ -85,7 +85,8 @@ class Application:
         app = Starlette(routes=self.routes, exception_handlers=handlers, lifespan=self._lifespan)
         # `/deliveries/` is another path, and the table of policies knows only the paths that there are.
         app.router.redirect_slashes = False
-        self._app = metrics.counting(self.access.wrap(app))
+        turned_away = dashboard.refusal_page(settings, self.access)
+        self._app = metrics.counting(self.access.wrap(app, turned_away))
         metrics.deliveries(lambda: store.kept)
         metrics.watch(
             {

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from outworx_otel.server.access.access_guard import PURPOSES, VISIT, AccessGuard, caller
+from outworx_otel.server.access.access_guard import PURPOSES, VISIT, AccessGuard, RefusalPage, caller
 from outworx_otel.server.access.api_keys import ApiKeys
 from outworx_otel.server.access.attempts import BadKeys
 from outworx_otel.server.access.origins import Origins
@@ -44,9 +44,11 @@ class Access:
         """Whether pages ask for a key."""
         return self.keys.required
 
-    def wrap(self, app: ASGIApp) -> ASGIApp:
-        """The application behind every check, with the headers of ours on every answer."""
-        return AccessGuard(app, self._settings, self.keys, self._sessions, self._bad_keys, self._origins)
+    def wrap(self, app: ASGIApp, page: RefusalPage) -> ASGIApp:
+        """The application behind every check, with the headers of ours on every answer; `page` for browsers."""
+        return AccessGuard(
+            app, self._settings, self.keys, self._sessions, self._bad_keys, self._origins, page
+        )
 
     def csrf_token(self, request: Request) -> str:
         """For the hidden field `csrf` of a form, on any page; the visitor gets a cookie that it belongs to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
@@ -61,6 +62,10 @@ _TOO_MANY: Final = (
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="outworx"'}
 
 
+RefusalPage = Callable[[Scope, int, str], Response | None]
+"""Makes the page that a browser is turned away with, out of status and message; None where no page is wanted."""
+
+
 class AccessGuard:
     """Checks, in this order: the path, a key, the server's name, the origin, a session, and whether there is room.
 
@@ -75,6 +80,7 @@ class AccessGuard:
         sessions: BrowserSessions,
         bad_keys: BadKeys,
         origins: Origins,
+        page: RefusalPage,
     ) -> None:
         self._app = app
         self._settings = settings
@@ -82,6 +88,7 @@ class AccessGuard:
         self._sessions = sessions
         self._bad_keys = bad_keys
         self._origins = origins
+        self._page = page
         self._places = Places(settings.max_concurrent, _PATIENCE)
         self._strangers = Places(settings.max_strangers, 0)
 
@@ -119,7 +126,11 @@ class AccessGuard:
             with places.place() as place:
                 await app(scope, _bounded(receive, place, rule.policy, headers), answer)
         except RequestRefused as turned_away:
-            response = refusal(scope, turned_away.status, turned_away.message, turned_away.headers)
+            response = self._page(scope, turned_away.status, turned_away.message)
+            if response is None:
+                response = refusal(scope, turned_away.status, turned_away.message, turned_away.headers)
+            else:
+                response.headers.update(turned_away.headers or {})
             await response(scope, receive, answer)
 
     def _may_pass(self, scope: Scope, rule: Rule, headers: Headers, visit: BrowserVisit) -> bool:
@@ -137,7 +148,8 @@ class AccessGuard:
             _check_purpose(scope, rule, self._keys.purposes(digest))
             scope[PROVEN] = True
             return True
-        if not self._origins.answers_to(headers):
+        # The page that says so has a style, which is the same for everybody.
+        if not self._origins.answers_to(headers) and not scope["path"].startswith("/static/"):
             raise RequestRefused(421, _OTHER_NAME)
         if self._origins.is_foreign(scope["method"], headers):
             raise RequestRefused(403, _OTHER_PAGE)

@@ -8,7 +8,9 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from outworx_otel.server.access import RefusalPage
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.store import QueryTooWide, StoreBusy, StoreUnavailable
 
@@ -27,6 +29,14 @@ _TEXTS: Final = {
     404: "Nothing is at this address: it may be mistyped, or of another release.",
     405: "Something is sent to this address; there is nothing to see at it.",
     500: "It is a fault of the server's, not yours: its log says what happened.",
+}
+_REFUSED: Final = {
+    401: "An API key is needed",
+    403: "That is not allowed",
+    413: "That is too large",
+    421: "This server does not go by that name",
+    429: "Too many wrong keys",
+    503: "There is no room now",
 }
 # What programs ask, whatever they say that they take.
 _CALLS: Final = ("/api/", "/v1/", "/t/", "/static/", "/healthz", "/live")
@@ -61,6 +71,19 @@ def as_page(pages: Pages, view: View) -> View:
 def for_browsers(pages: Pages, handlers: Mapping[Any, Handler]) -> dict[Any, Handler]:
     """Returns the handlers, which answer a browser that wanted a page with a page."""
     return {error: _for_browsers(pages, handler) for error, handler in handlers.items()}
+
+
+def refusal_page(pages: Pages) -> RefusalPage:
+    """Returns the page by which the access guard turns a browser away; None is given to all others."""
+
+    def refused(scope: Scope, status: int, message: str) -> Response | None:
+        request = Request(scope)
+        if not _wants_a_page(request):
+            return None
+        title = _REFUSED.get(status, "That did not work")
+        return pages.render(request, "refused.html", status, title=title, text=message)
+
+    return refused
 
 
 def _for_browsers(pages: Pages, handler: Handler) -> Handler:

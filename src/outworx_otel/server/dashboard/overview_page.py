@@ -19,6 +19,7 @@ from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.formatting import iso
 from outworx_otel.server.model import Choices, EndpointFigures, Filter, Overview
 from outworx_otel.server.problems.problem import STATES, Problem, State
+from outworx_otel.server.problems.sending import FailingChannel
 from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import Store
 
@@ -37,6 +38,7 @@ class _Found(NamedTuple):
     choices: Choices
     open: list[Problem]
     acknowledged: list[Problem]
+    channels: list[FailingChannel]
 
 
 class OverviewPage:
@@ -83,6 +85,7 @@ class OverviewPage:
             overview=overview,
             open=found.open,
             acknowledged=found.acknowledged,
+            channels=found.channels,
             shown=SHOWN,
             may_change=Purpose.ADMIN in self._access.purposes(request),
             chart=chart_of(overview, since, until),
@@ -126,4 +129,5 @@ class OverviewPage:
             self._store.choices(),
             problems("open"),
             problems("acknowledged"),
+            self._store.sendings.failing(),
         )

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from outworx_otel.server.access import Access
+from outworx_otel.server.access import Access, RefusalPage
 from outworx_otel.server.dashboard.alerts_page import AlertsPage
 from outworx_otel.server.dashboard.assets import Assets
 from outworx_otel.server.dashboard.bulk_replay import ReplayRuns
 from outworx_otel.server.dashboard.delivery_page import DeliveryPage
 from outworx_otel.server.dashboard.error_pages import Handler, View, as_page, for_browsers
+from outworx_otel.server.dashboard.error_pages import refusal_page as made_refusal_page
 from outworx_otel.server.dashboard.exports import Export
 from outworx_otel.server.dashboard.list_page import ListPage
 from outworx_otel.server.dashboard.login_page import LoginPage
@@ -31,6 +32,11 @@ _STATIC: Final = Path(__file__).parent / "static"
 def error_handlers(settings: Settings, access: Access, handlers: Mapping[Any, Handler]) -> dict[Any, Handler]:
     """The server's answers to what goes wrong, as pages for browsers."""
     return for_browsers(Pages(settings, access), handlers)
+
+
+def refusal_page(settings: Settings, access: Access) -> RefusalPage:
+    """The access guard's answers to browsers."""
+    return made_refusal_page(Pages(settings, access))
 
 
 def routes(settings: Settings, store: Store, live: Live, access: Access, runs: ReplayRuns) -> list[BaseRoute]:

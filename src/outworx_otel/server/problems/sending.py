@@ -35,6 +35,14 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     given_up: bool
 
 
+class FailingChannel(msgspec.Struct, frozen=True):
+    """A channel that could not be told of alerts: of how many, and why not of one of them."""
+
+    channel: str
+    alerts: int
+    error: str
+
+
 class ClaimedAlert(msgspec.Struct, frozen=True):
     """A notice of an alert that is now this server's to send, until its lease ends.
 

@@ -9,11 +9,17 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.server.problems.alert import Alert
-from outworx_otel.server.problems.sending import MAX_ATTEMPTS, AlertPage, ClaimedAlert, Sending
+from outworx_otel.server.problems.sending import (
+    MAX_ATTEMPTS,
+    AlertPage,
+    ClaimedAlert,
+    FailingChannel,
+    Sending,
+)
 from outworx_otel.server.store.alert_records import alert_of
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.delivery_pages import cursor_of, page_start_of
@@ -28,6 +34,7 @@ _KEPT_SECONDS: Final = 86_400
 """What is over is tried for so long."""
 
 _MAX_ERROR: Final = 300
+_MOST_CHANNELS: Final = 20
 _NS: Final = 1_000_000_000
 _a: Final = alerts.c
 _s: Final = alert_sendings.c
@@ -125,6 +132,19 @@ class Sendings:
         last = PageStart(shown[-1].changed_ns, shown[-1].id) if len(found) > limit else None
         pairs = [(alert, sendings[alert.id]) for alert in shown]
         return AlertPage(pairs, None if last is None else cursor_of(last))
+
+    def failing(self) -> list[FailingChannel]:
+        """The channels that were tried in vain, and have not been told since."""
+        count = func.count()
+        query = (
+            select(_s.channel, count, func.max(_s.error))
+            .join(alerts, _a.id == _s.alert)
+            .where(_s.told < _a.notices, _s.error != "")
+            .group_by(_s.channel)
+            .order_by(count.desc(), _s.channel)
+        )
+        with self._database.read() as connection:
+            return [FailingChannel(*row) for row in connection.execute(query.limit(_MOST_CHANNELS)).all()]
 
     def forget(self) -> None:
         """Removes what is kept of alerts that are there no more."""
