@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from e2e.scale import rows
 from playwright.sync_api import Browser, expect
+from server_channels.scene import claim, raise_alert
 
 from dashboard.attacks import HOSTILE_TEXT
 from dashboard.browsing import PHONE, visitor
@@ -16,6 +17,7 @@ from dashboard.kept import BODY, delivery, raised
 from dashboard.serving import filled, listening
 from outworx_otel.server.ingest.arrival_notes import noted
 from outworx_otel.server.model import Batch, StoredDelivery
+from outworx_otel.server.store import Store
 from outworx_otel.telemetry import semconv
 
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
@@ -38,6 +40,7 @@ def pages_of(by_outcome: dict[str, StoredDelivery]) -> dict[str, str]:
     }
 
 
+_RULES = ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]
 # What a browser says of an answer that is no 2xx.
 _REFUSED = "Failed to load resource"
 
@@ -109,6 +112,7 @@ def test_dark_follows_the_system_and_the_switch_is_remembered(
         one.picture("silent-drop-dark")
         page.get_by_role("button", name="Switch between light and dark").click()
         assert page.evaluate(_BACKGROUND) == _LIGHT
+        one.picture("silent-drop", whole=False)
         page.goto(f"{address}/deliveries")
         assert page.evaluate(_BACKGROUND) == _LIGHT
         assert page.locator("html").get_attribute("data-theme") == "light"
@@ -284,6 +288,28 @@ def test_it_works_without_scripts(
         expect(page.get_by_text("000000  7b 22 69 64")).to_be_visible()
 
 
+def test_alerts_that_a_channel_was_not_told_of_stand_on_both_pages(browser: Browser, tmp_path: Path) -> None:
+    batch = Batch(deliveries=[noted(delivery(signature_valid=True), 1)], size=100)
+    with listening(filled(tmp_path, batch)) as address, visitor(browser) as one:
+        store = Store(f"sqlite:///{tmp_path / 'outworx.db'}", max_queued_bytes=1024 * 1024)
+        try:
+            raise_alert(store, 1)
+            raise_alert(store, 2, headline=HOSTILE_TEXT, what="no good delivery for an hour", problem_id=None)
+            claimed = claim(store, "mail")
+            assert claimed is not None
+            store.sendings.failed(claimed, "SMTPServerDisconnected: connection lost", 60.0)
+        finally:
+            store.close()
+        one.page.goto(address)
+        one.page.get_by_role("link", name="1 alert could not be sent by mail").click()
+        expect(one.page).to_have_url(f"{address}/alerts")
+        expect(one.page.get_by_text("could not be told in 1 try")).to_be_visible()
+        one.picture("alerts")
+        assert one.overhang() == 0
+        results = Axe().run(one.page, options={"runOnly": _RULES})
+        assert not results.violations_count, results.generate_report()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(
     browser: Browser, address: str, by_outcome: dict[str, StoredDelivery], scheme: str
@@ -304,9 +330,7 @@ def test_axe_finds_nothing_to_complain_of(
             if name == "keys":
                 one.page.keyboard.press("?")
                 expect(one.page.get_by_role("dialog")).to_be_visible()
-            results = Axe().run(
-                one.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
-            )
+            results = Axe().run(one.page, options={"runOnly": _RULES})
             if results.violations_count:
                 found[name] = results.generate_report()
         assert not found, "\n".join(f"{name}: {report}" for name, report in found.items())
