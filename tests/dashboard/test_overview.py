@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from dashboard.kept import SECOND, delivery, one_of_each
+from dashboard.kept import SECOND, delivery, one_of_each, rejected
 from dashboard.serving import client_of, filled
 from outworx_otel.server.dashboard.charts import MAX_BARS, chart_of
-from outworx_otel.server.model import Batch, Count, EventCounts, Overview, Slot, Tally
+from outworx_otel.server.dashboard.matching import matches
+from outworx_otel.server.ingest.arrival_notes import noted
+from outworx_otel.server.model import Batch, Count, EventCounts, Filter, Overview, Slot, Tally
 from outworx_otel.server.store import QueryTooWide, Store
 from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
@@ -75,6 +77,23 @@ def test_what_is_too_much_to_look_through_is_not_said_to_pass(
     assert answer.status_code == 400
     assert "narrow the time" in answer.text
     assert "retry-after" not in answer.headers
+
+
+def test_what_ran_unverified_is_counted_and_leads_to_exactly_that(tmp_path: Path) -> None:
+    many = [
+        *(delivery("accepted", signature_valid=valid) for valid in (None, True, None)),
+        delivery("failed", signature_valid=None),
+        rejected(),
+    ]
+    now = time.time_ns()
+    batch = Batch(deliveries=[noted(one, now) for one in many], size=100)
+    with client_of(filled(tmp_path, batch)) as client:
+        page = client.get("/").text
+        (href,) = hrefs(page, r'href="(/deliveries\?[^"]*unverified=true[^"]*)"')
+        assert "2 ran unverified" in page
+        assert shown_at(client, href) == 2
+        listed = {one["id"] for one in client.get("/api/deliveries?unverified=true").json()["deliveries"]}
+        assert listed == {one.id for one in many if matches(Filter(unverified=True), one)}
 
 
 def test_a_bar_leads_to_the_deliveries_in_it(client: TestClient, kept: Batch) -> None:

@@ -115,6 +115,7 @@ def test_a_filter_narrows_the_list(open_app: Application, caller: TestClient) ->
         ("limit=1&limit=2", "limit", "more than once"),
         ("limit=%F0%9D%9F%8F", "limit", "1 to 500"),
         ("outcome=good", "outcome", "must be one of accepted"),
+        ("unverified=no", "unverified", "must be true"),
         ("since=soon", "since", "-24h"),
         ("cursor=made-up", "cursor", "leave it out"),
         ("cursor=%00", "cursor", "leave it out"),

@@ -25,7 +25,7 @@ def parsed(query: str) -> Filter:
 def test_every_parameter_has_its_field() -> None:
     query = (
         "provider=stripe&event_type=charge.succeeded&route=/hooks/{id}&outcome=rejected&reason=hmac_mismatch"
-        "&cause=early_return&idempotency=replayed&service=shop&since=1&until=2&q=evt_1"
+        "&cause=early_return&idempotency=replayed&service=shop&since=1&until=2&q=evt_1&unverified=true"
     )
     assert parsed(query) == Filter(
         provider="stripe",
@@ -39,6 +39,7 @@ def test_every_parameter_has_its_field() -> None:
         since=10**9,
         until=2 * 10**9,
         search="evt_1",
+        unverified=True,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outworx_otel.server.model import Filter, Hits, StoredDelivery, Summary
+from outworx_otel.server.model import RAN, Filter, Hits, StoredDelivery, Summary
 from outworx_otel.server.store import BadCursor, Store
 from server_store.conftest import OpenStore
 from server_store.samples import DAY, NOW, batch, deliveries, one
@@ -18,8 +19,14 @@ _EQUAL = ("provider", "event_type", "route", "outcome", "reason", "cause", "idem
 
 @pytest.fixture(scope="module")
 def written() -> list[StoredDelivery]:
-    # In steps, so that several have the same time.
-    return list(deliveries(1500, since=NOW - 400, until=NOW))
+    # In steps, so that several have the same time. Some of one provider's were not verified.
+    made = deliveries(1500, since=NOW - 400, until=NOW)
+    return [
+        msgspec.structs.replace(one, signature_valid=None)
+        if number % 3 == 0 and one.provider == "stripe"
+        else one
+        for number, one in enumerate(made)
+    ]
 
 
 @pytest.fixture
@@ -36,6 +43,7 @@ def expected(written: list[StoredDelivery], wanted: Filter) -> list[str]:
         for time_ns, _, delivery in sorted(numbered, key=lambda one: one[:2], reverse=True)
         if (wanted.since is None or time_ns >= wanted.since)
         and (wanted.until is None or time_ns < wanted.until)
+        and (not wanted.unverified or (delivery.outcome in RAN and delivery.signature_valid is None))
         and all(not wanted.any_of(name) or getattr(delivery, name) in wanted.any_of(name) for name in _EQUAL)
     ]
 
@@ -69,7 +77,9 @@ def test_every_filter_alone_and_with_others(filled: Store, written: list[StoredD
     }
 
     @given(
-        wanted=st.builds(Filter, **maybe, since=times, until=times, search=st.none()),
+        wanted=st.builds(
+            Filter, **maybe, since=times, until=times, search=st.none(), unverified=st.booleans()
+        ),
         limit=st.integers(1, 90),
     )
     def check(wanted: Filter, limit: int) -> None:
@@ -86,6 +96,10 @@ def test_every_filter_alone_and_with_others(filled: Store, written: list[StoredD
             assert filled.neighbours(wanted, right[at]) == beside
 
     check()
+    assert len(expected(written, Filter(unverified=True))) > 20
+    assert [one.id for one in paged(filled, Filter(unverified=True), 7)] == (
+        expected(written, Filter(unverified=True))
+    )
     for name in _EQUAL:
         for value in choices[name]:
             wanted = Filter(**{name: value})

@@ -29,6 +29,8 @@ _FILTERS: list[dict[str, Any]] = [
     {"outcome": "accepted"},
     {"outcome": "silent_drop"},
     {"reason": "timestamp_too_old"},
+    {"unverified": True},
+    {"unverified": True, "provider": "stripe"},
     {"cause": "swallowed_exception"},
     {"idempotency": "in_flight"},
     {"service": "bot"},

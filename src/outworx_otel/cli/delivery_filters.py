@@ -109,6 +109,8 @@ def _options(helps: dict[str, str]) -> dict[str, inspect.Parameter]:
         ("until", "--until", "TIME", f"Before: {_TIME}", str),
         ("q", "--search", "TEXT", "With it in their event type, path, ids or error.", str),
     )
+    alone = typer.Option("--unverified", help="That ran without verification.", rich_help_panel=_PANEL)
+    options["unverified"] = _parameter("unverified", Annotated[bool | None, alone])
     for name, flag, metavar, says, kind in singles:
         option = typer.Option(flag, metavar=metavar, help=helps.get(name) or says, rich_help_panel=_PANEL)
         options[name] = _parameter(name, Annotated[kind | None, option])
@@ -136,7 +138,7 @@ def _filters(asked: list[tuple[str, Any]]) -> DeliveryFilters:
     pairs: list[tuple[str, str]] = []
     for name, given in asked:
         values = given if isinstance(given, list | tuple) else [] if given is None else [given]
-        for value in map(str, values):
+        for value in ("true" if one is True else str(one) for one in values):
             # The server wants a minus, which a shell's user would have to quote nowhere else.
             pairs.append(
                 (name, f"-{value}" if name in ("since", "until") and _AGO.fullmatch(value) else value)

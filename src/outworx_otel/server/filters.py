@@ -15,7 +15,7 @@ from outworx_otel.server.fields import FILTERED
 from outworx_otel.server.model import Filter, Wanted
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
-_SINGLE: Final = ("problem", "since", "until", "q")
+_SINGLE: Final = ("problem", "unverified", "since", "until", "q")
 PARAMETERS: Final = (*FILTERED, *_SINGLE)
 """What `filter_of` reads; everything else is the caller's."""
 
@@ -64,13 +64,20 @@ def filter_of(params: QueryParams, clock: Callable[[], float] = time.time) -> Fi
     problem = texts.get("problem", "")
     if problem and not (problem.isascii() and problem.isdecimal() and 0 < int(problem[:11]) < _MAX_NUMBER):
         raise BadParameter("problem", "must be the number of a problem")
+    if texts.get("unverified", "true") != "true":
+        raise BadParameter("unverified", "must be true, or left out")
     since, until = (
         _moment(name, texts[name], clock()) if name in texts else None for name in ("since", "until")
     )
     if since is not None and until is not None and until < since:
         raise BadParameter("until", "is before since")
     return Filter(
-        **chosen, since=since, until=until, search=texts.get("q"), problem=int(problem) if problem else None
+        **chosen,
+        since=since,
+        until=until,
+        search=texts.get("q"),
+        problem=int(problem) if problem else None,
+        unverified="unverified" in texts,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -123,6 +123,9 @@ class Batch(msgspec.Struct, kw_only=True):
     size: int = 0
 
 
+RAN: Final[tuple[Outcome, ...]] = ("accepted", "unprotected", "deferred")
+"""The outcomes of what ran, and was handled or may yet be."""
+
 Wanted = str | tuple[str, ...] | None
 """One value, any of several, or whatever there is."""
 
@@ -132,7 +135,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
     `search` is a delivery's id or at least the first 4 characters of one, an event id, a trace id or an idempotency
     key; or a part of an event type, of an endpoint, or of a path, an exception's type or the reason of a failure.
-    `problem` is the number of the problem that a delivery belongs to. Of providers, routes and services together the
+    `problem` is the number of the problem that a delivery belongs to. `unverified` is what ran without a signature
+    being looked at. Of providers, routes and services together the
     store tells some thousand combinations apart; what is beyond that is found as `_OTHER`.
     """
 
@@ -149,6 +153,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     search: str | None = None
     problem: int | None = None
+    unverified: bool = False
 
     def any_of(self, name: str) -> tuple[str, ...]:
         """Returns the values of which a field may have any; none where it does not matter."""

@@ -15,7 +15,7 @@ from outworx_otel.server.model import Filter, Hits, Page
 from outworx_otel.server.store import BadCursor, QueryTooWide, Store
 
 PAGE_SIZE: Final = 50
-_FOLDED: Final = ("event_type", "reason", "cause", "idempotency", "service", "environment")
+_FOLDED: Final = ("unverified", "event_type", "reason", "cause", "idempotency", "service", "environment")
 # What the time picker calls them: `since` is also chosen from a list.
 _PICKED: Final = {"from": "since", "to": "until"}
 _OF_THE_FORM: Final = (*LABELS, *_PICKED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from outworx_otel.server.fields import FILTERED, SEARCHED
-from outworx_otel.server.model import Filter, Summary
+from outworx_otel.server.model import RAN, Filter, Summary
 
 MIN_PREFIX: Final = 4
 
@@ -19,8 +19,7 @@ def matches(wanted: Filter, delivery: Summary) -> bool:
         values = wanted.any_of(name)
         if values and getattr(delivery, name) not in values:
             return False
-    if wanted.problem is not None:
-        # Which problem it belongs to is known only where it is kept.
+    if wanted.unverified and (delivery.outcome not in RAN or delivery.signature_valid is not None):
         return False
     if wanted.since is not None and delivery.time_ns < wanted.since:
         return False

@@ -15,6 +15,7 @@ from outworx_otel.server.formatting import short
 LABELS: Final[Mapping[str, str]] = {
     **{name: BY_NAME[name].label for name in FILTERED},
     "problem": "Problem",
+    "unverified": "Not verified",
     "since": "Since",
     "until": "Until",
     "q": "Search",

@@ -101,7 +101,9 @@ def _beyond(during: During, here: PageStart, *, newer: bool) -> Callable[[Any], 
         if not newer:
             return during._replace(before=min(here, during.before)).condition(columns)
         after = tuple_(columns.time_ns, columns.seq) > tuple_(*here)
-        return and_(after, tuple_(columns.time_ns, columns.seq) < tuple_(*during.before))
+        return and_(
+            after, tuple_(columns.time_ns, columns.seq) < tuple_(*during.before), *during.more(columns)
+        )
 
     return condition
 

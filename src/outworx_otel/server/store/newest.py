@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Join, Select, and_, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Join, Select, and_, func, or_, select, true, tuple_
 from sqlalchemy.ext.compiler import compiles
 
 from outworx_otel.server.fields import BY_NAME, FACETED
-from outworx_otel.server.model import Filter
+from outworx_otel.server.model import RAN, Filter
 from outworx_otel.server.store.packing import facet_text, text
-from outworx_otel.server.store.schema import deliveries, facets
+from outworx_otel.server.store.schema import deliveries, endpoints, facets
 
 NEWEST_FIRST: Final = (deliveries.c.time_ns.desc(), deliveries.c.seq.desc())
 _LAST: Final = 2**63 - 1
@@ -66,11 +66,18 @@ def newest_of_all(during: During, limit: int) -> Select[Any]:
 
 def chosen_facets(wanted: Filter) -> list[ColumnElement[bool]]:
     """Which facets a filter asks for; nothing where it does not care."""
-    return [
+    chosen: list[ColumnElement[bool]] = [
         facets.c[name].in_([facet_text(value) for value in values])
         for name in FACETED
         if (values := wanted.any_of(name))
     ]
+    if wanted.unverified:
+        # Else every delivery would be looked at where all are verified.
+        e = endpoints.c
+        same = (facets.c[name] == e[name] for name in ("service", "environment", "provider"))
+        ran = select(e.id).where(e.unverified_ns > 0, *same).correlate(facets).exists()
+        chosen += [facets.c.outcome.in_(RAN), or_(facets.c.overflow, ran)]
+    return chosen
 
 
 def event_types_of(wanted: Filter) -> list[str]:
@@ -80,21 +87,26 @@ def event_types_of(wanted: Filter) -> list[str]:
 
 
 class During(NamedTuple):
-    """From `since` (Unix nanoseconds, included) to a place that is not."""
+    """From `since` (Unix nanoseconds, included) to a place that is not; perhaps only what was not verified."""
 
     before: PageStart
     since: int
+    unverified: bool = False
 
     @classmethod
     def of(cls, wanted: Filter, after: PageStart) -> During:
         """The time of a filter, as far as it comes after a place in the order of pages."""
         before = min(after, PageStart(_clamped(wanted.until, _LAST), 0))
-        return cls(before, _clamped(wanted.since, -_LAST))
+        return cls(before, _clamped(wanted.since, -_LAST), wanted.unverified)
 
     def condition(self, columns: Any = deliveries.c, since: Any = None) -> ColumnElement[bool]:
         """As SQL, of the given columns and from another time on."""
         begins = columns.time_ns >= (self.since if since is None else since)
-        return and_(tuple_(columns.time_ns, columns.seq) < tuple_(*self.before), begins)
+        return and_(tuple_(columns.time_ns, columns.seq) < tuple_(*self.before), begins, *self.more(columns))
+
+    def more(self, columns: Any) -> list[ColumnElement[bool]]:
+        """What a delivery's row has to say beside its time."""
+        return [columns.signature_valid.is_(None)] if self.unverified else []
 
 
 class InThisOrder(Join):
