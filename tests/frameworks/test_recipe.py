@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomllib
 from integrations import deliveries
 from integrations.asgi_apps import UnderTransport
 from integrations.calls import PATH
 from integrations.conftest import Telemetry
 from integrations.deliveries import BODY, JSON, SECRET
+from project_file import project
 
 import outworx_otel.integrations as integrations
 from outworx_otel import TrackOptions, current_track, webhook
@@ -97,9 +97,9 @@ def test_the_skeleton_guards_a_framework(path: str, telemetry: Telemetry) -> Non
 
 
 def test_every_instrumentor_stands_in_every_table_of_the_recipe() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    declared = project()
     classes = {framework: name for framework, (_, name) in integrations._INSTRUMENTORS.items()}
-    points = project["project"]["entry-points"]["opentelemetry_instrumentor"]
+    points = declared["entry-points"]["opentelemetry_instrumentor"]
     assert points == {
         f"outworx_{name}": f"outworx_otel.integrations.{name}:{kind}" for name, kind in classes.items()
     }
@@ -108,7 +108,7 @@ def test_every_instrumentor_stands_in_every_table_of_the_recipe() -> None:
         "outworx_celery",
         "outworx_rq",
     }
-    optional = project["project"]["optional-dependencies"]
+    optional = declared["optional-dependencies"]
     asked = " ".join(optional["instruments-any"])
     assert all(name in asked and find_spec(name) is not None for name in classes)
     # Starlette comes with FastAPI's extra, or by itself.

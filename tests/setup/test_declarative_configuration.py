@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomllib
 from opentelemetry.sdk.trace.sampling import Sampler
+from project_file import project
 
 from outworx_otel.export.by_name import NamedMetricExporter, NamedSpanExporter
 from outworx_otel.export.sampler import configured_sampler
 
 from .test_processes import BOTH_SECRETS, CLOSED, INSTRUMENT, ROUTES, SITE, run, said_at_start
 
-PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 BROKEN = {
     "no_file": None,
     "no_yaml": "{",
@@ -27,7 +26,7 @@ BROKEN = {
 @pytest.fixture
 def entry_points(tmp_path: Path) -> str:
     """A folder for PYTHONPATH with the entry points as pyproject.toml has them, whatever is installed."""
-    groups: dict[str, dict[str, str]] = tomllib.loads(PROJECT.read_text())["project"]["entry-points"]
+    groups: dict[str, dict[str, str]] = project()["entry-points"]
     folder = tmp_path / "path" / "outworx_entry_points-0.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: outworx-entry-points\nVersion: 0\n")
@@ -38,7 +37,7 @@ def entry_points(tmp_path: Path) -> str:
         for line in (f"[{name}]", *(f"{k} = {v}" for k, v in rows.items()))
     ]
     (folder / "entry_points.txt").write_text("\n".join(lines))
-    source = PROJECT.parent / "src"
+    source = Path(__file__).parents[2] / "src"
     return f"{tmp_path / 'path'}:{source}"
 
 

@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from project_file import project
 
 from outworx_otel.setup import unguarded
 
 from .test_processes import BOTH_SECRETS, OUR_SAMPLER, QUIET, ROUTES, in_code, instrumented, run
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 OPEN = "/webhooks/stripe 200\n/hooks/github 200\n"
 PATHS = "/hooks/github, /webhooks/stripe"
 OTHERS = ",".join(f"outworx_{name}" for name in unguarded.SUPPORTED if name != "litestar")
@@ -147,7 +142,7 @@ def test_a_version_that_cannot_be_read_is_taken_for_a_good_one(
 
 
 def test_the_project_declares_the_same_versions() -> None:
-    optional = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
+    optional = project()["optional-dependencies"]
     declared = {f"{name} {versions}".replace(" ", "") for name, versions in unguarded.SUPPORTED.items()}
     queues = {"celery>=5.3", "rq>=2.1"}  # they guard nothing
     assert {one.replace(" ", "") for one in optional["instruments-any"]} - queues == declared
