@@ -16,7 +16,6 @@ from outworx_otel.server.store.packing import facet_text
 from outworx_otel.server.store.schema import facets
 
 _SECOND: Final = 10**9
-_ONE_SLOT: Final = 366 * 86_400
 
 
 def endpoint_overview(
@@ -28,7 +27,7 @@ def endpoint_overview(
     known = {row.id: row for row in connection.execute(select(facets).where(*chosen)).all()}
     totals: Counter[EndpointKey] = Counter()
     made = 0
-    for _, number, total, _, _ in rolled_up(connection, span, _ONE_SLOT, bool(chosen), chosen):
+    for number, total, _, _ in rolled_up(connection, span, chosen):
         facet = known.get(number)
         if total and facet is not None:
             totals[EndpointKey(facet.service, facet.environment, facet.provider, facet.route)] += total

@@ -6,7 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Subquery,
+    Table,
+    cast,
+    func,
+    or_,
+    select,
+    union_all,
+)
 
 from outworx_otel.server.model import EventCounts, Filter, Repeats, ServiceClock, Tally
 from outworx_otel.server.problems.judging import EndpointKey
@@ -14,7 +25,14 @@ from outworx_otel.server.problems.state import learnt_of
 from outworx_otel.server.store.endpoints import COLUMNS, EndpointRecord, of_rows
 from outworx_otel.server.store.figures import FINE_SECONDS
 from outworx_otel.server.store.packing import facet_text
-from outworx_otel.server.store.schema import LEVELS, clocks, endpoint_figures, endpoints, events
+from outworx_otel.server.store.schema import (
+    LEVELS,
+    clocks,
+    endpoint_figures,
+    endpoints,
+    events,
+    told_more_than_once,
+)
 
 OFTEN: Final = 10
 """A provider that sends one event so often is told about, whatever came of it."""
@@ -92,13 +110,15 @@ def event_counts(
     where = [e.first_ns >= since * _SECOND, e.first_ns < until * _SECOND]
     if of is not None:
         where.append(e.endpoint.in_([state.endpoint.id for state in of]))
-    query = select(
-        total_of(case((e.deliveries > 1, e.deliveries - 1), else_=0)),
-        func.count(case((e.handled_ns.is_(None), 1))),
-        func.count(case((e.runs > 1, 1))),
-    ).where(*where)
-    again, unhandled, repeated = connection.execute(query).one()
-    return EventCounts(max(made - int(again or 0) - unhandled, 0), unhandled, repeated)
+    # Each is read off an index that has the few events that it is about, and all that is asked for.
+    more = select(e.deliveries, e.runs).where(told_more_than_once, *where)
+    again = repeated = 0
+    for deliveries, runs in connection.execute(more).all():
+        again += max(deliveries - 1, 0)
+        repeated += runs > 1
+    waiting = select(func.count()).select_from(events).where(e.handled_ns.is_(None), *where)
+    unhandled = connection.execute(waiting).scalar_one()
+    return EventCounts(max(made - again - unhandled, 0), unhandled, repeated)
 
 
 def repeats(connection: Connection, since_ns: int, of: Iterable[KnownEndpoint]) -> list[Repeats]:
@@ -107,7 +127,7 @@ def repeats(connection: Connection, since_ns: int, of: Iterable[KnownEndpoint]) 
     e = events.c
     query = (
         select(e.endpoint, e.event_id, e.first_ns, e.deliveries, e.runs)
-        .where(e.first_ns >= since_ns, or_(e.runs > 1, e.deliveries >= OFTEN))
+        .where(e.first_ns >= since_ns, told_more_than_once, or_(e.runs > 1, e.deliveries >= OFTEN))
         .order_by(e.deliveries.desc())
         .limit(_MOST_REPEATED)
     )
@@ -168,16 +188,30 @@ def _cover(since: int, until: int, levels: list[int]) -> Iterator[tuple[int, int
         yield from _cover(last, until, finer)
 
 
+def covering(
+    table: Table, slots: Iterable[tuple[int, int, int]], names: Iterable[str], *where: ColumnElement[bool]
+) -> Subquery | None:
+    """The rows of these slots (level, from, to), of all levels together; None where there are no slots."""
+    columns = [table.c[name] for name in names]
+    parts = [
+        select(*columns).where(table.c.level == level, table.c.slot >= since, table.c.slot < until, *where)
+        for level, since, until in slots
+    ]
+    return union_all(*parts).subquery() if parts else None
+
+
 def _tallies(connection: Connection, since: int, until: int, finest: int) -> dict[int, Tally]:
-    f = endpoint_figures.c
     names = Tally.__struct_fields__
-    found: defaultdict[int, list[Tally]] = defaultdict(list)
-    for level, first, last in cover(since, until, finest, LEVELS[-1]):
-        during = and_(f.level == level, f.slot >= first, f.slot < last)
-        query = select(f.endpoint, *(total_of(f[name]) for name in names)).where(during).group_by(f.endpoint)
-        for row in connection.execute(query).all():
-            found[row[0]].append(Tally(**dict(zip(names, row[1:], strict=True))))
-    return {endpoint: added(parts) for endpoint, parts in found.items()}
+    slots = cover(since, until, finest, LEVELS[-1])
+    figures = covering(endpoint_figures, slots, ("endpoint", *names))
+    if figures is None:
+        return {}
+    f = figures.c
+    query = select(f.endpoint, *(total_of(f[name]) for name in names)).group_by(f.endpoint)
+    return {
+        endpoint: Tally(**dict(zip(names, sums, strict=True)))
+        for endpoint, *sums in connection.execute(query).all()
+    }
 
 
 def _usual(connection: Connection, since: int, until: int) -> dict[int, int] | None:
@@ -185,11 +219,16 @@ def _usual(connection: Connection, since: int, until: int) -> dict[int, int] | N
     hour, length = LEVELS[1], until - since
     if length > _DAY + hour:
         return None
-    f, first = endpoint_figures.c, since // hour * hour
-    during = [f.level == hour, f.slot >= first - _WEEK_DAYS * _DAY, f.slot < first]
+    first = since // hour * hour
+    week = first - _WEEK_DAYS * _DAY
     if length <= 2 * hour:
-        during.append(f.slot % _DAY == first % _DAY)
-    query = select(f.endpoint, total_of(f.arrived)).where(*during).group_by(f.endpoint)
+        slots = [(hour, at, at + hour) for at in range(week, first, _DAY)]
+    else:
+        slots = list(cover(week, first, hour, _DAY))
+    figures = covering(endpoint_figures, slots, ("endpoint", "arrived"))
+    if figures is None:
+        return {}
+    query = select(figures.c.endpoint, total_of(figures.c.arrived)).group_by(figures.c.endpoint)
     return {row[0]: row[1] for row in connection.execute(query).all()}
 
 

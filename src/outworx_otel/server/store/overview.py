@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, func, select
 
 from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot, Tally
 from outworx_otel.server.problems.judging import EndpointKey
@@ -16,6 +16,7 @@ from outworx_otel.server.store.endpoint_states import (
     added,
     clocks_off,
     cover,
+    covering,
     endpoint_states,
     event_counts,
     repeats,
@@ -64,32 +65,33 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
     step = _step(span)
     only = {name: getattr(wanted, name) for name in ENDPOINT}
     chosen = chosen_facets(msgspec.convert(only, Filter))
-    known = {row.id: row for row in connection.execute(select(facets).where(*chosen)).all()}
-    slots: defaultdict[int, Counter[Outcome]] = defaultdict(Counter)
+    known = _facets_of(connection, chosen)
+    slots: defaultdict[int, dict[Outcome, int]] = defaultdict(dict)
+    for begins, outcome, deliveries in _outcomes_in_steps(connection, span, step, chosen):
+        slots[begins][outcome] = deliveries
     outcomes: Counter[Outcome] = Counter()
     reasons: Counter[str] = Counter()
     causes: Counter[str] = Counter()
     duplicates: Counter[str] = Counter()
     endpoints: defaultdict[EndpointKey, _Endpoint] = defaultdict(_Endpoint)
     counted = 0.0
-    for begins, number, deliveries, counts, last_ns in rolled_up(
-        connection, span, step, bool(chosen), chosen
-    ):
+    for number, deliveries, counts, last_ns in rolled_up(connection, span, chosen):
         counted += counts
         if not deliveries or (facet := known.get(number)) is None:
             continue
-        slots[begins][facet.outcome] += deliveries
         outcomes[facet.outcome] += deliveries
         reasons[facet.reason] += deliveries
         causes[facet.cause] += deliveries
         duplicates[facet.idempotency] += deliveries
-        endpoints[_key(facet)].add(facet, deliveries, last_ns)
-    of_endpoint = {facet.endpoint: endpoints[_key(facet)] for facet in known.values()}
-    times: Counter[int] = Counter()
-    for number, bucket, deliveries in _timed(connection, span, of_endpoint if chosen else None):
-        times[bucket] += deliveries
+        endpoints[facet.key].add(facet, deliveries, last_ns)
+    of_endpoint = {facet.endpoint: endpoints[facet.key] for facet in known.values()}
+    times: defaultdict[int, int] = defaultdict(int)
+    for number, bucket, deliveries in _timed(connection, span):
         if (endpoint := of_endpoint.get(number)) is not None:
             endpoint.times[bucket] += deliveries
+        elif chosen:
+            continue
+        times[bucket] += deliveries
     total = outcomes.total()
     made = sum(number for outcome, number in outcomes.items() if outcome in OF_EVENTS)
     states = endpoint_states(connection, span.since, span.until, span.finest, wanted)
@@ -106,7 +108,7 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
         since=span.since * _SECOND,
         until=span.until * _SECOND,
         step_ns=step * _SECOND,
-        slots=[Slot(begins * _SECOND, dict(slots[begins])) for begins in _beginnings(span, step)],
+        slots=[Slot(begins * _SECOND, slots[begins]) for begins in _beginnings(span, step)],
         total=total,
         outcomes=dict(outcomes),
         tally=added(state.tally for state in states.values()),
@@ -124,14 +126,35 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
     )
 
 
+class _Facet(NamedTuple):
+    """What is told apart, as plain values: thousands of rows are looked up here."""
+
+    endpoint: int
+    key: EndpointKey
+    outcome: Any
+    reason: str
+    cause: str
+    idempotency: str
+
+
+def _facets_of(connection: Connection, chosen: list[ColumnElement[bool]]) -> dict[int, _Facet]:
+    f = facets.c
+    columns = (f.outcome, f.reason, f.cause, f.idempotency)
+    query = select(f.id, f.endpoint, f.service, f.environment, f.provider, f.route, *columns).where(*chosen)
+    return {
+        id: _Facet(endpoint, EndpointKey(service, environment, provider, route), *more)
+        for id, endpoint, service, environment, provider, route, *more in connection.execute(query).all()
+    }
+
+
 class _Endpoint:
     """Of what the deliveries say by themselves, whoever sent them."""
 
     def __init__(self) -> None:
         self.total = self.failures = self.drops = self.duplicates = self.last_ns = 0
-        self.times: Counter[int] = Counter()
+        self.times: defaultdict[int, int] = defaultdict(int)
 
-    def add(self, facet: Any, deliveries: int, last_ns: int) -> None:
+    def add(self, facet: _Facet, deliveries: int, last_ns: int) -> None:
         self.total += deliveries
         self.failures += deliveries if facet.reason else 0
         self.drops += deliveries if facet.outcome == "silent_drop" else 0
@@ -166,9 +189,10 @@ class _Endpoint:
 def whole_slots(connection: Connection, since_ns: int, until_ns: int, now_ns: int) -> _Span:
     """The range in slots that are kept of it."""
     since, until = since_ns // _SECOND, -(-until_ns // _SECOND)
-    first, last = connection.execute(
-        select(func.min(rollups.c.slot), func.max(rollups.c.slot)).where(rollups.c.level == LEVELS[-1])
-    ).one()
+    days = rollups.c.level == LEVELS[-1]
+    # Each by itself is at an end of the index.
+    ends = (select(end(rollups.c.slot)).where(days).scalar_subquery() for end in (func.min, func.max))
+    first, last = connection.execute(select(*ends)).one()
     # A query from 0 to the end of time is narrowed to the time in which there is data.
     until = max(min(until, max(now_ns // _SECOND, (last or 0)) + LEVELS[-1]), 0)
     if until - since > _LONGEST:
@@ -190,39 +214,48 @@ def _beginnings(span: _Span, step: int) -> range:
     return range(span.since // step * step, span.until, step)
 
 
-def rolled_up(
-    connection: Connection, span: _Span, step: int, only_chosen: bool, chosen: list[ColumnElement[bool]]
-) -> Iterator[Any]:
-    """Sums by the beginning of each step and facet: deliveries, what metrics counted, and the last one's time."""
-    r = rollups.c
-    begins = (r.slot - r.slot % step).label("begins")
+def rolled_up(connection: Connection, span: _Span, chosen: list[ColumnElement[bool]]) -> Sequence[Any]:
+    """Sums by facet: deliveries, what metrics counted, and the last one's time."""
+    rows = _rows_of(span, LEVELS[-1], chosen, "facet", "deliveries", "counted", "last_ns")
+    if rows is None:
+        return []
+    r = rows.c
     sums = (total_of(r.deliveries), func.sum(r.counted), func.max(r.last_ns))
-    for level, since, until in cover(span.since, span.until, span.finest, step):
-        during = and_(r.level == level, r.slot >= since, r.slot < until)
-        query = select(begins, r.facet, *sums).where(during).group_by(begins, r.facet)
-        if only_chosen:
-            query = query.where(r.facet.in_(select(facets.c.id).where(*chosen)))
-        yield from connection.execute(query).all()
+    return connection.execute(select(r.facet, *sums).group_by(r.facet)).all()
 
 
-def _timed(connection: Connection, span: _Span, only: dict[int, Any] | None) -> Iterator[Any]:
-    d = durations.c
-    for level, since, until in cover(span.since, span.until, span.finest, LEVELS[-1]):
-        during = and_(d.level == level, d.slot >= since, d.slot < until)
-        query = (
-            select(d.endpoint, d.bucket, total_of(d.deliveries)).where(during).group_by(d.endpoint, d.bucket)
-        )
-        for row in connection.execute(query).all():
-            if only is None or row[0] in only:
-                yield row
+def _outcomes_in_steps(
+    connection: Connection, span: _Span, step: int, chosen: list[ColumnElement[bool]]
+) -> Sequence[Any]:
+    """Deliveries by the beginning of each step and outcome."""
+    rows = _rows_of(span, step, chosen, "slot", "facet", "deliveries")
+    if rows is None:
+        return []
+    begins = (rows.c.slot - rows.c.slot % step).label("begins")
+    query = select(begins, facets.c.outcome, total_of(rows.c.deliveries))
+    query = query.join_from(rows, facets, facets.c.id == rows.c.facet).where(rows.c.deliveries > 0)
+    return connection.execute(query.group_by(begins, facets.c.outcome)).all()
 
 
-def _key(facet: Any) -> EndpointKey:
-    return EndpointKey(facet.service, facet.environment, facet.provider, facet.route)
+def _rows_of(span: _Span, coarsest: int, chosen: list[ColumnElement[bool]], *names: str) -> Subquery | None:
+    """Rows of `rollups`, those of the chosen facets where some are chosen."""
+    only = [rollups.c.facet.in_(select(facets.c.id).where(*chosen))] if chosen else []
+    return covering(rollups, cover(span.since, span.until, span.finest, coarsest), names, *only)
 
 
-def _percentile(times: Counter[int], part: float) -> int | None:
-    left = times.total() * part
+def _timed(connection: Connection, span: _Span) -> Sequence[Any]:
+    """How many deliveries were in each bucket, by endpoint."""
+    slots = cover(span.since, span.until, span.finest, LEVELS[-1])
+    rows = covering(durations, slots, ("endpoint", "bucket", "deliveries"))
+    if rows is None:
+        return []
+    d = rows.c
+    query = select(d.endpoint, d.bucket, total_of(d.deliveries)).group_by(d.endpoint, d.bucket)
+    return connection.execute(query).all()
+
+
+def _percentile(times: Mapping[int, int], part: float) -> int | None:
+    left = sum(times.values()) * part
     for bucket in sorted(times):
         left -= times[bucket]
         if left <= 0:
