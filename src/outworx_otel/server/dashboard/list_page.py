@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from outworx_otel.server.dashboard.page_addresses import LABELS, address, chips_of, paging_of, wanted_of
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.filters import BadParameter, filter_of
-from outworx_otel.server.model import Filter, Hits, Page
+from outworx_otel.server.model import Hits, Page
 from outworx_otel.server.store import BadCursor, QueryTooWide, Store
 
 PAGE_SIZE: Final = 50
@@ -46,7 +46,7 @@ class ListPage:
         page, hits, problem = Page([], None), Hits(0), None
         choices = await run_in_threadpool(self._store.choices)
         try:
-            page, hits = await run_in_threadpool(self._read, filter_of(params), cursor)
+            page, hits = await run_in_threadpool(self._store.listed, filter_of(params), PAGE_SIZE, cursor)
         except BadParameter as bad:
             problem = f"{LABELS.get(bad.name, bad.name)}: {bad.message}"
         except QueryTooWide as wide:
@@ -73,9 +73,3 @@ class ListPage:
             nothing_yet=not (wanted or cursor or page.deliveries or choices.providers),
             own_address=self._pages.own_address(request),
         )
-
-    def _read(self, wanted: Filter, cursor: str | None) -> tuple[Page, Hits]:
-        page = self._store.deliveries(wanted, PAGE_SIZE, cursor)
-        if cursor is None and page.next_cursor is None:
-            return page, Hits(len(page.deliveries))
-        return page, self._store.hits(wanted)

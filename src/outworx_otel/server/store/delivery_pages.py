@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, select, true
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
-from outworx_otel.server.model import Filter, StoredDelivery, Summary
+from outworx_otel.server.model import Filter, Page, StoredDelivery, Summary
 from outworx_otel.server.store.newest import (
     FIRST,
     NEWEST_FIRST,
@@ -74,6 +74,15 @@ def places(connection: Connection, wanted: Filter, after: PageStart, limit: int)
     if not chosen and not types:
         return FoundPlaces(read_places(connection, newest_of_all(during, limit)))
     return FoundPlaces(newest(connection, and_(true(), *chosen), types, during, limit))
+
+
+def page_of(connection: Connection, found: FoundPlaces, limit: int) -> Page:
+    """A page of the first ones, out of one more than `limit` at least, where there are as many."""
+    shown = summaries(connection, found.places[:limit])
+    if len(found.places) > limit:
+        return Page(shown, cursor_of(found.places[limit - 1]))
+    onward = found.onward
+    return Page(shown, None) if onward is None else Page(shown, cursor_of(onward), onward.time_ns)
 
 
 def summaries(connection: Connection, found: Sequence[PageStart]) -> list[Summary]:

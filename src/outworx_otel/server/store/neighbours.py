@@ -11,6 +11,7 @@ from outworx_otel.server.model import Filter, Hits
 from outworx_otel.server.store.newest import (
     FIRST,
     During,
+    FoundPlaces,
     InThisOrder,
     PageStart,
     chosen_facets,
@@ -42,8 +43,7 @@ def hits(connection: Connection, wanted: Filter) -> Hits:
     """Counts no further than `MOST_COUNTED`."""
     during = During.of(wanted, FIRST)
     if wanted.search is not None:
-        found = searched(connection, wanted, during, MOST_COUNTED + 1)
-        return _counted(len(found.places), at_least=found.onward is not None)
+        return hits_of(searched(connection, wanted, during, MOST_COUNTED + 1))
     chosen, types = chosen_facets(wanted), event_types_of(wanted)
     y = deliveries.alias("y")
     if wanted.problem is not None:
@@ -66,6 +66,11 @@ def hits(connection: Connection, wanted: Filter) -> Hits:
         if count > MOST_COUNTED:
             break
     return _counted(count)
+
+
+def hits_of(found: FoundPlaces) -> Hits:
+    """What a search for one more than `MOST_COUNTED` tells."""
+    return _counted(len(found.places), at_least=found.onward is not None)
 
 
 def _counted(count: int, *, at_least: bool = False) -> Hits:

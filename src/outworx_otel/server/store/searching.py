@@ -95,9 +95,9 @@ def _by_text(
         named = [one for one in named if one in types]
     if len(named) <= _MOST_TYPES and named:
         found.update(newest(connection, chosen, named, during, limit))
-    looked, matching = _looked_through(connection, chosen, types, during, term, all_=len(named) > _MOST_TYPES)
+    matching, end = _looked_through(connection, chosen, types, during, term, all_=len(named) > _MOST_TYPES)
     found.update(matching)
-    return found, looked[-1] if len(looked) == LOOKED_THROUGH else None
+    return found, end
 
 
 def _in_a_problem(
@@ -105,8 +105,8 @@ def _in_a_problem(
 ) -> tuple[set[PageStart], PageStart | None]:
     """The same of one problem, whose deliveries are looked through whatever they are."""
     of_it = of_problem(wanted).where(during.condition()).order_by(*NEWEST_FIRST).limit(LOOKED_THROUGH)
-    looked, matching = _matching(connection, of_it.subquery(), _holds(term))
-    return set(matching[:limit]), looked[-1] if len(looked) == LOOKED_THROUGH else None
+    matching, end = _matching(connection, of_it.subquery(), _holds(term))
+    return set(matching[:limit]), end
 
 
 def _types_with(connection: Connection, term: str) -> list[str]:
@@ -117,8 +117,8 @@ def _types_with(connection: Connection, term: str) -> list[str]:
 
 def _looked_through(
     connection: Connection, chosen: Any, types: list[str], during: During, term: str, *, all_: bool
-) -> tuple[list[PageStart], list[PageStart]]:
-    """The deliveries that were looked through, newest first, and those of them that hold the text."""
+) -> tuple[list[PageStart], PageStart | None]:
+    """As `_matching`."""
     d = deliveries.c
     if all_:
         source = newest_of_all(during, LOOKED_THROUGH).subquery()
@@ -140,14 +140,14 @@ def _holds(term: str) -> ColumnElement[bool]:
 
 def _matching(
     connection: Connection, source: Any, holds: ColumnElement[bool]
-) -> tuple[list[PageStart], list[PageStart]]:
+) -> tuple[list[PageStart], PageStart | None]:
+    """Those that hold the text, newest first, and the last that was looked at where there may be more."""
     d = deliveries.c
     query = select(source.c.time_ns, source.c.seq, holds).join_from(source, deliveries, d.seq == source.c.seq)
-    rows = sorted(connection.execute(query).all(), reverse=True)
-    return (
-        [PageStart(row[0], row[1]) for row in rows],
-        [PageStart(row[0], row[1]) for row in rows if row[2]],
-    )
+    # SQLAlchemy's rows take ten times as long to be compared.
+    rows = sorted(map(tuple, connection.execute(query)), reverse=True)
+    matching = [PageStart(time_ns, seq) for time_ns, seq, is_match in rows if is_match]
+    return matching, PageStart(*rows[-1][:2]) if len(rows) == LOOKED_THROUGH else None
 
 
 def _tells_more() -> ColumnElement[bool]:

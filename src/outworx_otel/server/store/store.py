@@ -143,11 +143,23 @@ class Store:
         """
         after = delivery_pages.page_start_of(cursor)
         with self._database.read() as connection:
-            found, onward = delivery_pages.places(connection, wanted, after, limit + 1)
-            shown = delivery_pages.summaries(connection, found[:limit])
-        if onward is not None:
-            return Page(shown, delivery_pages.cursor_of(onward), onward.time_ns)
-        return Page(shown, delivery_pages.cursor_of(found[limit - 1]) if len(found) > limit else None)
+            found = delivery_pages.places(connection, wanted, after, limit + 1)
+            return delivery_pages.page_of(connection, found, limit)
+
+    def listed(self, wanted: Filter, limit: int, cursor: str | None = None) -> tuple[Page, Hits]:
+        """One page, and how many deliveries there are on all, counted to 1,000 at most; raises as `deliveries`."""
+        after = delivery_pages.page_start_of(cursor)
+        with self._database.read() as connection:
+            # A search tells both at once.
+            is_search = wanted.search is not None and cursor is None
+            most = neighbours.MOST_COUNTED if is_search else limit
+            found = delivery_pages.places(connection, wanted, after, most + 1)
+            page = delivery_pages.page_of(connection, found, limit)
+            if is_search:
+                return page, neighbours.hits_of(found)
+            if cursor is None and page.next_cursor is None:
+                return page, Hits(len(page.deliveries))
+            return page, neighbours.hits(connection, wanted)
 
     def hits(self, wanted: Filter) -> Hits:
         """How many there are, counted to 1,000 at most."""
