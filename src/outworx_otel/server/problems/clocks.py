@@ -47,7 +47,7 @@ class ClockReading(msgspec.Struct):
         if ahead > self.ahead_ns:
             self.ahead_ns = min(ahead, _FURTHEST_NS)
         age = delivery.attributes.get(semconv.SIGNATURE_AGE)
-        if isinstance(age, int | float) and not isinstance(age, bool):
+        if type(age) is float or type(age) is int:
             self.is_signed = True
             behind = -int(max(min(age, 1e7), -1e7) * 1e9)
             if behind > TOLERANCE_NS:
