@@ -7,6 +7,7 @@ nothing serves) is a problem only where the delivery was proved to be the provid
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 from typing import Any, Final, NamedTuple
 
@@ -137,9 +138,7 @@ def judge(delivery: StoredDelivery, at_ns: int) -> Judged:
     route = delivery.route
     if not route and delivery.source == "otlp" and (valid is True or not guessed):
         route = delivery.path
-    endpoint = EndpointKey(
-        *(_text(delivery.service), _text(delivery.environment), _text(delivery.provider), _text(route))
-    )
+    endpoint = _endpoint_of(delivery.service, delivery.environment, delivery.provider, route)
     judged = Judged(kind, endpoint, at_ns, delivery.outcome, valid, guessed, delivery.event_id, delivery.id)
     if kind not in (Kind.BAD, Kind.MISMATCH, Kind.UNPROTECTED):
         return judged
@@ -199,6 +198,11 @@ def event_of(delivery: Summary) -> int:
 def digest_of(*texts: str) -> bytes:
     """16 bytes of a hash of texts, none of which holds a NUL."""
     return hashlib.blake2b("\0".join(texts).encode("utf-8", "replace"), digest_size=16).digest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _endpoint_of(*parts: str | None) -> EndpointKey:
+    return EndpointKey(*map(_text, parts))
 
 
 def _kind(delivery: StoredDelivery) -> Kind:
