@@ -24,7 +24,7 @@ _ALONE = {
     "drops": "What the causes of silent drops cost",
     "relay": "What the tunnel adds to a delivery",
     "ingest": "How fast outworx serve takes deliveries in",
-    "pages": "How fast pages are read out of a million deliveries",
+    "pages": "How fast pages are read out of a million deliveries, and while others arrive",
     "silence": "How well the silence rule tells a provider that stopped from one that pauses",
 }
 _HOW = f"""\

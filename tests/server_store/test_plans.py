@@ -18,7 +18,9 @@ from server_store.conftest import MIB
 from server_store.samples import DAY, NOW, batch, deliveries
 
 ROWS = 50_000
-_LARGE = ("deliveries", "x", "y", "details", "spans", "rollups", "durations")
+_LARGE = (
+    *("deliveries", "x", "y", "details", "spans", "rollups", "durations", "endpoint_figures", "events"),
+)
 _FILTERS: list[dict[str, Any]] = [
     {},
     {"provider": "stripe"},
@@ -181,9 +183,51 @@ def test_figures_read_no_delivery(
     with observed(filled) as seen:
         ask()
         filled.choices()
+        filled.endpoints(NOW - DAY, NOW)
     assert not any(re.search(r"(FROM|JOIN) (deliveries|details)", statement) for statement, _ in seen)
     no_table_is_scanned(plans(filled, ask))
     assert instructions(filled, ask, monkeypatch) < 6000
+
+
+@pytest.mark.parametrize("length", [DAY // 24, DAY, 7 * DAY, 30 * DAY])
+def test_what_is_told_of_endpoints_and_events_is_read_off_indices(filled: Store, length: int) -> None:
+    def ask() -> Any:
+        return (
+            filled.overview(NOW - length, NOW, Filter()),
+            filled.overview(NOW - length, NOW, Filter(service="bot")),
+            filled.endpoints(NOW - length, NOW),
+        )
+
+    steps = plans(filled, ask)
+    no_table_is_scanned(steps)
+    # What came once and was handled is looked at for neither question.
+    assert {"events_again", "events_unhandled"} <= set(re.findall(r"events_\w+", " ".join(steps)))
+
+
+def test_problems_and_their_deliveries_are_read_off_indices(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = max(filled.problems().problems, key=lambda one: one.deliveries)
+    assert problem.deliveries > 50
+    wanted = Filter(problem=problem.id)
+    for ask in (
+        lambda: filled.problems(state="open"),
+        lambda: filled.problem(problem.id),
+        lambda: filled.listed(wanted, 50),
+        lambda: filled.neighbours(wanted, problem.last_delivery),
+        lambda: filled.alerts(),
+        lambda: filled.snapshot(3600),
+    ):
+        no_table_is_scanned(plans(filled, ask))
+    assert instructions(filled, lambda: filled.listed(wanted, 50), monkeypatch) < 1500
+
+
+def test_a_search_is_made_once_for_a_page_and_its_number_of_hits(filled: Store) -> None:
+    with observed(filled) as page:
+        assert filled.deliveries(Filter(search="webhooks"), 50).next_cursor
+    with observed(filled) as both:
+        assert filled.listed(Filter(search="webhooks"), 50)[1].at_least
+    assert len(both) == len(page)
 
 
 def test_an_export_reads_a_page_at_a_time(filled: Store) -> None:

@@ -283,8 +283,14 @@ events: Final = Table(
     Column("problem", Integer),
 )
 Index("events_first", events.c.first_ns)
-Index("events_unhandled", events.c.first_ns, events.c.endpoint, **_where(events.c.handled_ns.is_(None)))
-Index("events_problem", events.c.problem, **_where(events.c.handled_ns.is_(None)))
+# With `handled_ns`, though it is always the same: SQLite looks into the table for a column that a query names.
+_unhandled: Final = _where(events.c.handled_ns.is_(None))
+Index(
+    "events_unhandled",
+    *(events.c[n] for n in ("first_ns", "endpoint", "problem", "handled_ns")),
+    **_unhandled,
+)
+Index("events_problem", events.c.problem, events.c.handled_ns, **_unhandled)
 # In words, so that every database sees that a query asks for what the index has.
 told_more_than_once: Final = text("(events.deliveries > 1 OR events.runs > 1)")
 Index(
