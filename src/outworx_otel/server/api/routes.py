@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -59,8 +60,8 @@ def routes(
                 if name not in _KNOWN:
                     return refused(unknown_name("parameter", name[:100], _KNOWN), name[:100])
             wanted, limit, cursor = filter_of(params), limit_of(params), cursor_of(params)
-            read = _read_unhandled if flag_of(params, "unhandled") else Store.deliveries
-            page = await run_in_threadpool(read, store, wanted, limit, cursor)
+            read = partial(_read_unhandled, store) if flag_of(params, "unhandled") else store.deliveries
+            page = await run_in_threadpool(read, wanted, limit, cursor)
         except BadParameter as error:
             return refused(str(error), error.name)
         except BadCursor as error:
