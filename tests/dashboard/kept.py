@@ -84,6 +84,7 @@ def processed(**fields: Any) -> StoredDelivery:
     started = time.time_ns() - int(fields.get("ago", 60.0) * SECOND)
     return delivery(
         **{
+            "time_ns": started,
             "signature_valid": True,
             "idempotency": "executed",
             "idempotency_key": "5f1c" * 16,
