@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Subquery,
     Table,
+    case,
     cast,
     func,
     or_,
@@ -111,14 +112,13 @@ def event_counts(
     if of is not None:
         where.append(e.endpoint.in_([state.endpoint.id for state in of]))
     # Each is read off an index that has the few events that it is about, and all that is asked for.
-    more = select(e.deliveries, e.runs).where(told_more_than_once, *where)
-    again = repeated = 0
-    for deliveries, runs in connection.execute(more).all():
-        again += max(deliveries - 1, 0)
-        repeated += runs > 1
+    more = select(
+        total_of(case((e.deliveries > 1, e.deliveries - 1), else_=0)), func.count(case((e.runs > 1, 1)))
+    )
+    again, repeated = connection.execute(more.where(told_more_than_once, *where)).one()
     waiting = select(func.count()).select_from(events).where(e.handled_ns.is_(None), *where)
     unhandled = connection.execute(waiting).scalar_one()
-    return EventCounts(max(made - again - unhandled, 0), unhandled, repeated)
+    return EventCounts(max(made - int(again or 0) - unhandled, 0), unhandled, repeated)
 
 
 def repeats(connection: Connection, since_ns: int, of: Iterable[KnownEndpoint]) -> list[Repeats]:
