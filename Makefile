@@ -12,7 +12,7 @@ INSTALL_uv = $(BIN)/uv pip install --quiet --python $(1)
 INSTALL = $(call INSTALL_$(INSTALLER),$(1))
 
 # Lines that the tests run, in per cent, below which `make coverage` fails.
-FLOORS := signatures=85 delivery=85 idempotency=85 integrations=85
+FLOORS := signatures=95 delivery=90 idempotency=91 integrations=85
 
 # Set in many a container. Without bytecode, every process that the tests start would compile us, and each of pytest's
 # the tests.
