@@ -83,7 +83,9 @@ def _run(wish: ReplayOptions, server: OutworxServer) -> None:
                 stopped = f"{MAX_UNANSWERED} in a row had no answer"
         except KeyboardInterrupt:
             interrupted, stopped = True, "stopped by Ctrl+C; the one that was under way may have arrived"
-        except ReplayError as error:
+        except (ConfigurationError, ReplayError) as error:
+            if not progress.told:
+                raise
             stopped = str(error)
     progress.sum_up(more, stopped)
     if interrupted:
