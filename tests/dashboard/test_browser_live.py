@@ -12,11 +12,9 @@ from playwright.sync_api import Browser, expect
 from dashboard.browsing import visitor
 from dashboard.kept import one_of_each
 from dashboard.serving import filled, listening
+from dashboard.target import Application
 from dashboard.test_live import send
-from dashboard.test_replay import Application, application
 from outworx_otel.server.model import Batch
-
-__all__ = ["application"]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from outworx_otel.cli.doctor.networks import networks
 from outworx_otel.cli.doctor.telemetry_server import server
 from outworx_otel.cli.forward.relay_client import RelayClient
 from outworx_otel.cli.replay.stored_at import fetched
+from outworx_otel.cli.server_calls import OutworxServer
 from outworx_otel.export.destination import Destination
 from outworx_otel.export.http_client import HttpClient
 from outworx_otel.export.send_result import Verdict
@@ -83,7 +84,8 @@ def _forward(url: str) -> None:
 def _replay(url: str) -> None:
     try:
         send(Outgoing("POST", f"{url}/hook", (("authorization", KEY),), b"{}", True), timeout=5.0)
-        fetched("an-id", url, KEY)
+        with OutworxServer(url, KEY) as outworx:
+            fetched(outworx, "an-id")
     except Exception as error:
         raise CannotCallError(str(error)) from error
 
