@@ -32,6 +32,21 @@ class StoreError(OutworxError):
     """An idempotency store did not answer, or not in time."""
 
 
+class TransactionError(OutworxError):
+    """`track.once()` cannot put the key into one transaction with the effect; the message says why."""
+
+
+class DeliveryEnded(BaseException):  # it is no error
+    """Ends a handler at `track.once()`: its event is done, or another delivery of it is under way.
+
+    Let it pass: it becomes the delivery's answer. `except Exception` does.
+    """
+
+    def __init__(self, answer: object) -> None:
+        super().__init__("this event is done, or under way; outworx answers in the handler's place")
+        self.answer: Final = answer
+
+
 class ExportError(OutworxError):
     """Telemetry could not be delivered, or was dropped."""
 

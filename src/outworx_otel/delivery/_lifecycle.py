@@ -10,6 +10,7 @@ from outworx_otel import drops
 from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
 from outworx_otel.delivery._event import read_event
+from outworx_otel.delivery._event_key import EventKey
 from outworx_otel.delivery._lingering import forget, linger
 from outworx_otel.delivery._messages import (
     BodyProblem,
@@ -19,11 +20,14 @@ from outworx_otel.delivery._messages import (
     Respond,
     respond,
 )
+from outworx_otel.delivery._once import OnceClaim
 from outworx_otel.delivery._states import TRANSITIONS, Event, State
 from outworx_otel.delivery._verification import covered, verdict
 from outworx_otel.delivery.flow import Flow, run_sync
 from outworx_otel.delivery.track import TrackContext
+from outworx_otel.errors import DeliveryEnded
 from outworx_otel.http.body import Body
+from outworx_otel.idempotency import TransactionStore
 from outworx_otel.process.forks import notice_work
 from outworx_otel.process.timer import Deadline, call_in
 from outworx_otel.setup.endpoints import Endpoint, logger
@@ -100,7 +104,7 @@ class Delivery:
         self._body: Body | None = None
         if request.body is not None:
             self._read(request.body)
-        self._claim: KeyClaim | None = None
+        self._claim: KeyClaim | OnceClaim | None = None
         self._watch: drops.Watch | None = None
         self._lingers = False
         self.state: State = "arrived"
@@ -185,8 +189,8 @@ class Delivery:
             answer = self._rejection(record.signature)
         try:
             read_event(endpoint, record, self._body)
-            if endpoint.options.idempotency_key and (record.signature is None or record.signature.valid):
-                self._claim = KeyClaim(endpoint, self.request, self._body, record, self.runtime)
+            self._claim = self._claim_of_key()
+            if self._claim is not None and answer is None:
                 answer = yield from self._claim.take()
             if not self.silent and (
                 answer is None or record.rejected_for is None or endpoint.may_report_rejection()
@@ -205,6 +209,26 @@ class Delivery:
             # In the context that the handler is called in: a flow runs in that of whoever drives it.
             self._watch = drops.watch(self.request.handler)
         return Proceed(self.track)
+
+    def _claim_of_key(self) -> KeyClaim | OnceClaim | None:
+        endpoint, record, store = self.endpoint, self.record, self.runtime.store
+        keyed = bool(endpoint.options.idempotency_key) and (
+            record.signature is None or record.signature.valid
+        )
+        event = EventKey(endpoint, self.request, self._body, record, self.runtime)
+        if isinstance(store, TransactionStore):
+            claim = OnceClaim(endpoint, event, store, record, self.runtime, keyed=keyed)
+            self.track.protect = claim.block
+            return claim
+        return KeyClaim(endpoint, event, store, record, self.runtime) if keyed else None
+
+    def answer_early(self, error: BaseException) -> Respond | None:
+        """The answer of a handler that `track.once()` has ended; None where something else has."""
+        ended = _ended_in(error)
+        if ended is None or not isinstance(ended.answer, Respond) or not self._step("answer"):
+            return None
+        self.track.close(partial(marked_after, self.runtime, self.record))
+        return ended.answer
 
     def _rejection(self, result: SignatureResult) -> Respond:
         status, message = 401, "Invalid webhook signature"
@@ -435,6 +459,16 @@ class Delivery:
             self._send_now()
         except Exception as failure:  # noqa: BLE001  # ours: the answer stands
             self.runtime.failed("reporting a request", failure)
+
+
+def _ended_in(error: BaseException) -> DeliveryEnded | None:
+    """Where a task group ran the block, what it raised is in a group."""
+    if isinstance(error, DeliveryEnded):
+        return error
+    # BaseExceptionGroup came with Python 3.11, and its backport is another class.
+    inner = getattr(error, "exceptions", None)
+    found = map(_ended_in, inner) if isinstance(inner, tuple | list) else ()
+    return next((one for one in found if one is not None), None)
 
 
 def _outcome_of_unhandled(status: int | None, error: BaseException | None) -> Outcome:

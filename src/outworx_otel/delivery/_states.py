@@ -1,7 +1,8 @@
 """The states of a delivery, and what leads from one to the next.
 
     ARRIVED ──admit──► ADMITTED ──settle──► SETTLED ──report──► REPORTED
-       │ └───answer──► ANSWERED ──report──────────────────────► REPORTED
+       │                  └──answer──┐      (its handler found it done)
+       │ └───answer──► ANSWERED ◄────┘ ──report───────────────► REPORTED
        ├─────settle──► SETTLED      (cut off before the handler began)
        ├─────report──► REPORTED     (it never reached a handler)
        └─────drop────► DROPPED      (it was no delivery; also from ADMITTED and SETTLED)
@@ -27,7 +28,7 @@ TRANSITIONS: Final[dict[State, dict[Event, State]]] = {
         "report": "reported",
         "drop": "dropped",
     },
-    "admitted": {"settle": "settled", "drop": "dropped"},
+    "admitted": {"settle": "settled", "answer": "answered", "drop": "dropped"},
     "answered": {"report": "reported"},
     "settled": {"report": "reported", "drop": "dropped"},
     "reported": {},

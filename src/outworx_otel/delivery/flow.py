@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
@@ -22,12 +24,18 @@ class Call:
 
 
 class Pause:
-    """A wait of some seconds, for those who can: it comes back as True, or at once as False."""
+    """A wait of some seconds, for those who can: it comes back as True, or at once as False.
 
-    __slots__ = ("seconds",)
+    Args:
+        seconds: how long.
+        blocks: whether a thread waits too.
+    """
 
-    def __init__(self, seconds: float) -> None:
+    __slots__ = ("blocks", "seconds")
+
+    def __init__(self, seconds: float, *, blocks: bool = False) -> None:
         self.seconds = seconds
+        self.blocks = blocks
 
 
 def run_sync(flow: Flow[T]) -> T:
@@ -67,7 +75,9 @@ def _blocking(step: Any) -> Any:
         return step.blocking()
     if isinstance(step, Pause):
         # A worker thread that waits for another delivery is one that serves nobody.
-        return False
+        if step.blocks:
+            time.sleep(step.seconds)
+        return step.blocks
     return _wait(step)
 
 
@@ -84,6 +94,20 @@ async def _awaited(step: Any) -> Any:
         await trio.sleep(step.seconds)
     else:
         await asyncio.sleep(step.seconds)
+    return True
+
+
+def on_event_loop() -> bool:
+    """Whether this thread runs an event loop, so that waiting here would stop others."""
+    if asyncio._get_running_loop() is not None:
+        return True
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
     return True
 
 

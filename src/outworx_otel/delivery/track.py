@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from outworx_otel.errors import TransactionError
 from outworx_otel.setup.admission import under_way
 from outworx_otel.telemetry import Mark, ProcessingStatus
 
@@ -21,7 +22,7 @@ class TrackContext:
     `request.outworx_track` (Django), and `outworx_otel.current_track()` anywhere in the handler's context.
     """
 
-    __slots__ = ("_after", "_issue", "_lock", "_mark", "handed_on", "sent_along", "timeout")
+    __slots__ = ("_after", "_issue", "_lock", "_mark", "handed_on", "protect", "sent_along", "timeout")
 
     def __init__(self, issue: Callable[[float], str] | None = None) -> None:
         """Belongs to nothing unless `issue` is given, which makes a token that is good for some seconds."""
@@ -31,6 +32,8 @@ class TrackContext:
         self._issue = issue
         self.timeout = DEFAULT_TIMEOUT
         self.handed_on = False
+        # Gives the block of `once`, where keys are kept in the application's own transactions.
+        self.protect: Callable[[Any], Any] | None = None
         # By an integration, with a job; otherwise the application carries the token itself.
         self.sent_along = False
 
@@ -89,6 +92,27 @@ class TrackContext:
         self.handed_on = True
         self.defer(timeout)
         return token
+
+    def once(self, session: Any) -> Any:
+        """A block whose effects in the database happen once: `with track.once(session):`, or `async with`.
+
+        The event's key is written in the session's transaction, and leaving the block commits both; inside a
+        transaction that the caller has begun, it is the caller's commit that counts. An event that was done already
+        ends the handler here, and is answered with what was answered then.
+
+        Args:
+            session: a Session or Connection of SQLAlchemy or a Connection of psycopg, sync or async.
+
+        Raises:
+            TransactionError: here, or as the block begins: outside a delivery, twice in one, or with something that
+                has no transaction.
+        """
+        if self.protect is None:
+            raise TransactionError(
+                'track.once() was called outside of a delivery, or idempotency_store is not "transaction://": '
+                "nothing would keep the event from being handled twice"
+            )
+        return self.protect(session)
 
     def _set(self, status: ProcessingStatus, reason: str | None, metadata: Mapping[str, Any] | None) -> None:
         mark = Mark(status, None if reason is None else str(reason), metadata, time.time_ns())

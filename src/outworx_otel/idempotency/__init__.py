@@ -16,6 +16,8 @@ from outworx_otel.idempotency.protocol import (
 )
 from outworx_otel.idempotency.record import StoredAnswer
 from outworx_otel.idempotency.store_urls import open_store, register_store
+from outworx_otel.idempotency.transaction.store import TransactionStore
+from outworx_otel.idempotency.transaction.table import once_table
 
 __all__ = [
     "Backend",
@@ -33,9 +35,11 @@ __all__ = [
     "RenewsTogether",
     "StoreCounts",
     "StoredAnswer",
+    "TransactionStore",
     "distinguishes",
     "hashed_key",
     "lease_keeper",
+    "once_table",
     "open_store",
     "register_store",
 ]

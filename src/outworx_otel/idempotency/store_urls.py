@@ -14,6 +14,7 @@ from outworx_otel.idempotency.guarded_store import BUDGET, Backend, GuardedStore
 from outworx_otel.idempotency.memory import MAX_BYTES, MAX_RECORDS, MemoryStore
 from outworx_otel.idempotency.protocol import IdempotencyStore
 from outworx_otel.idempotency.store_address import StoreAddress, as_flag, as_number, parse_store_url
+from outworx_otel.idempotency.transaction.store import TransactionStore, open_transaction
 
 StoreOpener = Callable[[str], IdempotencyStore]
 
@@ -23,7 +24,10 @@ _LEFT_OUT: Final = {
     "redis+sentinel": "Sentinel is not supported; use the address of the primary, or a Cluster",
     "unix": "a Unix socket is not supported; use redis://127.0.0.1:6379",
 }
-_KNOWN: Final = "memory://, sqlite:///path, postgresql+psycopg://..., redis://..., rediss://..., valkey://... or outworx://..."
+_KNOWN: Final = (
+    "memory://, sqlite:///path, postgresql+psycopg://..., redis://..., rediss://..., valkey://..., outworx://..., "
+    "transaction:// or django://alias"
+)
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 _BLOCKING: Final = ("claim", "renew", "complete", "release", "check", "warm", "close")
 _AWAITED: Final = ("aclaim", "arenew", "acomplete", "arelease")
@@ -31,16 +35,20 @@ _AWAITED: Final = ("aclaim", "arenew", "acomplete", "arelease")
 _registered: Final[dict[str, StoreOpener]] = {}
 
 
-def open_store(wanted: str | IdempotencyStore, *, budget: float = BUDGET) -> IdempotencyStore:
+def open_store(
+    wanted: str | IdempotencyStore | TransactionStore, *, budget: float = BUDGET
+) -> IdempotencyStore | TransactionStore:
     """The store that a URL names, or the store that was given. Nothing connects before the first operation.
 
     Options in the query: `max_records`, `max_bytes` (memory); `cluster`, `prefix`, `connections` (Redis, Valkey);
-    `table`, `connections` (PostgreSQL); `table` (SQLite); `tls`, `connections` (`outworx serve`). Others go to the
+    `table`, `connections` (PostgreSQL); `table` (SQLite); `tls`, `connections` (`outworx serve`); `lock_timeout`,
+    `table` (`transaction://`, `django://`, which keep no keys themselves). Others go to the
     client library, except those that the store must set itself.
 
     Args:
         wanted: `memory://`, `sqlite:///path`, `postgresql+psycopg://...`, `redis://...`, `rediss://...`,
-            `valkey://...`, `outworx://...`, a URL whose scheme was registered, or a store.
+            `valkey://...`, `outworx://...`, `transaction://`, `django://alias`, a URL whose scheme was registered,
+            or a store.
         budget: seconds that one operation may take, everything included; not for memory, nor for stores and schemes
             of your own.
 
@@ -48,6 +56,8 @@ def open_store(wanted: str | IdempotencyStore, *, budget: float = BUDGET) -> Ide
         ConfigurationError: a URL or option that cannot be used, a client library that is not installed, or an object
             that is no store.
     """
+    if isinstance(wanted, TransactionStore):
+        return wanted
     if not isinstance(wanted, str):
         return _checked(wanted, "idempotency_store")
     scheme = wanted.partition("://")[0].lower()
@@ -73,7 +83,7 @@ def register_store(scheme: str, opener: StoreOpener) -> None:
     name = scheme.lower()
     if not _SCHEME.fullmatch(name):
         raise ConfigurationError(f"register_store: {scheme!r} is no scheme of a URL, such as 'dynamodb'")
-    if name in _OPENERS or name == "transaction":
+    if name in _OPENERS:
         raise ConfigurationError(f"register_store: {name}:// is a store of outworx-otel; take another scheme")
     if not callable(opener):
         raise ConfigurationError(f"register_store: the opener of {name}:// must be a function of the URL")
@@ -186,7 +196,7 @@ def _table(address: StoreAddress) -> str:
     return address.options.get("table", "outworx_idempotency")
 
 
-_OPENERS: Final[dict[str, Callable[[str, float], IdempotencyStore]]] = {
+_OPENERS: Final[dict[str, Callable[[str, float], IdempotencyStore | TransactionStore]]] = {
     "memory": _memory,
     "sqlite": _sqlite,
     "postgresql+psycopg": _postgresql,
@@ -199,4 +209,6 @@ _OPENERS: Final[dict[str, Callable[[str, float], IdempotencyStore]]] = {
     "valkeys": _redis,
     "outworx": _outworx,
     "outworxs": _outworx,
+    "transaction": lambda url, _budget: open_transaction(url),
+    "django": lambda url, _budget: open_transaction(url),
 }

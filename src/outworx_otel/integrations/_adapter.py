@@ -175,6 +175,12 @@ def drive(adapter: Adapter, delivery: Delivery, call: Callable[[], Any]) -> Flow
         yield from adapter.failed(delivery, error)
         raise
     except BaseException as error:
+        early = delivery.answer_early(error)
+        if early is not None:
+            try:
+                return (yield from adapter.answer(early))
+            finally:
+                delivery.finish()
         # A cancelled task cannot wait for anything.
         _see_body(adapter, delivery)
         delivery.end_without_waiting(error)

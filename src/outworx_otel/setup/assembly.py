@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.idempotency import IdempotencyStore, open_store
+from outworx_otel.idempotency import IdempotencyStore, TransactionStore, open_store
 from outworx_otel.setup.configuration import Configuration, ConfiguredEndpoint
 from outworx_otel.setup.endpoints import Endpoint, with_standing_verification
 from outworx_otel.setup.options import TrackOptions, unknown_name
 from outworx_otel.signatures import KnownSecret, SignatureScheme, register_provider
 from outworx_otel.signatures.registry import unregister_provider
 
-_stores: dict[str, IdempotencyStore] = {}
+_stores: dict[str, IdempotencyStore | TransactionStore] = {}
 # The providers that a file added to the table.
 _registered: list[str] = []
 
@@ -36,7 +36,7 @@ class Assembly:
         self,
         configuration: Configuration,
         from_code: Mapping[str, Endpoint],
-        store: IdempotencyStore | str | None,
+        store: IdempotencyStore | TransactionStore | str | None,
         known_secrets: Callable[[], Iterable[KnownSecret]],
     ) -> None:
         self.problems = list(configuration.problems)
@@ -98,7 +98,7 @@ class Assembly:
             closed = TrackOptions(options.provider, signature_valid=False)
             return Endpoint(closed, found.source, problem=problem, quiet=True)
 
-    def _store(self, url: str | None) -> IdempotencyStore:
+    def _store(self, url: str | None) -> IdempotencyStore | TransactionStore:
         try:
             return _opened(url or "memory://")
         except ConfigurationError as error:
@@ -112,7 +112,9 @@ def forget_providers() -> None:
         unregister_provider(_registered.pop())
 
 
-def checked_store(store: IdempotencyStore | str) -> IdempotencyStore | str:
+def checked_store(
+    store: IdempotencyStore | TransactionStore | str,
+) -> IdempotencyStore | TransactionStore | str:
     """The store itself, or its URL.
 
     Raises:
@@ -120,12 +122,12 @@ def checked_store(store: IdempotencyStore | str) -> IdempotencyStore | str:
     """
     if isinstance(store, str):
         _opened(store)
-    elif not callable(getattr(store, "claim", None)):
+    elif not isinstance(store, TransactionStore) and not callable(getattr(store, "claim", None)):
         raise ConfigurationError(f"idempotency_store must be a URL or a store, not {type(store).__name__}")
     return store
 
 
-def _opened(url: str) -> IdempotencyStore:
+def _opened(url: str) -> IdempotencyStore | TransactionStore:
     store = _stores.get(url)
     if store is None:
         store = _stores[url] = open_store(url)

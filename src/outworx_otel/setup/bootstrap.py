@@ -14,7 +14,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.util.http import ExcludeList
 
 from outworx_otel.errors import ConfigurationError, OutworxError
-from outworx_otel.idempotency import IdempotencyStore
+from outworx_otel.idempotency import IdempotencyStore, TransactionStore
 from outworx_otel.process import environment, loading
 from outworx_otel.setup import enforcement, exclusions, freezing
 from outworx_otel.setup.announcement import announce, announcement, describe, described, show_log
@@ -47,7 +47,7 @@ class _Given:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     tracer_provider: trace.TracerProvider | None = None
     meter_provider: metrics.MeterProvider | None = None
-    store: IdempotencyStore | str | None = None
+    store: IdempotencyStore | TransactionStore | str | None = None
     detect: bool | None = None
     debug: bool = False
     on_error: Callable[[OutworxError], Any] | None = None
@@ -80,7 +80,7 @@ def init(
     *,
     protocol: str | None = None,
     endpoints: Endpoints | None = None,
-    idempotency_store: str | IdempotencyStore | None = None,
+    idempotency_store: str | IdempotencyStore | TransactionStore | None = None,
     detect: bool | None = None,
     flush_on_sigterm: bool | None = None,
 ) -> None:

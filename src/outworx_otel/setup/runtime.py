@@ -12,7 +12,7 @@ from outworx_otel import signatures
 from outworx_otel.errors import InstrumentationError, OutworxError, described
 from outworx_otel.http.headers import from_environ
 from outworx_otel.http.paths import PathMap
-from outworx_otel.idempotency import IdempotencyStore, MemoryStore
+from outworx_otel.idempotency import IdempotencyStore, MemoryStore, TransactionStore
 from outworx_otel.setup.endpoints import Endpoint, logger, stricter, with_standing_verification
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.telemetry import Telemetry
@@ -47,7 +47,7 @@ class Runtime:
         endpoints: Mapping[str, Endpoint] | None = None,
         *,
         telemetry: Telemetry | None = None,
-        store: IdempotencyStore | None = None,
+        store: IdempotencyStore | TransactionStore | None = None,
         detect: bool = True,
         on_error: Callable[[OutworxError], Any] | None = None,
         debug: bool = False,
@@ -61,7 +61,7 @@ class Runtime:
     ) -> None:
         self.endpoints = dict(endpoints or {})
         self.telemetry = telemetry or Telemetry()
-        self.store: IdempotencyStore = store or MemoryStore()
+        self.store: IdempotencyStore | TransactionStore = store or MemoryStore()
         self.detect = detect
         self.on_error = on_error
         self.debug = debug

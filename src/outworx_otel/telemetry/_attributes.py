@@ -53,13 +53,7 @@ def start_attributes(record: Record) -> dict[str, AttributeValue]:
         age = record.signature_age
         if age is not None:
             attributes[semconv.SIGNATURE_AGE] = round(age, 3)
-    if record.idempotency_outcome is not None:
-        attributes[semconv.IDEMPOTENCY_OUTCOME] = record.idempotency_outcome
-        if record.idempotency_key is not None:
-            attributes[semconv.IDEMPOTENCY_KEY] = record.idempotency_key
-            attributes[semconv.IDEMPOTENCY_MODE] = record.idempotency_mode
-        if record.fingerprint_mismatch:
-            attributes[semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH] = True
+    _add_idempotency(attributes, record)
     if record.metadata:
         _add_metadata(attributes, record.metadata)
     if record.capture_headers and not record.detected:
@@ -80,9 +74,23 @@ def _add_event(attributes: dict[str, AttributeValue], record: Record) -> None:
         attributes[semconv.CLOUDEVENTS_SOURCE] = cut(event.source, _MAX_ID)
 
 
+def _add_idempotency(attributes: dict[str, AttributeValue], record: Record) -> None:
+    if record.idempotency_outcome is None:
+        return
+    attributes[semconv.IDEMPOTENCY_OUTCOME] = record.idempotency_outcome
+    if record.idempotency_key is not None:
+        attributes[semconv.IDEMPOTENCY_KEY] = record.idempotency_key
+        attributes[semconv.IDEMPOTENCY_MODE] = record.idempotency_mode
+    if record.fingerprint_mismatch:
+        attributes[semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH] = True
+
+
 def end_attributes(record: Record, error_type: str | None) -> dict[str, AttributeValue]:
     """What became of the delivery."""
     attributes: dict[str, AttributeValue] = {semconv.OUTCOME: record.outcome}
+    if record.idempotency_mode == "transaction":
+        # Known once the handler has come to its block.
+        _add_idempotency(attributes, record)
     if record.event_read_late:
         _add_event(attributes, record)
         if record.body_size is not None:

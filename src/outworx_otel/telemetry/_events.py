@@ -52,6 +52,9 @@ class Events:
             )
         for cause in record.causes:
             self._write(span, semconv.EXCEPTION_EVENT, cause_attributes(cause), about, at_ns, _WARN)
+        if record.rolled_back is not None:
+            why = cause_attributes(record.rolled_back)
+            self._write(span, semconv.ROLLED_BACK_EVENT, why, about, at_ns, _WARN)
         if record.processing == "silent_drop":
             self._drops(span, record.findings, about, at_ns)
 

@@ -58,6 +58,7 @@ class Record(msgspec.Struct):
     idempotency_mode: Literal["store", "transaction"] = "store"
     idempotency_key: str | None = None
     committed: bool | None = None
+    rolled_back: BaseException | None = None
     fingerprint_mismatch: bool = False
     answer_kept: bool | None = None
     replayed: StoredAnswer | None = None

@@ -67,7 +67,12 @@ class Telemetry:
             if span is not None:
                 if span.is_recording():
                     _describe(span, record, error_type)
-                if record.error is not None or record.causes or record.processing == "silent_drop":
+                if (
+                    record.error is not None
+                    or record.causes
+                    or record.rolled_back is not None
+                    or record.processing == "silent_drop"
+                ):
                     self._events.of_record(record, span, end_ns)
         finally:
             if span is not None:
@@ -99,6 +104,10 @@ def _describe(span: Span, record: Record, error_type: str | None) -> None:
     why = problem(record)
     if why is not None:
         span.set_status(Status(StatusCode.ERROR, why))
+    answer = record.replayed
+    if answer is not None and answer.trace_id and record.idempotency_mode == "transaction":
+        # The handler found out, with its span begun.
+        span.add_link(_span_context(answer))
     attributes = end_attributes(record, error_type)
     if len(attributes) > 2:
         span.set_attributes(attributes)

@@ -40,6 +40,7 @@ PROCESSING_MARKED_AT: Final = "outworx.webhook.processing.marked_at"
 QUEUE_DELAY: Final = "outworx.webhook.processing.queue_delay"
 SILENT_DROP_CAUSE: Final = "outworx.webhook.silent_drop.cause"
 SILENT_DROP_EVENT: Final = "outworx.webhook.silent_drop"
+ROLLED_BACK_EVENT: Final = "outworx.webhook.rolled_back"
 
 METADATA_PREFIX: Final = "outworx.webhook.metadata."
 METADATA_OMITTED: Final = "outworx.webhook.metadata_omitted"

@@ -27,7 +27,7 @@ _AT_ONCE: Final = 4
 def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """Reachable, atomic, and quick enough for a delivery to wait for."""
     from outworx_otel.errors import StoreError
-    from outworx_otel.idempotency import MemoryStore, open_store
+    from outworx_otel.idempotency import MemoryStore, TransactionStore, open_store
 
     found = setup.assembly.store
     yield from _several(setup)
@@ -50,9 +50,17 @@ def store(setup: ConfiguredSetup) -> Iterator[CheckResult]:
         else:
             yield hint(CHECK, f"{text}; no endpoint that is configured here uses them")
         return
+    if isinstance(found, TransactionStore):
+        yield hint(
+            CHECK,
+            f"keys are kept in the application's own transactions ({found}, {setup.store_source}), which are not "
+            "tried here: the code is not run",
+        )
+        return
     try:
         # More time than a delivery gives it: a slow store is not a missing one.
         found = open_store(setup.configuration.store_url or "memory://", budget=_TIMEOUT_SECONDS)
+        assert not isinstance(found, TransactionStore)
         found.check()
     except StoreError as error:
         yield problem(

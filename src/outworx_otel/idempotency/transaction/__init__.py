@@ -1,0 +1,18 @@
+"""Keys in the application's own database, written in the transaction of the effect: `transaction://`, `django://`."""
+
+from outworx_otel.idempotency.transaction.connections import Connection, connection_of
+from outworx_otel.idempotency.transaction.databases import Database, Steps, Wait, database_of
+from outworx_otel.idempotency.transaction.rivals import Rivals, rivals
+from outworx_otel.idempotency.transaction.store import TransactionStore
+
+__all__ = [
+    "Connection",
+    "Database",
+    "Rivals",
+    "Steps",
+    "TransactionStore",
+    "Wait",
+    "connection_of",
+    "database_of",
+    "rivals",
+]

@@ -1,0 +1,41 @@
+"""Keeps answers after their transaction, in threads of its own: a delivery waits for them 250 ms at most."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from outworx_otel.errors import StoreError
+from outworx_otel.idempotency.guarded_store import BUDGET
+from outworx_otel.idempotency.job_waiting import await_, wait
+from outworx_otel.idempotency.workers import Job, WorkerPool
+from outworx_otel.process.forks import PerProcess
+
+_workers: Final = PerProcess(lambda: WorkerPool(2, "outworx-answers"))
+
+
+def keep(call: Callable[[], Any]) -> Any:
+    """Makes a blocking call.
+
+    Raises:
+        StoreError: it took too long; it may be done all the same.
+    """
+    job = Job(call, time.monotonic() + BUDGET)
+    wait(_workers(), job, BUDGET)
+    return _outcome(job)
+
+
+async def akeep(call: Callable[[], Any]) -> Any:
+    """The same on an event loop, which goes on meanwhile."""
+    job = Job(call, time.monotonic() + BUDGET)
+    await await_(_workers(), job, BUDGET)
+    return _outcome(job)
+
+
+def _outcome(job: Job[Any]) -> Any:
+    if not job.done:
+        raise StoreError(f"the database did not answer within {BUDGET:g} s")
+    if job.error is not None:
+        raise job.error
+    return job.value

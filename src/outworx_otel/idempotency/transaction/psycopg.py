@@ -1,0 +1,161 @@
+"""psycopg's connections, sync and async."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any, Final
+
+_PARAMETER: Final = re.compile(r":(\w+)")
+
+
+class _Undone(Exception):
+    """What psycopg is told where a transaction that we began is to be rolled back."""
+
+
+_UNDONE: Final = (_Undone, _Undone(), None)
+
+
+class PsycopgConnection:
+    """A Connection of psycopg."""
+
+    awaits = False
+    database = "postgresql"
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._own: Any = None
+        self._savepoint: Any = None
+        self.joins = _is_begun_by_caller(connection)
+
+    def open(self) -> None:
+        """See `Connection.open`."""
+        if self._connection.autocommit and not self.joins:
+            self._own = self._connection.transaction()
+            self._own.__enter__()
+
+    def change(self, statement: str, parameters: dict[str, Any]) -> int:
+        """See `Connection.change`."""
+        with self._cursor() as cursor:
+            return int(cursor.execute(_pyformat(statement), parameters).rowcount)
+
+    def fetch(self, statement: str, parameters: dict[str, Any]) -> Any:
+        """See `Connection.fetch`."""
+        with self._cursor() as cursor:
+            return cursor.execute(_pyformat(statement), parameters).fetchone()
+
+    def _cursor(self) -> Any:
+        # Of its own: the connection may have another class of cursors, or of rows.
+        from psycopg import Cursor, rows
+
+        return Cursor(self._connection, row_factory=rows.tuple_row)
+
+    def set_savepoint(self) -> None:
+        """See `Connection.set_savepoint`."""
+        self._savepoint = self._connection.transaction()
+        self._savepoint.__enter__()
+
+    def release(self) -> None:
+        """See `Connection.release`."""
+        self._savepoint.__exit__(None, None, None)
+
+    def undo(self, error: BaseException) -> None:
+        """See `Connection.undo`."""
+        self._savepoint.__exit__(type(error), error, error.__traceback__)
+
+    def commit(self) -> None:
+        """See `Connection.commit`."""
+        if self._own is None:
+            self._connection.commit()
+        else:
+            self._own.__exit__(None, None, None)
+
+    def rollback(self) -> None:
+        """See `Connection.rollback`."""
+        if self._own is None:
+            self._connection.rollback()
+        else:
+            self._own.__exit__(*_UNDONE)
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], int] | None:
+        """See `Connection.keeper`."""
+        return None
+
+
+class AwaitedPsycopgConnection:
+    """An AsyncConnection of psycopg."""
+
+    awaits = True
+    database = "postgresql"
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._own: Any = None
+        self._savepoint: Any = None
+        self.joins = _is_begun_by_caller(connection)
+
+    async def open(self) -> None:
+        """See `Connection.open`."""
+        if self._connection.autocommit and not self.joins:
+            self._own = self._connection.transaction()
+            await self._own.__aenter__()
+
+    async def change(self, statement: str, parameters: dict[str, Any]) -> int:
+        """See `Connection.change`."""
+        async with self._cursor() as cursor:
+            return int((await cursor.execute(_pyformat(statement), parameters)).rowcount)
+
+    async def fetch(self, statement: str, parameters: dict[str, Any]) -> Any:
+        """See `Connection.fetch`."""
+        async with self._cursor() as cursor:
+            return await (await cursor.execute(_pyformat(statement), parameters)).fetchone()
+
+    def _cursor(self) -> Any:
+        from psycopg import AsyncCursor, rows
+
+        return AsyncCursor(self._connection, row_factory=rows.tuple_row)
+
+    async def set_savepoint(self) -> None:
+        """See `Connection.set_savepoint`."""
+        self._savepoint = self._connection.transaction()
+        await self._savepoint.__aenter__()
+
+    async def release(self) -> None:
+        """See `Connection.release`."""
+        await self._savepoint.__aexit__(None, None, None)
+
+    async def undo(self, error: BaseException) -> None:
+        """See `Connection.undo`."""
+        await self._savepoint.__aexit__(type(error), error, error.__traceback__)
+
+    async def commit(self) -> None:
+        """See `Connection.commit`."""
+        if self._own is None:
+            await self._connection.commit()
+        else:
+            await self._own.__aexit__(None, None, None)
+
+    async def rollback(self) -> None:
+        """See `Connection.rollback`."""
+        if self._own is None:
+            await self._connection.rollback()
+        else:
+            await self._own.__aexit__(*_UNDONE)
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], Awaitable[int]] | None:
+        """See `Connection.keeper`."""
+        return None
+
+
+def _is_begun_by_caller(connection: Any) -> bool:
+    """Whether a psycopg connection is in `connection.transaction()`, or in a BEGIN by hand."""
+    if connection.autocommit:
+        return bool(connection.info.transaction_status.name != "IDLE")
+    # Private; where it is gone, psycopg itself forbids our commit.
+    return getattr(connection, "_num_transactions", 0) > 0
+
+
+@lru_cache(64)
+def _pyformat(statement: str) -> str:
+    return _PARAMETER.sub(r"%(\1)s", statement)

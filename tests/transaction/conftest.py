@@ -1,0 +1,67 @@
+"""Fixtures: a database of each kind, and a process that keeps keys in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from idempotency.conftest import postgres_server  # noqa: F401  # a fixture, here too
+from integrations.conftest import (  # noqa: F401  # fixtures, here too
+    Telemetry,
+    _clean_process,
+    telemetry,
+)
+
+import outworx_otel
+from outworx_otel import TrackOptions
+from outworx_otel.setup import bootstrap
+
+from .databases import Place
+from .shops import HABITS
+
+POSTGRESQL_ONLY = frozenset(habit for habit in HABITS if "psycopg" in habit)
+PLACES = ("postgresql", "sqlite")
+
+
+@pytest.fixture
+def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Place]:
+    def make(kind: str) -> Place:
+        if kind == "sqlite":
+            path = tmp_path / "shop.db"
+            return Place(f"sqlite:///{path}", f"sqlite+aiosqlite:///{path}")
+        url = request.getfixturevalue("postgres_server").url
+        return Place(url, url)
+
+    return make
+
+
+@pytest.fixture(
+    params=[
+        (kind, habit)
+        for kind in PLACES
+        for habit in HABITS
+        if kind == "postgresql" or habit not in POSTGRESQL_ONLY
+    ],
+    ids="-".join,
+)
+def habit_and_place(request: pytest.FixtureRequest, place_on: Callable[[str], Place]) -> tuple[str, Place]:
+    """Every habit on every database that it works on."""
+    kind, habit = request.param
+    return habit, place_on(kind)
+
+
+@pytest.fixture
+def configure(telemetry: Telemetry) -> Callable[..., None]:  # noqa: F811
+    """Instruments every framework, with keys in a place's own transactions."""
+
+    def switch_on(store: str, **options: object) -> None:
+        bootstrap._given.store = store
+        wanted = TrackOptions("stripe", **{"idempotency_key": "body.id", **options})  # type: ignore[arg-type]
+        outworx_otel.instrument(
+            tracer_provider=telemetry.tracer_provider,
+            meter_provider=telemetry.meter_provider,
+            endpoints={"/webhooks/stripe": wanted},
+        )
+
+    return switch_on
