@@ -1,5 +1,7 @@
 """Databases with the table of keys, and one of effects."""
 
+# ruff: noqa: S608  # names of our own
+
 from __future__ import annotations
 
 import itertools

@@ -1,11 +1,9 @@
 """Applications whose handlers write an effect, each with another habit of having a session."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import flask
 import psycopg
@@ -64,7 +62,7 @@ def fastapi(place: Place, acts: Acts, opened: Callable[..., Any], execute: Any) 
             yield session
 
     @app.post(PATH)
-    async def handle(request: Request, session: Any = Depends(session_of)) -> JSONResponse:
+    async def handle(request: Request, session: Annotated[Any, Depends(session_of)]) -> JSONResponse:
         acts.before()
         if acts.select_first:
             await execute(session, "SELECT 1", {})
@@ -153,7 +151,7 @@ def fastapi_sync(place: Place, acts: Acts, opened: Callable[..., Any], execute: 
         yield from opened(place)
 
     @app.post(PATH)
-    def handle(session: Any = Depends(session_of)) -> JSONResponse:
+    def handle(session: Annotated[Any, Depends(session_of)]) -> JSONResponse:
         _block(place, acts, session, execute)
         return JSONResponse({"done": True}, acts.status)
 
@@ -266,7 +264,8 @@ HABITS: dict[str, Habit] = {
     "flask-psycopg.transaction": (flask_shop, psycopg_begun, by_psycopg),
 }
 JOINED = frozenset(name for name in HABITS if name.endswith(("begin", "transaction")))
-KEEPS_NO_ANSWER = frozenset(name for name in HABITS if "psycopg" in name)
+# Of FastAPI, the dependency commits after the answer.
+KEEPS_NO_ANSWER = frozenset(name for name in JOINED if name.startswith("fastapi"))
 
 
 def open_shop(habit: str, place: Place, acts: Acts) -> Shop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import time
 from collections.abc import Callable
 from functools import partial
@@ -46,10 +47,8 @@ class OnceClaim:
     """
 
     __slots__ = (
-        "_awaits",
         "_block",
         "_endpoint",
-        "_keep",
         "_keyed",
         "_runtime",
         "event",
@@ -72,8 +71,6 @@ class OnceClaim:
         self._runtime = runtime
         self._keyed = keyed
         self._block: Once | None = None
-        self._keep: Callable[[bytes], Any] | None = None
-        self._awaits = False
         self.event = event
         self.store = store
         self.record = record
@@ -113,13 +110,8 @@ class OnceClaim:
 
     @property
     def is_held(self) -> bool:
-        """Whether the end of the delivery asks the database."""
-        return self._keep is not None
-
-    def committed(self, keep: Callable[[bytes], Any] | None, awaits: bool) -> None:
-        """The block is done; `keep` stores the answer, once there is one, on an event loop where it `awaits`."""
-        self._keep = keep
-        self._awaits = awaits
+        """Whether the end of the delivery may ask the database."""
+        return self._block is not None and self._block.is_done
 
     def end(self, answer: OutboundResponse | None, commits: bool) -> Flow[None]:
         """Keeps the answer of a delivery that is done, for those that come again."""
@@ -128,14 +120,12 @@ class OnceClaim:
             self._never_called(commits)
             return
         block.over()
-        keep, self._keep = self._keep, None
-        if keep is None or answer is None or not 200 <= answer.status < 300 or not answer.complete:
+        if answer is None or not 200 <= answer.status < 300 or not answer.complete:
             return
         stored = self.event.stored(answer)
-        record.answer_kept = stored.body is not None
-        call = partial(keep, encode(stored))
         try:
-            yield Call(partial(answers.keep, call), call if self._awaits else partial(answers.akeep, call))
+            kept = yield from block.keep(encode(stored))
+            record.answer_kept = kept and stored.body is not None
         except Exception as cause:  # noqa: BLE001  # the event is done, and the answer stands
             record.answer_kept = False
             error = StoreError(f"track.once(): the answer could not be kept: {scrub(described(cause))}")
@@ -177,6 +167,7 @@ class Once:
         "_has_place",
         "_runs",
         "_session",
+        "is_done",
     )
 
     def __init__(self, claim: OnceClaim, session: Any) -> None:
@@ -188,6 +179,7 @@ class Once:
         self._has_place = False
         self._runs = False
         self._claimed = False
+        self.is_done = False
 
     def __enter__(self) -> Any:
         run_sync(self._enter(awaited=False))
@@ -321,7 +313,7 @@ class Once:
                 raise
         if self._claimed:
             record.committed = None if connection.joins else True
-            self._claim.committed(self._keeper(connection), connection.awaits)
+            self.is_done = True
 
     def _undo(self, connection: Connection, error: BaseException) -> Flow[None]:
         record = self._claim.record
@@ -339,11 +331,17 @@ class Once:
         except Exception as broken:  # noqa: BLE001  # the connection is lost; what the handler raised goes its way
             record.note(broken)
 
-    def _keeper(self, connection: Connection) -> Callable[[bytes], Any] | None:
-        run, database, key = connection.keeper(), self._database, self._claim.key
-        if run is None or database is None:
-            return None
-        return lambda answer: run(database.keep, {"answer": answer, "key": key})
+    def keep(self, answer: bytes) -> Flow[bool]:
+        """Stores the answer of a block that is done; False where it cannot be, for its transaction goes on."""
+        connection, database = self._connection, self._database
+        if not self.is_done or connection is None or database is None:
+            return False
+        if connection.joins and connection.is_open():
+            return False
+        call = partial(connection.keeper(), database.keep, {"answer": answer, "key": self._claim.key})
+        awaited = call if inspect.iscoroutinefunction(call.func) else partial(answers.akeep, call)
+        yield Call(partial(answers.keep, call), awaited)
+        return True
 
 
 def _done(call: Callable[[], Any]) -> Flow[Any]:

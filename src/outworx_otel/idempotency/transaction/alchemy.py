@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
 from outworx_otel.errors import TransactionError
+from outworx_otel.idempotency.guarded_store import BUDGET
 
 
 class AlchemyConnection:
@@ -19,6 +21,7 @@ class AlchemyConnection:
         self._is_session = hasattr(subject, "get_bind")
         self._connection: Any = None
         self._savepoint: Any = None
+        self._transaction: Any = None
         self.database = ""
         self.joins = self._is_begun_by_caller()
 
@@ -38,6 +41,7 @@ class AlchemyConnection:
         if not subject.in_transaction():
             subject.begin()
         self._connection = connection = subject.connection() if self._is_session else subject
+        self._transaction = subject.get_transaction()
         self.database = connection.dialect.name
         if self._commits_each_statement():
             raise TransactionError(
@@ -81,7 +85,11 @@ class AlchemyConnection:
         """See `Connection.rollback`."""
         self._subject.rollback()
 
-    def keeper(self) -> Callable[[str, dict[str, Any]], int] | None:
+    def is_open(self) -> bool:
+        """See `Connection.is_open`."""
+        return bool(self._transaction.is_active) and self._subject.get_transaction() is self._transaction
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], int]:
         """See `Connection.keeper`."""
         engine = self._connection.engine
 
@@ -149,15 +157,22 @@ class AwaitedAlchemyConnection:
         """See `Connection.rollback`."""
         return self._awaited(self._sync.rollback)
 
-    def keeper(self) -> Callable[[str, dict[str, Any]], Awaitable[int]] | None:
+    def is_open(self) -> bool:
+        """See `Connection.is_open`."""
+        return self._sync.is_open()
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], Awaitable[int]]:
         """See `Connection.keeper`."""
         from sqlalchemy.ext.asyncio import AsyncEngine
 
         engine = AsyncEngine(self._sync.engine)
 
-        async def keep(statement: str, parameters: dict[str, Any]) -> int:
+        async def run(statement: str, parameters: dict[str, Any]) -> int:
             async with engine.begin() as connection:
                 return int((await connection.execute(_text(statement), parameters)).rowcount)
+
+        async def keep(statement: str, parameters: dict[str, Any]) -> int:
+            return await asyncio.wait_for(run(statement, parameters), BUDGET)
 
         return keep
 

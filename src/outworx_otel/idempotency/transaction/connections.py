@@ -57,8 +57,14 @@ class Connection(Protocol):
     def rollback(self) -> Any:
         """Rolls back."""
 
-    def keeper(self) -> Callable[[str, dict[str, Any]], Any] | None:
-        """Runs one statement in a transaction of its own, also when this one's connection is long gone."""
+    def is_open(self) -> bool:
+        """Whether the transaction goes on; asked at once of either colour."""
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], Any]:
+        """Runs one statement in a transaction of its own, also when this one's connection is long gone.
+
+        It blocks, unless it is a coroutine function.
+        """
 
 
 _KINDS: Final[tuple[tuple[str, str, Callable[[Any], Connection]], ...]] = (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
+# libpq's least, in whole seconds.
+_CONNECT_SECONDS: Final = 2
 _PARAMETER: Final = re.compile(r":(\w+)")
 
 
@@ -27,10 +29,13 @@ class PsycopgConnection:
         self._connection = connection
         self._own: Any = None
         self._savepoint: Any = None
+        self._keep: Any = None
         self.joins = _is_begun_by_caller(connection)
 
     def open(self) -> None:
         """See `Connection.open`."""
+        # A closed connection no longer knows where it led to.
+        self._keep = _keeper_beside(self._connection)
         if self._connection.autocommit and not self.joins:
             self._own = self._connection.transaction()
             self._own.__enter__()
@@ -78,9 +83,13 @@ class PsycopgConnection:
         else:
             self._own.__exit__(*_UNDONE)
 
-    def keeper(self) -> Callable[[str, dict[str, Any]], int] | None:
+    def is_open(self) -> bool:
+        """See `Connection.is_open`."""
+        return _is_in_transaction(self._connection)
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], int]:
         """See `Connection.keeper`."""
-        return None
+        return self._keep
 
 
 class AwaitedPsycopgConnection:
@@ -93,10 +102,13 @@ class AwaitedPsycopgConnection:
         self._connection = connection
         self._own: Any = None
         self._savepoint: Any = None
+        self._keep: Any = None
         self.joins = _is_begun_by_caller(connection)
 
     async def open(self) -> None:
         """See `Connection.open`."""
+        # A closed connection no longer knows where it led to.
+        self._keep = _keeper_beside(self._connection)
         if self._connection.autocommit and not self.joins:
             self._own = self._connection.transaction()
             await self._own.__aenter__()
@@ -143,17 +155,39 @@ class AwaitedPsycopgConnection:
         else:
             await self._own.__aexit__(*_UNDONE)
 
-    def keeper(self) -> Callable[[str, dict[str, Any]], Awaitable[int]] | None:
+    def is_open(self) -> bool:
+        """See `Connection.is_open`."""
+        return _is_in_transaction(self._connection)
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], int]:
         """See `Connection.keeper`."""
-        return None
+        return self._keep
 
 
 def _is_begun_by_caller(connection: Any) -> bool:
     """Whether a psycopg connection is in `connection.transaction()`, or in a BEGIN by hand."""
     if connection.autocommit:
-        return bool(connection.info.transaction_status.name != "IDLE")
+        return _is_in_transaction(connection)
     # Private; where it is gone, psycopg itself forbids our commit.
     return getattr(connection, "_num_transactions", 0) > 0
+
+
+def _is_in_transaction(connection: Any) -> bool:
+    return connection.info.transaction_status.name in ("ACTIVE", "INTRANS", "INERROR")
+
+
+def _keeper_beside(connection: Any) -> Callable[[str, dict[str, Any]], int]:
+    """Keeps answers through a connection of its own to the same database: the handler's may be anybody's by then."""
+    from psycopg import connect
+
+    info = connection.info
+    address = {**info.get_parameters(), "password": info.password, "connect_timeout": _CONNECT_SECONDS}
+
+    def keep(statement: str, parameters: dict[str, Any]) -> int:
+        with connect(**address) as own:
+            return own.execute(_pyformat(statement), parameters).rowcount
+
+    return keep
 
 
 @lru_cache(64)
