@@ -12,6 +12,7 @@ from outworx_otel.errors import (
     OutworxError,
     StoreError,
     TokenError,
+    TransactionError,
     UnverifiedDelivery,
     VerifierError,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "TokenError",
     "TrackContext",
     "TrackOptions",
+    "TransactionError",
     "UnverifiedDelivery",
     "VerifierError",
     "__version__",

@@ -82,6 +82,8 @@ class OnceClaim:
             self.key = yield from self.event.find()
             if self.key is not None:
                 self.record.idempotency_mode = "transaction"
+                # As long as the handler does not come to its block.
+                self.record.idempotency_outcome = "fail_open"
         return None
 
     def block(self, session: Any) -> Once:
@@ -96,6 +98,8 @@ class OnceClaim:
                 "happen once into one block"
             )
         self._block = Once(self, session)
+        if self.key is not None:
+            self.record.idempotency_outcome = None
         if not self._keyed and not self._endpoint.options.idempotency_key:
             self.record.idempotency_outcome = "no_key"
             self._say_once(

@@ -53,7 +53,8 @@ def start_attributes(record: Record) -> dict[str, AttributeValue]:
         age = record.signature_age
         if age is not None:
             attributes[semconv.SIGNATURE_AGE] = round(age, 3)
-    _add_idempotency(attributes, record)
+    if record.idempotency_mode == "store":
+        _add_idempotency(attributes, record)
     if record.metadata:
         _add_metadata(attributes, record.metadata)
     if record.capture_headers and not record.detected:

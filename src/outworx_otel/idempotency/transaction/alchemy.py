@@ -51,7 +51,10 @@ class AlchemyConnection:
 
     def _commits_each_statement(self) -> bool:
         connection = self._connection
-        level = connection.get_execution_options().get("isolation_level", "")
+        level = connection.get_execution_options().get("isolation_level")
+        if level is None:
+            # What `create_engine` was told. Private; the driver knows where it is gone.
+            level = getattr(connection.dialect, "_on_connect_isolation_level", None)
         return (
             level == "AUTOCOMMIT" or getattr(connection.connection.driver_connection, "autocommit", 0) is True
         )

@@ -29,7 +29,7 @@ class PsycopgConnection:
         self._connection = connection
         self._own: Any = None
         self._savepoint: Any = None
-        self._keep: Any = None
+        self._keep: Callable[[str, dict[str, Any]], int]
         self.joins = _is_begun_by_caller(connection)
 
     def open(self) -> None:
@@ -102,7 +102,7 @@ class AwaitedPsycopgConnection:
         self._connection = connection
         self._own: Any = None
         self._savepoint: Any = None
-        self._keep: Any = None
+        self._keep: Callable[[str, dict[str, Any]], int]
         self.joins = _is_begun_by_caller(connection)
 
     async def open(self) -> None:
