@@ -279,6 +279,20 @@ class Delivery:
     def _must_mark(self, status: int) -> bool:
         return self.endpoint.options.require_processing_mark and 200 <= status < 400
 
+    def undone_by(self, answer: OutboundResponse) -> str | None:
+        """Why the work of a handler that has answered so is not done, as things stand; None where it is."""
+        mark = self.track.mark
+        if not 200 <= answer.status < 300:
+            return f"answered {answer.status}"
+        if mark is not None:
+            return f"failed: {mark.reason}" if mark.status == "failed" else None
+        return "silent drop: answered without a mark" if self._must_mark(answer.status) else None
+
+    @property
+    def has_key_setting(self) -> bool:
+        """Whether it may have a key that is claimed in a transaction."""
+        return isinstance(self._claim, OnceClaim) and self._claim.keyed
+
     # -- after the handler -----------------------------------------------------------------------------------
 
     def settle(

@@ -49,10 +49,10 @@ class OnceClaim:
     __slots__ = (
         "_block",
         "_endpoint",
-        "_keyed",
         "_runtime",
         "event",
         "key",
+        "keyed",
         "record",
         "store",
     )
@@ -69,7 +69,7 @@ class OnceClaim:
     ) -> None:
         self._endpoint = endpoint
         self._runtime = runtime
-        self._keyed = keyed
+        self.keyed = keyed
         self._block: Once | None = None
         self.event = event
         self.store = store
@@ -78,7 +78,7 @@ class OnceClaim:
 
     def take(self) -> Flow[Respond | None]:
         """Finds the key; it is claimed where the handler says."""
-        if self._keyed:
+        if self.keyed:
             self.key = yield from self.event.find()
             if self.key is not None:
                 self.record.idempotency_mode = "transaction"
@@ -100,7 +100,7 @@ class OnceClaim:
         self._block = Once(self, session)
         if self.key is not None:
             self.record.idempotency_outcome = None
-        if not self._keyed and not self._endpoint.options.idempotency_key:
+        if not self.keyed and not self._endpoint.options.idempotency_key:
             self.record.idempotency_outcome = "no_key"
             self._say_once(
                 "nokey", "has no idempotency_key, so track.once() has nothing to keep: set it, e.g. to True"
@@ -115,7 +115,7 @@ class OnceClaim:
     @property
     def is_held(self) -> bool:
         """Whether the end of the delivery may ask the database."""
-        return self._block is not None and self._block.is_done
+        return self._block is not None and self._block.may_keep_later
 
     def end(self, answer: OutboundResponse | None, commits: bool) -> Flow[None]:
         """Keeps the answer of a delivery that is done, for those that come again."""
@@ -169,6 +169,7 @@ class Once:
         "_database",
         "_gives_up",
         "_has_place",
+        "_is_complete",
         "_runs",
         "_session",
         "is_done",
@@ -184,19 +185,20 @@ class Once:
         self._runs = False
         self._claimed = False
         self.is_done = False
+        self._is_complete = False
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Once:
         run_sync(self._enter(awaited=False))
-        return self._session
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         run_sync(self._leave(error))
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Once:
         await run_async(self._enter(awaited=True))
-        return self._session
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -335,17 +337,38 @@ class Once:
         except Exception as broken:  # noqa: BLE001  # the connection is lost; what the handler raised goes its way
             record.note(broken)
 
+    @property
+    def may_keep_later(self) -> bool:
+        """Whether there is an answer to store, and any thread may do so."""
+        connection = self._connection
+        return self.is_done and connection is not None and not connection.keeps_here
+
     def keep(self, answer: bytes) -> Flow[bool]:
         """Stores the answer of a block that is done; False where it cannot be, for its transaction goes on."""
         connection, database = self._connection, self._database
+        if self._is_complete:
+            return True
         if not self.is_done or connection is None or database is None:
             return False
         if connection.joins and connection.is_open():
             return False
         call = partial(connection.keeper(), database.keep, {"answer": answer, "key": self._claim.key})
-        awaited = call if inspect.iscoroutinefunction(call.func) else partial(answers.akeep, call)
-        yield Call(partial(answers.keep, call), awaited)
+        if connection.keeps_here:
+            call()
+        else:
+            awaited = call if inspect.iscoroutinefunction(call.func) else partial(answers.akeep, call)
+            yield Call(partial(answers.keep, call), awaited)
         return True
+
+    def complete(self, answer: OutboundResponse) -> None:
+        """Stores the answer in the transaction itself, as its last statement; of a sync block."""
+        connection, database, claim = self._connection, self._database, self._claim
+        if not self._claimed or connection is None or database is None or answer.body is None:
+            return
+        stored = claim.event.stored(answer)
+        connection.change(database.keep, {"answer": encode(stored), "key": claim.key})
+        claim.record.answer_kept = stored.body is not None
+        self._is_complete = True
 
 
 def _done(call: Callable[[], Any]) -> Flow[Any]:

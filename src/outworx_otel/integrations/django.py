@@ -21,8 +21,9 @@ from django.dispatch import Signal
 
 from outworx_otel.delivery import Delivery
 from outworx_otel.delivery.flow import Flow, run_async, run_sync
-from outworx_otel.errors import UnverifiedDelivery
+from outworx_otel.errors import ConfigurationError, UnverifiedDelivery
 from outworx_otel.http.paths import PathMap
+from outworx_otel.idempotency import TransactionStore
 from outworx_otel.integrations._adapter import (
     Found,
     LetBy,
@@ -39,6 +40,7 @@ from outworx_otel.integrations._django import (
     routing,
     visit_at,
 )
+from outworx_otel.integrations._django_transaction import check_at_start, in_transaction, no_async
 from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent, through
 from outworx_otel.integrations._instrumentor import Instrumentor
 from outworx_otel.integrations._patch import Patch, Reach, Wrapper
@@ -232,12 +234,39 @@ def _run(chosen: Endpoint | LetBy, request: Any, view: Any, call: Callable[[], A
     by_hand = request.__dict__.get(_MOUNTED)
     adapter.app_wide = by_hand is not None and by_hand.is_app_wide(chosen)
     match = request.resolver_match
+    call = _in_transaction(adapter, view, call)
     found = Found(
         route(request), view if match is None else match.func, {} if match is None else match.kwargs
     )
     runtime = current()
     silent = visit is None and is_silent(request.path, runtime)
     return (yield from serve(adapter, visit, chosen, runtime, adapter.start_ns, found, call, silent=silent))
+
+
+def _in_transaction(adapter: DjangoAdapter, view: Any, call: Callable[[], Any]) -> Callable[[], Any]:
+    """`call`, inside the transaction that `django://` in `idempotency_store` asks for."""
+    store = current().store
+    if not isinstance(store, TransactionStore) or store.alias is None:
+        return call
+    alias = store.alias
+
+    def called() -> Any:
+        delivery = adapter.delivery
+        if delivery is None or not delivery.has_key_setting:
+            return call()
+        if _is_async(view):
+            raise ConfigurationError(no_async(store, getattr(view, "__name__", "the view")))
+        return in_transaction(delivery, alias, call)
+
+    return called
+
+
+def _loaded(wrapped: Callable[..., Any], handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Django starts: its URLs and databases are known."""
+    loaded = wrapped(*args, **kwargs)
+    if REACH.covers(None):
+        check_at_start(current())
+    return loaded
 
 
 def _rendering_failed(sender: Any, request: Any = None, **kwargs: Any) -> None:
@@ -364,6 +393,7 @@ _PATCHES: Final = (
     Patch(BaseHandler, "get_response", _door(run_sync)),
     Patch(BaseHandler, "get_response_async", _door(run_async)),
     Patch(BaseHandler, "make_view_atomic", _gate),
+    Patch(BaseHandler, "load_middleware", _loaded),
     _Listener(got_request_exception, _rendering_failed),
 )
 

@@ -1,6 +1,6 @@
 """Keys in the application's own database, written in the transaction of the effect: `transaction://`, `django://`."""
 
-from outworx_otel.idempotency.transaction.connections import Connection, connection_of
+from outworx_otel.idempotency.transaction.connections import Connection, add_kind, connection_of
 from outworx_otel.idempotency.transaction.databases import Database, Steps, Wait, database_of
 from outworx_otel.idempotency.transaction.rivals import Rivals, rivals
 from outworx_otel.idempotency.transaction.store import TransactionStore
@@ -12,6 +12,7 @@ __all__ = [
     "Steps",
     "TransactionStore",
     "Wait",
+    "add_kind",
     "connection_of",
     "database_of",
     "rivals",

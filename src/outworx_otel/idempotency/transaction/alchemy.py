@@ -15,6 +15,7 @@ class AlchemyConnection:
     """A Session or a Connection of SQLAlchemy."""
 
     awaits = False
+    keeps_here = False
 
     def __init__(self, subject: Any) -> None:
         self._subject = subject
@@ -112,6 +113,7 @@ class AwaitedAlchemyConnection:
     """An AsyncSession or an AsyncConnection: the sync one inside it, in SQLAlchemy's greenlet."""
 
     awaits = True
+    keeps_here = False
 
     def __init__(self, subject: Any) -> None:
         self._run = subject.run_sync

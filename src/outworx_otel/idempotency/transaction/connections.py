@@ -57,6 +57,10 @@ class Connection(Protocol):
     def rollback(self) -> Any:
         """Rolls back."""
 
+    @property
+    def keeps_here(self) -> bool:
+        """Whether `keeper` belongs to the thread that the handler runs in."""
+
     def is_open(self) -> bool:
         """Whether the transaction goes on; asked at once of either colour."""
 
@@ -67,14 +71,19 @@ class Connection(Protocol):
         """
 
 
-_KINDS: Final[tuple[tuple[str, str, Callable[[Any], Connection]], ...]] = (
+_KINDS: Final[list[tuple[str, str, Callable[[Any], Connection]]]] = [
     ("sqlalchemy.orm", "Session", AlchemyConnection),
     ("sqlalchemy.engine", "Connection", AlchemyConnection),
     ("sqlalchemy.ext.asyncio", "AsyncSession", AwaitedAlchemyConnection),
     ("sqlalchemy.ext.asyncio", "AsyncConnection", AwaitedAlchemyConnection),
     ("psycopg", "Connection", PsycopgConnection),
     ("psycopg", "AsyncConnection", AwaitedPsycopgConnection),
-)
+]
+
+
+def add_kind(module: str, name: str, make: Callable[[Any], Connection]) -> None:
+    """Makes a class known that `connection_of` takes, by the module that has it and its name there."""
+    _KINDS.append((module, name, make))
 
 
 def connection_of(session: Any, awaited: bool) -> Connection:

@@ -23,6 +23,7 @@ class PsycopgConnection:
     """A Connection of psycopg."""
 
     awaits = False
+    keeps_here = False
     database = "postgresql"
 
     def __init__(self, connection: Any) -> None:
@@ -96,6 +97,7 @@ class AwaitedPsycopgConnection:
     """An AsyncConnection of psycopg."""
 
     awaits = True
+    keeps_here = False
     database = "postgresql"
 
     def __init__(self, connection: Any) -> None:
