@@ -234,6 +234,79 @@ class PostgresServer(Server):
         super().stop(signal.SIGQUIT)
 
 
+class NoMariaDB(Exception):
+    """There is no MariaDB to test with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "effects that happen once are tested on MariaDB, and NOTHING OF THAT WAS TESTED: apt-get install "
+            "mariadb-server"
+        )
+
+
+def mariadb_program() -> str:
+    """Its path.
+
+    Raises:
+        NoMariaDB: it is not installed.
+    """
+    found = system_program("mariadbd")
+    if found is None:
+        raise NoMariaDB
+    return found
+
+
+class MariaServer(Server):
+    """MariaDB, with one user who needs no password."""
+
+    def start(self) -> Any:
+        data = self.folder / "data"
+        if not data.exists():
+            data.mkdir()
+            self.folder.chmod(0o755)
+            install = system_program("mariadb-install-db")
+            assert install is not None
+            subprocess.run(
+                [
+                    install,
+                    "--no-defaults",
+                    f"--datadir={data}",
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                    *self._as_root(),
+                ],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        return super().start()
+
+    @property
+    def url(self) -> str:
+        return f"mysql+pymysql://root@127.0.0.1:{self.port}/mysql"
+
+    def _as_root(self) -> tuple[str, ...]:
+        return ("--user=root",) if os.geteuid() == 0 else ()
+
+    def command(self) -> list[str]:
+        return [
+            mariadb_program(),
+            "--no-defaults",
+            f"--datadir={self.folder / 'data'}",
+            f"--port={self.port}",
+            "--bind-address=127.0.0.1",
+            f"--socket={self.folder / 'socket'}",
+            "--innodb-flush-log-at-trx-commit=2",
+            "--skip-name-resolve",
+            *self._as_root(),
+        ]
+
+    def answers(self) -> None:
+        import pymysql
+
+        pymysql.connect(host="127.0.0.1", port=self.port, user="root").close()
+
+
 class NoPgBouncer(Exception):
     """There is no pooler to test with."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from idempotency.conftest import postgres_server  # noqa: F401  # a fixture, here too
+from idempotency.servers import MariaServer
 from integrations.conftest import (  # noqa: F401  # fixtures, here too
     Telemetry,
     _clean_process,
@@ -21,7 +23,18 @@ from .databases import Place
 from .shops import HABITS
 
 POSTGRESQL_ONLY = frozenset(habit for habit in HABITS if "psycopg" in habit)
-PLACES = ("postgresql", "sqlite")
+# MariaDB comes from Debian and takes its time to be there.
+FULL = bool(os.environ.get("OUTWORX_TEST_FULL"))
+PLACES = ("postgresql", "sqlite", *(("mariadb",) if FULL else ()))
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaServer]:
+    server = MariaServer()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
 
 
 @pytest.fixture
@@ -30,6 +43,9 @@ def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
         if kind == "sqlite":
             path = tmp_path / "shop.db"
             return Place(f"sqlite:///{path}", f"sqlite+aiosqlite:///{path}")
+        if kind == "mariadb":
+            url = request.getfixturevalue("mariadb_server").url
+            return Place(url, url.replace("pymysql", "asyncmy"))
         url = request.getfixturevalue("postgres_server").url
         return Place(url, url)
 

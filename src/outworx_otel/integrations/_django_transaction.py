@@ -40,7 +40,8 @@ class DjangoConnection:
         self._own: Any = None
         self._savepoint: Any = None
         self.joins: bool = self._connection.in_atomic_block
-        self.database: str = self._connection.vendor
+        is_mariadb = getattr(self._connection, "mysql_is_mariadb", False)
+        self.database: str = "mariadb" if is_mariadb else self._connection.vendor
 
     def open(self) -> None:
         """See `Connection.open`."""

@@ -43,7 +43,8 @@ class AlchemyConnection:
             subject.begin()
         self._connection = connection = subject.connection() if self._is_session else subject
         self._transaction = subject.get_transaction()
-        self.database = connection.dialect.name
+        dialect = connection.dialect
+        self.database = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
         if self._commits_each_statement():
             raise TransactionError(
                 "track.once(): the connection is in AUTOCOMMIT, so the key cannot be in one transaction with the "

@@ -6,6 +6,7 @@ A claim is a generator of calls on a connection: whoever drives it makes each ca
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -50,6 +51,10 @@ class Database(ABC):
     """What SQLAlchemy and Django call it."""
     insert: ClassVar[str]
     update: ClassVar[str] = "UPDATE {table} SET answer = :answer WHERE event_key = :key AND answer IS NULL"
+    expired: ClassVar[str] = (
+        "DELETE FROM {table} WHERE event_key IN "
+        "(SELECT event_key FROM {table} WHERE expires < :now ORDER BY expires LIMIT 200)"
+    )
     delete: ClassVar[str] = "DELETE FROM {table} WHERE event_key = :key"
     find: ClassVar[str] = "SELECT answer FROM {table} WHERE event_key = :key"
 
@@ -58,6 +63,7 @@ class Database(ABC):
         self._find = self.find.format(table=table)
         self.give_up = self.delete.format(table=table)
         self.keep = self.update.format(table=table)
+        self.tidy = self.expired.format(table=table)
 
     def claim(self, connection: Connection, key: str, expires: float, wait: Wait) -> Steps[Claim]:
         """Claims the key in the connection's transaction.
@@ -127,7 +133,10 @@ class PostgreSQL(Database):
         return count == 1
 
     def _is_rival(self, error: BaseException) -> bool:
-        return any(getattr(one, "sqlstate", None) in self._RIVAL for one in _causes(error))
+        return any(
+            getattr(one, "sqlstate", None) in self._RIVAL or getattr(one, "pgcode", None) in self._RIVAL
+            for one in _causes(error)
+        )
 
 
 class SQLite(Database):
@@ -153,7 +162,45 @@ class SQLite(Database):
         )
 
 
-_KINDS: Final[tuple[type[Database], ...]] = (PostgreSQL, SQLite)
+class MySQL(Database):
+    """The row itself is what a rival waits for; how long, MySQL knows for a connection only."""
+
+    names = ("mysql",)
+    insert = "INSERT IGNORE INTO {table} (event_key, expires) VALUES (:key, :expires)"
+    # What is committed now, not when the transaction began.
+    find = "SELECT answer FROM {table} WHERE event_key = :key LOCK IN SHARE MODE"
+    expired = "DELETE FROM {table} WHERE expires < :now ORDER BY expires LIMIT 200"
+    # Lock wait timeout, deadlock.
+    _RIVAL: Final = (1205, 1213)
+    _LIMIT: Final = (
+        "SET @outworx_before = @@SESSION.innodb_lock_wait_timeout, SESSION innodb_lock_wait_timeout = {}"
+    )
+    _AS_BEFORE: Final = "SET SESSION innodb_lock_wait_timeout = @outworx_before"
+
+    def _attempt(self, connection: Connection, key: str, expires: float, wait: Wait) -> Steps[bool]:
+        yield partial(connection.fetch, self._LIMIT.format(_whole(wait)), {})
+        try:
+            count: int = yield partial(connection.change, self._insert, {"key": key, "expires": expires})
+        finally:
+            yield partial(connection.fetch, self._AS_BEFORE, {})
+        return count == 1
+
+    def _is_rival(self, error: BaseException) -> bool:
+        return any(one.args[:1] and one.args[0] in self._RIVAL for one in _causes(error))
+
+
+class MariaDB(MySQL):
+    """As MySQL, and the wait can be said for one statement."""
+
+    names = ("mariadb",)
+
+    def _attempt(self, connection: Connection, key: str, expires: float, wait: Wait) -> Steps[bool]:
+        statement = f"SET STATEMENT innodb_lock_wait_timeout = {_whole(wait)} FOR {self._insert}"
+        count: int = yield partial(connection.change, statement, {"key": key, "expires": expires})
+        return count == 1
+
+
+_KINDS: Final[tuple[type[Database], ...]] = (PostgreSQL, SQLite, MySQL, MariaDB)
 
 
 def database_of(name: str, table: str) -> Database:
@@ -167,6 +214,10 @@ def database_of(name: str, table: str) -> Database:
             return kind(table)
     known = ", ".join(kind.names[0] for kind in _KINDS)
     raise TransactionError(f"track.once(): the database is {name[:40]!r}, and this works on {known}")
+
+
+def _whole(wait: Wait) -> int:
+    return max(1, math.ceil(wait.seconds))
 
 
 def _number(key: str) -> int:
