@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import flask
-import psycopg
 import pytest
+from idempotency.servers import until
 from integrations.calls import PATH
 from integrations.conftest import Telemetry
 from integrations.flask_apps import UnderFlaskClient
@@ -21,8 +21,9 @@ from outworx_otel.delivery._once import _made
 from outworx_otel.delivery.flow import run_sync
 from outworx_otel.idempotency import Claimed, hashed_key
 from outworx_otel.idempotency.transaction import database_of
-from outworx_otel.idempotency.transaction.psycopg import PsycopgConnection
+from outworx_otel.idempotency.transaction.alchemy import AlchemyConnection
 
+from .conftest import FULL
 from .databases import Place
 from .shops import BODY, JSON, Acts, open_shop
 
@@ -37,48 +38,63 @@ class NoWait:
         return False
 
 
-def claim_elsewhere(place: Place) -> psycopg.Connection[Any]:
+def claim_elsewhere(place: Place) -> Any:
     """Another process's open transaction that has claimed the event."""
-    connection = psycopg.connect(place.plain_url)
-    face = PsycopgConnection(connection)
-    steps = database_of("postgresql", place.keys).claim(face, KEY, 2e9, NoWait())
+    connection = place.engine.connect()
+    face = AlchemyConnection(connection)
+    face.open()
+    steps = database_of(face.database, place.keys).claim(face, KEY, 2e9, NoWait())
     assert run_sync(_made(steps)) == Claimed("")
     return connection
 
 
-@pytest.mark.parametrize(
-    "habit", ["flask-Session", "fastapi-AsyncSession", "fastapi-psycopg", "flask-psycopg"]
-)
+HABITS_ON = [
+    ("postgresql", "flask-Session"),
+    ("postgresql", "fastapi-AsyncSession"),
+    ("postgresql", "fastapi-psycopg"),
+    ("postgresql", "flask-psycopg"),
+    *((("mariadb", "flask-Session"), ("mariadb", "fastapi-AsyncSession")) if FULL else ()),
+]
+
+
+@pytest.mark.parametrize(("kind", "habit"), HABITS_ON)
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_a_rival_in_another_process_is_waited_for(
-    habit: str, end: str, place_on: Callable[[str], Place], configure: Configure
+    kind: str, habit: str, end: str, place_on: Callable[[str], Place], configure: Configure
 ) -> None:
-    place, acts = place_on("postgresql"), Acts()
+    place, acts = place_on(kind), Acts()
     configure(f"{place.store}&lock_timeout=30")
     shop = open_shop(habit, place, acts)
     other = claim_elsewhere(place)
     with ThreadPoolExecutor() as threads, other:
         waiting = threads.submit(shop.post)
-        until_somebody_waits(place)
+        until_it_waits(place, waiting)
         getattr(other, end)()
         answer = waiting.result(30)
     assert (answer.status, acts.runs) == ((200, []) if end == "commit" else (201, ["block"]))
 
 
-def until_somebody_waits(place: Place) -> None:
+def until_it_waits(place: Place, delivery: Future[Any]) -> None:
+    """Until a delivery waits in the database."""
     asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    with place.engine.connect() as connection:
-        while not connection.execute(text(asked)).scalar_one():
-            connection.rollback()
+    if "mysql" in place.url:
+        asked = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+
+    def waits() -> bool:
+        with place.engine.connect() as connection:
+            if "mysql" in place.url:
+                # Asked more often, it gives what it gave before.
+                connection.execute(text("SELECT SLEEP(0.2)"))
+            return delivery.done() or connection.execute(text(asked)).scalar_one() > 0
+
+    until(waits, "a delivery that waits", 20)
 
 
-@pytest.mark.parametrize(
-    "habit", ["flask-Session", "flask-Session.begin", "fastapi-AsyncSession", "fastapi-psycopg"]
-)
+@pytest.mark.parametrize(("kind", "habit"), [*HABITS_ON, ("postgresql", "flask-Session.begin")])
 def test_a_rival_that_takes_too_long_is_told_to_the_sender(
-    habit: str, place_on: Callable[[str], Place], configure: Configure, telemetry: Telemetry
+    kind: str, habit: str, place_on: Callable[[str], Place], configure: Configure, telemetry: Telemetry
 ) -> None:
-    place, acts = place_on("postgresql"), Acts()
+    place, acts = place_on(kind), Acts()
     configure(f"{place.store}&lock_timeout=0.1")
     shop = open_shop(habit, place, acts)
     with claim_elsewhere(place) as other:
@@ -118,7 +134,7 @@ def test_the_callers_own_lock_timeout_is_as_before(
     other = claim_elsewhere(place)
     with ThreadPoolExecutor() as threads, other:
         waiting = threads.submit(UnderFlaskClient(app).post, BODY, JSON)
-        until_somebody_waits(place)
+        until_it_waits(place, waiting)
         other.rollback()
         assert waiting.result(30).status == 200
     assert found == ["1234ms"]

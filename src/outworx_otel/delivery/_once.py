@@ -130,6 +130,7 @@ class OnceClaim:
         try:
             kept = yield from block.keep(encode(stored))
             record.answer_kept = kept and stored.body is not None
+            yield from block.tidy()
         except Exception as cause:  # noqa: BLE001  # the event is done, and the answer stands
             record.answer_kept = False
             error = StoreError(f"track.once(): the answer could not be kept: {scrub(described(cause))}")
@@ -352,13 +353,23 @@ class Once:
             return False
         if connection.joins and connection.is_open():
             return False
-        call = partial(connection.keeper(), database.keep, {"answer": answer, "key": self._claim.key})
+        yield from self._run(connection, database.keep, {"answer": answer, "key": self._claim.key})
+        return True
+
+    def tidy(self) -> Flow[None]:
+        """Now and then, forgets a batch of keys whose time is over."""
+        connection, database = self._connection, self._database
+        if connection is None or database is None or connection.is_open() or not answers.is_time_to_tidy():
+            return
+        yield from self._run(connection, database.tidy, {"now": time.time()})
+
+    def _run(self, connection: Connection, statement: str, parameters: dict[str, Any]) -> Flow[None]:
+        call = partial(connection.keeper(), statement, parameters)
         if connection.keeps_here:
             call()
         else:
             awaited = call if inspect.iscoroutinefunction(call.func) else partial(answers.akeep, call)
             yield Call(partial(answers.keep, call), awaited)
-        return True
 
     def complete(self, answer: OutboundResponse) -> None:
         """Stores the answer in the transaction itself, as its last statement; of a sync block."""

@@ -1,4 +1,4 @@
-"""Keeps answers after their transaction, in threads of its own: a delivery waits for them 250 ms at most."""
+"""What is done after the transaction, in threads of its own: a delivery waits for it 250 ms at most."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ async def akeep(call: Callable[[], Any]) -> Any:
     job = Job(call, time.monotonic() + BUDGET)
     await await_(_workers(), job, BUDGET)
     return _outcome(job)
+
+
+_TIDY_EVERY: Final = 60.0
+_tidied_at: list[float] = []
+
+
+def is_time_to_tidy() -> bool:
+    """True once a minute in each process, and the first time."""
+    now = time.monotonic()
+    if _tidied_at and now - _tidied_at[0] < _TIDY_EVERY:
+        return False
+    _tidied_at[:] = [now]
+    return True
 
 
 def _outcome(job: Job[Any]) -> Any:
