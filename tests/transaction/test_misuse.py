@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -167,3 +168,53 @@ def test_a_session_that_commits_by_itself_in_the_block_has_done_the_event(
     client = serve(view)
     assert [client.post(BODY, JSON).status, client.post(BODY, JSON).status] == [200, 200]
     assert place.effects() == 1
+
+
+def test_a_block_that_rolls_back_itself_commits_nothing_without_the_key(
+    place: Place, configure: Configure
+) -> None:
+    configure(place.store)
+
+    def view() -> str:
+        with Session(place.engine) as session, outworx_otel.current_track().once(session):
+            session.rollback()
+            session.execute(text(place.effect), {"event": "evt_1"})
+        return "done"
+
+    client = serve(view)
+    assert client.post(BODY, JSON).status == 500
+    assert place.effects() == 0
+
+
+def test_savepoints_in_a_block_are_the_handlers(place: Place, configure: Configure) -> None:
+    configure(place.store)
+
+    def view() -> str:
+        with Session(place.engine) as session, outworx_otel.current_track().once(session):
+            session.execute(text(place.effect), {"event": "evt_1"})
+            undone = session.begin_nested()
+            session.execute(text(place.effect), {"event": "evt_1"})
+            undone.rollback()
+        return "done"
+
+    client = serve(view)
+    assert [client.post(BODY, JSON).status, client.post(BODY, JSON).status] == [200, 200]
+    assert place.effects() == 1
+
+
+def test_a_joined_block_that_raises_is_undone_although_the_caller_goes_on(
+    place: Place, configure: Configure
+) -> None:
+    """The caller catches what the block raised and commits: neither an effect of the block nor its key is left."""
+    configure(place.store)
+
+    def view() -> str:
+        with Session(place.engine) as session, session.begin():
+            session.execute(text(place.effect), {"event": "another"})
+            with contextlib.suppress(RuntimeError), outworx_otel.current_track().once(session):
+                session.execute(text(place.effect), {"event": "evt_1"})
+                raise RuntimeError
+        return "done"
+
+    serve(view).post(BODY, JSON)
+    assert (place.effects(), place.effects("another"), place.rows()) == (0, 1, [])

@@ -310,6 +310,8 @@ class Once:
                 yield from _done(connection.release)
         else:
             try:
+                if self._claimed and not connection.is_open():
+                    yield from self._look_for_key(connection)
                 yield from _done(connection.commit)
             except BaseException as error:
                 self.over()
@@ -321,6 +323,18 @@ class Once:
         if self._claimed:
             record.committed = None if connection.joins else True
             self.is_done = True
+
+    def _look_for_key(self, connection: Connection) -> Flow[None]:
+        """The block has ended its transaction itself: what it did since must not be committed without the key."""
+        key, database = self._claim.key, self._database
+        assert key is not None
+        assert database is not None
+        yield from _done(connection.open)
+        if not (yield from _made(database.has(connection, key))):
+            raise TransactionError(
+                "track.once(): the block has rolled its transaction back, and the event's key with it, so what it did "
+                "since is rolled back too; undo a part of a block with a savepoint: session.begin_nested()"
+            )
 
     def _undo(self, connection: Connection, error: BaseException) -> Flow[None]:
         record = self._claim.record

@@ -84,6 +84,10 @@ class Database(ABC):
             return _MINE
         return (yield from self._look(connection, key)) or _THEIRS
 
+    def has(self, connection: Connection, key: str) -> Steps[bool]:
+        """Whether the key is there."""
+        return (yield from self._look(connection, key)) is not None
+
     @abstractmethod
     def _attempt(self, connection: Connection, key: str, expires: float, wait: Wait) -> Steps[bool]:
         """Inserts the key, waiting for another transaction that has done so."""

@@ -37,7 +37,8 @@ class PsycopgConnection:
         """See `Connection.open`."""
         # A closed connection no longer knows where it led to.
         self._keep = _keeper_beside(self._connection)
-        if self._connection.autocommit and not self.joins:
+        if not self.joins:
+            # Within it, psycopg forbids a commit or rollback of the block's own.
             self._own = self._connection.transaction()
             self._own.__enter__()
 
@@ -72,17 +73,16 @@ class PsycopgConnection:
 
     def commit(self) -> None:
         """See `Connection.commit`."""
-        if self._own is None:
+        self._own.__exit__(None, None, None)
+        # It was a savepoint where a statement before had begun the transaction.
+        if not self._connection.autocommit:
             self._connection.commit()
-        else:
-            self._own.__exit__(None, None, None)
 
     def rollback(self) -> None:
         """See `Connection.rollback`."""
-        if self._own is None:
+        self._own.__exit__(*_UNDONE)
+        if not self._connection.autocommit:
             self._connection.rollback()
-        else:
-            self._own.__exit__(*_UNDONE)
 
     def is_open(self) -> bool:
         """See `Connection.is_open`."""
@@ -111,7 +111,7 @@ class AwaitedPsycopgConnection:
         """See `Connection.open`."""
         # A closed connection no longer knows where it led to.
         self._keep = _keeper_beside(self._connection)
-        if self._connection.autocommit and not self.joins:
+        if not self.joins:
             self._own = self._connection.transaction()
             await self._own.__aenter__()
 
@@ -145,17 +145,15 @@ class AwaitedPsycopgConnection:
 
     async def commit(self) -> None:
         """See `Connection.commit`."""
-        if self._own is None:
+        await self._own.__aexit__(None, None, None)
+        if not self._connection.autocommit:
             await self._connection.commit()
-        else:
-            await self._own.__aexit__(None, None, None)
 
     async def rollback(self) -> None:
         """See `Connection.rollback`."""
-        if self._own is None:
+        await self._own.__aexit__(*_UNDONE)
+        if not self._connection.autocommit:
             await self._connection.rollback()
-        else:
-            await self._own.__aexit__(*_UNDONE)
 
     def is_open(self) -> bool:
         """See `Connection.is_open`."""
