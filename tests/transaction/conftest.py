@@ -52,15 +52,28 @@ def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
     return make
 
 
-@pytest.fixture(
-    params=[
-        (kind, habit)
-        for kind in PLACES
-        for habit in HABITS
-        if kind == "postgresql" or habit not in POSTGRESQL_ONLY
-    ],
-    ids="-".join,
+SOME = (
+    ("postgresql", "fastapi-AsyncSession"),
+    ("postgresql", "fastapi-AsyncConnection"),
+    ("postgresql", "fastapi-sync-Session"),
+    ("postgresql", "fastapi-psycopg-autocommit"),
+    ("postgresql", "fastapi-psycopg.transaction"),
+    ("postgresql", "flask-Flask-SQLAlchemy"),
+    ("postgresql", "flask-Session.begin"),
+    ("postgresql", "flask-psycopg"),
+    ("sqlite", "fastapi-AsyncSession.begin"),
+    ("sqlite", "flask-scoped_session"),
+    ("sqlite", "flask-Engine.begin"),
 )
+EVERY = [
+    (kind, habit)
+    for kind in PLACES
+    for habit in HABITS
+    if kind == "postgresql" or habit not in POSTGRESQL_ONLY
+]
+
+
+@pytest.fixture(params=EVERY if FULL else SOME, ids="-".join)
 def habit_and_place(request: pytest.FixtureRequest, place_on: Callable[[str], Place]) -> tuple[str, Place]:
     """Every habit on every database that it works on."""
     kind, habit = request.param

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 import outworx_otel
-from outworx_otel.delivery._once import _made
+from outworx_otel.delivery._once_block import _made
 from outworx_otel.delivery.flow import run_sync
 from outworx_otel.idempotency import Claimed, hashed_key
 from outworx_otel.idempotency.transaction import database_of
@@ -174,10 +174,11 @@ def test_a_storm_of_retries_leaves_connections_for_others(
     assert place.effects() == 1
 
 
+@pytest.mark.parametrize(("kind", "habit"), [*HABITS_ON, ("postgresql", "flask-Session.begin")])
 def test_two_that_race_take_effect_once(
-    habit_and_place: tuple[str, Place], configure: Configure, telemetry: Telemetry
+    kind: str, habit: str, place_on: Callable[[str], Place], configure: Configure, telemetry: Telemetry
 ) -> None:
-    habit, place = habit_and_place
+    place = place_on(kind)
     configure(f"{place.store}&lock_timeout=30")
     acts, start = Acts(), threading.Barrier(2)
     shop = open_shop(habit, place, acts)
