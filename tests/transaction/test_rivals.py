@@ -20,7 +20,7 @@ import outworx_otel
 from outworx_otel.delivery._once_block import _made
 from outworx_otel.delivery.flow import run_sync
 from outworx_otel.idempotency import Claimed, hashed_key
-from outworx_otel.idempotency.transaction import database_of
+from outworx_otel.idempotency.transaction import dialect_of
 from outworx_otel.idempotency.transaction.alchemy import AlchemyConnection
 
 from .conftest import FULL
@@ -43,7 +43,7 @@ def claim_elsewhere(place: Place) -> Any:
     connection = place.engine.connect()
     face = AlchemyConnection(connection)
     face.open()
-    steps = database_of(face.database, place.keys).claim(face, KEY, 2e9, NoWait())
+    steps = dialect_of(face.database, place.keys).claim(face, KEY, 2e9, NoWait())
     assert run_sync(_made(steps)) == Claimed("")
     return connection
 

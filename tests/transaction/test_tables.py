@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import MetaData, create_engine, inspect
+import pytest
+from sqlalchemy import MetaData, create_engine, inspect, text
 
-from outworx_otel.idempotency import once_table
+from outworx_otel import ConfigurationError
+from outworx_otel.idempotency import TransactionStore, once_table, open_store
+
+from .databases import Place
+
+PAGE = (Path(__file__).parents[2] / "docs" / "once.md").read_text(encoding="utf-8")
 
 _MIGRATE = """
 import django
@@ -46,3 +54,39 @@ def test_djangos_migration_and_alembics_metadata_make_the_same(tmp_path: Path) -
         "expires": False,
         "answer": True,
     }
+
+
+def test_the_pages_sql_makes_the_same(place_on: Callable[[str], Place]) -> None:
+    place = place_on("postgresql")
+    (sql,) = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    with place.engine.begin() as connection:
+        connection.execute(text(sql.replace("outworx_once", "by_hand")))
+    try:
+        assert columns(place.url, "by_hand") == columns(place.url, place.keys)
+    finally:
+        with place.engine.begin() as connection:
+            connection.execute(text("DROP TABLE by_hand"))
+
+
+def test_what_a_url_says() -> None:
+    assert open_store("transaction://") == TransactionStore()
+    assert open_store("transaction://?lock_timeout=0.5&table=shop.keys") == TransactionStore(
+        None, 0.5, "shop.keys"
+    )
+    assert open_store("django://default?lock_timeout=5") == TransactionStore("default", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("transaction://localhost/shop", "names no database"),
+        ("django://", "a name in DATABASES"),
+        ("transaction://?lock_timeout=0", "lock_timeout='0'"),
+        ("transaction://?lock_timeout=many", "lock_timeout='many'"),
+        ("transaction://?table=a;b", "no plain name"),
+        ("transaction://?connections=3", "not connections"),
+    ],
+)
+def test_a_url_that_is_no_use_says_why(url: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        open_store(url)

@@ -11,9 +11,10 @@ import anyio
 import flask
 import pytest
 from fastapi import FastAPI, Request
+from frameworks.apps import AioHTTPKind, LitestarKind
 from integrations.asgi_apps import UnderTestClient
 from integrations.calls import PATH, Call, Framework, Reply, Witness
-from integrations.conftest import framework  # noqa: F401  # a fixture, here too
+from integrations.conftest import FRAMEWORKS
 from integrations.flask_apps import UnderFlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -52,7 +53,10 @@ def is_answered_once(place: Place, post: Callable[..., Any]) -> None:
     assert place.effects() == 1
 
 
-def test_every_framework(framework: Framework, place: Place) -> None:  # noqa: F811
+@pytest.mark.parametrize(
+    "framework", [*FRAMEWORKS, AioHTTPKind(), LitestarKind()], ids=lambda kind: kind.name
+)
+def test_every_framework(framework: Framework, place: Place) -> None:
     def does(call: Call) -> None:
         try:
             work(place)

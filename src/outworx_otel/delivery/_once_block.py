@@ -18,12 +18,12 @@ from outworx_otel.idempotency import Claimed, Completed
 from outworx_otel.idempotency.record import encode
 from outworx_otel.idempotency.transaction import (
     Connection,
-    Database,
+    Dialect,
     Steps,
     TransactionStore,
     answers,
     connection_of,
-    database_of,
+    dialect_of,
     rivals,
 )
 from outworx_otel.telemetry import Record
@@ -47,7 +47,7 @@ class Once:
     __slots__ = (
         "_claimed",
         "_connection",
-        "_database",
+        "_dialect",
         "_event",
         "_gives_up",
         "_has_place",
@@ -77,7 +77,7 @@ class Once:
         self._record = record
         self._ttl = ttl
         self._connection: Connection | None = None
-        self._database: Database | None = None
+        self._dialect: Dialect | None = None
         self._gives_up = 0.0
         self._has_place = False
         self._runs = False
@@ -136,8 +136,8 @@ class Once:
         record, store = self._record, self._store
         try:
             yield from _done(connection.open)
-            self._database = database = database_of(connection.database, store.table)
-            found = yield from _made(database.claim(connection, key, time.time() + self._ttl, self))
+            self._dialect = dialect = dialect_of(connection.database, store.table)
+            found = yield from _made(dialect.claim(connection, key, time.time() + self._ttl, self))
         except TransactionError:
             raise
         except Exception as cause:
@@ -225,11 +225,11 @@ class Once:
 
     def _look_for_key(self, connection: Connection) -> Flow[None]:
         """The block has ended its transaction itself: what it did since must not be committed without the key."""
-        key, database = self._key, self._database
+        key, dialect = self._key, self._dialect
         assert key is not None
-        assert database is not None
+        assert dialect is not None
         yield from _done(connection.open)
-        if not (yield from _made(database.has(connection, key))):
+        if not (yield from _made(dialect.has(connection, key))):
             raise TransactionError(
                 "track.once(): the block has rolled its transaction back, and the event's key with it, so what it "
                 "did since is rolled back too; undo a part of a block with a savepoint: session.begin_nested()"
@@ -245,8 +245,8 @@ class Once:
                 yield from _done(connection.rollback)
             elif self._claimed:
                 yield from _done(partial(connection.undo, error))
-                assert self._database is not None
-                give_up = partial(connection.change, self._database.give_up, {"key": self._key})
+                assert self._dialect is not None
+                give_up = partial(connection.change, self._dialect.give_up, {"key": self._key})
                 yield from _done(give_up)
         except Exception as broken:  # noqa: BLE001  # the connection is lost; what the handler raised goes its way
             record.note(broken)
@@ -259,24 +259,24 @@ class Once:
 
     def keep(self, answer: bytes) -> Flow[bool]:
         """Stores the answer of a block that is done; False where it cannot be, for its transaction goes on."""
-        connection, database = self._connection, self._database
+        connection, dialect = self._connection, self._dialect
         if self._is_complete:
             return True
-        if not self.is_done or connection is None or database is None:
+        if not self.is_done or connection is None or dialect is None:
             return False
         if connection.joins and connection.is_open():
             return False
-        yield from self._run(connection, database.keep, {"answer": answer, "key": self._key})
+        yield from self._run(connection, dialect.keep, {"answer": answer, "key": self._key})
         return True
 
     def tidy(self) -> Flow[None]:
         """Now and then, forgets a batch of keys whose time is over."""
-        connection, database = self._connection, self._database
-        if not self.is_done or connection is None or database is None or connection.is_open():
+        connection, dialect = self._connection, self._dialect
+        if not self.is_done or connection is None or dialect is None or connection.is_open():
             return
         if not answers.is_time_to_tidy():
             return
-        yield from self._run(connection, database.tidy, {"now": time.time()})
+        yield from self._run(connection, dialect.tidy, {"now": time.time()})
 
     def _run(self, connection: Connection, statement: str, parameters: dict[str, Any]) -> Flow[None]:
         call = partial(connection.keeper(), statement, parameters)
@@ -288,11 +288,11 @@ class Once:
 
     def complete(self, answer: OutboundResponse) -> None:
         """Stores the answer in the transaction itself, as its last statement; of a sync block."""
-        connection, database = self._connection, self._database
-        if not self._claimed or connection is None or database is None or answer.body is None:
+        connection, dialect = self._connection, self._dialect
+        if not self._claimed or connection is None or dialect is None or answer.body is None:
             return
         stored = self._event.stored(answer)
-        connection.change(database.keep, {"answer": encode(stored), "key": self._key})
+        connection.change(dialect.keep, {"answer": encode(stored), "key": self._key})
         self._record.answer_kept = stored.body is not None
         self._is_complete = True
 

@@ -40,7 +40,7 @@ class Wait(Protocol):
         """How long, at most."""
 
 
-class Database(ABC):
+class Dialect(ABC):
     """One kind of database.
 
     Args:
@@ -103,7 +103,7 @@ class Database(ABC):
         """Whether an error says that another transaction stood in the way."""
 
 
-class PostgreSQL(Database):
+class PostgreSQL(Dialect):
     """An advisory lock goes with each key, until the transaction's end.
 
     So one statement claims where nobody else does, and it is known who would have to wait before he waits.
@@ -143,7 +143,7 @@ class PostgreSQL(Database):
         )
 
 
-class SQLite(Database):
+class SQLite(Dialect):
     """One transaction writes at a time: a rival waits for the whole database."""
 
     names = ("sqlite",)
@@ -166,7 +166,7 @@ class SQLite(Database):
         )
 
 
-class MySQL(Database):
+class MySQL(Dialect):
     """The row itself is what a rival waits for; how long, MySQL knows for a connection only."""
 
     names = ("mysql",)
@@ -204,10 +204,10 @@ class MariaDB(MySQL):
         return count == 1
 
 
-_KINDS: Final[tuple[type[Database], ...]] = (PostgreSQL, SQLite, MySQL, MariaDB)
+_KINDS: Final[tuple[type[Dialect], ...]] = (PostgreSQL, SQLite, MySQL, MariaDB)
 
 
-def database_of(name: str, table: str) -> Database:
+def dialect_of(name: str, table: str) -> Dialect:
     """The kind of database that goes by a name.
 
     Raises:
