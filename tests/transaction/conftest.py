@@ -45,7 +45,7 @@ def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
             return Place(f"sqlite:///{path}", f"sqlite+aiosqlite:///{path}")
         if kind == "mariadb":
             url = request.getfixturevalue("mariadb_server").url
-            return Place(url, url.replace("pymysql", "aiomysql"))
+            return Place(url, url.replace("pymysql", "asyncmy"))
         url = request.getfixturevalue("postgres_server").url
         return Place(url, url.replace("psycopg", "asyncpg"))
 
