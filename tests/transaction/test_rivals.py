@@ -38,12 +38,12 @@ class NoWait:
         return False
 
 
-def claim_elsewhere(place: Place) -> Any:
+def claim_elsewhere(place: Place, key: str = KEY) -> Any:
     """Another process's open transaction that has claimed the event."""
     connection = place.engine.connect()
     face = AlchemyConnection(connection)
     face.open()
-    steps = dialect_of(face.database, place.keys).claim(face, KEY, 2e9, NoWait())
+    steps = dialect_of(face.database, place.keys).claim(face, key, 2e9, NoWait())
     assert run_sync(_made(steps)) == Claimed("")
     return connection
 
