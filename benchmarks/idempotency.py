@@ -23,6 +23,7 @@ from typing import Any, Final
 import redis.asyncio
 from fastapi import FastAPI
 
+from benchmarks import once
 from benchmarks.calls import ASGIApp, _Messages, _scope
 from benchmarks.deliveries import HOOK_PATH, KIB, SECRET, Inbound, json_body
 from benchmarks.fastapi_lane import build
@@ -41,7 +42,8 @@ ROUNDS: Final = 60
 _HOW: Final = f"""\
 Signed deliveries of 1 KB, each with a key of its own, to FastAPI applications that are called in-process; µs by the
 wall clock, medians of {ROUNDS} rounds of the medians in each, lanes in random order. "added" is to the same lane
-without a key, in the same round. Redis and what the published outworx-hooks 1.5.0 asks are on loopback."""
+without a key, in the same round. Redis, PostgreSQL (which here waits for no disk at a commit) and what the published
+outworx-hooks 1.5.0 asks are on loopback."""
 BARE, OURS, HOOKS = "FastAPI alone", "ours without a key", "outworx-hooks without a key"
 ROUND_TRIPS: Final = "SET NX and GET alone"
 
@@ -115,6 +117,14 @@ def claim_and_commit(store: IdempotencyStore, key: str) -> None:
     name, token = hashed_key("scope", key), secrets.token_hex(16)
     store.claim(name, token, 30)
     store.complete(name, token, StoredAnswer(200, (), b'{"received":true}', name), 86_400)
+
+
+def in_transactions(url: str) -> Iterator[Lane]:
+    """An effect in PostgreSQL, and a key beside it in several ways."""
+    for name, app, begin in once.ways(url):
+        without = None if name == once.EFFECT_ALONE else once.EFFECT_ALONE
+        compared = once.BY_HAND if name in (once.ONCE, once.STORED) else None
+        yield Lane(name, delivering(app), without, compared, begin=begin)
 
 
 def asgi_idempotency_header(url: str, _port: int) -> Iterator[Lane]:
@@ -205,7 +215,7 @@ async def counted(lane: Lane, counter: Callable[[], int]) -> float:
     return (counter() - before) / lane.count
 
 
-async def measure(url: str, port: int, file: Path) -> list[Verdict]:
+async def measure(url: str, database: str, port: int, file: Path) -> list[Verdict]:
     """Runs everything, and judges what has a limit."""
     from idempotency.test_sqlite import commit_counter
 
@@ -217,7 +227,7 @@ async def measure(url: str, port: int, file: Path) -> list[Verdict]:
     asked = await counted(mine["ours, redis"], lambda: client.info("all")["cmdstat_evalsha"]["calls"])
     committed = await counted(mine["ours, sqlite"], commit_counter(file))
     alone = (Lane(BARE, delivering(application())), Lane(ROUND_TRIPS, bare))
-    lanes = [*alone, *mine.values(), *peers(url, port)]
+    lanes = [*alone, *mine.values(), *in_transactions(database), *peers(url, port)]
     added = show(lanes, await race(lanes))
     return [
         Verdict("memory: µs added", added["ours, memory"], 25.0),
@@ -230,18 +240,20 @@ async def measure(url: str, port: int, file: Path) -> list[Verdict]:
 def main() -> int:
     """How many limits were not kept."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from idempotency.servers import RedisServer
+    from idempotency.servers import PostgresServer, RedisServer
 
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     provide()
     print(_HOW)
-    server = RedisServer()
+    server, database = RedisServer(), PostgresServer()
     try:
         with tempfile.TemporaryDirectory() as folder, ingest() as port:
-            verdicts = asyncio.run(measure(server.start().url, port, Path(folder) / "keys.db"))
+            urls = server.start().url, database.start().url
+            verdicts = asyncio.run(measure(*urls, port, Path(folder) / "keys.db"))
     finally:
         server.remove()
+        database.remove()
     for verdict in verdicts:
         print(f"  {verdict.what}: {verdict}")
     return sum(not verdict.reached for verdict in verdicts)
