@@ -1,17 +1,22 @@
-"""Writes the table of providers into docs/signatures.md: `python docs/provider_table.py`.
+"""Writes what is made from the providers' files: `python docs/provider_table.py`.
 
-The table is made from the built-in rows, by which deliveries are verified; a test fails when it is out of date.
+That is the table in docs/signatures.md, and the index by which a provider is found before its file is read. A test
+fails when one of them is out of date.
 """
 
 from __future__ import annotations
 
+import json
+import pkgutil
 import re
 from pathlib import Path
 
 from outworx_otel.signatures import SignatureScheme
-from outworx_otel.signatures.registry import built_in_providers
+from outworx_otel.signatures.provider import WebhookProvider
+from outworx_otel.signatures.providers import __path__, load
 
 PAGE = Path(__file__).with_name("signatures.md")
+INDEX = Path(__path__[0], "_index.py")
 BEGIN, END = "<!-- providers: begin -->\n", "<!-- providers: end -->\n"
 
 _KEYS = {
@@ -30,6 +35,14 @@ _ALGORITHMS = {
     "ecdsa-p256-sha256": "ECDSA P-256",
     "token": "equality of a token",
 }
+_SOURCES = {"code": "its code", "docs": "its page"}
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def all_providers() -> list[WebhookProvider]:
+    """Every provider that has a file, in the order of their names."""
+    names = [found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_")]
+    return [load(name) for name in sorted(names)]
 
 
 def _where(row: SignatureScheme) -> str:
@@ -38,12 +51,9 @@ def _where(row: SignatureScheme) -> str:
     return " or ".join(f"`{name}`" for name in row.signature_header)
 
 
-def _signed(row: SignatureScheme) -> str:
-    if row.procedure is not None:
-        return {"twilio": "URL, form fields or body hash", "adyen": "eight fields of each item"}.get(
-            row.provider, "timestamp, token"
-        )
-    return f"`{row.message}`" if row.message else "nothing"
+def _signed(provider: WebhookProvider) -> str:
+    message = provider.scheme.message
+    return provider.signed or (f"`{message}`" if message else "nothing")
 
 
 def _window(row: SignatureScheme) -> str:
@@ -62,26 +72,51 @@ def _needs(row: SignatureScheme) -> str:
     return "; ".join(needs)
 
 
+def _gives_up(provider: WebhookProvider) -> str:
+    if provider.gives_up is None:
+        return ""
+    after, source = provider.gives_up
+    if after == 0:
+        return f"[never retries]({source})"
+    unit, size = next((unit, size) for unit, size in _UNITS if after >= size)
+    return f"[{after / size:.3g} {unit}]({source})"
+
+
 def table() -> str:
-    """The table in Markdown, one row for each provider in the order of their names."""
+    """The table in Markdown, one row for each provider."""
     lines = [
-        "| provider | signature | encoding | algorithm | signed | window | event id | needs |",
-        "|---|---|---|---|---|---|---|---|",
+        "| provider | signature | encoding | algorithm | signed | window | event id | needs | rule | retries for |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in built_in_providers():
+    for provider in all_providers():
+        row = provider.scheme
         cells = [
-            f"[{row.title}]({row.source}) `{row.provider}`",
+            f"{row.title} `{row.provider}`",
             _where(row),
             row.encoding,
             _ALGORITHMS.get(row.algorithm, row.algorithm),
-            _signed(row),
+            _signed(provider),
             _window(row),
             f"`{row.event_id}`" if row.event_id else "",
             _needs(row),
+            f"[{_SOURCES[provider.source_kind]}]({row.source})",
+            _gives_up(provider),
         ]
         # A bar would end the cell, in code too.
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def index() -> str:
+    """The module that says which providers there are, and which headers give them away."""
+    lines = ['"""Written by `python docs/provider_table.py` from the files beside this one."""', ""]
+    lines += ["from __future__ import annotations", "", "NAMES: tuple[str, ...] = ("]
+    lines += [f"    {json.dumps(provider.scheme.provider)}," for provider in all_providers()]
+    lines += [")", "DETECTION: dict[str, str] = {"]
+    for provider in all_providers():
+        row = provider.scheme
+        lines += [f"    {json.dumps(name)}: {json.dumps(row.provider)}," for name in row.detection_headers]
+    return "\n".join([*lines, "}", ""])
 
 
 def with_table(page: str) -> str:
@@ -92,4 +127,5 @@ def with_table(page: str) -> str:
 
 
 if __name__ == "__main__":
+    INDEX.write_text(index(), encoding="utf-8")
     PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -62,7 +62,7 @@ def _log_as_before() -> Iterator[None]:
 def _providers_as_before() -> Iterator[None]:
     """What a test registers, or a file that it configures, is no other test's provider."""
     tables: tuple[dict[Any, Any], ...] = (
-        registry._SCHEMES,
+        registry._REGISTERED,
         registry._ALIASES,
         registry.DETECTION_HEADERS,
     )

@@ -243,7 +243,12 @@ ENDPOINT = '[endpoints."/in"]\nprovider = "{}"\nsignature_secret_env = "IN_SECRE
         ("stripe", "sk_live_0123456789abcdef", "problem", "a live API key"),
         ("stripe", "sk_test_0123456789abcdef", "problem", "a test API key"),
         ("slack", "xoxb-0123456789abcdef", "problem", "a Slack bot token"),
-        ("github", "whsec_0123456789abcdef", "warning", "begins with whsec_, as those of Stripe"),
+        (
+            "github",
+            "whsec_0123456789abcdef",
+            "warning",
+            "begins with whsec_, as those of Standard Webhooks, Stripe and Svix",
+        ),
         ("github", "changeme", "warning", "placeholder"),
         ("github", "${GITHUB_SECRET}", "warning", "placeholder"),
         ("github", "0123", "warning", "has 4 characters"),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from outworx_otel.signatures import SignatureResult, Verifier, providers, sign_request
+from outworx_otel.signatures import SignatureResult, Verifier, providers, scheme_for, sign_request
 
 NOW = 1_790_000_000.0
 URL = "https://example.com/hooks/in?tenant=7"
@@ -54,15 +54,19 @@ class Delivery(NamedTuple):
         return verifier.verify(changed.body, changed.headers, now=NOW, url=changed.url, diagnose=False)
 
 
+_SECRETS = {
+    "ed25519": (ED25519_PRIVATE, ED25519_PUBLIC.hex()),
+    "ecdsa-p256-sha256": (EC_PRIVATE, EC_PUBLIC),
+    "hex": ("44" * 32, "44" * 32),
+    "base64": (WHSEC.removeprefix("whsec_"), WHSEC.removeprefix("whsec_")),
+}
+
+
 def secrets_of(provider: str) -> tuple[str, str]:
     """(the secret to sign with, the secret to verify with)"""
-    if provider in ("discord", "telnyx"):
-        return ED25519_PRIVATE, ED25519_PUBLIC.hex()
-    if provider == "sendgrid":
-        return EC_PRIVATE, EC_PUBLIC
-    if provider == "adyen":
-        return "44" * 32, "44" * 32
-    return WHSEC, WHSEC
+    scheme = scheme_for(provider)
+    assert scheme is not None
+    return _SECRETS.get(scheme.algorithm) or _SECRETS.get(scheme.key) or (WHSEC, WHSEC)
 
 
 def delivery_of(provider: str, body: bytes | None = None) -> Delivery:

@@ -28,7 +28,13 @@ def test_the_table_of_providers_is_current(generator: ModuleType) -> None:
     page = (DOCS / "signatures.md").read_text(encoding="utf-8")
 
     assert generator.with_table(page) == page, "run: python docs/provider_table.py"
-    assert all(f"`{row.provider}` |" in page for row in built_in_providers())
+    assert all(f"`{one.scheme.provider}` |" in page for one in built_in_providers())
+
+
+def test_the_index_of_providers_is_current(generator: ModuleType) -> None:
+    assert generator.INDEX.read_text(encoding="utf-8") == generator.index(), (
+        "run: python docs/provider_table.py"
+    )
 
 
 def test_the_table_of_providers_knows_nothing_of_what_a_file_registered(generator: ModuleType) -> None:

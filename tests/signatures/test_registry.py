@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +24,8 @@ from outworx_otel.signatures import (
     unregister_provider,
     verify,
 )
+from outworx_otel.signatures.provider import WebhookProvider
+from outworx_otel.signatures.providers import load
 from outworx_otel.signatures.registry import built_in_providers
 
 from .deliveries import BODY
@@ -29,7 +33,7 @@ from .deliveries import BODY
 
 @pytest.fixture
 def _own_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(registry, "_SCHEMES", dict(registry._SCHEMES))
+    monkeypatch.setattr(registry, "_REGISTERED", dict(registry._REGISTERED))
     monkeypatch.setattr(registry, "_ALIASES", dict(registry._ALIASES))
     before = dict(DETECTION_HEADERS)
     yield
@@ -274,7 +278,42 @@ def test_built_in_rows_are_known_whatever_was_registered() -> None:
     register_provider(_row("stripe"))
     register_provider(_row("acme"))
 
-    built_in = {row.provider: row for row in built_in_providers()}
+    built_in = {one.scheme.provider: one.scheme for one in built_in_providers()}
 
     assert built_in["stripe"].detection_headers == ("stripe-signature",)
     assert "acme" not in built_in
+
+
+def test_a_provider_is_looked_up_and_detected_without_reading_the_others() -> None:
+    program = (
+        "import sys, outworx_otel.signatures as s\n"
+        "from outworx_otel.signatures.registry import provider_names\n"
+        "assert s.detect({'x-shopify-topic': ''}) == 'shopify' and 'zoom' in provider_names()\n"
+        "s.scheme_for('Standard-Webhooks'), s.scheme_for('nobody')\n"
+        "prefix = 'outworx_otel.signatures.providers.'\n"
+        "print([name.removeprefix(prefix) for name in sorted(sys.modules) if name.startswith(prefix)])\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+
+    assert done.stdout.strip() == "['_index', 'standardwebhooks']"
+
+
+@pytest.mark.parametrize("provider", built_in_providers(), ids=lambda one: one.scheme.provider)
+def test_a_providers_file_says_what_it_has_to(provider: WebhookProvider) -> None:
+    row = provider.scheme
+
+    assert load(row.provider) is provider
+    assert row.source.startswith("https://")
+    assert (provider.source_kind == "code") == row.source.startswith(
+        ("https://github.com/", "https://gitlab.com/", "https://pypi.org/", "https://www.npmjs.com/")
+    )
+    if provider.gives_up is not None:
+        assert provider.gives_up.after >= 0
+        assert provider.gives_up.source.startswith("https://")
+
+
+def test_no_two_providers_are_given_away_by_one_header() -> None:
+    headers = [name for provider in built_in_providers() for name in provider.scheme.detection_headers]
+
+    assert len(headers) == len(set(headers))

@@ -16,6 +16,7 @@ from outworx_otel.http.paths import PathMap
 from outworx_otel.setup import enforcement
 from outworx_otel.setup.options import DEFAULT_METHODS, SOURCES, TrackOptions
 from outworx_otel.setup.secret_sources import SecretFile, SecretMemory, Secrets
+from outworx_otel.signatures.registry import provider_names
 from outworx_otel.telemetry.redaction import Redactor
 
 logger = logging.getLogger("outworx_otel")
@@ -250,8 +251,7 @@ class Endpoint:
 
 
 def _nearest(provider: str) -> str:
-    known = [row.provider for row in signatures.providers()]
-    near = difflib.get_close_matches(provider.lower(), known, 1)
+    near = difflib.get_close_matches(provider.lower(), provider_names(), 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.signatures import rows_special, rows_standard, rows_symmetric, rows_symmetric_more
+from outworx_otel.signatures.provider import WebhookProvider
+from outworx_otel.signatures.providers import load
+from outworx_otel.signatures.providers._index import DETECTION, NAMES
 from outworx_otel.signatures.scheme import SignatureScheme
 
 _Name = TypeVar("_Name", str, bytes | str)
 
-_BUILT_IN: dict[str, SignatureScheme] = {
-    row.provider: row
-    for row in (*rows_symmetric.ROWS, *rows_symmetric_more.ROWS, *rows_standard.ROWS, *rows_special.ROWS)
-}
-_SCHEMES: dict[str, SignatureScheme] = dict(_BUILT_IN)
+_BUILT_IN = frozenset(NAMES)
+
+_REGISTERED: dict[str, SignatureScheme] = {}
+"""The user's own rows, which go before built-in ones of the same name."""
 _ALIASES: dict[str, str] = {}
 _listeners: list[Callable[[], object]] = []
 
@@ -32,12 +33,13 @@ def _fold(name: str) -> str:
 
 def _index() -> None:
     """Make aliases and detection headers fit the rows; both tables are looked at by others, so they stay the same."""
-    aliases: dict[str, str] = {}
+    aliases = {_fold(name): name for name in (*NAMES, *_REGISTERED)}
+    owners = {header: name for header, name in DETECTION.items() if name not in _REGISTERED}
+    for scheme in _REGISTERED.values():
+        owners.update(dict.fromkeys(scheme.detection_headers, scheme.provider))
     detection: dict[bytes | str, str] = {}
-    for scheme in _SCHEMES.values():
-        aliases[_fold(scheme.provider)] = scheme.provider
-        for name in scheme.detection_headers:
-            detection[name] = detection[name.encode("latin-1")] = scheme.provider
+    for header, name in owners.items():
+        detection[header] = detection[header.encode("latin-1")] = name
     _replace(_ALIASES, aliases)
     _replace(DETECTION_HEADERS, detection)
 
@@ -70,7 +72,7 @@ def register_provider(scheme: SignatureScheme) -> None:
             raise ConfigurationError(
                 f"{scheme.provider}: the detection header {name} already means {owner}; leave it out"
             )
-    _SCHEMES[scheme.provider] = scheme
+    _REGISTERED[scheme.provider] = scheme
     _changed()
 
 
@@ -79,15 +81,10 @@ def unregister_provider(name: str) -> None:
 
     A name that was never registered is left as it is.
     """
-    scheme = scheme_for(name)
-    if scheme is None or scheme is _BUILT_IN.get(scheme.provider):
-        return
-    built_in = _BUILT_IN.get(scheme.provider)
-    if built_in is None:
-        del _SCHEMES[scheme.provider]
-    else:
-        _SCHEMES[scheme.provider] = built_in
-    _changed()
+    known = _known_name(name)
+    if known is not None and known in _REGISTERED:
+        del _REGISTERED[known]
+        _changed()
 
 
 def on_change(listener: Callable[[], object]) -> None:
@@ -95,24 +92,42 @@ def on_change(listener: Callable[[], object]) -> None:
     _listeners.append(listener)
 
 
-def built_in_providers() -> tuple[SignatureScheme, ...]:
-    """The rows that come with the package, in the order of their names, whatever was registered since."""
-    return tuple(scheme for _, scheme in sorted(_BUILT_IN.items()))
+def built_in_providers() -> tuple[WebhookProvider, ...]:
+    """What comes with the package, in the order of the names, whatever was registered since."""
+    return tuple(load(name) for name in NAMES)
+
+
+def built_in_provider(name: str) -> WebhookProvider | None:
+    """What comes with the package about a provider; None where the row that counts is the user's own."""
+    known = _known_name(name)
+    return None if known is None or known in _REGISTERED else load(known)
+
+
+def provider_names() -> tuple[str, ...]:
+    """The names of every supported provider, in their order, registered ones too; no provider's file is read."""
+    return tuple(sorted({*NAMES, *_REGISTERED}))
 
 
 def providers() -> tuple[SignatureScheme, ...]:
     """Every supported provider's row, in the order of their names, registered ones too."""
-    return tuple(scheme for _, scheme in sorted(_SCHEMES.items()))
+    return tuple(_row(name) for name in provider_names())
 
 
 def scheme_for(provider: str) -> SignatureScheme | None:
     """The row of a provider; upper case, hyphens, underscores and spaces in the name make no difference."""
+    name = _known_name(provider)
+    return None if name is None else _row(name)
+
+
+def _row(name: str) -> SignatureScheme:
+    return _REGISTERED.get(name) or load(name).scheme
+
+
+def _known_name(provider: str) -> str | None:
+    """The name under which a provider stands in the table, or None."""
     if not isinstance(provider, str):
         return None
-    scheme = _SCHEMES.get(provider)
-    if scheme is not None:
-        return scheme
-    return _SCHEMES.get(_ALIASES.get(_fold(provider), ""))
+    return provider if provider in _REGISTERED or provider in _BUILT_IN else _ALIASES.get(_fold(provider))
 
 
 def detect(headers: Iterable[tuple[bytes, bytes]] | Mapping[str, str]) -> str | None:

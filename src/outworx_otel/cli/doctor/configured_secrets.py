@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 from outworx_otel.cli.doctor.check_result import CheckResult, ok, problem, warning
 from outworx_otel.cli.secrets_in_code import SecretInCode, secrets_in_code
 from outworx_otel.setup.options import unknown_name
-from outworx_otel.signatures import providers, scheme_for
+from outworx_otel.signatures import SignatureScheme, scheme_for
+from outworx_otel.signatures.keys import WHSEC
+from outworx_otel.signatures.registry import built_in_provider, built_in_providers, provider_names
 
 if TYPE_CHECKING:
     from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
@@ -26,35 +28,8 @@ _PLACEHOLDER: Final = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNMENT: Final = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9_]*=.+", re.DOTALL)
-# The beginnings of credentials that never sign webhooks.
-_CREDENTIALS: Final = {
-    "sk_live_": "a live API key",
-    "sk_test_": "a test API key",
-    "rk_live_": "a live restricted key",
-    "rk_test_": "a test restricted key",
-    "pk_live_": "a live publishable key",
-    "pk_test_": "a test publishable key",
-    "we_": "the id of a Stripe endpoint",
-    "ghp_": "a GitHub token",
-    "gho_": "a GitHub token",
-    "ghs_": "a GitHub token",
-    "github_pat_": "a GitHub token",
-    "glpat-": "a GitLab token for its API",
-    "shpat_": "a Shopify access token",
-    "shpca_": "a Shopify access token",
-    "xoxb-": "a Slack bot token",
-    "xoxp-": "a Slack user token",
-    "xapp-": "a Slack app token",
-    "ohk_": "a key of Outworx itself",
-    "Bearer ": "an Authorization header",
-}
-# Who hands out signing secrets that begin so.
-_SIGNING: Final = {
-    "whsec_": "Stripe, Svix and Standard Webhooks",
-    "whpk_": "Standard Webhooks",
-    "pdl_ntfset_": "Paddle",
-}
-_WITH_WHSEC: Final = frozenset({"stripe", "gitlab"})
+# Whatever the provider, these never sign its webhooks.
+_OTHERS: Final = {"ohk_": "a key of Outworx itself", "Bearer ": "an Authorization header"}
 
 
 def secrets(setup: ConfiguredSetup) -> Iterator[CheckResult]:
@@ -115,19 +90,20 @@ def _doubts(pattern: str, provider: str, secret: str) -> Iterator[CheckResult]:
     if _PLACEHOLDER.search(bare):
         yield warning(CHECK, f"{here} looks like a placeholder", "copy the real one from the provider")
         return
-    for beginning, what in _CREDENTIALS.items():
-        if bare.startswith(beginning):
+    allowed = None if scheme is None else _prefixes_of(scheme)
+    for beginning, what in _other_credentials().items():
+        if bare.startswith(beginning) and beginning not in (allowed or ()):
             yield problem(
                 CHECK,
                 f"{here} begins with {beginning.strip()}: that is {what}, not a signing secret",
                 "copy the signing secret of the webhook endpoint from the provider's dashboard",
             )
             return
-    if not _may_begin_so(provider, bare):
-        begins = next(beginning for beginning in _SIGNING if bare.startswith(beginning))
+    begins = next((prefix for prefix in _prefixes() if bare.startswith(prefix)), None)
+    if begins is not None and allowed is not None and begins not in allowed:
         yield warning(
             CHECK,
-            f"{here} begins with {begins}, as those of {_SIGNING[begins]} do, and the provider is {provider}",
+            f"{here} begins with {begins}, as those of {_owners(begins)} do, and the provider is {provider}",
             "check which provider's secret it is",
         )
     if len(bare) < _SHORTEST and (scheme is None or scheme.algorithm != "token"):
@@ -138,22 +114,43 @@ def _doubts(pattern: str, provider: str, secret: str) -> Iterator[CheckResult]:
         )
 
 
-def _may_begin_so(provider: str, secret: str) -> bool:
-    scheme = scheme_for(provider)
-    if scheme is None:
-        return True
-    if secret.startswith("whsec_"):
-        return scheme.provider in _WITH_WHSEC or scheme.key in ("whsec", "whsec-or-utf8")
-    if secret.startswith("whpk_"):
-        return scheme.provider == "standardwebhooks"
-    return not secret.startswith("pdl_ntfset_") or scheme.provider == "paddle"
+def _other_credentials() -> dict[str, str]:
+    """The beginnings of credentials that never sign webhooks, and what they are."""
+    found = dict(_OTHERS)
+    for provider in built_in_providers():
+        found.update(provider.other_credentials)
+    return found
+
+
+def _prefixes() -> dict[str, list[str]]:
+    """The beginnings of signing secrets, and the titles of those that say they hand out such ones."""
+    found: dict[str, list[str]] = {}
+    for provider in built_in_providers():
+        for prefix in provider.secret_prefixes:
+            found.setdefault(prefix, []).append(provider.scheme.title)
+    return found
+
+
+def _owners(prefix: str) -> str:
+    *most, last = _prefixes()[prefix]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _prefixes_of(scheme: SignatureScheme) -> set[str]:
+    """How this provider's secrets may begin."""
+    own = built_in_provider(scheme.provider)
+    found = {beginning for beginning, _ in scheme.alternatives}
+    found.update(own.secret_prefixes if own is not None else ())
+    if scheme.key in ("whsec", "whsec-or-utf8"):
+        found.add(WHSEC)
+    return found
 
 
 def _unused(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     from outworx_otel.server.replay import variable_for
 
     configured = {variable_for(endpoint.options.provider) for endpoint in setup.endpoints.values()}
-    known = {variable_for(row.provider): row.provider for row in providers()}
+    known = {variable_for(name): name for name in provider_names()}
     for name, value in sorted(os.environ.items()):
         if not name.startswith(_VARIABLES) or name in configured:
             continue

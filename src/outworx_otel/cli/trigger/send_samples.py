@@ -13,9 +13,10 @@ from outworx_otel.cli.console import FAILED, headers_of, printable, say, say_jso
 from outworx_otel.cli.secret_options import chosen_credentials, no_secret
 from outworx_otel.cli.trigger import spoiling
 from outworx_otel.cli.trigger.sample_delivery import PreparedDelivery, SampleDeliveries
-from outworx_otel.cli.trigger.samples import Sample, find, listed, parse_change, providers_with_samples
+from outworx_otel.cli.trigger.samples import Sample, find, listed, parse_change
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import ReplayAnswer, ReplayError, ReplaySender, target_url
+from outworx_otel.signatures.providers._index import NAMES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _excerpt(answer: ReplayAnswer) -> str:
 
 
 def _list(wish: TriggerOptions) -> None:
-    names = providers_with_samples() if wish.provider is None else (listed(wish.provider)[0].provider,)
+    names = NAMES if wish.provider is None else (listed(wish.provider)[0].provider,)
     for name in names:
         events = [sample.event for sample in listed(name)]
         if wish.as_json:

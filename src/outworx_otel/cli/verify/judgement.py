@@ -21,9 +21,9 @@ from outworx_otel.signatures import (
     SignatureScheme,
     Verifier,
     detect,
-    providers,
     scheme_for,
 )
+from outworx_otel.signatures.registry import provider_names
 from outworx_otel.signatures.timestamps import read_timestamp
 
 
@@ -98,7 +98,7 @@ def _evidence(wish: VerifyOptions) -> CapturedRequest:
 
 
 def _scheme(wish: VerifyOptions, evidence: CapturedRequest) -> SignatureScheme:
-    known = [row.provider for row in providers()]
+    known = provider_names()
     if wish.provider is not None:
         scheme = scheme_for(wish.provider)
         if scheme is None:

@@ -13,7 +13,8 @@ from outworx_otel.http.paths import PathMap
 from outworx_otel.process import environment
 from outworx_otel.setup.configuration import SECRET_PREFIX, read_configuration
 from outworx_otel.setup.options import TrackOptions
-from outworx_otel.signatures import KnownSecret, providers, scheme_for
+from outworx_otel.signatures import KnownSecret, scheme_for
+from outworx_otel.signatures.registry import provider_names
 
 _NOT_OF_A_NAME: Final = re.compile(r"[^A-Z0-9]")
 
@@ -95,7 +96,7 @@ def known_secrets(
     for found in read_configuration(directory=directory).endpoints:
         for secret in _secrets(found.options):
             yield KnownSecret(found.pattern, found.options.provider, secret)
-    by_variable = {variable_for(row.provider): row.provider for row in providers()}
+    by_variable = {variable_for(name): name for name in provider_names()}
     for name, value in environment.beginning_with(SECRET_PREFIX, environ).items():
         provider = by_variable.get(name, name.removeprefix(SECRET_PREFIX).lower())
         yield KnownSecret(name, provider, value)

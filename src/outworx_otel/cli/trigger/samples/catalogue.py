@@ -1,8 +1,9 @@
-"""Which samples there are, read from the files beside this one."""
+"""Which samples there are, read from the providers' own files and folders."""
 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -12,36 +13,21 @@ import msgspec
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import scheme_for
+from outworx_otel.signatures.provider import Samples
+from outworx_otel.signatures.providers import load
+from outworx_otel.signatures.providers._index import NAMES
 
 if TYPE_CHECKING:
     # `importlib.resources.abc` came with Python 3.11.
     from importlib.abc import Traversable
 
-_ABOUT: Final = "provider.json"
+_PROVIDERS: Final = "outworx_otel.signatures.providers"
 _KINDS: Final = (".json", ".form")
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 
 class UnknownSample(ConfigurationError):
     """There is no such provider or event; the message suggests the nearest."""
-
-
-class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `provider.json` says.
-
-    Args:
-        headers: sent with every event; `${event}` is the event's name, `${kind}` what stands before its first dot.
-        names: the event's real name where it cannot be a file's.
-        event_headers: further headers of single events, by file name.
-        content_type: where it is not plain JSON or a plain form.
-        indent: how the provider writes its JSON; 0 is compactly.
-    """
-
-    headers: Mapping[str, str] = {}
-    names: Mapping[str, str] = {}
-    event_headers: Mapping[str, Mapping[str, str]] = {}
-    content_type: str = ""
-    indent: int = 0
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -66,11 +52,6 @@ class Sample(msgspec.Struct, frozen=True):
     indent: int
 
 
-def providers_with_samples() -> tuple[str, ...]:
-    """Every provider that has samples, in the order of the alphabet."""
-    return tuple(sorted(entry.name for entry in _root().iterdir() if (entry / _ABOUT).is_file()))
-
-
 @lru_cache(maxsize=64)
 def listed(provider: str) -> tuple[Sample, ...]:
     """A provider's samples, in the order of their names.
@@ -80,14 +61,16 @@ def listed(provider: str) -> tuple[Sample, ...]:
     """
     scheme = scheme_for(provider)
     name = scheme.provider if scheme is not None else provider
-    known = providers_with_samples()
-    if name not in known:
-        nearest = difflib.get_close_matches(name.lower(), known, 1)
-        said = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}"
+    if name not in NAMES:
+        nearest = difflib.get_close_matches(name.lower(), NAMES, 1)
+        said = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(NAMES)}"
         raise UnknownSample(f"no samples of {provider!r}: {said}")
-    folder = _root() / name
-    about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=About)
-    return tuple(sorted(_samples(name, folder, about, ""), key=lambda sample: sample.event))
+    about = load(name).samples
+    folder = files(_PROVIDERS) / name / "samples"
+    found = [_sample(name, about, event, json.dumps(payload)) for event, payload in about.payloads.items()]
+    if folder.is_dir():
+        found += _in_folder(name, about, folder, "")
+    return tuple(sorted(found, key=lambda sample: sample.event))
 
 
 def find(provider: str, event: str) -> Sample:
@@ -106,23 +89,18 @@ def find(provider: str, event: str) -> Sample:
     raise UnknownSample(f"no sample of {samples[0].provider}'s {event!r}: {said}")
 
 
-def _samples(provider: str, folder: Traversable, about: About, prefix: str) -> Iterator[Sample]:
+def _in_folder(provider: str, about: Samples, folder: Traversable, prefix: str) -> Iterator[Sample]:
     for entry in folder.iterdir():
         stem, dot, kind = entry.name.rpartition(".")
         if entry.is_dir():
-            yield from _samples(provider, entry, about, f"{prefix}{entry.name}/")
-        elif entry.name != _ABOUT and dot + kind in _KINDS:
-            stem = prefix + stem
-            is_form = kind == "form"
-            given = {name.lower() for name in about.headers}
-            headers = {**about.headers, **about.event_headers.get(stem, {})}
-            if "content-type" not in given:
-                headers["Content-Type"] = about.content_type or (
-                    _FORM_TYPE if is_form else "application/json"
-                )
+            yield from _in_folder(provider, about, entry, f"{prefix}{entry.name}/")
+        elif dot + kind in _KINDS:
             text = entry.read_text(encoding="utf-8")
-            yield Sample(provider, about.names.get(stem, stem), stem, text, is_form, headers, about.indent)
+            yield _sample(provider, about, prefix + stem, text, is_form=kind == "form")
 
 
-def _root() -> Traversable:
-    return files(__package__)
+def _sample(provider: str, about: Samples, stem: str, text: str, is_form: bool = False) -> Sample:
+    headers = {**about.headers, **about.event_headers.get(stem, {})}
+    if "content-type" not in {name.lower() for name in about.headers}:
+        headers["Content-Type"] = about.content_type or (_FORM_TYPE if is_form else "application/json")
+    return Sample(provider, about.names.get(stem, stem), stem, text, is_form, headers, about.indent)

@@ -1,0 +1,35 @@
+"""Rows that several providers share: Standard Webhooks, and Svix, which came before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from outworx_otel.signatures.scheme import SignatureScheme
+
+STANDARD = SignatureScheme(
+    provider="standardwebhooks",
+    title="Standard Webhooks",
+    signature_header="webhook-signature",
+    timestamp_header="webhook-timestamp",
+    id_header="webhook-id",
+    layout="tagged",
+    encoding="base64",
+    key="whsec",
+    message="{id}.{timestamp}.{body}",
+    tolerance=300,
+    event_id="header.webhook-id",
+    event_type="body.type",
+    source="https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
+)
+
+SVIX = replace(
+    STANDARD,
+    provider="svix",
+    title="Svix",
+    signature_header=("svix-signature", "webhook-signature"),
+    timestamp_header=("svix-timestamp", "webhook-timestamp"),
+    id_header=("svix-id", "webhook-id"),
+    event_id="header.svix-id",
+    detection_headers=("svix-id",),
+    source="https://github.com/svix/svix-webhooks/blob/main/python/svix/webhooks.py",
+)

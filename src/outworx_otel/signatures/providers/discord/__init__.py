@@ -1,0 +1,28 @@
+"""Discord."""
+
+from __future__ import annotations
+
+from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.scheme import SignatureScheme
+
+PROVIDER = WebhookProvider(
+    scheme=SignatureScheme(
+        provider="discord",
+        title="Discord",
+        signature_header="x-signature-ed25519",
+        timestamp_header="x-signature-timestamp",
+        message="{timestamp}{body}",
+        algorithm="ed25519",
+        key="public",
+        event_id="body.id",
+        event_type="body.type",
+        detection_headers=("x-signature-ed25519",),
+        note="The secret is the application's public key.",
+        source="https://discord.com/developers/docs/interactions/overview#setting-up-an-endpoint",
+    ),
+    source_kind="docs",
+    samples=Samples(
+        headers={"User-Agent": "Discord-Interactions/1.0 (+https://discord.com)"},
+        names={"application_command": "application_command"},
+    ),
+)
