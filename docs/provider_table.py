@@ -21,6 +21,7 @@ BEGIN, END = "<!-- providers: begin -->\n", "<!-- providers: end -->\n"
 
 _KEYS = {
     "utf8": "as text",
+    "utf8-nfkd": "as text, in Unicode's form NFKD",
     "whsec": "base64 after `whsec_`",
     "whsec-or-utf8": "base64 after `whsec_`, else text",
     "base64": "base64",
@@ -78,7 +79,7 @@ def _gives_up(provider: WebhookProvider) -> str:
     after, source = provider.gives_up
     if after == 0:
         return f"[never retries]({source})"
-    unit, size = next((unit, size) for unit, size in _UNITS if after >= size)
+    unit, size = next((unit, size) for unit, size in _UNITS if after >= 2 * size)
     return f"[{after / size:.3g} {unit}]({source})"
 
 

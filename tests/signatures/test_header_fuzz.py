@@ -16,6 +16,8 @@ from outworx_otel.signatures.parsing import parser_for
 from outworx_otel.signatures.timestamps import read_timestamp, write_timestamp
 from outworx_otel.signatures.urls import hubspot_forms, port_forms
 
+from .deliveries import SHAPES
+
 # `make test-full` asks for more.
 EXAMPLES = int(os.environ.get("OUTWORX_FUZZ_EXAMPLES", scaled(300, 100)))
 
@@ -40,7 +42,7 @@ FRAGMENTS = st.sampled_from(
     ]
 )
 HEADER = st.lists(st.one_of(FRAGMENTS, st.text(max_size=8)), max_size=12).map("".join)
-ROWS = [row for row in providers() if row.procedure is None]
+ROWS = [row for row in providers() if row.procedure is None and row.provider in SHAPES]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.provider)
@@ -94,7 +96,8 @@ def test_timestamps_that_were_written_are_read_again(unit: str, now: int) -> Non
         ("2026-09-21T16:13:20+02:00", 1_790_000_000),
         ("2026-09-21T10:43:20.5-0330", 1_790_000_000.5),
         ("2026-02-30T10:00:00Z", None),
-        ("2026-09-21T14:13:20", None),
+        # As Orb's library reads it.
+        ("2026-09-21T14:13:20", 1_790_000_000),
         ("٢٠٢٦-09-21T14:13:20Z", None),
     ],
 )

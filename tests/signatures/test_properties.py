@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import Verifier, providers, scheme_for, sign_request, verify
 
-from .deliveries import NOW, PROVIDERS, URL, WHSEC, Delivery, delivery_of, secrets_of
+from .deliveries import NOW, SHAPES, URL, WHSEC, Delivery, delivery_of, secrets_of
 
-VERIFIERS = {name: Verifier(name, delivery_of(name).secret) for name in PROVIDERS}
-COVERING = tuple(row.provider for row in providers() if row.signs_body and row.provider != "adyen")
+VERIFIERS = {name: Verifier(name, delivery_of(name).secret) for name in SHAPES}
+COVERING = tuple(
+    row.provider
+    for row in providers()
+    if row.provider in SHAPES and row.signs_body and row.provider != "adyen"
+)
 HEADER_TEXT = st.text(st.characters(max_codepoint=0x17F, exclude_characters="\r\n\0"), max_size=60)
 
 
@@ -35,7 +39,7 @@ def test_any_flipped_bit_of_the_body_is_rejected(provider: str, position: int, b
     assert not delivery.verified(VERIFIERS[provider], body=_flip(delivery.body, position, bit))
 
 
-@pytest.mark.parametrize("provider", [name for name in PROVIDERS if delivery_of(name).headers])
+@pytest.mark.parametrize("provider", [name for name in SHAPES if delivery_of(name).headers])
 @settings(max_examples=scaled(25, 10), deadline=None)
 @given(position=st.integers(0, 10**6), bit=st.integers(0, 6), which=st.integers(0, 5))
 def test_any_flipped_bit_of_signature_timestamp_or_id_is_rejected(
@@ -57,7 +61,7 @@ def test_any_flipped_bit_of_signature_timestamp_or_id_is_rejected(
     assert result.reason is not None
 
 
-@pytest.mark.parametrize("provider", [name for name in PROVIDERS if name != "adyen"])
+@pytest.mark.parametrize("provider", [name for name in SHAPES if name != "adyen"])
 @settings(max_examples=scaled(15, 6), deadline=None)
 @given(body=st.binary(max_size=200), message_id=st.uuids(), now=st.integers(1, 4_000_000_000))
 def test_verify_accepts_what_sign_makes_of_any_body(
@@ -80,7 +84,7 @@ ANYTHING = st.one_of(
 )
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", SHAPES)
 @settings(max_examples=scaled(20, 8), deadline=None)
 @given(data=st.data())
 def test_any_input_gets_an_answer_and_never_an_exception(provider: str, data: st.DataObject) -> None:
@@ -123,7 +127,7 @@ def test_even_wrong_arguments_get_an_answer(
     verify("stripe", b"", {}, secret, tolerance=tolerance, method=method)  # type: ignore[arg-type]  # wrong on purpose
 
 
-@pytest.mark.parametrize("provider", [name for name in PROVIDERS if VERIFIERS[name]._express is not None])
+@pytest.mark.parametrize("provider", [name for name in SHAPES if VERIFIERS[name]._express is not None])
 @settings(max_examples=scaled(40, 15), deadline=None)
 @given(data=st.data())
 def test_the_short_way_never_gives_another_verdict_than_the_thorough_one(
@@ -142,8 +146,8 @@ def test_the_short_way_never_gives_another_verdict_than_the_thorough_one(
         keep = data.draw(st.booleans())
         headers[name] = text[:cut] + insert + (text[cut:] if keep else "")
     now = NOW + data.draw(st.sampled_from([0.0, 4.0, 5.0, 300.0, 300.5, -300.0, -301.0, 1e9, math.pi]))
-    short = Verifier(provider, ["whsec_" + "QUJD" * 8, delivery.secret])
-    thorough = Verifier(provider, ["whsec_" + "QUJD" * 8, delivery.secret])
+    short = Verifier(provider, ["QUJD" * 8, delivery.secret])
+    thorough = Verifier(provider, ["QUJD" * 8, delivery.secret])
     thorough._express = None
 
     for given_headers in (headers, Headers(list(headers.items()))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from binascii import Error, a2b_base64
 from collections.abc import Callable, Sequence
 from hmac import compare_digest
@@ -110,6 +111,10 @@ def _utf8(secret: Secret) -> bytes:
     return secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
 
 
+def _utf8_nfkd(secret: Secret) -> bytes:
+    return secret if isinstance(secret, bytes) else _utf8(unicodedata.normalize("NFKD", secret))
+
+
 def _base64(secret: Secret) -> bytes:
     text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
     text = text.strip()
@@ -152,6 +157,7 @@ def _hex(secret: Secret) -> bytes:
 
 DERIVATIONS: dict[KeyForm, Callable[[Secret], bytes]] = {
     "utf8": _utf8,
+    "utf8-nfkd": _utf8_nfkd,
     "whsec": _whsec,
     "whsec-or-utf8": _whsec_or_utf8,
     "base64": _base64,

@@ -26,7 +26,7 @@ Algorithm = Literal[
     "rsa-sha256",
     "token",
 ]
-KeyForm = Literal["utf8", "whsec", "whsec-or-utf8", "base64", "hex", "public"]
+KeyForm = Literal["utf8", "utf8-nfkd", "whsec", "whsec-or-utf8", "base64", "hex", "public"]
 TimestampUnit = Literal["s", "ms", "iso8601", "opaque"]
 Window = Literal["both", "past"]
 

@@ -13,9 +13,9 @@ from outworx_otel.signatures.scheme import SignatureScheme, TimestampUnit
 _MAX_DIGITS = 20
 
 # RFC 3339 with up to 12 digits of a second (Twitch sends nine and more). Before Python 3.11
-# `datetime.fromisoformat` reads neither these nor a trailing Z.
+# `datetime.fromisoformat` reads neither these nor a trailing Z. Without a zone it is UTC, as Orb's library has it.
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?(?:([Zz])|([+-])(\d\d):?(\d\d))",
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?",
     re.ASCII,
 )
 

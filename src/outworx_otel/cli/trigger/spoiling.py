@@ -150,6 +150,7 @@ _ANY_KEY: Final[dict[str, Callable[[], str]]] = {
 }
 _ANY_SECRET: Final[dict[Any, Callable[[], str]]] = {
     "utf8": lambda: f"nobodys-{random.token_hex(16)}",
+    "utf8-nfkd": lambda: f"nobodys-{random.token_hex(16)}",
     "whsec": lambda: f"whsec_{_base64()}",
     "whsec-or-utf8": lambda: f"whsec_{_base64()}",
     "base64": _base64,

@@ -69,6 +69,7 @@ def known_secret(case: Case) -> Iterator[Trial]:
 
 _FORM_NAMES: dict[KeyForm, str] = {
     "utf8": "plain text",
+    "utf8-nfkd": "plain text in Unicode's form NFKD",
     "base64": "base64",
     "hex": "hex",
     "whsec": "base64 after whsec_",
