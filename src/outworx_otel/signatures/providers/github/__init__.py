@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
 PROVIDER = WebhookProvider(
@@ -24,6 +24,9 @@ PROVIDER = WebhookProvider(
         "ghs_": "a GitHub token",
         "github_pat_": "a GitHub token",
     },
+    gives_up=GivesUp(
+        0, "https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries"
+    ),
     samples=Samples(
         headers={
             "Accept": "*/*",

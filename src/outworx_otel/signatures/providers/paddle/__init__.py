@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
 PROVIDER = WebhookProvider(
@@ -23,6 +23,7 @@ PROVIDER = WebhookProvider(
     ),
     source_kind="docs",
     secret_prefixes=("pdl_ntfset_",),
+    gives_up=GivesUp(3 * 86400, "https://developer.paddle.com/webhooks/about/respond-to-webhooks"),
     samples=Samples(
         headers={"User-Agent": "Paddle"},
     ),

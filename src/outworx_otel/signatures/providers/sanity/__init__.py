@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
 PROVIDER = WebhookProvider(
@@ -20,6 +20,7 @@ PROVIDER = WebhookProvider(
         source="https://github.com/sanity-io/webhook-toolkit",
     ),
     source_kind="code",
+    gives_up=GivesUp(60, "https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132"),
     samples=Samples(
         headers={
             "User-Agent": "Sanity.io webhook delivery",

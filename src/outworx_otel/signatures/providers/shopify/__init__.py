@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
 PROVIDER = WebhookProvider(
@@ -18,6 +18,7 @@ PROVIDER = WebhookProvider(
     ),
     source_kind="docs",
     other_credentials={"shpat_": "a Shopify access token", "shpca_": "a Shopify access token"},
+    gives_up=GivesUp(4 * 3600, "https://shopify.dev/changelog/updates-to-webhook-retry-mechanism"),
     samples=Samples(
         headers={
             "User-Agent": "Shopify-Captain-Hook",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
 PROVIDER = WebhookProvider(
@@ -30,6 +30,7 @@ PROVIDER = WebhookProvider(
         "pk_test_": "a test publishable key",
         "we_": "the id of a Stripe endpoint",
     },
+    gives_up=GivesUp(3 * 86400, "https://docs.stripe.com/webhooks"),
     samples=Samples(
         headers={
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
