@@ -177,4 +177,7 @@ def form_of(scheme: SignatureScheme) -> str:
         return scheme.prefix + text
     if scheme.layout == "tagged":
         return f"{scheme.signature_field},{text}"
-    return f"{scheme.timestamp_field}=<timestamp>{scheme.separator}{scheme.signature_field}={text}"
+    if scheme.layout == "list":
+        return f"{text},{text}"
+    stamp = f"{scheme.timestamp_field}=<timestamp>{scheme.separator}" if scheme.timestamp_field else ""
+    return f"{stamp}{scheme.signature_field}={text}"

@@ -145,6 +145,14 @@ def _plain(scheme: SignatureScheme) -> Reader:
     return read
 
 
+def _list(scheme: SignatureScheme) -> Reader:
+    def read(value: str) -> tuple[str | None, Sequence[str]]:
+        # One signature is the rule; several are left to `Checker.check`.
+        return (None, _NOTHING) if "," in value else (None, (value,))
+
+    return read
+
+
 def _pairs(scheme: SignatureScheme) -> Reader:
     separator = scheme.separator
     timestamp_field, signature_field = scheme.timestamp_field, scheme.signature_field
@@ -180,6 +188,7 @@ def _tagged(scheme: SignatureScheme) -> Reader:
 
 _READERS: dict[str, Callable[[SignatureScheme], Reader]] = {
     "plain": _plain,
+    "list": _list,
     "pairs": _pairs,
     "tagged": _tagged,
 }

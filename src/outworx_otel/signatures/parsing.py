@@ -1,4 +1,4 @@
-"""The three ways in which providers write a signature header."""
+"""The ways in which providers write a signature header."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ def _plain(scheme: SignatureScheme) -> Parser:
         if not value.startswith(prefix):
             return None, []
         return None, [value[length:]]
+
+    return parse
+
+
+def _list(scheme: SignatureScheme) -> Parser:
+    def parse(value: str) -> Parsed:
+        return None, [item.strip(_SPACE) for item in value.split(",")]
 
     return parse
 
@@ -74,6 +81,7 @@ def _tagged(scheme: SignatureScheme) -> Parser:
 
 _PARSERS: dict[Layout, Callable[[SignatureScheme], Parser]] = {
     "plain": _plain,
+    "list": _list,
     "pairs": _pairs,
     "tagged": _tagged,
 }

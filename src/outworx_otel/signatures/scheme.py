@@ -13,7 +13,7 @@ from outworx_otel.signatures.procedure import Procedure
 from outworx_otel.signatures.result import ResultKind
 from outworx_otel.signatures.urls import as_given
 
-Layout = Literal["plain", "pairs", "tagged"]
+Layout = Literal["plain", "list", "pairs", "tagged"]
 Encoding = Literal["hex", "base64", "base64url", "text"]
 Algorithm = Literal[
     "hmac-sha1",
@@ -45,8 +45,9 @@ class SignatureScheme:
             counts; `{n}` in a name stands for the numbers 1 to 100, and every one present counts.
         timestamp_header: Where the timestamp stands, when it has a header of its own; several as above.
         id_header: The same for the message id.
-        layout: `plain`: the header is `prefix` and the signature. `pairs`: `key=value` items set apart by
-            `separator`. `tagged`: items set apart by spaces, each a version tag, a comma and a signature.
+        layout: `plain`: the header is `prefix` and the signature. `list`: signatures set apart by commas.
+            `pairs`: `key=value` items set apart by `separator`. `tagged`: items set apart by spaces, each a version
+            tag, a comma and a signature.
         prefix: What stands before a plain signature.
         signature_field: The key, or the tag, of the signatures to look at; there may be several.
         timestamp_field: The key of the timestamp, in `pairs`.

@@ -125,6 +125,8 @@ def _headers(
 def _layout(scheme: SignatureScheme, timestamp: str, signature: str) -> str:
     if scheme.layout == "plain":
         return scheme.prefix + signature
+    if scheme.layout == "list":
+        return signature
     if scheme.layout == "tagged":
         return f"{scheme.signature_field},{signature}"
     stamp = f"{scheme.timestamp_field}={timestamp}{scheme.separator}" if scheme.timestamp_field else ""
