@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pymysql
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.wsgi import WSGIHandler
@@ -19,6 +20,7 @@ from django.template import engines
 from django.template.response import TemplateResponse
 from django.test import override_settings
 from django.urls import path as url
+from django.views.decorators.csrf import csrf_exempt
 from integrations.calls import PATH
 from integrations.conftest import Telemetry
 from integrations.django_apps import UnderDjangoClient, _Urls
@@ -27,6 +29,7 @@ from sqlalchemy import make_url, text
 import outworx_otel
 from outworx_otel import ConfigurationError
 
+from .conftest import PLACES
 from .databases import Place
 from .shops import BODY, JSON
 
@@ -34,15 +37,18 @@ Configure = Callable[..., None]
 _numbers = itertools.count()
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request: pytest.FixtureRequest, place_on: Callable[[str], Place]) -> Iterator[Place]:
-    """A database that is one of Django's too."""
-    place = place_on(request.param)
+ENGINES = {"postgresql": "postgresql", "sqlite": "sqlite3", "mariadb": "mysql"}
+
+
+@contextlib.contextmanager
+def known_to_django(place: Place, kind: str) -> Iterator[Place]:
+    """The place with a name in DATABASES."""
+    if kind == "mariadb":
+        pymysql.install_as_MySQLdb()
     address = make_url(place.url)
-    engine = "sqlite3" if request.param == "sqlite" else "postgresql"
     place.alias = f"shop{next(_numbers)}"
     given = {
-        "ENGINE": f"django.db.backends.{engine}",
+        "ENGINE": f"django.db.backends.{ENGINES[kind]}",
         "NAME": address.database,
         "USER": address.username,
         "PASSWORD": address.password,
@@ -56,6 +62,13 @@ def place(request: pytest.FixtureRequest, place_on: Callable[[str], Place]) -> I
     yield place
     connections[place.alias].close()
     del connections.settings[place.alias]
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, place_on: Callable[[str], Place]) -> Iterator[Place]:
+    """A database that is one of Django's too."""
+    with known_to_django(place_on(request.param), request.param) as place:
+        yield place
 
 
 def effect(place: Place) -> None:
@@ -157,6 +170,66 @@ def test_what_a_view_does_with_transactions_itself(here: Place) -> None:
     client.post(BODY, JSON)
     assert here.effects() == 1
     assert committed == [1]
+
+
+def test_rows_that_a_view_locks_are_locked_until_the_key_is_there(here: Place) -> None:
+    """`select_for_update()`, which Django allows in a transaction alone."""
+    with here.engine.begin() as connection:
+        connection.execute(text(here.effect), {"event": "stock"})
+
+    def view(request: Any) -> HttpResponse:
+        stock = ledger_of(here).objects.using(here.alias).select_for_update()
+        assert [one.event for one in stock.filter(event="stock")] == ["stock"]
+        effect(here)
+        request.outworx_track.processed()
+        return HttpResponse("done")
+
+    client = serve(view)
+    assert [client.post(BODY, JSON).status for _ in range(2)] == [200, 200]
+    assert here.effects() == 1
+
+
+def ledger_of(place: Place) -> Any:
+    """Its table as a model of Django's."""
+    from django.db import models
+
+    fields = {"event": models.CharField(max_length=64), "__module__": __name__}
+    fields["Meta"] = type("Meta", (), {"db_table": place.ledger, "app_label": "shop", "managed": False})
+    return type(f"Ledger{next(_numbers)}", (models.Model,), fields)
+
+
+def test_what_is_done_in_another_database_is_not_undone(
+    here: Place, place_on: Callable[[str], Place]
+) -> None:
+    """Of several aliases, the one that the store names has the transaction."""
+    with known_to_django(place_on("postgresql"), "postgresql") as other:
+
+        def view(request: Any) -> HttpResponse:
+            effect(here)
+            effect(other)
+            assert connections[here.alias].in_atomic_block
+            assert not connections[other.alias].in_atomic_block
+            return HttpResponse(status=500)
+
+        serve(view).post(BODY, JSON)
+        assert (here.effects(), other.effects()) == (0, 1)
+
+
+def test_csrf_is_checked_before_and_an_exempt_view_is_in_the_transaction(here: Place) -> None:
+    def view(request: Any) -> HttpResponse:
+        effect(here)
+        request.outworx_track.processed()
+        return HttpResponse("done")
+
+    checks: dict[str, Any] = {
+        "settings": {"MIDDLEWARE": ["django.middleware.csrf.CsrfViewMiddleware"]},
+        "enforce_csrf_checks": True,
+    }
+    assert serve(view, **checks).post(BODY, JSON).status == 403
+    assert (here.effects(), here.rows()) == (0, [])
+    client = serve(csrf_exempt(view), **checks)
+    assert [client.post(BODY, JSON).status for _ in range(2)] == [200, 200]
+    assert here.effects() == 1
 
 
 def test_an_answer_that_is_rendered_later_is_kept_once_it_is(here: Place) -> None:
@@ -277,7 +350,7 @@ def test_djangos_connection_is_a_session_too(begun: bool, place: Place, configur
 
 def test_a_commit_that_fails_leaves_nothing(here: Place) -> None:
     """A constraint that is checked at the commit."""
-    if "sqlite" in here.url:
+    if "postgresql" not in here.url:
         return
     late = f"ALTER TABLE {here.ledger} ADD UNIQUE (event) DEFERRABLE INITIALLY DEFERRED"
     with here.engine.begin() as connection:
