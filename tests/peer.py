@@ -36,18 +36,16 @@ def peer_python() -> Path:
         if not (made.is_file() and made.read_text() == wanted and python.exists()):
             made.unlink(missing_ok=True)
             _run(sys.executable, "-m", "venv", "--clear", str(folder))
-            _run(
-                str(python),
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-input",
-                "--disable-pip-version-check",
-                *_PACKAGES,
-            )
+            _run(*_installer(python), "--quiet", *_PACKAGES)
             made.write_text(wanted)
     return python
+
+
+def _installer(python: Path) -> list[str]:
+    uv = Path(sys.executable).with_name("uv")
+    if uv.exists():
+        return [str(uv), "pip", "install", "--python", str(python)]
+    return [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
 
 
 def _run(*command: str) -> None:
