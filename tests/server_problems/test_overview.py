@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from server_store.conftest import OpenStore
 from server_store.samples import DAY, NOW, SECOND, batch
 
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
@@ -162,6 +163,43 @@ def test_a_clock_that_is_slow_is_told_by_signatures_of_later_one_after_the_other
     found = seen(store, came("accepted", 5, age=-91.5)).clocks
     assert [round(one.offset_ns / SECOND) for one in found] == [-92]
     assert seen(store, came("accepted", 6, age=0.2)).clocks == []
+
+
+def test_what_a_slow_clock_sends_is_kept_at_the_time_at_which_it_came(
+    store: Store, url: str, open_store: OpenStore
+) -> None:
+    def kept_at(of: Store, second: float, **fields: Any) -> float:
+        one = came("accepted", 3600 + second, **fields)
+        of.write(batch(one)).result(20)
+        kept = of.delivery(one.id)
+        assert kept is not None
+        assert kept.reported_time_ns == (None if kept.time_ns == one.time_ns else one.time_ns)
+        return round((kept.time_ns - NOW) / SECOND, 2)
+
+    # The fifth proves it, and is set right itself; a batch of five proves it alone.
+    assert [kept_at(store, -99 + n, age=-90.0) for n in range(5)] == [-99, -98, -97, -96, -5]
+    five = [came("error", 3600 - 99 + n, age=-90.0, service="eu") for n in range(5)]
+    store.write(batch(*five)).result(20)
+    assert only(seen(store, service="eu")).streak_since_ns == NOW - 9 * SECOND
+    # One without a signed time too, also after a start, and none later than it arrived.
+    assert kept_at(open_store(url), -93) == -3
+    assert kept_at(store, -90) == -0.01
+    assert kept_at(store, -95, environment="test") == -95
+    # What merely came late keeps its time; what was itself signed later came later than it said.
+    assert kept_at(store, -7200) == -7200
+    assert kept_at(store, -7200, age=-90.0) == -7110
+    # It came within 88 s of when it says that it ended: so slow it is no more.
+    assert kept_at(store, -80) == -80
+    assert kept_at(store, -95) == -95
+    assert seen(store, service="shop").clocks == []
+
+
+def test_deferred_work_by_a_slow_clock_ends_no_sooner_than_its_delivery_came(store: Store) -> None:
+    seen(store, *(came("accepted", 3600 - 99, age=-90.0) for n in range(5)))
+    delivery = came("deferred", 3600 - 95, age=-90.0)
+    seen(store, delivery, worked(delivery, "failed", second=3600 - 94))
+    found = only(seen(store))
+    assert (found.streak, found.streak_since_ns) == (1, NOW - 5 * SECOND)
 
 
 def test_what_merely_arrives_late_proves_no_clock(store: Store) -> None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from outworx_otel.server.attributes import text
 from outworx_otel.server.formatting import duration
 from outworx_otel.server.model import SpanRecord, StoredDelivery
+from outworx_otel.server.problems.corrections import kept_time
 from outworx_otel.telemetry import semconv
 
 MAX_BARS: Final = 80
@@ -53,7 +54,10 @@ def waterfall_of(delivery: StoredDelivery, spans: list[SpanRecord], deferred: li
     own = _Item(
         delivery.span_id,
         delivery.parent_span_id,
-        delivery.time_ns,
+        # Its spans have the times of the sender's clock.
+        delivery.time_ns
+        if delivery.reported_time_ns is None
+        else kept_time(delivery.reported_time_ns, delivery.time_ns),
         delivery.duration_ns,
         f"webhook {delivery.provider}",
         delivery.service,

@@ -201,6 +201,12 @@ def digest_of(*texts: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=1024)
+def service_of(service: str | None, environment: str | None) -> tuple[str, str]:
+    """A service and its environment as its endpoints and its clock have them."""
+    return _text(service), _text(environment)
+
+
+@functools.lru_cache(maxsize=1024)
 def _endpoint_of(*parts: str | None) -> EndpointKey:
     return EndpointKey(*map(_text, parts))
 

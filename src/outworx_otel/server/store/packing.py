@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import operator
 import zlib
-from collections.abc import Iterable
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
 from outworx_otel.server.model import Batch, Count, SpanRecord, StoredDelivery
-from outworx_otel.server.problems.clocks import LONGEST_NS, TOLERANCE_NS, ClockReading
+from outworx_otel.server.problems.clocks import ClockReading, KnownClock
+from outworx_otel.server.problems.corrections import Corrections, kept_time
 from outworx_otel.server.problems.judging import Ended, Judged, judge, judge_process
 from outworx_otel.server.store.dictionary import DICTIONARY
 from outworx_otel.server.store.store_errors import BatchRefused
@@ -25,10 +27,6 @@ _MAX_TEXT: Final = 512
 _MAX_ID: Final = 64
 _EVENT_ID: Final = IN_ROW.index("event_id")
 _KEY: Final = IN_ROW.index("idempotency_key")
-# What one application sends at once is not older than that.
-_ONE_CLOCK_NS: Final = 60 * 10**9
-_DAY_NS: Final = 86_400 * 10**9
-_YEAR_2000_NS: Final = 946_684_800 * 10**9
 _INT64: Final = 2**63 - 1
 
 T = TypeVar("T")
@@ -73,18 +71,24 @@ class Packed(NamedTuple):
         return len(self.rows) + len(self.spans) + len(self.counts)
 
 
-def packed(batch: Batch, now_ns: int) -> Packed:
+def packed(
+    batch: Batch, now_ns: int, clocks: Mapping[tuple[str, str], KnownClock] = MappingProxyType({})
+) -> Packed:
     """What to write of a batch that comes now.
+
+    Args:
+        clocks: what is known of services' clocks, by service and environment.
 
     Raises:
         BatchRefused: it holds what no table can, such as an outcome that does not exist.
     """
     done = Packed([], [], [], [], [], [], [], {}, now_ns)
     try:
-        leads = _Leads(batch.deliveries, now_ns)
+        corrections = Corrections(batch.deliveries, clocks, now_ns)
+        done.clocks.update(corrections.readings)
         facets = _FacetKeys()
         for delivery in batch.deliveries:
-            _add(done, delivery, now_ns, leads, facets)
+            _add(done, delivery, now_ns, corrections, facets)
         for span in batch.spans:
             done.spans.append(_span_row(span, now_ns))
             ended = judge_process(span)
@@ -137,41 +141,6 @@ def hashed(value: str | None) -> int | None:
     return int.from_bytes(digest, "big")
 
 
-def kept_time(time_ns: int, now_ns: int) -> int:
-    """A time before 2000 or more than a day ahead cannot be right: the time of arrival stands for it."""
-    return time_ns if _YEAR_2000_NS <= time_ns <= now_ns + _DAY_NS else now_ns
-
-
-class _Leads:
-    """How far clocks are ahead, from what ended after it arrived.
-
-    Deliveries of one clock keep their distances: they are moved by the largest lead of their batch.
-    """
-
-    def __init__(self, deliveries: Iterable[StoredDelivery], now_ns: int) -> None:
-        self._now_ns = now_ns
-        self._largest: dict[tuple[str, str | None], int] = {}
-        for delivery in deliveries:
-            lead = self._lead(delivery)
-            if TOLERANCE_NS < lead <= _DAY_NS:
-                key = delivery.service, delivery.environment
-                self._largest[key] = max(lead, self._largest.get(key, 0))
-
-    def came_at(self, delivery: StoredDelivery) -> int:
-        """When it came, by our clock."""
-        lead, largest = self._lead(delivery), self._largest.get((delivery.service, delivery.environment))
-        if largest is not None and 0 <= largest - lead <= _ONE_CLOCK_NS:
-            return delivery.time_ns - largest
-        return kept_time(
-            delivery.time_ns - lead if TOLERANCE_NS < lead <= _DAY_NS else delivery.time_ns, self._now_ns
-        )
-
-    def _lead(self, delivery: StoredDelivery) -> int:
-        # A length that cannot be right tells nothing of the clock.
-        took = delivery.duration_ns if 0 <= delivery.duration_ns <= LONGEST_NS else 0
-        return delivery.time_ns + took - self._now_ns
-
-
 class _FacetKeys(dict[tuple[Any, ...], FacetKey]):
     """What the columns of `facets` take, by a delivery's fields: in a batch they are nearly always the same."""
 
@@ -180,8 +149,10 @@ class _FacetKeys(dict[tuple[Any, ...], FacetKey]):
         return found
 
 
-def _add(done: Packed, delivery: StoredDelivery, now_ns: int, leads: _Leads, facets: _FacetKeys) -> None:
-    time_ns = leads.came_at(delivery)
+def _add(
+    done: Packed, delivery: StoredDelivery, now_ns: int, corrections: Corrections, facets: _FacetKeys
+) -> None:
+    time_ns = corrections.came_at(delivery)
     if time_ns != delivery.time_ns:
         delivery = msgspec.structs.replace(
             delivery, time_ns=time_ns, reported_time_ns=_integer(delivery.time_ns)
@@ -202,12 +173,7 @@ def _add(done: Packed, delivery: StoredDelivery, now_ns: int, leads: _Leads, fac
     ]
     done.rows.append((*row, hashed(row[_EVENT_ID]), hashed(row[_KEY])))
     done.details.append(pack(delivery))
-    judged = judge(delivery, min(time_ns, now_ns))
-    done.judged.append(judged)
-    clock = done.clocks.get(judged.endpoint[:2])
-    if clock is None:
-        clock = done.clocks[judged.endpoint[:2]] = ClockReading()
-    clock.add(delivery, now_ns)
+    done.judged.append(judge(delivery, min(time_ns, now_ns)))
 
 
 def _span_row(span: SpanRecord, now_ns: int) -> tuple[Any, ...]:

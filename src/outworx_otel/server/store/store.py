@@ -41,6 +41,7 @@ from outworx_otel.server.store import (
     problem_queries,
     rule_queries,
     schema,
+    watch,
 )
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.server.store.database import open_database
@@ -108,6 +109,7 @@ class Store:
             migrate(database)
             with database.write() as connection:
                 remove_unused_facets(connection, max_facets)
+                clocks = watch.known_clocks(connection)
         except SQLAlchemyError as error:
             database.close()
             raise StoreUnavailable(database.explain(error)) from error
@@ -117,7 +119,7 @@ class Store:
         self.claims = Claims(database.writing, database.look, connections=database.claimers)
         self.secrets = KeptSecrets(database.writing)
         self.sendings = Sendings(database, clock)
-        self._transactions = Transactions(database.mark, Facets(max_facets))
+        self._transactions = Transactions(database.mark, Facets(max_facets), clocks)
         self._retention = Retention(database, retention_days, max_bytes, clock, ticks)
         self._writer = Writer(self._write, self._tidy, max_queued_bytes, took)
 
@@ -131,7 +133,8 @@ class Store:
             BatchRefused: it holds what can never be kept.
         """
         self._writer.make_sure_of_room(batch.size)
-        return self._writer.submit(packed(batch, int(self._clock() * 1e9)), batch.size)
+        now_ns = int(self._clock() * 1e9)
+        return self._writer.submit(packed(batch, now_ns, self._transactions.clocks), batch.size)
 
     def deliveries(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
         """One page, newest first.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
 from outworx_otel.server.fields import FACETED, IN_ROW
+from outworx_otel.server.problems.clocks import KnownClock
 from outworx_otel.server.problems.judging import Arrived, Kind
 from outworx_otel.server.store import watch
 from outworx_otel.server.store.arrival import last_number
@@ -58,12 +60,17 @@ class Transactions:
     Args:
         mark: a place for a value in a statement.
         facets: the numbers that are known.
+        clocks: what is known of services' clocks, by service and environment.
     """
 
-    def __init__(self, mark: str, facets: Facets) -> None:
+    def __init__(
+        self, mark: str, facets: Facets, clocks: Mapping[tuple[str, str], KnownClock] = MappingProxyType({})
+    ) -> None:
         self._mark = mark
         self._facets = facets
         self._recent = RecentCounts()
+        # As the last durable transaction left it; replaced, never changed.
+        self.clocks = self._clocks_now = clocks
         # By service, provider, route and outcome, since the start.
         self.kept: Counter[tuple[str, str, str, str]] = Counter()
         self._kept_now: Counter[tuple[str, str, str, str]] = Counter()
@@ -73,11 +80,13 @@ class Transactions:
         self._facets.begin()
         self._recent.begin()
         self._kept_now.clear()
+        self._clocks_now = self.clocks
 
     def commit(self) -> None:
         """After each that is durable."""
         self._facets.commit()
         self._recent.commit()
+        self.clocks = self._clocks_now
         for key, count in self._kept_now.items():
             if key in self.kept or len(self.kept) < MAX_COUNTED:
                 self.kept[key] += count
@@ -106,7 +115,7 @@ class Transactions:
             (key, reading, batch.arrived_ns) for batch in batches for key, reading in batch.clocks.items()
         ]
         if clocks:
-            watch.take_clocks(connection, self._mark, clocks)
+            self._clocks_now = watch.take_clocks(connection, self._mark, clocks)
         ends = watch.new_ends(connection, self._mark, [end for batch in batches for end in batch.ends])
         if ends:
             watch.take_ends(connection, self._mark, ends, judged)

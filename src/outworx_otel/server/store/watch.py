@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, select, update
 
 from outworx_otel.server.model import SpanRecord
-from outworx_otel.server.problems.clocks import ClockReading, offset_after
+from outworx_otel.server.problems.clocks import ClockReading, KnownClock, clock_after
 from outworx_otel.server.problems.judging import (
     MISMATCHES,
     Arrived,
@@ -153,7 +153,7 @@ def take_ends(connection: Connection, mark: str, ends: Sequence[Ended], counts: 
             if not endpoint.route:
                 endpoint = endpoint._replace(route=path or "")
             known = None if valid is None else bool(valid)
-            of_delivery = Judged(Kind.DEFERRED, endpoint, 0, "deferred", known, False, event_id, id)
+            of_delivery = Judged(Kind.DEFERRED, endpoint, came_ns, "deferred", known, False, event_id, id)
             judged = _after_work(of_delivery, by_id[id])
             end = Arrived(judged, 0, hashed(event_id), trace + span)
             worked.append(_Worked(seq, end, came_ns, before))
@@ -183,8 +183,8 @@ def take_ends(connection: Connection, mark: str, ends: Sequence[Ended], counts: 
 
 def take_clocks(
     connection: Connection, mark: str, readings: Sequence[tuple[tuple[str, str], ClockReading, int]]
-) -> None:
-    """Keeps which services' clocks are off.
+) -> dict[tuple[str, str], KnownClock]:
+    """Keeps which services' clocks are off; returns what is known of all of them.
 
     Args:
         readings: service and environment, what was read, and when it arrived.
@@ -193,20 +193,26 @@ def take_clocks(
     changed: dict[tuple[str, str], list[Any]] = {}
     for key, reading, arrived_ns in readings:
         row = changed.get(key) or there.get(key)
-        before = row[5] if row is not None else 0
-        signed_later = reading.signed_later + before if reading.signed_later or not reading.is_signed else 0
-        offset = offset_after(reading, signed_later)
+        known = KnownClock() if row is None else KnownClock(row[2], row[5])
+        now = clock_after(known, reading)
         if row is None:
-            if (not offset and not signed_later) or len(there) + len(changed) >= MAX_CLOCKS:
+            if (not now.offset_ns and not now.signed_later) or len(there) + len(changed) >= MAX_CLOCKS:
                 continue
             row = [*key, 0, arrived_ns, arrived_ns, 0]
-        elif not row[2] and not offset and signed_later == before:
+        elif not known.offset_ns and now == known:
             continue
-        was = row[2]
-        now = was if offset is None else offset
-        began = arrived_ns if bool(now) != bool(was) else row[3]
-        changed[key] = [*key, now, began, arrived_ns, min(signed_later, 1000)]
+        began = arrived_ns if bool(now.offset_ns) != bool(known.offset_ns) else row[3]
+        changed[key] = [*key, now.offset_ns, began, arrived_ns, min(now.signed_later, 1000)]
     insert_rows(connection, mark, clocks, [tuple(row) for row in changed.values()], _CLOCK_REPLACES)
+    return {key: KnownClock(row[2], row[5]) for key, row in {**there, **changed}.items()}
+
+
+def known_clocks(connection: Connection) -> dict[tuple[str, str], KnownClock]:
+    """What is known of services' clocks, by service and environment."""
+    return {
+        (row.service, row.environment): KnownClock(row.offset_ns, row.signed_later)
+        for row in connection.execute(select(clocks)).all()
+    }
 
 
 def _loaded(
@@ -239,8 +245,10 @@ def _after_work(judged: Judged, ended: Ended) -> Judged:
             ended.outcome,
             *("", ended.cause, ended.exception_type, ended.code_function, ended.code_file),
         )
+    # By a clock that is slow it may have ended before its delivery came.
+    at_ns = max(judged.at_ns, ended.at_ns)
     return judged._replace(
-        kind=kind, at_ns=ended.at_ns, outcome=ended.outcome, fingerprint=fingerprint, message=ended.message
+        kind=kind, at_ns=at_ns, outcome=ended.outcome, fingerprint=fingerprint, message=ended.message
     )
 
 
