@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from typing import Any
+
 import pytest
 
 from outworx_otel.server.model import Filter, Hits, StoredDelivery
-from outworx_otel.server.store import Store, searching
+from outworx_otel.server.store import Store, body_search, searching
+from outworx_otel.server.store.packing import unpack
+from outworx_otel.telemetry import semconv
 from server_store.samples import NOW as NOW_THERE
 from server_store.samples import batch, one
 
@@ -90,6 +95,65 @@ def test_a_search_goes_on_where_it_stopped(sqlite_store: Store, monkeypatch: pyt
     assert pages == 7
     assert sqlite_store.hits(wanted).at_least
     assert [int(kept.id[3:]) for kept in sqlite_store.iterate(wanted, 100)] == shown
+
+
+def with_body(number: int, body: str, size: int | None = None, **more: object) -> StoredDelivery:
+    attributes = {semconv.REQUEST_BODY: body}
+    return written(
+        number, outcome="accepted", event_type="a.b", attributes=attributes, body_size=size, **more
+    )
+
+
+def test_text_in_a_kept_body_is_found_where_nothing_else_holds_it(store: Store) -> None:
+    binary = base64.b64encode(b"\xff" + b"cus_44 in no text" * 3).decode()
+    answered = {semconv.RESPONSE_BODY: "cus_45 is welcome"}
+    store.write(
+        batch(
+            with_body(1, '{"customer":"cus_42"}'),
+            with_body(2, '{"customer":"cus_43"}', route="/hooks/other"),
+            with_body(3, binary, 52),
+            written(4, outcome="accepted", event_type="a.b", attributes=answered),
+            written(5, outcome="failed", failure="no customer cus_43", attributes={"told": "cus_42"}),
+        )
+    ).result(20)
+    assert found(store, "CUS_42") == [1]
+    assert found(store, "cus_45") == [4]
+    # Neither the bytes of what is no text, nor the letters that they are kept as.
+    assert found(store, "cus_44") == found(store, binary[20:40]) == []
+    assert (found(store, "cus_43"), found(store, "body:cus_43")) == ([5], [2])
+    assert found(store, "body:cus_4", route="/hooks/other") == [2]
+    assert found(store, "body:told") == []
+
+
+def test_a_search_of_bodies_is_bounded_goes_on_and_unpacks_only_what_kept_one(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[int] = []
+
+    def counted(detail: bytes, type_: Any) -> Any:
+        unpacked.append(len(detail))
+        return unpack(detail, type_)
+
+    monkeypatch.setattr(body_search, "BODIES_AT_ONCE", 4)
+    monkeypatch.setattr(body_search, "SECONDS_AT_ONCE", 60.0)
+    monkeypatch.setattr(body_search, "unpack", counted)
+    kept = [
+        with_body(number, "needle" if number % 10 == 0 else "hay")
+        if number % 2 == 0
+        else written(number, outcome="accepted", event_type="a.b")
+        for number in range(40)
+    ]
+    sqlite_store.write(batch(*kept)).result(20)
+    cursor, shown, looked = None, [], []
+    while True:
+        page = sqlite_store.deliveries(Filter(search="needle"), 5, cursor)
+        shown += [int(delivery.id[3:]) for delivery in page.deliveries]
+        looked.append(page.looked_back_to)
+        if (cursor := page.next_cursor) is None:
+            break
+    assert shown == [30, 20, 10, 0]
+    assert looked == [*(NOW + number * _SECOND for number in (32, 24, 16, 8, 0)), None]
+    assert len(unpacked) == 20
 
 
 def test_what_stands_beside_a_found_one_is_found_too(searched: Store) -> None:

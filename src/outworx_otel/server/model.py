@@ -134,7 +134,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries; None is any. `since` (included) and `until` (not) are Unix nanoseconds.
 
     `search` is a delivery's id or at least the first 4 characters of one, an event id, a trace id or an idempotency
-    key; or a part of an event type, of an endpoint, or of a path, an exception's type or the reason of a failure.
+    key; or a part of an event type, of an endpoint, or of a path, an exception's type or the reason of a failure; or,
+    where none of these holds it or `body:` stands before it, of a stored body.
     `problem` is the number of the problem that a delivery belongs to. `unverified` is what ran without a signature
     being looked at. Of providers, routes and services together the
     store tells some thousand combinations apart; what is beyond that is found as `_OTHER`.

@@ -19,8 +19,8 @@ from outworx_otel.server.api.alerts import alert_routes
 from outworx_otel.server.api.overview import overview_routes
 from outworx_otel.server.api.parameters import cursor_of, flag_of, json_answer, limit_of, refused
 from outworx_otel.server.api.problems import problem_routes
-from outworx_otel.server.described import ListedDelivery, says
-from outworx_otel.server.documents import DeliveryTruth, delivery_document, summary_document
+from outworx_otel.server.described import ListedDelivery, Time, says
+from outworx_otel.server.documents import DeliveryTruth, delivery_document, iso_time, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
 from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.model import Filter, Page
@@ -39,6 +39,12 @@ class DeliveriesDocument(msgspec.Struct, frozen=True):
 
     deliveries: Annotated[list[ListedDelivery], says("The newest first.")]
     next_cursor: Annotated[str | None, says("Asks for the page after; null where there is none.")]
+    looked_back_to: Annotated[
+        Time | None,
+        says(
+            "How far a search came that goes on with `next_cursor`; null where it has looked at everything."
+        ),
+    ]
 
 
 def routes(
@@ -67,7 +73,8 @@ def routes(
         except BadCursor as error:
             return refused(str(error), "cursor")
         found = [summary_document(delivery) for delivery in page.deliveries]
-        return json_answer(DeliveriesDocument(found, page.next_cursor))
+        looked = None if page.looked_back_to is None else iso_time(page.looked_back_to)
+        return json_answer(DeliveriesDocument(found, page.next_cursor, looked))
 
     async def delivery(request: Request) -> Response:
         id = request.path_params["id"]
@@ -114,7 +121,7 @@ def _read_unhandled(store: Store, wanted: Filter, limit: int, cursor: str | None
     """What of a page is still unhandled; it may be none of it."""
     page = store.deliveries(wanted, limit, cursor)
     ids = store.unhandled(page.deliveries)
-    return Page([one for one in page.deliveries if one.id in ids], page.next_cursor)
+    return Page([one for one in page.deliveries if one.id in ids], page.next_cursor, page.looked_back_to)
 
 
 def _document(store: Store, id: str) -> dict[str, Any] | None:

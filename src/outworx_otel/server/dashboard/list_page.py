@@ -8,11 +8,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from outworx_otel.server.dashboard.page_addresses import LABELS, address, chips_of, paging_of, wanted_of
+from outworx_otel.server.dashboard.page_addresses import (
+    LABELS,
+    Asked,
+    address,
+    chips_of,
+    paging_of,
+    wanted_of,
+)
 from outworx_otel.server.dashboard.pages import Pages
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.model import Hits, Page
 from outworx_otel.server.store import BadCursor, QueryTooWide, Store
+from outworx_otel.server.store.body_search import PREFIX
 
 PAGE_SIZE: Final = 50
 _FOLDED: Final = ("unverified", "event_type", "reason", "cause", "idempotency", "service", "environment")
@@ -60,6 +68,7 @@ class ListPage:
             status=400 if problem else 200,
             deliveries=page.deliveries,
             looked_back_to=page.looked_back_to,
+            in_bodies=_in_bodies(wanted) if page.deliveries else None,
             hits=hits,
             within=wanted,
             problem=problem,
@@ -73,3 +82,11 @@ class ListPage:
             nothing_yet=not (wanted or cursor or page.deliveries or choices.providers),
             own_address=self._pages.own_address(request),
         )
+
+
+def _in_bodies(wanted: Asked) -> str | None:
+    """The address that looks for the same text in stored bodies alone; None where it already does."""
+    (term,) = wanted.get("q") or [""]
+    if not term or term.startswith(PREFIX):
+        return None
+    return address("/deliveries", {**wanted, "q": [f"{PREFIX}{term}"]})

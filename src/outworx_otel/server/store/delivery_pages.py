@@ -8,22 +8,16 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, select, true
+from sqlalchemy import Connection, Row, select
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
 from outworx_otel.server.model import Filter, Page, StoredDelivery, Summary
 from outworx_otel.server.store.newest import (
     FIRST,
-    NEWEST_FIRST,
     During,
     FoundPlaces,
     PageStart,
-    chosen_facets,
-    event_types_of,
-    newest,
-    newest_of_all,
-    of_problem,
-    read_places,
+    newest_places,
 )
 from outworx_otel.server.store.packing import unpack
 from outworx_otel.server.store.schema import deliveries, details, facets
@@ -67,13 +61,7 @@ def places(connection: Connection, wanted: Filter, after: PageStart, limit: int)
     during = During.of(wanted, after)
     if wanted.search is not None:
         return searched(connection, wanted, during, limit)
-    if wanted.problem is not None:
-        query = of_problem(wanted).where(during.condition())
-        return FoundPlaces(read_places(connection, query.order_by(*NEWEST_FIRST).limit(limit)))
-    chosen, types = chosen_facets(wanted), event_types_of(wanted)
-    if not chosen and not types:
-        return FoundPlaces(read_places(connection, newest_of_all(during, limit)))
-    return FoundPlaces(newest(connection, and_(true(), *chosen), types, during, limit))
+    return FoundPlaces(newest_places(connection, wanted, during, limit))
 
 
 def page_of(connection: Connection, found: FoundPlaces, limit: int) -> Page:

@@ -46,6 +46,17 @@ def newest(
     return sorted((place for found in each for place in found), reverse=True)[:limit]
 
 
+def newest_places(connection: Connection, wanted: Filter, during: During, limit: int) -> list[PageStart]:
+    """The newest deliveries of a filter, whatever it searches for."""
+    if wanted.problem is not None:
+        query = of_problem(wanted).where(during.condition())
+        return read_places(connection, query.order_by(*NEWEST_FIRST).limit(limit))
+    chosen, types = chosen_facets(wanted), event_types_of(wanted)
+    if not chosen and not types:
+        return read_places(connection, newest_of_all(during, limit))
+    return newest(connection, and_(true(), *chosen), types, during, limit)
+
+
 def of_problem(wanted: Filter) -> Select[Any]:
     """The deliveries of a problem that the rest of the filter lets through, of whatever time."""
     d = deliveries.c

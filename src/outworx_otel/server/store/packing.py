@@ -40,8 +40,11 @@ _LONGEST: Final = tuple(
     {"text": BY_NAME[name].longest, "flag": None}.get(BY_NAME[name].kind, 0) for name in IN_ROW
 )
 
-# The first byte says how the rest is packed, so that another dictionary can come one day.
-_VERSION: Final = b"\x01"
+# The first byte says how the rest is packed, so that another dictionary can come one day, and that a delivery kept no
+# body: what was packed before that was said begins as if it might have.
+MAY_KEEP_A_BODY: Final = b"\x01"
+_KEEPS_NO_BODY: Final = b"\x02"
+_BODIES: Final = (semconv.REQUEST_BODY, semconv.RESPONSE_BODY)
 _WINDOW: Final = -13
 _fresh: Final = zlib.compressobj(2, zlib.DEFLATED, _WINDOW, 6, zdict=DICTIONARY)
 # Of a small one the codes that DEFLATE has fixed are hardly worse (3 %) than its own, and these take time to find.
@@ -104,7 +107,7 @@ def packed(
     return done
 
 
-def pack(kept: msgspec.Struct) -> bytes:
+def pack(kept: msgspec.Struct, *, keeps_body: bool = False) -> bytes:
     """Compressed with a dictionary of the names that are always there: 1.4 KB become 220 bytes."""
     try:
         plain = msgspec.msgpack.encode(kept)
@@ -112,7 +115,8 @@ def pack(kept: msgspec.Struct) -> bytes:
         # Half a surrogate pair, or a number beyond 64 bits.
         plain = msgspec.msgpack.encode(_encodable(msgspec.to_builtins(kept)))
     compressor = (_fresh_small if len(plain) <= _SMALL else _fresh).copy()
-    return _VERSION + compressor.compress(plain) + compressor.flush()
+    first = MAY_KEEP_A_BODY if keeps_body else _KEEPS_NO_BODY
+    return first + compressor.compress(plain) + compressor.flush()
 
 
 def unpack(data: bytes, type_: type[T]) -> T:
@@ -172,7 +176,8 @@ def _add(
         for value, longest in zip(_row_of(delivery), _LONGEST, strict=True)
     ]
     done.rows.append((*row, hashed(row[_EVENT_ID]), hashed(row[_KEY])))
-    done.details.append(pack(delivery))
+    keeps_body = any(name in delivery.attributes for name in _BODIES)
+    done.details.append(pack(delivery, keeps_body=keeps_body))
     done.judged.append(judge(delivery, min(time_ns, now_ns)))
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, tru
 
 from outworx_otel.server.fields import FACETED, SEARCHED
 from outworx_otel.server.model import Filter
+from outworx_otel.server.store.body_search import PREFIX, in_bodies
 from outworx_otel.server.store.newest import (
     NEWEST_FIRST,
     During,
@@ -36,8 +37,13 @@ _WELL: Final = ("accepted", "handshake", "replayed", "deferred", "in_flight")
 
 
 def searched(connection: Connection, wanted: Filter, during: During, limit: int) -> FoundPlaces:
-    """Returns what a search finds, newest first. What is an id is taken for nothing else."""
+    """Returns what a search finds, newest first.
+
+    What is an id is taken for nothing else, and bodies are looked through for what nothing else holds.
+    """
     term = text(wanted.search) or ""
+    if term.startswith(PREFIX) and len(term) > len(PREFIX):
+        return in_bodies(connection, wanted, during, limit, term.removeprefix(PREFIX))
     exact, beginnings = _by_id(connection, wanted, during, limit, term)
     ids = sorted(exact | beginnings, reverse=True)
     if exact or (ids and not term.isalpha()):
@@ -50,6 +56,8 @@ def searched(connection: Connection, wanted: Filter, during: During, limit: int)
     if end is not None:
         # Below that there may be others between them.
         found = [place for place in found if place >= end]
+    if not found and end is None:
+        return in_bodies(connection, wanted, during, limit, term)
     return FoundPlaces(found[:limit], None if len(found) >= limit else end)
 
 
