@@ -69,7 +69,7 @@ def test_a_problem_and_an_endpoint_lead_to_exactly_what_they_count(client: TestC
 def test_what_is_too_much_to_look_through_is_not_said_to_pass(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def too_wide(*_: object) -> None:
+    def too_wide(*_: object, **__: object) -> None:
         raise QueryTooWide
 
     monkeypatch.setattr(Store, "overview", too_wide)
@@ -111,6 +111,42 @@ def test_the_range_is_kept_in_every_link(client: TestClient) -> None:
     assert f"provider=github&amp;since={time.strftime('%Y-%m-%d', seven_days_ago)}" in page
     assert 'href="/?range=-7d">Show all' in page
     assert "webhooks/stripe" not in page
+
+
+def test_the_chart_shows_rates_by_a_link_each_out_of_what_counts_there(tmp_path: Path) -> None:
+    # Of one hour nothing counts, of another three of four do.
+    slot = 3600 * SECOND
+    now = time.time_ns()
+    ago = (now // slot * slot - 5 * slot + slot // 2, now // slot * slot - 2 * slot + slot // 2)
+    many = [
+        *(delivery("accepted", time_ns=ago[1]) for _ in range(3)),
+        delivery("failed", time_ns=ago[1]),
+        delivery("replayed", time_ns=ago[1]),
+        *(delivery("replayed", time_ns=ago[0]) for _ in range(2)),
+        rejected(time_ns=ago[0]),
+    ]
+    batch = Batch(deliveries=[noted(one, now) for one in many], size=100)
+    with client_of(filled(tmp_path, batch)) as client:
+        page = client.get("/?range=-24h").text
+        (href,) = hrefs(page, r'href="(/[^"]*chart=rate[^"]*)"')
+        assert page.count('<g class="bar') == 2
+        rates = html.unescape(client.get(href).text)
+        assert "Success rate over time" in rates
+        assert "in per cent, each bar 1 h" in rates
+        # One bar, its words, and its row of the table.
+        assert rates.count('<g class="bar') == 1
+        assert re.findall(r": ([\d.]+%), (\d) of (\d)</title>", rates) == [("75.0%", "3", "4")]
+        assert '<td class="num">75.0%</td><td class="num">3</td><td class="num">4</td>' in rates
+        assert 'class="f-accepted"' in rates
+        assert 'class="f-failed"' in rates
+        (bar,) = hrefs(rates, r'<a href="(/deliveries\?since=[^"]+Z)" tabindex="-1">')
+        assert shown_at(client, bar) == 5
+        # It stays when the time or the service is changed, and the counts are a link away.
+        assert 'href="/?range=-1h&chart=rate"' in rates
+        assert '<input type="hidden" name="chart" value="rate">' in rates
+        assert 'href="/?range=-24h">Deliveries</a>' in rates
+        other = client.get("/?range=-24h&chart=rate&service=nobody").text
+        assert "Nothing in this time counts in a success rate" in other
 
 
 def test_an_unknown_range_is_a_day(client: TestClient) -> None:

@@ -184,10 +184,12 @@ class Hits(msgspec.Struct, frozen=True):
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """Deliveries that began within `step_ns` of `time_ns`, by outcome."""
+    """Deliveries that began within `step_ns` of `time_ns`, by outcome; and what counts in a rate, if asked for."""
 
     time_ns: int
     outcomes: dict[Outcome, int]
+    good: int = 0
+    bad: int = 0
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from outworx_otel.server.model import Overview
+from outworx_otel.server.model import Overview, Tally
 from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
 MAX_BARS: Final = 60
@@ -25,7 +25,8 @@ class Piece(NamedTuple):
 class Column(NamedTuple):
     """The deliveries of one slot of time; `since` and `until` are Unix nanoseconds.
 
-    `partial` where a part of that time is not over yet, or not asked for.
+    `partial` where a part of that time is not over yet, or not asked for. `shares` are of the deliveries that count
+    in a rate, `good` and `bad` ones; none where nothing counts.
     """
 
     since: int
@@ -36,6 +37,14 @@ class Column(NamedTuple):
     width: float
     pieces: list[Piece]
     partial: bool
+    good: int
+    bad: int
+    shares: list[Piece]
+
+    @property
+    def rate(self) -> float | None:
+        """The part that is good, 0 to 1."""
+        return Tally(good=self.good, bad=self.bad).rate
 
 
 class Chart(NamedTuple):
@@ -62,18 +71,21 @@ def chart_of(overview: Overview, since: int, until: int) -> Chart:
     merge = -(-count // MAX_BARS)
     bars = -(-count // merge)
     sums: list[dict[Outcome, int]] = [{} for _ in range(bars)]
+    judged = [(0, 0)] * bars
     for slot in overview.slots:
         position = (slot.time_ns - first) // step // merge
         if 0 <= position < bars:
             into = sums[position]
             for outcome, number in slot.outcomes.items():
                 into[outcome] = into.get(outcome, 0) + number
+            good, bad = judged[position]
+            judged[position] = good + slot.good, bad + slot.bad
     top = _round_up(max(sum(one.values()) for one in sums))
     width = 100 / bars
     whole = range(overview.since, until + 1)
     columns = [
-        _column(one, first + position * step * merge, step * merge, position * width, width, top, whole)
-        for position, one in enumerate(sums)
+        _column(one, at, first + place * step * merge, step * merge, place * width, width, top, whole)
+        for place, (one, at) in enumerate(zip(sums, judged, strict=True))
     ]
     seen = [outcome for outcome in OUTCOMES if overview.outcomes.get(outcome)]
     return Chart(
@@ -82,7 +94,14 @@ def chart_of(overview: Overview, since: int, until: int) -> Chart:
 
 
 def _column(
-    outcomes: dict[Outcome, int], since: int, step: int, x: float, width: float, top: int, whole: range
+    outcomes: dict[Outcome, int],
+    judged: tuple[int, int],
+    since: int,
+    step: int,
+    x: float,
+    width: float,
+    top: int,
+    whole: range,
 ) -> Column:
     pieces, y = [], 100.0
     for outcome in OUTCOMES:
@@ -101,7 +120,24 @@ def _column(
         round(width - gap, 3),
         pieces,
         since not in whole or since + step not in whole,
+        *judged,
+        _shares(*judged),
     )
+
+
+def _shares(good: int, bad: int) -> list[Piece]:
+    """What is good from the bottom, the rest above it."""
+    if not good + bad:
+        return []
+    # One failure among thousands must still be seen, and one that went well among failures.
+    most = 100 - _LEAST if bad else 100
+    height = min(max(good / (good + bad) * 100, _LEAST), most) if good else 0.0
+    pieces: list[Piece] = []
+    if good:
+        pieces.append(Piece("accepted", good, round(100 - height, 2), round(height, 2)))
+    if bad:
+        pieces.append(Piece("failed", bad, 0.0, round(100 - height, 2)))
+    return pieces
 
 
 def _round_up(count: int) -> int:

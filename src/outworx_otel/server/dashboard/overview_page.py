@@ -56,16 +56,18 @@ class OverviewPage:
         self._access = access
 
     async def show(self, request: Request) -> Response:
-        """`?range=-24h&service=&environment=&provider=&route=`; empty ones, as a form has them, go."""
+        """`?range=-24h&chart=rate&service=&environment=&provider=&route=`; empty ones, as a form has them, go."""
         params = request.query_params
         chosen = params.get("range", _DEFAULT)
         chosen = chosen if chosen in _SECONDS else _DEFAULT
+        by_rate = params.get("chart") == "rate"
+        kept = {"range": chosen, **({"chart": "rate"} if by_rate else {})}
         narrowed = {name: params[name] for name in _NARROWS if params.get(name)}
         if any(name in _NARROWS and not value for name, value in params.multi_items()):
-            return RedirectResponse(address("/", {"range": chosen, **narrowed}), 303)
+            return RedirectResponse(address("/", {**kept, **narrowed}), 303)
         until = time.time_ns()
         since = until - _SECONDS[chosen] * 1_000_000_000
-        found = await run_in_threadpool(self._read, since, until, narrowed)
+        found = await run_in_threadpool(self._read, since, until, narrowed, by_rate)
         overview = found.overview
         # Slots are whole: the list begins where the first of them does, so that it has what is counted here.
         wanted = {**narrowed, "since": iso(overview.since)}
@@ -74,7 +76,7 @@ class OverviewPage:
             return address("/deliveries", {**wanted, **more})
 
         def here(**more: str) -> str:
-            return address("/", {"range": chosen, **narrowed, **more})
+            return address("/", {**kept, **narrowed, **more})
 
         def narrow(one: EndpointFigures) -> str:
             return here(**{name: getattr(one, name) or "" for name in _NARROWS})
@@ -89,10 +91,15 @@ class OverviewPage:
             shown=SHOWN,
             may_change=Purpose.ADMIN in self._access.purposes(request),
             chart=chart_of(overview, since, until),
+            by_rate=by_rate,
+            charts={
+                "Deliveries": address("/", {"range": chosen, **narrowed}),
+                "Success rate": address("/", {"range": chosen, "chart": "rate", **narrowed}),
+            },
             chosen=chosen,
             narrowed=narrowed,
             choices=found.choices,
-            cleared=address("/", {"range": chosen}),
+            cleared=address("/", kept),
             listed=listed,
             here=here,
             narrow=narrow,
@@ -113,7 +120,7 @@ class OverviewPage:
         is_ours = isinstance(back, str) and back.startswith("/?") and back.isascii() and back.isprintable()
         return RedirectResponse(cast(str, back) if is_ours else "/", 303)
 
-    def _read(self, since: int, until: int, narrowed: Mapping[str, str]) -> _Found:
+    def _read(self, since: int, until: int, narrowed: Mapping[str, str], by_rate: bool) -> _Found:
         def problems(state: State) -> list[Problem]:
             page = self._store.problems(
                 state=state,
@@ -125,7 +132,7 @@ class OverviewPage:
             return [one for one in page.problems if all(getattr(one, name) == named[name] for name in named)]
 
         return _Found(
-            self._store.overview(since, until, msgspec.convert(narrowed, Filter)),
+            self._store.overview(since, until, msgspec.convert(narrowed, Filter), rates=by_rate),
             self._store.choices(),
             problems("open"),
             problems("acknowledged"),

@@ -25,7 +25,7 @@ from outworx_otel.server.store.endpoint_states import (
 from outworx_otel.server.store.facets import ENDPOINT
 from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
 from outworx_otel.server.store.newest import chosen_facets
-from outworx_otel.server.store.schema import LEVELS, durations, facets, rollups
+from outworx_otel.server.store.schema import LEVELS, durations, endpoint_figures, facets, rollups
 from outworx_otel.telemetry.outcomes import Outcome
 
 MAX_ENDPOINTS: Final = 500
@@ -59,7 +59,9 @@ class _Span(NamedTuple):
     finest: int
 
 
-def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filter, now_ns: int) -> Overview:
+def overview(
+    connection: Connection, since_ns: int, until_ns: int, wanted: Filter, now_ns: int, *, rates: bool = False
+) -> Overview:
     """See `Store.overview`."""
     span = whole_slots(connection, since_ns, until_ns, now_ns)
     step = _step(span)
@@ -95,6 +97,7 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
     total = outcomes.total()
     made = sum(number for outcome, number in outcomes.items() if outcome in OF_EVENTS)
     states = endpoint_states(connection, span.since, span.until, span.finest, wanted)
+    judged = _judged_in_steps(connection, span, step, states if chosen else None, rates=rates)
     # Where strangers alone have come there is no endpoint.
     keys = [
         *states,
@@ -108,7 +111,10 @@ def overview(connection: Connection, since_ns: int, until_ns: int, wanted: Filte
         since=span.since * _SECOND,
         until=span.until * _SECOND,
         step_ns=step * _SECOND,
-        slots=[Slot(begins * _SECOND, slots[begins]) for begins in _beginnings(span, step)],
+        slots=[
+            Slot(begins * _SECOND, slots[begins], *judged.get(begins, (0, 0)))
+            for begins in _beginnings(span, step)
+        ],
         total=total,
         outcomes=dict(outcomes),
         tally=added(state.tally for state in states.values()),
@@ -235,6 +241,32 @@ def _outcomes_in_steps(
     query = select(begins, facets.c.outcome, total_of(rows.c.deliveries))
     query = query.join_from(rows, facets, facets.c.id == rows.c.facet).where(rows.c.deliveries > 0)
     return connection.execute(query.group_by(begins, facets.c.outcome)).all()
+
+
+def _judged_in_steps(
+    connection: Connection,
+    span: _Span,
+    step: int,
+    only: Mapping[EndpointKey, KnownEndpoint] | None,
+    *,
+    rates: bool,
+) -> dict[int, tuple[int, int]]:
+    """How many were good and how many bad, by the beginning of each step; nothing unless it is asked for.
+
+    Args:
+        only: of these endpoints; None: of all.
+    """
+    slots = cover(span.since, span.until, span.finest, step) if rates else ()
+    where = (
+        [] if only is None else [endpoint_figures.c.endpoint.in_([one.endpoint.id for one in only.values()])]
+    )
+    figures = covering(endpoint_figures, slots, ("slot", "good", "bad"), *where)
+    if figures is None:
+        return {}
+    f = figures.c
+    begins = (f.slot - f.slot % step).label("begins")
+    query = select(begins, total_of(f.good), total_of(f.bad)).group_by(begins)
+    return {at: (good, bad) for at, good, bad in connection.execute(query)}
 
 
 def _rows_of(span: _Span, coarsest: int, chosen: list[ColumnElement[bool]], *names: str) -> Subquery | None:

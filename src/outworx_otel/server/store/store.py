@@ -262,15 +262,17 @@ class Store:
 
         return self._writer.call(work)
 
-    def overview(self, since: int, until: int, wanted: Filter) -> Overview:
+    def overview(self, since: int, until: int, wanted: Filter, *, rates: bool = False) -> Overview:
         """Figures of a time, by provider, route and service of the filter.
 
         Args:
             since: Unix nanoseconds, rounded down to 5 minutes, or an hour where that is more than 3 days ago.
             until: not included; rounded up.
+            rates: whether each slot says how many count for good and for bad.
         """
+        now_ns = int(self._clock() * 1e9)
         with self._database.read() as connection:
-            return overview.overview(connection, since, until, wanted, int(self._clock() * 1e9))
+            return overview.overview(connection, since, until, wanted, now_ns, rates=rates)
 
     def choices(self) -> Choices:
         """What filters can be set to."""
