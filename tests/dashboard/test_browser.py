@@ -28,6 +28,7 @@ def pages_of(by_outcome: dict[str, StoredDelivery]) -> dict[str, str]:
     of_deliveries = {outcome: f"/deliveries/{one.id}" for outcome, one in by_outcome.items()}
     return {
         "overview": "/",
+        "rates": "/?chart=rate",
         "list": "/deliveries",
         "no-match": "/deliveries?provider=nobody",
         "searched": "/deliveries?q=refunded&outcome=failed&outcome=error",

@@ -86,7 +86,7 @@ class ListPage:
 
 def _in_bodies(wanted: Asked) -> str | None:
     """The address that looks for the same text in stored bodies alone; None where it already does."""
-    (term,) = wanted.get("q") or [""]
+    term = wanted.get("q", [""])[0]
     if not term or term.startswith(PREFIX):
         return None
     return address("/deliveries", {**wanted, "q": [f"{PREFIX}{term}"]})
