@@ -20,6 +20,7 @@ from outworx_otel.server.formatting import iso
 from outworx_otel.server.model import Batch, Filter, StoredDelivery
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store, searching
+from outworx_otel.telemetry import semconv
 
 _ROW = re.compile(r'data-row="([^"]+)"')
 _HREF = re.compile(r'rel="(prev|next)" href="([^"]+)"')
@@ -242,10 +243,28 @@ def test_a_search_that_stopped_early_says_how_far_it_came(
         older = client.get(dict(_HREF.findall(page))["next"].replace("&amp;", "&")).text
         assert rows(older) == [some[-1].id]
         assert "looked back to" not in older
-        (line,) = client.get("/api/deliveries?q=bank&limit=1").json()["next_cursor"].splitlines()
-        assert (
-            client.get(f"/api/deliveries?q=bank&cursor={line}").json()["deliveries"][0]["id"] == some[-1].id
-        )
+        first = client.get("/api/deliveries?q=bank&limit=1").json()
+        assert (first["deliveries"], first["looked_back_to"][-1]) == ([], "Z")
+        then = client.get(f"/api/deliveries?q=bank&cursor={first['next_cursor']}").json()
+        assert [one["id"] for one in then["deliveries"]] == [some[-1].id]
+        assert (then["next_cursor"], then["looked_back_to"]) == (None, None)
+
+
+def test_what_an_error_says_can_be_looked_for_in_bodies_by_a_link(tmp_path: Path) -> None:
+    body = {semconv.REQUEST_BODY: '{"customer":"cus_42"}', "http.request.header.x-key": ["cus_42"]}
+    some = [
+        delivery("failed", failure="no customer cus_42"),
+        delivery("accepted", attributes=body),
+        delivery("accepted", attributes={**body, semconv.REQUEST_BODY: '{"customer":"[redacted]"}'}),
+    ]
+    with client_of(filled(tmp_path, Batch(deliveries=some, size=1000))) as client:
+        page = client.get("/deliveries?q=cus_42").text
+        assert rows(page) == [some[0].id]
+        (href,) = re.findall(r'href="([^"]+)">Look in stored bodies', page)
+        found = client.get(href.replace("&amp;", "&")).text
+        assert rows(found) == [some[1].id]
+        assert "Look in stored bodies" not in found
+        assert rows(client.get("/deliveries?q=customer%22:").text) == [some[2].id, some[1].id]
 
 
 def test_a_picked_moment_becomes_part_of_the_address(client: TestClient) -> None:

@@ -8,6 +8,7 @@ import pytest
 from server_store.conftest import OpenStore
 from server_store.samples import DAY, NOW, SECOND, batch
 
+from outworx_otel.server.model import Filter
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
 from outworx_otel.server.store import Store
 from server_problems.staged import BEGIN, ROUTE, came, worked
@@ -40,6 +41,19 @@ def test_an_endpoint_says_how_it_does(store: Store) -> None:
     assert (found.streak, found.streak_since_ns) == (2, BEGIN + 2 * SECOND)
     assert (found.last_good_ns, found.last_seen_ns) == (BEGIN + SECOND, BEGIN + 4 * SECOND)
     assert (found.usual, found.silent_since_ns) == (None, None)
+
+
+def test_a_rate_of_each_slot_is_out_of_what_counts_in_it(store: Store) -> None:
+    kept = [came("accepted"), came("error", 1), came("replayed", 2), came("accepted", 1800, service="eu")]
+    seen(store, came("rejected", -3600, reason="missing_header"), *kept)
+
+    def judged(**fields: Any) -> list[tuple[int, int]]:
+        slots = store.overview(NOW - DAY, NOW, Filter(**fields), rates=True).slots
+        return [(slot.good, slot.bad) for slot in slots if slot.good or slot.bad]
+
+    assert sorted(judged()) in ([(1, 0), (1, 1)], [(2, 1)])
+    assert (judged(service="shop"), judged(service="nobody")) == ([(1, 1)], [])
+    assert not any(slot.good or slot.bad for slot in store.overview(NOW - DAY, NOW, Filter()).slots)
 
 
 def test_two_services_with_one_route_are_two_and_an_environment_is_another(store: Store) -> None:
