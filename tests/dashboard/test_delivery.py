@@ -56,6 +56,14 @@ def test_a_silent_drop_names_the_line(client: TestClient, by_outcome: dict[str, 
     assert "track.ignored()" in page
 
 
+def test_a_clock_that_is_off_stands_in_the_verdict(tmp_path: Path) -> None:
+    one = delivery(ago=-20.5 * 60, duration_ns=0)
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        told = client.get(f"/api/deliveries/{one.id}").json()["clock"]
+        assert re.fullmatch(r"The clock of payments is 20 min \d+ s fast: synchronise it \(NTP\)\.", told)
+        assert told in page_of(client, one)
+
+
 def test_what_worked_shows_its_way_and_what_was_captured(
     client: TestClient, by_outcome: dict[str, StoredDelivery]
 ) -> None:

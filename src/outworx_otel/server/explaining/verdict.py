@@ -12,6 +12,7 @@ from outworx_otel.server.explaining.headlines import headline
 from outworx_otel.server.explaining.stages import Stage, stages_of
 from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.failures import CodePlace, failure_of
+from outworx_otel.server.formatting import span
 from outworx_otel.server.model import StoredDelivery, Summary
 
 _BAD: Final = (
@@ -42,6 +43,9 @@ class DeliveryVerdict(msgspec.Struct, frozen=True, kw_only=True):
     handled_by: Annotated[
         str | None, says("The later delivery that handled the event after this one had not.")
     ]
+    clock: Annotated[
+        str | None, says("How far its service's clock is off, where that is proved; its time is set right.")
+    ]
     stages: Annotated[list[Stage], says("How far it got: its signature, its key, the handler, its mark.")]
 
 
@@ -66,8 +70,18 @@ def verdict_of(delivery: StoredDelivery, same_event: Sequence[Summary]) -> Deliv
         advice=said.action,
         place=failure.place if delivery.outcome in _BAD and failure.place.file else None,
         handled_by=None if handled is None else handled.id,
+        clock=clock_of(delivery),
         stages=stages_of(delivery),
     )
+
+
+def clock_of(delivery: StoredDelivery) -> str | None:
+    """Returns which way and how far the service's clock is off; None where the time is as it was told."""
+    if delivery.reported_time_ns is None:
+        return None
+    ahead = delivery.reported_time_ns - delivery.time_ns
+    way = "fast" if ahead > 0 else "slow"
+    return f"The clock of {delivery.service or 'its service'} is {span(ahead / 1e9)} {way}: synchronise it (NTP)."
 
 
 def handled_later(delivery: Summary, same_event: Sequence[Summary]) -> Summary | None:
