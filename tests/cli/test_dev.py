@@ -136,7 +136,7 @@ def listening(port: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", rows(("uvicorn", "runserver, which reloads"), ("uvicorn with reload", "flask"))
+    "name", rows(("uvicorn",), ("uvicorn with reload", "flask", "runserver, which reloads"))
 )
 def test_a_delivery_of_an_application_that_knows_nothing_of_it_is_on_the_page(
     dev: Callable[..., Dev], tmp_path: Path, name: str
@@ -213,7 +213,7 @@ def test_an_application_that_cannot_be_imported_ends_it_with_its_own_status(
     assert "outworx | the application ended with 1" in run.said
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("signum", "status"), rows([(signal.SIGTERM, 143)], [(signal.SIGINT, 130)]))
 def test_a_signal_is_passed_on_and_the_status_says_so(
     dev: Callable[..., Dev], tmp_path: Path, signum: int, status: int
 ) -> None:
