@@ -12,6 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from own_clock import set_clock
 
 from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import SignatureResult
@@ -61,7 +62,7 @@ class Scene:
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A provider of this test's own, and a whole allowance of spans in a second that does not end."""
     monkeypatch.setattr(_spans, "_unproved", SpanAllowance(_spans.UNPROVED_SPANS_PER_SECOND))
-    monkeypatch.setattr("outworx_otel.telemetry._allowance.time.monotonic", lambda: 1000.0)
+    set_clock(monkeypatch, "telemetry._allowance", lambda: 1000.0)
     return Scene()
 
 

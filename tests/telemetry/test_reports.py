@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
+from own_clock import set_clock
 
 from outworx_otel.telemetry import Record
 from outworx_otel.telemetry.outcomes import Outcome
@@ -102,7 +103,7 @@ def test_the_next_second_has_an_allowance_of_its_own(
     record: Make, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for second in (2000.0, 2000.9, 2001.1):
-        monkeypatch.setattr("outworx_otel.telemetry._allowance.time.monotonic", lambda now=second: now)
+        set_clock(monkeypatch, "telemetry._allowance", lambda now=second: now)  # type: ignore[misc]
         for _ in range(8):
             scene.telemetry.report(record(outcome="unrouted", status=404))
     assert len(scene.spans) == 10 + 8

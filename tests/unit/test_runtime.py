@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from own_clock import set_clock
 
 from outworx_otel import ConfigurationError, StoreError, TrackOptions, VerifierError, webhook
 from outworx_otel.delivery.track import TrackContext, current_track
@@ -53,7 +54,7 @@ def test_a_failure_of_ours_carries_its_cause() -> None:
 
 def test_rejected_deliveries_are_reported_ten_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("outworx_otel.setup.endpoints.time.monotonic", lambda: now[0])
+    set_clock(monkeypatch, "setup.endpoints", lambda: now[0])
     rejecting, other = endpoint(), endpoint()
     assert sum(rejecting.may_report_rejection() for _ in range(1000)) == 10
     assert other.may_report_rejection()
@@ -184,7 +185,7 @@ def test_one_fault_in_one_place_is_told_once_a_minute_whatever_its_text(
     kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("outworx_otel.setup.runtime.time.monotonic", lambda: now[0])
+    set_clock(monkeypatch, "setup.runtime", lambda: now[0])
     heard: list[Exception] = []
     runtime = Runtime(on_error=heard.append)
 

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from own_clock import set_clock
 
 from outworx_otel import ConfigurationError, TrackOptions, VerifierError, webhook
 from outworx_otel.delivery import Delivery, InboundRequest, Proceed, Respond
 from outworx_otel.delivery.flow import run_async, run_sync
 from outworx_otel.http.headers import Headers
-from outworx_otel.setup import secret_sources
 from outworx_otel.setup.assembly import Assembly
 from outworx_otel.setup.configuration import Configuration
 from outworx_otel.setup.endpoints import Endpoint
@@ -31,7 +31,7 @@ OLD, NEW = "whsec_the_old_one", "whsec_the_new_one"
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(secret_sources.time, "monotonic", lambda: now[0])
+    set_clock(monkeypatch, "setup.secret_sources", lambda: now[0])
     return now
 
 
