@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from outworx_otel import TrackOptions, init, instrument
-from outworx_otel.delivery import _claim
+from outworx_otel.delivery import MAX_STORED_BODY, _claim
 from outworx_otel.setup import assembly
 from outworx_otel.setup.runtime import current
 
-CAP = _claim.MAX_STORED_BODY
+CAP = MAX_STORED_BODY
 WITNESS = Path(os.environ["SITE_WITNESS"])
 
 # No application can shorten these; a test that waits for them has to.
