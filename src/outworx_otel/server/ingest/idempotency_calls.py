@@ -126,7 +126,7 @@ def asked(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         document = loose_json.read(body)
     if not isinstance(document, dict):
         raise ValueError("it is no object")
-    return loose_json.converted({**loose_json.cleaned(document), "key": document.get("key")}, decoder.type)
+    return loose_json.converted({**loose_json.cleaned(document), "key": document.get("key")}, decoder)
 
 
 def check(claims: Claims, asked: CheckCall) -> CheckReply:

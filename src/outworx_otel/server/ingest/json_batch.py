@@ -121,7 +121,7 @@ def _read(sent: Any) -> BatchEvent:
     event = loose_json.cleaned(sent)
     if isinstance(event, dict):
         event = {name: value for name, value in event.items() if _is_usable(name, value)}
-    return loose_json.converted(event, BatchEvent)
+    return loose_json.converted(event, _event)
 
 
 def _is_usable(name: str, value: Any) -> bool:
