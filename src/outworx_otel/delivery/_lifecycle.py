@@ -215,12 +215,14 @@ class Delivery:
         keyed = bool(endpoint.options.idempotency_key) and (
             record.signature is None or record.signature.valid
         )
-        event = EventKey(endpoint, self.request, self._body, record, self.runtime)
         if isinstance(store, TransactionStore):
-            claim = OnceClaim(endpoint, event, store, record, self.runtime, keyed=keyed)
+            claim = OnceClaim(endpoint, self._event_key(), store, record, self.runtime, keyed=keyed)
             self.track.protect = claim.block
             return claim
-        return KeyClaim(endpoint, event, store, record, self.runtime) if keyed else None
+        return KeyClaim(endpoint, self._event_key(), store, record, self.runtime) if keyed else None
+
+    def _event_key(self) -> EventKey:
+        return EventKey(self.endpoint, self.request, self._body, self.record, self.runtime)
 
     def answer_early(self, error: BaseException) -> Respond | None:
         """The answer of a handler that `track.once()` has ended; None where something else has."""

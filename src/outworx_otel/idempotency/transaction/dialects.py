@@ -9,7 +9,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from outworx_otel.errors import TransactionError
@@ -207,8 +207,9 @@ class MariaDB(MySQL):
 _KINDS: Final[tuple[type[Dialect], ...]] = (PostgreSQL, SQLite, MySQL, MariaDB)
 
 
+@lru_cache(maxsize=32)
 def dialect_of(name: str, table: str) -> Dialect:
-    """The kind of database that goes by a name.
+    """The kind of database that goes by a name; made once for each table.
 
     Raises:
         TransactionError: it is none of ours.
