@@ -7,12 +7,11 @@ from typing import Annotated, Final
 import typer
 
 from outworx_otel.cli.ca_option import CaBundle, authorities
-from outworx_otel.cli.console import failed, say, say_json, usage
+from outworx_otel.cli.console import say, say_json
 from outworx_otel.cli.delivery_filters import DeliveryFilters, deliveries, takes_filters
 from outworx_otel.cli.delivery_rows import Rows
-from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed
+from outworx_otel.cli.server_calls import server_for
 from outworx_otel.cli.server_options import LOCAL, EndpointOption, KeyOption
-from outworx_otel.errors import ConfigurationError
 
 _MOST: Final = 10_000
 
@@ -42,18 +41,13 @@ def list_deliveries(
       outworx list --outcome error --outcome failed --since 3h
       outworx list --provider stripe --search evt_1Q2w3E --json
     """
-    try:
-        with OutworxServer(endpoint, api_key or None, authorities(ca_bundle)) as server:
-            found = deliveries(server, filters, limit)
-            if as_json:
-                for one in found:
-                    say_json(one)
-                return
-            rows = list(found)
-    except ConfigurationError as error:
-        usage("list", str(error))
-    except ServerCallFailed as error:
-        failed("list", str(error))
+    with server_for("list", endpoint, api_key or None, authorities(ca_bundle)) as server:
+        found = deliveries(server, filters, limit)
+        if as_json:
+            for one in found:
+                say_json(one)
+            return
+        rows = list(found)
     if not rows:
         say(f"No delivery{' is like this' if filters.asked else ' yet'}.", err=True)
     Rows().print(rows)

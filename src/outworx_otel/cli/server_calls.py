@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
+from outworx_otel.cli.console import failed, usage
 from outworx_otel.cli.server_options import server_address
 from outworx_otel.errors import ConfigurationError, OutworxError
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from outworx_otel.http.bounded_client import Reply
 
 _MAX_ANSWER: Final = 1024 * 1024
+# A body of 10 MiB in base64, and the rest.
+_MAX_DELIVERY: Final = 32 * 1024 * 1024
 _TIMEOUT_SECONDS: Final = 10.0
 # Less than any server keeps one: a call over a connection that just ended would fail for nothing.
 _KEPT_SECONDS: Final = 2.0
@@ -129,3 +134,34 @@ class OutworxServer:
             raise ServerCallFailed(
                 f"{self.address} answers with something that is no JSON: is it an outworx server?"
             ) from None
+
+    def delivery(self, identity: str) -> dict[str, Any] | None:
+        """Returns what `GET /api/deliveries/{id}` gives; None where there is no such delivery.
+
+        Raises:
+            ServerCallFailed: there was no such answer.
+        """
+        document = self.read(f"/api/deliveries/{quote(identity, safe='')}", most=_MAX_DELIVERY)
+        if document is not None and not isinstance(document, dict):
+            raise self.no_delivery()
+        return document
+
+    def no_delivery(self) -> ServerCallFailed:
+        """What an answer is that is no delivery."""
+        return ServerCallFailed(
+            f"{self.address} answers with something that is no delivery: is it an outworx server?"
+        )
+
+
+@contextmanager
+def server_for(
+    command: str, endpoint: str, api_key: str | None = None, authorities: Sequence[tuple[str, str]] = ()
+) -> Iterator[OutworxServer]:
+    """The server of a command, as `OutworxServer`; what is wrong with its options or at the server ends it."""
+    try:
+        with OutworxServer(endpoint, api_key, authorities) as server:
+            yield server
+    except ConfigurationError as error:
+        usage(command, str(error))
+    except ServerCallFailed as error:
+        failed(command, str(error))

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from outworx_otel.cli.console import failed, say, say_json, usage
-from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed
+from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed, server_for
 from outworx_otel.errors import ConfigurationError
 
 # The server goes on for some seconds at each call, and may have to write its file anew.
@@ -42,13 +42,8 @@ def run(options: PurgeOptions) -> None:
         usage("purge", "--provider goes with --event-id")
     if not (options.yes or options.dry_run or sys.stdin.isatty()):
         usage("purge", "there is nobody to ask here: add --yes, or --dry-run to see how many would go")
-    try:
-        with OutworxServer(options.endpoint, options.api_key, options.authorities) as server:
-            _run(options, server)
-    except ConfigurationError as error:
-        usage("purge", str(error))
-    except ServerCallFailed as error:
-        failed("purge", str(error))
+    with server_for("purge", options.endpoint, options.api_key, options.authorities) as server:
+        _run(options, server)
 
 
 def _run(options: PurgeOptions, server: OutworxServer) -> None:

@@ -12,7 +12,7 @@ from outworx_otel.cli.delivery_filters import deliveries
 from outworx_otel.cli.replay.preparing import Preparation, ReplayOptions
 from outworx_otel.cli.replay.resend import excerpt, report
 from outworx_otel.cli.replay.stored_at import fetched
-from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed
+from outworx_otel.cli.server_calls import OutworxServer, server_for
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import (
     MAX_UNANSWERED,
@@ -42,11 +42,9 @@ def run_many(wish: ReplayOptions) -> None:
     """Runs the command. Exits with 1 unless every event was answered with 2xx, with 2 for a wrong option."""
     _check(wish)
     try:
-        with OutworxServer(wish.endpoint, wish.api_key, wish.authorities) as server:
+        with server_for("replay", wish.endpoint, wish.api_key, wish.authorities) as server:
             _run(wish, server)
-    except ConfigurationError as error:
-        usage("replay", str(error))
-    except (ServerCallFailed, ReplayError) as error:
+    except ReplayError as error:
         failed("replay", str(error))
 
 

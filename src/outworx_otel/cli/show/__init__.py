@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import typer
 
 from outworx_otel.cli.ca_option import CaBundle, authorities
-from outworx_otel.cli.console import failed, say_json, usage
-from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed
+from outworx_otel.cli.console import say_json
+from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed, server_for
 from outworx_otel.cli.server_options import LOCAL, EndpointOption, KeyOption
 from outworx_otel.errors import ConfigurationError
 
-# A body of 10 MiB in base64, and the rest.
-_MAX_ANSWER: Final = 32 * 1024 * 1024
 # What the server takes for the beginning of an id.
 _SHORTEST_BEGINNING: Final = 4
 
@@ -41,13 +39,8 @@ def show(
     """
     from outworx_otel.cli.show.whole_delivery import print_whole
 
-    try:
-        with OutworxServer(endpoint, api_key or None, authorities(ca_bundle)) as server:
-            found = _found(server, identity)
-    except ConfigurationError as error:
-        usage("show", str(error))
-    except ServerCallFailed as error:
-        failed("show", str(error))
+    with server_for("show", endpoint, api_key or None, authorities(ca_bundle)) as server:
+        found = _found(server, identity)
     if as_json:
         say_json(found)
     else:
@@ -74,9 +67,7 @@ def _found(server: OutworxServer, identity: str) -> dict[str, Any]:
 
 
 def _read(server: OutworxServer, identity: str) -> dict[str, Any] | None:
-    document = server.read(f"/api/deliveries/{quote(identity, safe='')}", most=_MAX_ANSWER)
-    if document is not None and (not isinstance(document, dict) or "id" not in document):
-        raise ServerCallFailed(
-            f"{server.address} answers with something that is no delivery: is it an outworx server?"
-        )
+    document = server.delivery(identity)
+    if document is not None and "id" not in document:
+        raise server.no_delivery()
     return document

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from outworx_otel.cli.ca_option import CaBundle, authorities
-from outworx_otel.cli.console import failed, say, usage
+from outworx_otel.cli.console import say
 from outworx_otel.cli.delivery_filters import DeliveryFilters, takes_filters
-from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed
+from outworx_otel.cli.server_calls import server_for
 from outworx_otel.cli.server_options import LOCAL, EndpointOption, KeyOption
-from outworx_otel.errors import ConfigurationError
 
 
 @takes_filters("since", "until")
@@ -40,11 +39,7 @@ def tail(
     from outworx_otel.cli.tail.following import follow
 
     try:
-        with OutworxServer(endpoint, api_key or None, authorities(ca_bundle)) as server:
+        with server_for("tail", endpoint, api_key or None, authorities(ca_bundle)) as server:
             follow(server, filters, as_json=as_json)
-    except ConfigurationError as error:
-        usage("tail", str(error))
-    except ServerCallFailed as error:
-        failed("tail", str(error))
     except KeyboardInterrupt:
         say("", err=True)
