@@ -195,6 +195,11 @@ def iso_time(time_ns: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def iso_time_if_any(time_ns: int | None) -> str | None:
+    """The same of a time that may not be known."""
+    return None if time_ns is None else iso_time(time_ns)
+
+
 _SHOWN: Final = tuple((field.name, field.json, field.kind) for field in FIELDS)
 _WRITTEN: Final[dict[Kind, Callable[[int], Any]]] = {
     "time": iso_time,

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.api.parameters import check_names, json_answer, refused, single
 from outworx_otel.server.described import Time, Whole, says
-from outworx_otel.server.documents import iso_time
+from outworx_otel.server.documents import iso_time, iso_time_if_any
 from outworx_otel.server.filters import BadParameter
 from outworx_otel.server.model import EventCounts
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
@@ -109,16 +109,12 @@ def _endpoint(one: EndpointState) -> EndpointDocument:
         deliveries=one.deliveries,
         success_rate=one.success_rate,
         streak=one.streak,
-        streak_since=_time(one.streak_since_ns),
-        last_good=_time(one.last_good_ns),
+        streak_since=iso_time_if_any(one.streak_since_ns),
+        last_good=iso_time_if_any(one.last_good_ns),
         last_seen=iso_time(one.last_seen_ns),
         usual=None if one.usual is None else round(one.usual, 1),
-        silent_since=_time(one.silent_since_ns),
+        silent_since=iso_time_if_any(one.silent_since_ns),
     )
-
-
-def _time(at: int | None) -> str | None:
-    return None if at is None else iso_time(at)
 
 
 def _seconds(text: str) -> int:

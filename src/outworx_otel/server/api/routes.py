@@ -20,7 +20,7 @@ from outworx_otel.server.api.overview import overview_routes
 from outworx_otel.server.api.parameters import cursor_of, flag_of, json_answer, limit_of, refused
 from outworx_otel.server.api.problems import problem_routes
 from outworx_otel.server.described import ListedDelivery, Time, says
-from outworx_otel.server.documents import DeliveryTruth, delivery_document, iso_time, summary_document
+from outworx_otel.server.documents import DeliveryTruth, delivery_document, iso_time_if_any, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
 from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.model import Filter, Page
@@ -73,8 +73,7 @@ def routes(
         except BadCursor as error:
             return refused(str(error), "cursor")
         found = [summary_document(delivery) for delivery in page.deliveries]
-        looked = None if page.looked_back_to is None else iso_time(page.looked_back_to)
-        return json_answer(DeliveriesDocument(found, page.next_cursor, looked))
+        return json_answer(DeliveriesDocument(found, page.next_cursor, iso_time_if_any(page.looked_back_to)))
 
     async def delivery(request: Request) -> Response:
         id = request.path_params["id"]

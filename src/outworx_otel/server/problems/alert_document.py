@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from outworx_otel.server.described import Time, Whole, says
-from outworx_otel.server.documents import iso_time
+from outworx_otel.server.documents import iso_time, iso_time_if_any
 from outworx_otel.server.problems.alert import Alert, Rule
 from outworx_otel.server.problems.sending import AlertPage, Sending
 
@@ -94,7 +94,7 @@ def alert_document(alert: Alert) -> AlertDocument:
         since=iso_time(alert.since_ns),
         raised=iso_time(alert.raised_ns),
         changed=iso_time(alert.changed_ns),
-        ended=None if alert.ended_ns is None else iso_time(alert.ended_ns),
+        ended=iso_time_if_any(alert.ended_ns),
     )
 
 
@@ -102,9 +102,9 @@ def _sending_document(sending: Sending) -> SendingDocument:
     return SendingDocument(
         channel=sending.channel,
         told=sending.told,
-        sent=None if sending.sent_ns is None else iso_time(sending.sent_ns),
+        sent=iso_time_if_any(sending.sent_ns),
         attempts=sending.attempts,
         error=sending.error or None,
-        next_try=None if sending.next_ns is None else iso_time(sending.next_ns),
+        next_try=iso_time_if_any(sending.next_ns),
         given_up=sending.given_up,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from outworx_otel.server.described import Time, Whole, says
-from outworx_otel.server.documents import iso_time
+from outworx_otel.server.documents import iso_time, iso_time_if_any
 from outworx_otel.server.problems.problem import Problem, ProblemPage, State
 
 
@@ -58,7 +58,6 @@ def problems_document(page: ProblemPage) -> ProblemsDocument:
 
 def problem_document(problem: Problem) -> ProblemDocument:
     """A problem as JSON."""
-    good = problem.last_good_ns
     return ProblemDocument(
         id=problem.id,
         state=problem.state,
@@ -79,7 +78,7 @@ def problem_document(problem: Problem) -> ProblemDocument:
         last_delivery=problem.last_delivery or None,
         first_seen=iso_time(problem.first_ns),
         last_seen=iso_time(problem.last_ns),
-        last_good=None if good is None else iso_time(good),
+        last_good=iso_time_if_any(problem.last_good_ns),
         streak=problem.streak,
         deliveries=problem.deliveries,
         events=problem.events,
