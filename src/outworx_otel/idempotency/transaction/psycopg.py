@@ -19,10 +19,9 @@ class _Undone(Exception):
 _UNDONE: Final = (_Undone, _Undone(), None)
 
 
-class PsycopgConnection:
-    """A Connection of psycopg."""
+class _Psycopg:
+    """What does not depend on whether it is awaited."""
 
-    awaits = False
     keeps_here = False
     database = "postgresql"
 
@@ -32,6 +31,20 @@ class PsycopgConnection:
         self._savepoint: Any = None
         self._keep: Callable[[str, dict[str, Any]], int]
         self.joins = _is_begun_by_caller(connection)
+
+    def is_open(self) -> bool:
+        """See `Connection.is_open`."""
+        return _is_in_transaction(self._connection)
+
+    def keeper(self) -> Callable[[str, dict[str, Any]], int]:
+        """See `Connection.keeper`."""
+        return self._keep
+
+
+class PsycopgConnection(_Psycopg):
+    """A Connection of psycopg."""
+
+    awaits = False
 
     def open(self) -> None:
         """See `Connection.open`."""
@@ -84,28 +97,11 @@ class PsycopgConnection:
         if not self._connection.autocommit:
             self._connection.rollback()
 
-    def is_open(self) -> bool:
-        """See `Connection.is_open`."""
-        return _is_in_transaction(self._connection)
 
-    def keeper(self) -> Callable[[str, dict[str, Any]], int]:
-        """See `Connection.keeper`."""
-        return self._keep
-
-
-class AwaitedPsycopgConnection:
+class AwaitedPsycopgConnection(_Psycopg):
     """An AsyncConnection of psycopg."""
 
     awaits = True
-    keeps_here = False
-    database = "postgresql"
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._own: Any = None
-        self._savepoint: Any = None
-        self._keep: Callable[[str, dict[str, Any]], int]
-        self.joins = _is_begun_by_caller(connection)
 
     async def open(self) -> None:
         """See `Connection.open`."""
@@ -154,14 +150,6 @@ class AwaitedPsycopgConnection:
         await self._own.__aexit__(*_UNDONE)
         if not self._connection.autocommit:
             await self._connection.rollback()
-
-    def is_open(self) -> bool:
-        """See `Connection.is_open`."""
-        return _is_in_transaction(self._connection)
-
-    def keeper(self) -> Callable[[str, dict[str, Any]], int]:
-        """See `Connection.keeper`."""
-        return self._keep
 
 
 def _is_begun_by_caller(connection: Any) -> bool:
