@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction
@@ -15,12 +13,11 @@ from outworx_otel.delivery import Delivery, OutboundResponse
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.headers import Headers
 from outworx_otel.idempotency import TransactionStore
-from outworx_otel.idempotency.transaction import add_kind
+from outworx_otel.idempotency.transaction import add_kind, pyformat
 from outworx_otel.integrations._django import readable
 from outworx_otel.setup.marking import marked
 from outworx_otel.setup.runtime import Runtime
 
-_PARAMETER: Final = re.compile(r":(\w+)")
 _NONE_YET: Final = object()
 
 
@@ -56,13 +53,13 @@ class DjangoConnection:
     def change(self, statement: str, parameters: dict[str, Any]) -> int:
         """See `Connection.change`."""
         with self._connection.cursor() as cursor:
-            cursor.execute(_pyformat(statement), parameters or None)
+            cursor.execute(pyformat(statement), parameters or None)
             return int(cursor.rowcount)
 
     def fetch(self, statement: str, parameters: dict[str, Any]) -> Any:
         """See `Connection.fetch`."""
         with self._connection.cursor() as cursor:
-            cursor.execute(_pyformat(statement), parameters or None)
+            cursor.execute(pyformat(statement), parameters or None)
             return cursor.fetchone() if cursor.description else None
 
     def set_savepoint(self) -> None:
@@ -166,11 +163,6 @@ def _views(patterns: Iterable[Any], before: str) -> Iterator[tuple[str, Any]]:
             yield from _views(inner, here)
         else:
             yield readable(here) or here, pattern.callback
-
-
-@lru_cache(64)
-def _pyformat(statement: str) -> str:
-    return _PARAMETER.sub(r"%(\1)s", statement)
 
 
 add_kind("django.db.backends.base.base", "BaseDatabaseWrapper", DjangoConnection)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache, partial
@@ -25,6 +26,7 @@ Steps = Generator[Callable[[], Any], Any, T]
 UNTIL_THERE: Final = StoredAnswer(200, (), b"", "")
 """What a duplicate gets as long as the answer is not there."""
 
+_PARAMETER: Final = re.compile(r":(\w+)")
 _MINE: Final = Claimed("")
 _THEIRS: Final = InProgress(1.0)
 
@@ -219,6 +221,12 @@ def dialect_of(name: str, table: str) -> Dialect:
             return kind(table)
     known = ", ".join(kind.names[0] for kind in _KINDS)
     raise TransactionError(f"track.once(): the database is {name[:40]!r}, and this works on {known}")
+
+
+@lru_cache(maxsize=64)
+def pyformat(statement: str) -> str:
+    """A statement with its parameters written as `%(name)s`, for drivers that want them so."""
+    return _PARAMETER.sub(r"%(\1)s", statement)
 
 
 def _whole(wait: Wait) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
+
+from outworx_otel.idempotency.transaction.dialects import pyformat
 
 # libpq's least, in whole seconds.
 _CONNECT_SECONDS: Final = 2
-_PARAMETER: Final = re.compile(r":(\w+)")
 
 
 class _Undone(Exception):
@@ -58,12 +57,12 @@ class PsycopgConnection(_Psycopg):
     def change(self, statement: str, parameters: dict[str, Any]) -> int:
         """See `Connection.change`."""
         with self._cursor() as cursor:
-            return int(cursor.execute(_pyformat(statement), parameters).rowcount)
+            return int(cursor.execute(pyformat(statement), parameters).rowcount)
 
     def fetch(self, statement: str, parameters: dict[str, Any]) -> Any:
         """See `Connection.fetch`."""
         with self._cursor() as cursor:
-            return cursor.execute(_pyformat(statement), parameters).fetchone()
+            return cursor.execute(pyformat(statement), parameters).fetchone()
 
     def _cursor(self) -> Any:
         # Of its own: the connection may have another class of cursors, or of rows.
@@ -114,12 +113,12 @@ class AwaitedPsycopgConnection(_Psycopg):
     async def change(self, statement: str, parameters: dict[str, Any]) -> int:
         """See `Connection.change`."""
         async with self._cursor() as cursor:
-            return int((await cursor.execute(_pyformat(statement), parameters)).rowcount)
+            return int((await cursor.execute(pyformat(statement), parameters)).rowcount)
 
     async def fetch(self, statement: str, parameters: dict[str, Any]) -> Any:
         """See `Connection.fetch`."""
         async with self._cursor() as cursor:
-            return await (await cursor.execute(_pyformat(statement), parameters)).fetchone()
+            return await (await cursor.execute(pyformat(statement), parameters)).fetchone()
 
     def _cursor(self) -> Any:
         from psycopg import AsyncCursor, rows
@@ -173,11 +172,6 @@ def _keeper_beside(connection: Any) -> Callable[[str, dict[str, Any]], int]:
 
     def keep(statement: str, parameters: dict[str, Any]) -> int:
         with connect(**address) as own:
-            return own.execute(_pyformat(statement), parameters).rowcount
+            return own.execute(pyformat(statement), parameters).rowcount
 
     return keep
-
-
-@lru_cache(64)
-def _pyformat(statement: str) -> str:
-    return _PARAMETER.sub(r"%(\1)s", statement)
