@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -114,6 +115,7 @@ def _doubts(pattern: str, provider: str, secret: str) -> Iterator[CheckResult]:
         )
 
 
+@functools.cache
 def _other_credentials() -> dict[str, str]:
     """The beginnings of credentials that never sign webhooks, and what they are."""
     found = dict(_OTHERS)
@@ -122,6 +124,7 @@ def _other_credentials() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def _prefixes() -> dict[str, list[str]]:
     """The beginnings of signing secrets, and the titles of those that say they hand out such ones."""
     found: dict[str, list[str]] = {}

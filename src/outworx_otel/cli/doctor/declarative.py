@@ -6,10 +6,10 @@ import importlib
 import os
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from importlib.metadata import entry_points
 from typing import Any, Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
+from outworx_otel.cli.doctor.entries import installed
 from outworx_otel.setup.options import unknown_name
 
 CHECK: Final = "exporters"
@@ -109,7 +109,7 @@ def declarative() -> Iterator[CheckResult]:
     named: set[tuple[str, str]] = set()
     for kind, name in _components(loaded):
         what, group = _GROUPS[kind]
-        known = sorted({entry.name for entry in entry_points(group=group)})
+        known = sorted({entry.name for entry in installed(group)})
         if name in known:
             named.add((kind, name))
             yield ok(CHECK, f"{path}: {what} {name}")

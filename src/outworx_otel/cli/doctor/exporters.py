@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
 from outworx_otel.cli.doctor.declarative import declarative, is_usable
+from outworx_otel.cli.doctor.entries import installed
 from outworx_otel.cli.doctor.source_scan import SENDING, source_lines
 from outworx_otel.process import environment
 from outworx_otel.setup.exporter_choice import added_exporters
@@ -53,7 +53,7 @@ def _protocol() -> Iterator[CheckResult]:
 
 def _exporters_of(variable: str, group: str) -> Iterator[CheckResult]:
     chosen = environment.text(variable) or ""
-    known = sorted({entry.name for entry in entry_points(group=group)})
+    known = sorted({entry.name for entry in installed(group)})
     if not chosen:
         yield _left_to_the_distribution(variable)
         return
@@ -120,7 +120,7 @@ def _real_name(name: str) -> str | None:
 
 def _sampler() -> Iterator[CheckResult]:
     chosen = environment.text(_SAMPLER) or ""
-    known = sorted({entry.name for entry in entry_points(group="opentelemetry_traces_sampler")})
+    known = sorted({entry.name for entry in installed("opentelemetry_traces_sampler")})
     if chosen and chosen not in known:
         yield warning(
             CHECK,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem, warning
+from outworx_otel.cli.doctor.entries import installed
 from outworx_otel.process import environment
 from outworx_otel.setup.options import unknown_name
 from outworx_otel.setup.unguarded import launcher_is_before
@@ -27,7 +28,7 @@ _KNOWN_FRAMEWORKS: Final = "instruments-any"
 
 def loaded() -> list[str]:
     """The instrumentors that `opentelemetry-instrument` loads, in its order."""
-    return [entry.name for entry in entry_points(group=_GROUP) if _obstacle(entry, disabled_names()) is None]
+    return [entry.name for entry in installed(_GROUP) if _obstacle(entry, disabled_names()) is None]
 
 
 def disabled_names() -> list[str]:
@@ -38,7 +39,7 @@ def disabled_names() -> list[str]:
 
 def instrumentors() -> Iterator[CheckResult]:
     """The instrumentors in the loader's order, and what stands in their way."""
-    entries = list(entry_points(group=_GROUP))
+    entries = list(installed(_GROUP))
     disabled = disabled_names()
     names = [entry.name for entry in entries if _obstacle(entry, disabled) is None]
     if names:
@@ -57,7 +58,7 @@ def instrumentors() -> Iterator[CheckResult]:
             f"install a framework, or take ours out of {DISABLED}; in code, outworx_otel.instrument() does it",
             unguarded=True,
         )
-    hooks = [entry.name for entry in entry_points(group="opentelemetry_pre_instrument")]
+    hooks = [entry.name for entry in installed("opentelemetry_pre_instrument")]
     if hooks:
         yield hint(
             CHECK, f"before them run {', '.join(hooks)}; if one of these raises, nothing is instrumented"
@@ -134,7 +135,7 @@ def configurator() -> Iterator[CheckResult]:
         yield problem(CONFIGURATOR, "OTEL_SDK_DISABLED=true: nothing is recorded or exported", "unset it")
         return
     yield from _several("distribution", "opentelemetry_distro", "OTEL_PYTHON_DISTRO")
-    names = [entry.name for entry in entry_points(group="opentelemetry_configurator")]
+    names = [entry.name for entry in installed("opentelemetry_configurator")]
     wanted = environment.text("OTEL_PYTHON_CONFIGURATOR") or ""
     if not names:
         yield warning(
@@ -157,7 +158,7 @@ def configurator() -> Iterator[CheckResult]:
 def _several(what: str, group: str, variable: str) -> Iterator[CheckResult]:
     """Warns where the launcher takes the first of several, of which nobody has named one."""
     wanted = environment.text(variable)
-    entries = [entry for entry in entry_points(group=group) if wanted in (None, entry.name)]
+    entries = [entry for entry in installed(group) if wanted in (None, entry.name)]
     if len(entries) < 2:
         return
     if len({entry.name for entry in entries}) == len(entries):

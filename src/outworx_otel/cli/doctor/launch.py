@@ -9,11 +9,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
 from outworx_otel.cli.dev.application import instrumented
 from outworx_otel.cli.doctor.check_result import CheckResult, hint, ok, problem
+from outworx_otel.cli.doctor.entries import installed
 from outworx_otel.cli.doctor.instrumentors import loaded, origin
 from outworx_otel.cli.doctor.source_scan import SWITCHING, listed
 from outworx_otel.telemetry.redaction import scrub
@@ -39,7 +39,7 @@ _LONGEST: Final = 200
 
 def launch(setup: ConfiguredSetup) -> Iterator[CheckResult]:
     """Starts `opentelemetry-instrument` once, without the application, where others take part in it."""
-    others = sorted({origin(entry) for group in _GROUPS for entry in entry_points(group=group)} - {_KNOWN})
+    others = sorted({origin(entry) for group in _GROUPS for entry in installed(group)} - {_KNOWN})
     expected = [name for name in loaded() if name.startswith(_OURS)]
     if not others or not expected:
         return
