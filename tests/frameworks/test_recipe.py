@@ -1,4 +1,4 @@
-"""The recipe in CONTRIBUTING.md is true: its skeleton guards a framework that nobody has heard of."""
+"""The recipes in CONTRIBUTING.md are true: a framework and a provider that nobody has heard of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from integrations.deliveries import BODY, JSON, SECRET
 from project_file import project
 
 import outworx_otel.integrations as integrations
-from outworx_otel import TrackOptions, current_track, webhook
+from outworx_otel import TrackOptions, current_track, register_provider, sign, verify, webhook
 from outworx_otel.delivery.flow import run_async
 from outworx_otel.integrations._adapter import Found, LetBy, let_by
 from outworx_otel.integrations._asgi import Door, Seam, arguments, concern_of
@@ -28,6 +28,7 @@ from outworx_otel.integrations._selection import choose, has_own_say
 from outworx_otel.integrations._visit import VISIT
 from outworx_otel.setup import unguarded
 from outworx_otel.setup.runtime import current
+from outworx_otel.signatures.provider import WebhookProvider
 
 ROOT = Path(__file__).parents[2]
 SIGNED = TrackOptions("stripe", signature_secret=SECRET, idempotency_key=True)
@@ -61,9 +62,15 @@ def _find(app: Acme, scope: Any) -> Found | None:
     return None if route is None else Found(route.path, route.handler, {})
 
 
+def _code_of(section: str) -> str:
+    page = (ROOT / "CONTRIBUTING.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    return str(code)
+
+
 @pytest.fixture
 def instrumentor(telemetry: Telemetry) -> Iterator[Any]:
-    (skeleton,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    skeleton = _code_of("Add a framework")
     names = {thing.__name__: thing for thing in NEEDED} | {"VISIT": VISIT, "_find": _find, "Acme": Acme}
     names["Route"] = Route
     exec(skeleton, names)  # noqa: S102  # of our own page
@@ -94,6 +101,17 @@ def test_the_skeleton_guards_a_framework(path: str, telemetry: Telemetry) -> Non
     assert ran == [BODY]
     done = telemetry.deliveries()[1].attributes
     assert (done["http.route"], done["outworx.webhook.processing.status"]) == (path, "completed")
+
+
+def test_the_whole_provider_verifies_its_own_sample() -> None:
+    names: dict[str, Any] = {}
+    exec(_code_of("Add a provider"), names)  # noqa: S102  # of our own page
+    provider: WebhookProvider = names["PROVIDER"]
+    register_provider(provider.scheme)
+    headers = sign("acme", BODY, SECRET)
+    assert verify("acme", BODY, headers, SECRET).valid
+    assert not verify("acme", BODY + b" ", headers, SECRET).valid
+    assert provider.samples.payloads.keys() == {"order.paid"}
 
 
 def test_every_instrumentor_stands_in_every_table_of_the_recipe() -> None:

@@ -42,7 +42,7 @@ def test_the_table_has_a_row_for_each_field_of_a_summary_and_a_filter_for_each_t
     assert set(BY_NAME) == set(Summary.__struct_fields__)
     assert len({field.json for field in FIELDS}) == len(FIELDS)
     filtered = {field.name for field in FIELDS if field.filtered}
-    assert filtered | {"problem", "since", "until", "search"} == set(Filter.__struct_fields__)
+    assert filtered | {"problem", "unverified", "since", "until", "search"} == set(Filter.__struct_fields__)
     types: dict[str, set[Any]] = {
         "text": {str},
         "flag": {bool},
