@@ -179,7 +179,7 @@ def test_any_spans_circles_among_them_become_bars_inside_the_frame(
         ("unrouted", False, "It was not proved to come from the provider", "Change the address"),
         ("redirected", True, "Give the provider the address that answers", "not proved"),
         ("turned_away", None, "CSRF protection", "Let this path through"),
-        ("unprotected", True, "Ran without its idempotency store", "not proved"),
+        ("unprotected", True, "Ran without its idempotency key", "not proved"),
         ("handshake", True, "no event came", "not proved"),
     ],
 )
@@ -205,6 +205,40 @@ def test_an_exception_that_decided_something_is_shown_and_not_taken_for_the_fail
         page = page_of(client, one)
     assert "Failed: no stock" in page
     assert "outworx_otel.errors.StoreError" in page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "idempotency", "event", "said", "not_said"),
+    [
+        (
+            "unprotected",
+            "not_called",
+            None,
+            "without coming to its track.once(session)",
+            "store did not answer",
+        ),
+        ("error", "executed", "rolled_back", "claimed, rolled back with the effects", "claimed, not"),
+        ("accepted", "executed", None, "claimed with the effects, then committed", "rolled back"),
+    ],
+)
+def test_a_key_in_the_applications_own_transaction_is_told_from_one_in_a_store(
+    outcome: str, idempotency: str, event: str | None, said: str, not_said: str, tmp_path: Path
+) -> None:
+    attributes = {
+        semconv.IDEMPOTENCY_MODE: "transaction",
+        semconv.IDEMPOTENCY_COMMITTED: event is None,
+    }
+    lost = {
+        semconv.EXCEPTION_TYPE: "sqlalchemy.exc.OperationalError",
+        semconv.EXCEPTION_MESSAGE: "lock <timeout>",
+    }
+    events = (SpanEvent(semconv.ROLLED_BACK_EVENT, 1, lost),) if event else ()
+    one = delivery(outcome, idempotency=idempotency, attributes=attributes, events=events)
+    with client_of(filled(tmp_path, Batch(deliveries=[one], size=100))) as client:
+        page = page_of(client, one)
+    assert said in page
+    assert not_said not in page
+    assert ("sqlalchemy.exc.OperationalError: lock &lt;timeout&gt;" in page) == (event is not None)
 
 
 def test_a_token_is_never_called_a_signature_of_the_bytes(tmp_path: Path) -> None:

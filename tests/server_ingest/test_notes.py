@@ -66,6 +66,15 @@ def test_why_and_where_it_failed_stand_in_its_fields(outcome: str) -> None:
     assert delivery.arrived_ns == NOW
 
 
+@pytest.mark.parametrize(
+    ("mode", "kept"), [("transaction", "not_called"), ("store", "fail_open"), (7, "fail_open")]
+)
+def test_a_block_that_was_never_called_is_no_store_that_was_away(mode: object, kept: str) -> None:
+    attributes = {semconv.IDEMPOTENCY_MODE: mode}
+    came = one(outcome="unprotected", idempotency="fail_open", attributes=attributes)
+    assert noted(came, NOW).idempotency == kept
+
+
 def test_a_silent_drop_names_the_place_that_was_proved() -> None:
     attributes = {
         semconv.CODE_FILE: "/srv/shop/hooks.py",

@@ -45,6 +45,14 @@ MAKES = {
 }
 
 
+def test_a_block_that_was_never_called_is_another_problem_than_a_store_that_was_away(store: Store) -> None:
+    problems = kept(store, came("unprotected"), came("unprotected", idempotency="not_called"))
+    said = {problem.happening: problem.advice for problem in problems}
+    assert len(said) == 2
+    (advice,) = (advice for words, advice in said.items() if "track.once()" in words)
+    assert "store" not in advice
+
+
 @pytest.mark.parametrize("which", MAKES)
 def test_makes_a_problem(store: Store, which: str) -> None:
     made = only(kept(store, MAKES[which]))

@@ -112,7 +112,12 @@ FIELDS: Final[tuple[Field, ...]] = (
         faceted=True,
     ),
     _attribute(
-        *("idempotency", semconv.IDEMPOTENCY_OUTCOME, "Idempotency", "What its key came to."),
+        *(
+            "idempotency",
+            semconv.IDEMPOTENCY_OUTCOME,
+            "Idempotency",
+            "What its key came to; `not_called`: the handler never came to its `track.once()`.",
+        ),
         filtered=True,
         faceted=True,
     ),

@@ -12,6 +12,11 @@ Attributes = dict[str, Any]
 """Text, booleans, numbers, and lists of these, by attribute name."""
 
 
+NOT_CALLED: Final = "not_called"
+"""What the idempotency outcome `fail_open` is where the key belongs into the application's own transaction: no store
+was away."""
+
+
 class SpanEvent(msgspec.Struct, frozen=True):
     """Something that happened during a span, such as an exception."""
 
@@ -199,7 +204,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         arrived: all of them; also duplicates and what is deferred, which are neither good nor bad.
         good: that were handled. A deferred one counts when its work has ended.
         bad: that were not.
-        unprotected: of the good ones, those that ran while the idempotency store was away.
+        unprotected: of the good ones, those that ran without the idempotency key that they should have had.
         unverified: those that ran without a verified signature.
     """
 

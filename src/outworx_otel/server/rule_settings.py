@@ -26,7 +26,7 @@ problem: a new problem, or one that came again after it was resolved.
 streak: every one of an endpoint's last deliveries failed.
 failure_share: far more of an endpoint's deliveries fail than usually do.
 unverified: an endpoint lets deliveries in without a verified signature, though it used to verify.
-unprotected: deliveries run while the idempotency store is away.
+unprotected: deliveries run without their idempotency key: the store is away, or `track.once()` is not called.
 clock: a service's clock is off.
 unhandled_events: events are unhandled for longer than the provider tries again.
 silence: an endpoint has heard nothing for far longer than usual.

@@ -74,6 +74,7 @@ class Sections(NamedTuple):
     key_index: int | None
     signature_age: float | None
     committed: bool | None
+    rolled_back: str
     body_omitted: bool
     fingerprint_mismatch: bool
     reason: str | None
@@ -100,6 +101,7 @@ def sections_of(delivery: StoredDelivery) -> Sections:
         whole(attributes, semconv.SIGNATURE_KEY_INDEX),
         seconds(attributes, semconv.SIGNATURE_AGE),
         flag(attributes, semconv.IDEMPOTENCY_COMMITTED),
+        _rolled_back(delivery),
         bool(flag(attributes, semconv.IDEMPOTENCY_BODY_OMITTED)),
         bool(flag(attributes, semconv.IDEMPOTENCY_FINGERPRINT_MISMATCH)),
         text(attributes, semconv.PROCESSING_REASON),
@@ -133,6 +135,12 @@ def _finding(attributes: Attributes) -> DropCause:
         plain(attributes.get(semconv.EXCEPTION_TYPE, "")),
         plain(attributes.get(semconv.PROCESSING_REASON, "")),
     )
+
+
+def _rolled_back(delivery: StoredDelivery) -> str:
+    """The exception that undid the block with the event's effects; empty where none did."""
+    raised = (_raised(event) for event in delivery.events if event.name == semconv.ROLLED_BACK_EVENT)
+    return next((f"{one.type}: {one.message}" for one in raised), "")
 
 
 def _raised(event: SpanEvent) -> RecordedException:

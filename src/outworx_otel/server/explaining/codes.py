@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from outworx_otel.server.model import NOT_CALLED
 from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
 
@@ -28,7 +29,7 @@ KINDS: Final[dict[Outcome, OutcomeKind]] = {
         "In flight", "calm", "a duplicate that came while the first was still running: 409"
     ),
     "unprotected": OutcomeKind(
-        "Unprotected", "warn", "the handler ran while the idempotency store was away: it may have run twice"
+        "Unprotected", "warn", "the handler ran without its idempotency key: it may have run twice"
     ),
     "rejected": OutcomeKind("Rejected", "warn", "the signature was not valid: 401, the handler did not run"),
     "refused": OutcomeKind("Refused", "warn", "the handler answered 4xx"),
@@ -147,10 +148,20 @@ IDEMPOTENCY: Final[dict[str, Advice]] = {
         "The idempotency store did not answer in time, so the handler ran without a claim: it may have run twice.",
         "Check the store that OUTWORX_IDEMPOTENCY_STORE names.",
     ),
+    NOT_CALLED: Advice(
+        "track.once() not called",
+        "The handler answered without coming to its track.once(session), so nothing keeps it from running twice.",
+        "Put all that must happen once into the block, on every way through the handler.",
+    ),
     "rejected": Advice(
         "store down, turned away",
         "The idempotency store did not answer in time, and the endpoint is set to turn deliveries away then (503).",
         "Check the store that OUTWORX_IDEMPOTENCY_STORE names.",
+    ),
+    "no_key": Advice(
+        "no key",
+        "track.once(session) ran without a key: the endpoint has no idempotency_key, or the event has none.",
+        "Set the endpoint's idempotency_key, such as True.",
     ),
     "key_error": Advice(
         "no key",

@@ -80,8 +80,8 @@ def _headline(delivery: StoredDelivery, failure: str | None) -> Headline:
         case "unrouted" | "redirected" | "turned_away":
             return _lost(delivery, status)
         case "unprotected":
-            words = IDEMPOTENCY["fail_open"]
-            return Headline("Ran without its idempotency store", words.meaning, words.action)
+            words = advice_for(IDEMPOTENCY, delivery.idempotency) or IDEMPOTENCY["fail_open"]
+            return Headline("Ran without its idempotency key", words.meaning, words.action)
         case "replayed" | "in_flight" | "deferred" | "handshake":
             kind = KINDS[delivery.outcome]
             action = _WHY_AGAIN if delivery.outcome in ("replayed", "in_flight") else ""

@@ -9,7 +9,7 @@ import msgspec
 from outworx_otel.server.attributes import flag, seconds
 from outworx_otel.server.explaining.codes import CAUSES, IDEMPOTENCY, REASONS, advice_for
 from outworx_otel.server.formatting import duration, plain
-from outworx_otel.server.model import StoredDelivery
+from outworx_otel.server.model import NOT_CALLED, StoredDelivery
 from outworx_otel.telemetry import semconv
 
 _UNHANDLED: Final = (
@@ -21,6 +21,8 @@ _UNHANDLED: Final = (
     "redirected",
     "turned_away",
 )
+
+_NOT_KEPT: Final = ("fail_open", NOT_CALLED, "no_key", "rejected", "key_error")
 
 State = Literal["good", "bad", "warn", "none"]
 
@@ -58,11 +60,16 @@ def _claim(delivery: StoredDelivery) -> Stage:
     said = outcome if words is None else words.title
     if outcome == "executed":
         committed = flag(delivery.attributes, semconv.IDEMPOTENCY_COMMITTED)
-        if committed is None:
-            return Stage("Claim", "good", "claimed")
-        how = "claimed, then committed" if committed else "claimed, not committed"
-        return Stage("Claim", "good" if committed else "warn", how)
-    return Stage("Claim", "warn" if outcome in ("fail_open", "rejected", "key_error") else "good", said)
+        return Stage("Claim", "warn" if committed is False else "good", _claimed(delivery, committed))
+    return Stage("Claim", "warn" if outcome in _NOT_KEPT else "good", said)
+
+
+def _claimed(delivery: StoredDelivery, committed: bool | None) -> str:
+    own = delivery.attributes.get(semconv.IDEMPOTENCY_MODE) == "transaction"
+    if own and any(event.name == semconv.ROLLED_BACK_EVENT for event in delivery.events):
+        return "claimed, rolled back with the effects"
+    where = "claimed with the effects" if own else "claimed"
+    return where if committed is None else f"{where}, {'then' if committed else 'not'} committed"
 
 
 def _handler(delivery: StoredDelivery) -> Stage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from outworx_otel.server.explaining.codes import CAUSES, KINDS, REASONS, advice_for
-from outworx_otel.server.model import Summary
+from outworx_otel.server.model import NOT_CALLED, Summary
 
 _CAUSE_NOT_KNOWN: Final = "the cause is not known: a run on Python 3.12 or newer would show it"
 _REASON_NOT_KNOWN: Final = (
@@ -14,6 +14,7 @@ _REASON_NOT_KNOWN: Final = (
 )
 _STORE_WORDS: Final = {
     "fail_open": "the idempotency store did not answer: it may have run twice",
+    NOT_CALLED: "the handler never came to its track.once(): it may run twice",
     "rejected": "the idempotency store did not answer: turned away with 503",
     "key_error": "the idempotency_key function raised: it ran without a key",
 }
@@ -49,7 +50,7 @@ def why_of(delivery: Summary) -> Why:
                 return Why(_CAUSE_NOT_KNOWN, known=False)
             return Why(f"{cause.title}{_place(delivery)}", delivery.cause)
         case "unprotected":
-            return _idempotency("fail_open")
+            return _idempotency(NOT_CALLED if delivery.idempotency == NOT_CALLED else "fail_open")
         case "refused":
             said = said_by_the_application(delivery)
             return Why(said or f"the handler answered {_status(delivery)}")
@@ -80,7 +81,7 @@ def _by_its_signature(delivery: Summary) -> Why:
         return Why(f"{before}{reason.title}", delivery.reason)
     if delivery.outcome == "rejected":
         return Why("the signature was not valid", known=False)
-    if delivery.idempotency in ("fail_open", "key_error"):
+    if delivery.idempotency in ("fail_open", NOT_CALLED, "key_error"):
         return _idempotency(delivery.idempotency)
     if delivery.outcome != "accepted":
         kind = KINDS.get(delivery.outcome)

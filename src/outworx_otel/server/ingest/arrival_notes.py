@@ -8,7 +8,8 @@ import msgspec
 
 from outworx_otel.server.failures import failure_of
 from outworx_otel.server.ingest.values import column
-from outworx_otel.server.model import StoredDelivery
+from outworx_otel.server.model import NOT_CALLED, StoredDelivery
+from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import Outcome
 
 # Of these no application's code failed; what an exception decided about them is on their own page.
@@ -19,6 +20,11 @@ def noted(delivery: StoredDelivery, now_ns: int) -> StoredDelivery:
     """Returns the delivery with what is known at its arrival (Unix nanoseconds)."""
     if delivery.outcome in _WELL:
         return msgspec.structs.replace(delivery, arrived_ns=now_ns)
+    if (
+        delivery.idempotency == "fail_open"
+        and delivery.attributes.get(semconv.IDEMPOTENCY_MODE) == "transaction"
+    ):
+        delivery = msgspec.structs.replace(delivery, idempotency=NOT_CALLED)
     failure = failure_of(delivery)
     return msgspec.structs.replace(
         delivery,

@@ -12,7 +12,7 @@ import hashlib
 from typing import Any, Final, NamedTuple
 
 from outworx_otel.server.failures import place_of
-from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
+from outworx_otel.server.model import NOT_CALLED, SpanRecord, StoredDelivery, Summary
 from outworx_otel.telemetry import semconv
 
 MISMATCHES: Final = 5
@@ -243,7 +243,7 @@ def _fingerprint(delivery: StoredDelivery, endpoint: EndpointKey) -> Fingerprint
         reason = delivery.reason or attributes.get(semconv.ERROR_TYPE)
         return Fingerprint(endpoint, outcome, reason=_text(reason))
     if outcome not in _HANDLER:
-        return Fingerprint(endpoint, outcome)
+        return Fingerprint(endpoint, outcome, cause=NOT_CALLED if delivery.idempotency == NOT_CALLED else "")
     return Fingerprint(
         endpoint,
         outcome,

@@ -6,6 +6,8 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from outworx_otel.server.model import NOT_CALLED
+
 State = Literal["open", "acknowledged", "resolved", "ignored"]
 STATES: Final[tuple[State, ...]] = get_args(State)
 
@@ -123,6 +125,7 @@ _CAUSES: Final[dict[str, str]] = {
     "never_marked": "silent drop: the handler never marks a delivery",
     "swallowed_exception": "silent drop: an exception was swallowed",
     "missing_await": "silent drop: a coroutine is never awaited",
+    NOT_CALLED: "handled without track.once(), so events may run twice",
 }
 _REASON_ADVICE: Final[dict[str, str]] = {
     "parsed_body": "Something in front of the application rewrites JSON: verify the raw body as it was received.",
@@ -138,6 +141,7 @@ _CAUSE_ADVICE: Final[dict[str, str]] = {
     "never_marked": "Call processed(), failed() or ignored() on the track, or drop require_processing_mark.",
     "swallowed_exception": "Let the exception out, or call failed() where it is caught.",
     "missing_await": "Await the coroutine.",
+    NOT_CALLED: "Put all that must happen once into track.once(session), on every way through the handler.",
 }
 _ADVICE: Final[dict[str, str]] = {
     "refused": "Look at what the handler does not take in one of its deliveries.",

@@ -226,7 +226,7 @@ endpoint_figures: Final = Table(
     Column("arrived", BigInteger, nullable=False),
     Column("good", BigInteger, nullable=False),
     Column("bad", BigInteger, nullable=False),
-    # Of the good ones, those that ran while the idempotency store was away.
+    # Of the good ones, those that ran without the idempotency key that they should have had.
     Column("unprotected", BigInteger, nullable=False),
     # Those that ran without a verified signature.
     Column("unverified", BigInteger, nullable=False),
