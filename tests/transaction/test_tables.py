@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from outworx_otel import ConfigurationError
 from outworx_otel.idempotency import TransactionStore, once_table, open_store
 
 from .databases import Place
+from .shops import Acts, open_shop
 
 PAGE = (Path(__file__).parents[2] / "docs" / "once.md").read_text(encoding="utf-8")
 
@@ -66,6 +68,22 @@ def test_the_pages_sql_makes_the_same(place_on: Callable[[str], Place]) -> None:
     finally:
         with place.engine.begin() as connection:
             connection.execute(text("DROP TABLE by_hand"))
+
+
+def test_what_was_done_before_the_move_stays_done(
+    place_on: Callable[[str], Place], configure: Callable[..., None]
+) -> None:
+    """By the page's own recipe."""
+    place = place_on("sqlite")
+    moved: dict[str, Any] = {}
+    (recipe,) = re.findall(r"   ```python\n(.*?)   ```", PAGE, re.DOTALL)
+    exec(textwrap.dedent(recipe), moved)  # noqa: S102  # of our own page
+    with place.engine.begin() as connection:
+        connection.execute(once_table(MetaData(), place.keys).insert(), moved["rows_of"](["evt_1", "evt_0"]))
+    acts = Acts()
+    configure(place.store)
+    answer = open_shop("flask-Session", place, acts).post()
+    assert (answer.status, answer.body, acts.runs) == (200, b"", [])
 
 
 def test_what_a_url_says() -> None:
