@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy.engine import URL
 
 FIXED: Final = frozenset(
@@ -45,12 +44,16 @@ def check_options(url: URL) -> None:
     Raises:
         psycopg.Error, sqlalchemy.exc.SQLAlchemyError, ValueError: it does not. The message may quote a password.
     """
+    import psycopg
+
     _, given = url.get_dialect()().create_connect_args(url)
     psycopg.conninfo.make_conninfo(**{name: str(value) for name, value in given.items()})
 
 
 def has_too_many_connections(error: BaseException | None) -> bool:
     """Whether a server or a pooler let nobody in for now, because all its connections are taken."""
+    import psycopg
+
     return isinstance(error, psycopg.OperationalError) and (
         error.sqlstate == "53300" or any(part in str(error).lower() for part in _TOO_MANY)
     )

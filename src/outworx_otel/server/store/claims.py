@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.errors import StoreError
-from outworx_otel.idempotency.postgresql import PostgresqlBackend
 from outworx_otel.idempotency.protocol import Claim
 from outworx_otel.idempotency.record import StoredAnswer
 from outworx_otel.idempotency.sql import bound, record_table
@@ -21,6 +20,9 @@ from outworx_otel.server.store import schema
 from outworx_otel.server.store.database import shown
 from outworx_otel.server.store.database_errors import said
 from outworx_otel.server.store.store_errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from outworx_otel.idempotency.postgresql import PostgresqlBackend
 
 T = TypeVar("T")
 
@@ -55,6 +57,8 @@ class Claims:
         if engine.dialect.name == "sqlite":
             self._backend = SqliteBackend(address, table=TABLE, budget=_BUDGET)
         else:
+            from outworx_otel.idempotency.postgresql import PostgresqlBackend
+
             self._backend = PostgresqlBackend(address, table=TABLE, budget=_BUDGET, connections=connections)
         t = self._backend.table
         # The current holder: its lease may be over, as long as no other claim took the key.

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -393,6 +392,8 @@ def open_database(url: str, lock_seconds: float) -> Database:
 
 
 def _postgresql(url: URL, lock_seconds: float) -> Database:
+    import psycopg
+
     wanted = url.query.get(_CONNECTIONS, "8")
     connections = int(wanted) if isinstance(wanted, str) and wanted.isdecimal() and len(wanted) < 5 else 0
     if connections < _LEAST_CONNECTIONS:
