@@ -27,8 +27,7 @@ handshake: a provider's question whether the endpoint is there was answered; no 
 replayed: a duplicate was given the stored answer.
 deferred: the work goes on after the answer.
 in_flight: a duplicate came while the first one was running (409).
-unprotected: as accepted, but without its idempotency key, so it may run twice: the store was away, or `track.once()` was
-    not called.
+unprotected: as accepted, but without its idempotency key (its store was away, or its block not called): it may run twice.
 rejected: the signature was not valid, or the store was away and the endpoint demands it.
 refused: the handler answered 4xx.
 turned_away: something in front of the handler answered 4xx (CSRF, authentication, a limit).
