@@ -1,7 +1,8 @@
 """`make test`: everything, in two parts. Arguments go to pytest; where they name a file or folder, that alone runs.
 
-Most tests may share the machine, and run on two cores. Those that measure fractions of a second (a store has 250 ms
-to answer, a lease of 300 ms is renewed in time) are then run one after the other, with the machine to themselves.
+Most tests may share the machine: three at a time on two cores, for a third of the time each of them waits. Those that
+measure fractions of a second (a store has 250 ms to answer, a lease of 300 ms is renewed in time) are then run one
+after the other, with the machine to themselves.
 Each part is in a random order, and says which: see random_order.py.
 """
 
@@ -21,7 +22,7 @@ ALONE = (
     "idempotency/test_processes.py",
     "idempotency/test_sqlite.py",
 )
-TWO_CORES = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+SHARING = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 NOTHING_COLLECTED = 5
 
 
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
         return pytest(*arguments)
     alone = [str(TESTS / name) for name in ALONE]
-    parts = ((*TWO_CORES, *(f"--ignore={path}" for path in alone)), tuple(alone))
+    parts = ((*SHARING, *(f"--ignore={path}" for path in alone)), tuple(alone))
     status = NOTHING_COLLECTED
     for part in parts:
         found = pytest(*part, *arguments)

@@ -27,7 +27,7 @@ handshake: a provider's question whether the endpoint is there was answered; no 
 replayed: a duplicate was given the stored answer.
 deferred: the work goes on after the answer.
 in_flight: a duplicate came while the first one was running (409).
-unprotected: as accepted, but without its idempotency key (its store was away, or its block not called): it may run twice.
+unprotected: as accepted, but without its idempotency key (the store was away, or the block not called).
 rejected: the signature was not valid, or the store was away and the endpoint demands it.
 refused: the handler answered 4xx.
 turned_away: something in front of the handler answered 4xx (CSRF, authentication, a limit).
