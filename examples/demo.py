@@ -135,7 +135,8 @@ def _complain(results: Sequence[Result], servers: Mapping[str, Server]) -> None:
 
 def _stay(address: str, servers: Mapping[str, Server]) -> None:
     print(
-        f"\nLook at them at {address}, and replay them there. Send more, with something wrong if you like:\n"
+        f"\nLook at them at {address}, and replay them there.\n"
+        "Send more, with something wrong if you like:\n"
         f"  outworx trigger stripe charge.succeeded --secret {SECRETS['STRIPE_WEBHOOK_SECRET']} \\\n"
         f"    --to http://127.0.0.1:{servers['FastAPI'].port}/webhooks/stripe\n"
         "Ctrl+C stops everything.",
