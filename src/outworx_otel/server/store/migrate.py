@@ -1,4 +1,4 @@
-"""Brings a database's tables up to what this release knows, one process at a time."""
+"""Makes a database's tables, or brings them up to what this release knows; one process at a time."""
 
 from __future__ import annotations
 
@@ -6,13 +6,31 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+)
 
 from outworx_otel.server.store.database import Database
-from outworx_otel.server.store.schema import HEAD, VERSION_TABLE
+from outworx_otel.server.store.schema import HEAD, VERSION_TABLE, metadata
 from outworx_otel.server.store.store_errors import StoreUnavailable
 
 SCRIPTS: Final = Path(__file__).with_name("migrations")
+
+# As Alembic makes it.
+_versions: Final = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 
 
 def migrate(database: Database) -> None:
@@ -26,7 +44,10 @@ def migrate(database: Database) -> None:
         version = _version(connection)
         if version == HEAD:
             return
-        if version is not None and not any((SCRIPTS / "versions").glob(f"{version}_*.py")):
+        if version is None:
+            _make(connection)
+            return
+        if not any((SCRIPTS / "versions").glob(f"{version}_*.py")):
             raise StoreUnavailable(
                 f"database {database.shown}: it is of a newer release of outworx-otel (schema {version[:20]!r}, this "
                 f"one knows {HEAD!r}): upgrade, or give another --database"
@@ -37,12 +58,19 @@ def migrate(database: Database) -> None:
 def _version(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()  # noqa: S608
+    found = connection.execute(select(_versions.c.version_num)).scalar_one_or_none()
     return None if found is None else str(found)
 
 
+def _make(connection: Connection) -> None:
+    """Makes the tables as they are now: where there is nothing, one step does for all migrations."""
+    metadata.create_all(connection, checkfirst=False)
+    _versions.create(connection)
+    connection.execute(insert(_versions).values(version_num=HEAD))
+
+
 def _upgrade(connection: Connection) -> None:
-    # A tenth of a second that only the first start pays.
+    # It takes long to import, and only an upgrade needs it.
     from alembic import command
     from alembic.config import Config
 
