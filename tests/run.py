@@ -1,6 +1,6 @@
 """`make test`: everything, in two parts. Arguments go to pytest; where they name a file or folder, that alone runs.
 
-Most tests may share the machine: three at a time on two cores, for a third of the time each of them waits. Those that
+Most tests may share the machine: four at a time on two cores, for half of the time each of them waits. Those that
 measure fractions of a second (a store has 250 ms to answer, a lease of 300 ms is renewed in time) are then run one
 after the other, with the machine to themselves.
 Each part is in a random order, and says which: see random_order.py.
@@ -22,7 +22,7 @@ ALONE = (
     "idempotency/test_processes.py",
     "idempotency/test_sqlite.py",
 )
-SHARING = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+SHARING = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 NOTHING_COLLECTED = 5
 
 
