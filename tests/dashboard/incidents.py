@@ -168,7 +168,7 @@ def incidents() -> dict[str, Incident]:
             "/hooks/unprotected",
             spread("/hooks/unprotected", "unprotected", 30, 3, idempotency="fail_open"),
             "the idempotency store is away",
-            "Ran without its idempotency store",
+            "Ran without its idempotency key",
             30,
         ),
         "a provider that calls an old address": Incident(
