@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from e2e.scale import rows
+from e2e.sender import NO_CERTIFICATES
 from export.receiver import free_port
 
 from outworx_otel.cli.dev.application import instrumented, settings_of
@@ -123,7 +124,7 @@ def dev(tmp_path: Path) -> Iterator[Callable[..., Dev]]:
 
 def answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/", timeout=5).status_code > 0
+        return httpx.get(f"http://127.0.0.1:{port}/", timeout=5, verify=NO_CERTIFICATES).status_code > 0
     except httpx.HTTPError:
         return False
 
@@ -156,7 +157,11 @@ def test_a_delivery_of_an_application_that_knows_nothing_of_it_is_on_the_page(
     assert sent.code == 0, sent
 
     def kept() -> list[dict[str, object]]:
-        return list(httpx.get(f"{run.address}/api/deliveries", timeout=10).json()["deliveries"])
+        return list(
+            httpx.get(f"{run.address}/api/deliveries", timeout=10, verify=NO_CERTIFICATES).json()[
+                "deliveries"
+            ]
+        )
 
     run.wait_for(kept)
     (delivery,) = kept()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from e2e.sender import NO_CERTIFICATES
 from export.receiver import free_port
 
 from outworx_otel.server.model import Batch
@@ -127,6 +128,7 @@ def test_killed_in_the_middle_it_has_everything_that_it_acknowledged(tmp_path: P
                     f"http://127.0.0.1:{port}/v1/traces",
                     content=traces(batch).SerializeToString(),
                     headers=PROTOBUF,
+                    verify=NO_CERTIFICATES,
                 )
             except httpx.HTTPError:
                 if enough.is_set():

@@ -95,6 +95,6 @@ def test_memory_stays_flat_while_tens_of_thousands_of_deliveries_pour_in(sqlite_
 
     pour(1)
     before = resident()
-    for seed in range(2, scaled(6, 4)):
+    for seed in range(2, scaled(6, 3)):
         pour(seed)
     assert resident() - before < 20 * MIB
