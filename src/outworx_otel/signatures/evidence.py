@@ -64,9 +64,11 @@ def _first(names: tuple[str, ...], headers: Headers) -> str | None:
 
 
 def _signature_values(names: tuple[str, ...]) -> Callable[[Headers], list[str]]:
-    if len(names) == 1 and "{n}" in names[0]:
-        numbered = tuple(names[0].replace("{n}", str(number)) for number in range(1, NUMBERED + 1))
-        return lambda headers: [headers[name] for name in numbered if name in headers]
+    if any("{n}" in name for name in names):
+        all_names = dict.fromkeys(
+            name.replace("{n}", str(number)) for name in names for number in range(1, NUMBERED + 1)
+        )
+        return lambda headers: [headers[name] for name in all_names if name in headers]
 
     def one(headers: Headers) -> list[str]:
         value = _first(names, headers)

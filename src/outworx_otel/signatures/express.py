@@ -37,7 +37,7 @@ def express_for(
     plain = (
         scheme.procedure is None
         and all(isinstance(key, HmacKey) for _, key in keys)
-        and "{n}" not in scheme.signature_header[0]
+        and not any("{n}" in name for name in scheme.signature_header)
         and has_body
         and not after
         and not scheme.timestamp_path

@@ -23,8 +23,9 @@ _listeners: list[Callable[[], object]] = []
 DETECTION_HEADERS: dict[bytes | str, str] = {}
 """Header name in lower case, as `bytes` (ASGI) and as `str`, to the one provider that sends it."""
 
-# Its headers are shared by all who follow the specification, so any other find is better.
-_GENERIC = "standardwebhooks"
+# Others send their headers as well, so any other find is better: Gitea those of Gogs and GitHub, Gogs those of
+# GitHub, and everybody who follows the specification those of Standard Webhooks.
+_IMITATED = ("gogs", "github", "standardwebhooks")
 
 
 def _fold(name: str) -> str:
@@ -136,16 +137,16 @@ def detect(headers: Iterable[tuple[bytes, bytes]] | Mapping[str, str]) -> str | 
     Args:
         headers: ASGI's pairs of lower-case bytes, or a mapping by lower-case name.
     """
-    found = None
+    imitated = set()
     names: Iterable[bytes | str]
     names = headers if isinstance(headers, Mapping) else [pair[0] for pair in headers]
     for name in names:
         provider = DETECTION_HEADERS.get(name)
         if provider is not None:
-            if provider != _GENERIC:
+            if provider not in _IMITATED:
                 return provider
-            found = provider
-    return found
+            imitated.add(provider)
+    return next((provider for provider in _IMITATED if provider in imitated), None)
 
 
 _index()

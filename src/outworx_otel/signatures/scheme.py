@@ -42,7 +42,7 @@ class SignatureScheme:
         provider: The name used in options, in lower case.
         title: The name for people; made from `provider` when left out.
         signature_header: Where the signature stands. Several names are tried in order, the first one present
-            counts; `{n}` in a name stands for the numbers 1 to 100, and every one present counts.
+            counts; `{n}` in a name stands for the numbers 1 to 100, and then every one present counts.
         timestamp_header: Where the timestamp stands, when it has a header of its own; several as above.
         id_header: The same for the message id.
         layout: `plain`: the header is `prefix` and the signature. `list`: signatures set apart by commas.
