@@ -146,8 +146,8 @@ def test_the_short_way_never_gives_another_verdict_than_the_thorough_one(
         keep = data.draw(st.booleans())
         headers[name] = text[:cut] + insert + (text[cut:] if keep else "")
     now = NOW + data.draw(st.sampled_from([0.0, 4.0, 5.0, 300.0, 300.5, -300.0, -301.0, 1e9, math.pi]))
-    short = Verifier(provider, ["QUJD" * 8, delivery.secret])
-    thorough = Verifier(provider, ["QUJD" * 8, delivery.secret])
+    short = Verifier(provider, ["ABCD" * 8, delivery.secret])
+    thorough = Verifier(provider, ["ABCD" * 8, delivery.secret])
     thorough._express = None
 
     for given_headers in (headers, Headers(list(headers.items()))):
