@@ -69,7 +69,7 @@ def form_payload(request: SignedRequest) -> bytes | Failure:
     """The field `payload` of a URL-encoded form that has no other, as Gogs and Gitea write it; or the whole body."""
     if not is_form(request):
         return request.body
-    fields = read_form(request.body) or ()
+    fields = read_form(request.body) or []
     # A field beside it would be covered by nothing.
     if [name for name, _ in fields] != [_FIELD]:
         return Failure(
