@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 from outworx_otel.delivery._event_key import EventKey
 from outworx_otel.delivery._messages import OutboundResponse, Respond
-from outworx_otel.delivery.flow import Call, Flow, Pause, T, on_event_loop, run_async, run_sync
+from outworx_otel.delivery.flow import Call, Flow, Pause, T, run_async, run_sync
 from outworx_otel.errors import DeliveryEnded, TransactionError, described
 from outworx_otel.idempotency import Claimed, Completed
 from outworx_otel.idempotency.record import encode
@@ -26,6 +26,7 @@ from outworx_otel.idempotency.transaction import (
     dialect_of,
     rivals,
 )
+from outworx_otel.process.job_waiting import on_event_loop
 from outworx_otel.telemetry import Record
 from outworx_otel.telemetry.redaction import scrub
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -94,20 +93,6 @@ async def _awaited(step: Any) -> Any:
         await trio.sleep(step.seconds)
     else:
         await asyncio.sleep(step.seconds)
-    return True
-
-
-def on_event_loop() -> bool:
-    """Whether this thread runs an event loop, so that waiting here would stop others."""
-    if asyncio._get_running_loop() is not None:
-        return True
-    trio = sys.modules.get("trio")
-    if trio is None:
-        return False
-    try:
-        trio.lowlevel.current_task()
-    except RuntimeError:
-        return False
     return True
 
 

@@ -12,11 +12,12 @@ from typing import Final, Protocol, TypeVar
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency.breaker import Breaker, StoreCounts
-from outworx_otel.idempotency.job_waiting import await_, wait, wait_all
 from outworx_otel.idempotency.protocol import BlockingStore, Claim, Claimed, Held, renew_together
 from outworx_otel.idempotency.record import StoredAnswer
-from outworx_otel.idempotency.workers import Job, WorkerPool
+from outworx_otel.idempotency.workers import WorkerPool
 from outworx_otel.process.forks import PerProcess, after_fork_in_child
+from outworx_otel.process.job_waiting import await_, wait, wait_all
+from outworx_otel.process.jobs import Job
 
 logger = logging.getLogger("outworx_otel")
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency.guarded_store import BUDGET
-from outworx_otel.idempotency.job_waiting import await_, wait
-from outworx_otel.idempotency.workers import Job, WorkerPool
+from outworx_otel.idempotency.workers import WorkerPool
 from outworx_otel.process.forks import PerProcess
+from outworx_otel.process.job_waiting import await_, wait
+from outworx_otel.process.jobs import Job
 
 _workers: Final = PerProcess(lambda: WorkerPool(2, "outworx-answers"))
 

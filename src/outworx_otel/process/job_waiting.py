@@ -12,12 +12,18 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from outworx_otel.idempotency.workers import Job, WorkerPool
+from outworx_otel.process.jobs import Job
 
 
-def wait(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+class Taker(Protocol):
+    """Takes jobs, and sees to it that each is done on another thread."""
+
+    def submit(self, job: Job[Any]) -> None: ...
+
+
+def wait(pool: Taker, job: Job[Any], seconds: float) -> None:
     """Blocks this thread; afterwards `job.done` tells whether the job ended in time."""
     waiter = threading.Lock()
     waiter.acquire()
@@ -26,7 +32,7 @@ def wait(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
     waiter.acquire(timeout=seconds)
 
 
-def wait_all(pool: WorkerPool, jobs: Sequence[Job[Any]], seconds: float) -> None:
+def wait_all(pool: Taker, jobs: Sequence[Job[Any]], seconds: float) -> None:
     """The same for several jobs, done side by side as far as there are threads."""
     finished = threading.Semaphore(0)
     gives_up = time.monotonic() + seconds
@@ -37,7 +43,7 @@ def wait_all(pool: WorkerPool, jobs: Sequence[Job[Any]], seconds: float) -> None
         finished.acquire(timeout=max(gives_up - time.monotonic(), 0.0))
 
 
-async def await_(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+async def await_(pool: Taker, job: Job[Any], seconds: float) -> None:
     """The same without blocking the loop that runs in this thread: trio's if it is one, else asyncio's."""
     trio = sys.modules.get("trio")
     if trio is not None and _in_trio(trio):
@@ -46,7 +52,7 @@ async def await_(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
         await _await_on_asyncio(pool, job, seconds)
 
 
-async def _await_on_asyncio(pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+async def _await_on_asyncio(pool: Taker, job: Job[Any], seconds: float) -> None:
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
 
@@ -68,7 +74,7 @@ async def _await_on_asyncio(pool: WorkerPool, job: Job[Any], seconds: float) -> 
         timer.cancel()
 
 
-async def _await_on_trio(trio: Any, pool: WorkerPool, job: Job[Any], seconds: float) -> None:
+async def _await_on_trio(trio: Any, pool: Taker, job: Job[Any], seconds: float) -> None:
     token = trio.lowlevel.current_trio_token()
     finished = trio.Event()
 
@@ -80,6 +86,14 @@ async def _await_on_trio(trio: Any, pool: WorkerPool, job: Job[Any], seconds: fl
     pool.submit(job)
     with trio.move_on_after(seconds):
         await finished.wait()
+
+
+def on_event_loop() -> bool:
+    """Whether this thread runs an event loop, so that waiting here would stop others."""
+    if asyncio._get_running_loop() is not None:
+        return True
+    trio = sys.modules.get("trio")
+    return trio is not None and _in_trio(trio)
 
 
 def _in_trio(trio: Any) -> bool:
