@@ -47,9 +47,16 @@ def all_providers() -> list[WebhookProvider]:
 
 
 def _where(row: SignatureScheme) -> str:
-    if row.procedure is not None:
-        return row.procedure.place
+    procedure = row.procedure or row.published
+    if procedure is not None:
+        return procedure.place
     return " or ".join(f"`{name}`" for name in row.signature_header)
+
+
+def _algorithm(row: SignatureScheme) -> str:
+    if row.published is not None:
+        return row.published.algorithm
+    return _ALGORITHMS.get(row.algorithm, row.algorithm)
 
 
 def _signed(provider: WebhookProvider) -> str:
@@ -66,6 +73,8 @@ def _window(row: SignatureScheme) -> str:
 
 def _needs(row: SignatureScheme) -> str:
     needs = [f"secret {_KEYS[row.key]}" if row.key != "public" else _KEYS["public"]]
+    if row.published is not None:
+        needs = ["[published keys](published-keys.md): extra `asymmetric`"]
     if row.signs_url:
         needs.append("the public URL")
     if row.note:
@@ -95,7 +104,7 @@ def table() -> str:
             f"{row.title} `{row.provider}`",
             _where(row),
             row.encoding,
-            _ALGORITHMS.get(row.algorithm, row.algorithm),
+            _algorithm(row),
             _signed(provider),
             _window(row),
             f"`{row.event_id}`" if row.event_id else "",

@@ -20,7 +20,7 @@ from patches import take_out
 
 from outworx_otel.signatures import registry
 
-pytest_plugins = ("random_order",)
+pytest_plugins = ("key_server", "random_order")
 
 # A shell lets what it starts in the background ignore Ctrl+C, and servers that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

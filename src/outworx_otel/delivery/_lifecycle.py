@@ -234,14 +234,18 @@ class Delivery:
 
     def _rejection(self, result: SignatureResult) -> Respond:
         status, message = 401, "Invalid webhook signature"
+        headers: tuple[tuple[str, str], ...] = ()
         if result.reason == "body_unavailable":
             status, message = 400, "Webhook body could not be read"
             if self.request.body_problem == "too_large":
                 status, message = 413, "Webhook body too large"
+        if result.reason == "key_unavailable":
+            # It may well be genuine: the provider is to send it again.
+            status, message, headers = 503, "Try again later", (("retry-after", "30"),)
         self.record.outcome = "rejected"
         self.record.rejected_for = result.reason
         self.record.status = status
-        return respond(self.request, status, message)
+        return respond(self.request, status, message, *headers)
 
     def _log_rejection(self) -> None:
         record = self.record

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 from outworx_otel.delivery._messages import InboundRequest
-from outworx_otel.delivery.flow import Flow
+from outworx_otel.delivery.flow import Call, Flow
 from outworx_otel.errors import VerifierError, described
 from outworx_otel.http.body import RawBody
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.runtime import Runtime
 from outworx_otel.setup.secret_sources import Secrets, several
-from outworx_otel.signatures import SignatureReason, SignatureResult, verifier_for
+from outworx_otel.signatures import SignatureReason, SignatureResult, Verifier, verifier_for
 from outworx_otel.telemetry import Record
 from outworx_otel.telemetry.redaction import scrub
 
@@ -67,17 +68,35 @@ def verdict(
                 return _threw("signature_secret", cause, runtime, record)
             if verifier is None:
                 return _no("missing_secret", _NO_SECRET[endpoint.secret_file is not None])
-        return verifier.verify(
-            request.body,
-            request.headers,
-            now=record.start_ns / 1e9,
-            url=_urls(options.public_url, request.url()) if verifier.scheme.signs_url else None,
-            method=request.method,
-        )
+        url = _urls(options.public_url, request.url()) if verifier.scheme.signs_url else None
+        now = record.start_ns / 1e9
+        if verifier.fetches_keys:
+            return (yield from _with_published_key(verifier, request, request.body, now, url))
+        return verifier.verify(request.body, request.headers, now=now, url=url, method=request.method)
     except Exception as error:  # noqa: BLE001  # a fault of ours in a check must not let the delivery in
         record.note(error)
         runtime.failed("verifying a signature", error)
         return _no("verifier_threw", f"{type(error).__name__} in the verifier.")
+
+
+def _with_published_key(
+    verifier: Verifier, request: InboundRequest, body: bytes, now: float, url: Any
+) -> Flow[SignatureResult]:
+    """The same where the key may have to be fetched: a thread waits for it, and an event loop goes on meanwhile."""
+    from outworx_otel.signatures.published.keyring import keyring
+
+    ring = keyring()
+    steps = verifier.steps(body, request.headers, now=now, url=url, method=request.method)
+    try:
+        wanted = next(steps)
+        while True:
+            found = ring.known(wanted)
+            if found is None:
+                found = yield Call(partial(ring.get, wanted), partial(ring.aget, wanted))
+            wanted = steps.send(found)
+    except StopIteration as done:
+        result: SignatureResult = done.value
+        return result
 
 
 def covered(marked: Endpoint, chosen: Endpoint, request: InboundRequest, record: Record) -> bool:
@@ -102,7 +121,8 @@ def covered(marked: Endpoint, chosen: Endpoint, request: InboundRequest, record:
     if marked.verifier is None or request.body is None or marked.verifier.scheme.signs_url:
         return False
     now = record.start_ns / 1e9
-    return marked.verifier.verify(request.body, request.headers, now=now, diagnose=False).valid
+    verifier = marked.verifier
+    return verifier.verify(request.body, request.headers, now=now, diagnose=False, fetch=False).valid
 
 
 _NO_SECRET = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.key_fetcher import KeyFetcher, set_key_fetcher
 from outworx_otel.signatures.named import (
     verify_clerk_signature,
     verify_clerk_signature_detailed,
@@ -31,10 +32,14 @@ from outworx_otel.signatures.signing import sign, sign_request
 from outworx_otel.signatures.urls import spellings
 from outworx_otel.signatures.verification import forget_verifiers, verifier_for, verify
 from outworx_otel.signatures.verifier import Verifier
+from outworx_otel.signatures.wanted_keys import KeyAnswer, KeyRequest
 
 __all__ = [
     "DETECTION_HEADERS",
     "REASONS",
+    "KeyAnswer",
+    "KeyFetcher",
+    "KeyRequest",
     "KnownSecret",
     "ResultKind",
     "SignatureReason",
@@ -46,6 +51,7 @@ __all__ = [
     "providers",
     "register_provider",
     "scheme_for",
+    "set_key_fetcher",
     "sign",
     "sign_request",
     "spellings",

@@ -12,6 +12,7 @@ from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures.procedure import Procedure
 from outworx_otel.signatures.result import ResultKind
 from outworx_otel.signatures.urls import as_given
+from outworx_otel.signatures.wanted_keys import PublishedProcedure
 
 Layout = Literal["plain", "list", "pairs", "tagged"]
 Encoding = Literal["hex", "base64", "base64url", "text"]
@@ -69,6 +70,7 @@ class SignatureScheme:
         alternatives: Rows that take over when the secret begins with the given text.
         url_forms: The forms of a signed URL that count, when the provider is known to write it differently.
         procedure: For schemes that no template can describe.
+        published: For schemes whose keys the provider publishes.
         note: What a user has to know, in one sentence.
         source: The page or file of the vendor that this row follows.
     """
@@ -100,6 +102,7 @@ class SignatureScheme:
     alternatives: tuple[tuple[str, SignatureScheme], ...] = ()
     url_forms: Callable[[str], tuple[str, ...]] = field(default=as_given, compare=False)
     procedure: Procedure | None = field(default=None, compare=False)
+    published: PublishedProcedure | None = field(default=None, compare=False)
     note: str = ""
     source: str = ""
 
@@ -114,7 +117,7 @@ class SignatureScheme:
                     f"{self.provider}: {name} must be one of {', '.join(allowed)}, "
                     f"not {getattr(self, name)!r}"
                 )
-        if not self.signature_header and self.procedure is None:
+        if not self.signature_header and self.procedure is None and self.published is None:
             raise ConfigurationError(f"{self.provider}: signature_header must name a header")
         _check_message(self)
         check_tolerance(self.provider, self.tolerance)
@@ -124,13 +127,15 @@ class SignatureScheme:
     @property
     def signs_url(self) -> bool:
         """Whether the public URL of the endpoint is part of what is signed."""
-        return "{url}" in self.message or (self.procedure is not None and self.procedure.signs_url)
+        procedure = self.procedure or self.published
+        return "{url}" in self.message or (procedure is not None and procedure.signs_url)
 
     @property
     def signs_body(self) -> bool:
         """Whether a change of the body is noticed."""
-        if self.procedure is not None:
-            return self.procedure.signs_body
+        procedure = self.procedure or self.published
+        if procedure is not None:
+            return procedure.signs_body
         return "{body}" in self.message and self.algorithm != "token"
 
     @property
@@ -141,7 +146,7 @@ class SignatureScheme:
     @property
     def asymmetric(self) -> bool:
         """Whether the secret is a public key, which needs the extra `asymmetric`."""
-        return self.algorithm in ASYMMETRIC
+        return self.algorithm in ASYMMETRIC and self.published is None
 
 
 _CLOSED_SETS: dict[str, tuple[str, ...]] = {

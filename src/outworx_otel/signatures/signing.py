@@ -69,6 +69,10 @@ def sign_request(
     scheme = scheme_for(provider)
     if scheme is None:
         raise ConfigurationError(f"{provider!r} has no row to sign with")
+    if scheme.published is not None:
+        raise ConfigurationError(
+            f"{scheme.title} signs with a private key that nobody else has, so its deliveries cannot be signed here"
+        )
     if not isinstance(secret, (str, bytes)) or not secret.strip():
         raise ConfigurationError(f"{provider}: the secret is empty")
     scheme = row_for_secret(scheme, secret)

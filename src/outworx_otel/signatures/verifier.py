@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING
 
 from outworx_otel.errors import ConfigurationError
@@ -19,6 +19,10 @@ from outworx_otel.signatures.urls import affordable
 
 if TYPE_CHECKING:
     from outworx_otel.signatures.diagnosis import Diagnosis
+    from outworx_otel.signatures.published_checker import PublishedChecker
+    from outworx_otel.signatures.wanted_keys import KeyFailure, PublishedKeys, WantedKey
+
+    Steps = Generator[WantedKey, PublishedKeys | KeyFailure, SignatureResult]
 
 # Where several schemes were tried, the failure of the one that the request seems to have meant is reported.
 _FARTHEST_FIRST: dict[SignatureReason | None, int] = {None: 0, "malformed_header": 2, "missing_header": 3}
@@ -44,7 +48,7 @@ class Verifier:
             missing.
     """
 
-    __slots__ = ("_checkers", "_diagnosis", "_express", "_known_secrets", "scheme", "tolerance")
+    __slots__ = ("_checkers", "_diagnosis", "_express", "_known_secrets", "_published", "scheme", "tolerance")
 
     def __init__(
         self,
@@ -63,10 +67,16 @@ class Verifier:
         if not secrets:
             raise ConfigurationError(f"{provider}: no secret was given; is its environment variable set?")
         check_tolerance(provider, tolerance)
-        self._checkers = checkers_for(scheme, secrets, tolerance)
+        self._published: PublishedChecker | None = None
+        if scheme.published is not None:
+            # It brings what fetches keys, which other rows have no use for.
+            from outworx_otel.signatures.published_checker import PublishedChecker
+
+            self._published = PublishedChecker(scheme, scheme.published, secrets, tolerance)
+        self._checkers = () if self._published is not None else checkers_for(scheme, secrets, tolerance)
         only = self._checkers[0] if len(self._checkers) == 1 else None
         self.scheme = scheme if only is None else only.scheme
-        self.tolerance = min([checker.tolerance for checker in self._checkers])
+        self.tolerance = min([one.tolerance for one in (self._published, *self._checkers) if one is not None])
         self._express = None if only is None else only.express
         self._known_secrets = known_secrets
         self._diagnosis: Diagnosis | None = None
@@ -80,8 +90,11 @@ class Verifier:
         url: str | tuple[str, ...] | None = None,
         method: str = "POST",
         diagnose: bool = True,
+        fetch: bool = True,
     ) -> SignatureResult:
         """Verify one delivery. Never raises.
+
+        Where the provider publishes its keys, it may have to wait for one, up to 5 s: call it in a thread then.
 
         Args:
             body: The body exactly as it was received.
@@ -92,6 +105,7 @@ class Verifier:
                 `urls.spellings`): a signature over any of them counts.
             method: The request's method; only some schemes sign it.
             diagnose: Whether a failure may be investigated for its cause.
+            fetch: Whether a key that the provider publishes may be fetched; else only one that is known counts.
         """
         try:
             if now is None:
@@ -108,12 +122,9 @@ class Verifier:
                     result = express(body, headers, now)
             if result is not None and (result.valid or not diagnose):
                 return result
-            others: tuple[str, ...] = ()
-            if isinstance(url, (tuple, list)):
-                url, *rest = affordable(url, len(body)) or (None,)
-                others = tuple(rest)
-            # `bytes`, because a subclass may have ideas of its own about what + and == mean.
-            request = SignedRequest(bytes(body), as_headers(headers), url, method, others)
+            if self._published is not None:
+                return _driven(self.steps(body, headers, now=now, url=url, method=method), fetch)
+            request = _request(body, headers, url, method)
             checker = self._checkers[0]
             if result is None:
                 checker, result = self._check(request, now)
@@ -122,6 +133,27 @@ class Verifier:
             return self._explained(checker, request, result)
         except Exception as error:  # noqa: BLE001 - whatever a request holds, it gets an answer
             return SignatureResult(False, "verifier_threw", f"The verifier raised {type(error).__name__}.")
+
+    @property
+    def fetches_keys(self) -> bool:
+        """Whether the provider publishes its keys, so that `verify` may wait for one."""
+        return self._published is not None
+
+    def steps(
+        self,
+        body: bytes,
+        headers: object,
+        *,
+        now: float,
+        url: str | tuple[str, ...] | None = None,
+        method: str = "POST",
+    ) -> Steps:
+        """`verify` for who has their own way to wait: yields the key that is wanted, and is sent what was found."""
+        assert self._published is not None
+        claim = self._published.claim(_request(body, headers, url, method), now)
+        if isinstance(claim, SignatureResult):
+            return claim
+        return self._published.conclude(claim, (yield claim.wanted), now)
 
     def _check(self, request: SignedRequest, now: float) -> tuple[Checker, SignatureResult]:
         results = [(checker, checker.check(request, now)) for checker in self._checkers]
@@ -137,3 +169,26 @@ class Verifier:
 
             diagnosis = self._diagnosis = Diagnosis(self._known_secrets)
         return diagnosis.explain(checker, request, result)
+
+
+def _request(body: bytes, headers: object, url: str | tuple[str, ...] | None, method: str) -> SignedRequest:
+    others: tuple[str, ...] = ()
+    if isinstance(url, (tuple, list)):
+        url, *rest = affordable(url, len(body)) or (None,)
+        others = tuple(rest)
+    # `bytes`, because a subclass may have ideas of its own about what + and == mean.
+    return SignedRequest(bytes(body), as_headers(headers), url, method, others)
+
+
+def _driven(steps: Steps, fetch: bool) -> SignatureResult:
+    from outworx_otel.signatures.published.keyring import keyring, not_known
+
+    try:
+        wanted = next(steps)
+        ring = keyring()
+        while True:
+            found = ring.get(wanted) if fetch else ring.known(wanted) or not_known(wanted)
+            wanted = steps.send(found)
+    except StopIteration as done:
+        result: SignatureResult = done.value
+        return result
