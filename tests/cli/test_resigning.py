@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from signatures.deliveries import secrets_of
+from signatures.deliveries import PROVIDERS, secrets_of
 
 from outworx_otel.cli.trigger.samples import listed, render
 from outworx_otel.server.replay import StoredRequest, resigned
-from outworx_otel.signatures import providers, sign_request, verify
+from outworx_otel.signatures import sign_request, verify
 
 THEN, NOW = 1_790_000_000.0, 1_795_000_000.0
 OLD_URL, URL = "https://example.com/hooks/in?a=1", "http://localhost:3000/hooks/in?a=1"
-PROVIDERS = [row.provider for row in providers()]
 
 
 def _stored(provider: str, **changes: object) -> StoredRequest:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from signatures.deliveries import URL, secrets_of
+from signatures.deliveries import PROVIDERS, URL, secrets_of
 
 from outworx_otel.cli.trigger.samples import (
     Sample,
@@ -46,7 +46,7 @@ def test_the_common_providers_have_several(provider: str) -> None:
     assert len(listed(provider)) >= 5
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=_name)
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.provider in PROVIDERS], ids=_name)
 def test_a_signed_sample_is_valid(sample: Sample) -> None:
     private, public = secrets_of(sample.provider)
     rendered = render(sample, NOW)
@@ -67,7 +67,8 @@ def test_nothing_in_a_sample_is_left_unfilled_and_its_body_is_what_its_content_t
     if sample.is_form:
         assert headers["content-type"].startswith("application/x-www-form-urlencoded")
     else:
-        assert headers["content-type"].startswith("application/json")
+        # Amazon SNS sends its JSON as text.
+        assert headers["content-type"].startswith(("application/json", "text/plain"))
         assert json.loads(rendered.body)
 
 

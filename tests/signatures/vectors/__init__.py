@@ -15,7 +15,11 @@ FOLDER = Path(__file__).parent
 
 
 class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One such delivery; `other_body` is what must not pass, where it is not enough to add a space."""
+    """One such delivery; `other_body` is what must not pass, where it is not enough to add a space.
+
+    `published` is what its provider publishes, by address; `authority` has signed the certificates in it, where the
+    public ones have not.
+    """
 
     how: str
     source: str
@@ -26,6 +30,8 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str = "POST"
     now: float = 1_790_000_000
     other_body: str | None = None
+    published: dict[str, str] = msgspec.field(default_factory=dict)
+    authority: str | None = None
 
 
 def vectors() -> dict[str, list[Vector]]:

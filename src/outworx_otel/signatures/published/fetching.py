@@ -22,7 +22,7 @@ _SHORTEST: Final = 60.0
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 # Connections are not kept: a key is asked for once in hours.
-_client: Final = PerProcess(lambda: BoundedClient(trust, connections=8, keep=1.0))
+client: Final = PerProcess(lambda: BoundedClient(trust, connections=8, keep=1.0))
 
 
 class NoKey(OutworxError):
@@ -85,7 +85,7 @@ def _ask_by(fetcher: KeyFetcher, request: KeyRequest) -> KeyAnswer:
 def _ask_ourselves(request: KeyRequest, seconds: float) -> KeyAnswer:
     headers = (("User-Agent", f"outworx-otel/{__version__}"), ("Accept", "*/*"), *request.headers)
     try:
-        reply = _client().call(request.method, request.url, headers, request.body, seconds=seconds, most=MOST)
+        reply = client().call(request.method, request.url, headers, request.body, seconds=seconds, most=MOST)
     except CallFailed as error:
         # The time that is left of two calls is a number that nobody knows.
         said = re.sub(r"^no answer within [\d.e+-]+ s", f"no answer within {SECONDS:g} s", str(error))

@@ -245,5 +245,6 @@ keyring: Final = PerProcess(Keyring)
 
 
 def forget_keys() -> None:
-    """Drops every key that was fetched, and every failure."""
+    """Drops every key that was fetched, every failure, and whose certificates were trusted."""
     keyring.forget()
+    fetching.client.forget()
