@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.scheme import SignatureScheme
 
 SourceKind = Literal["code", "docs"]
@@ -55,6 +56,7 @@ class WebhookProvider:
         other_credentials: How its other credentials begin, which are taken for the secret now and then, and what
             they are.
         gives_up: When it stops retrying, if its documentation says so.
+        handshakes: What it asks before its first delivery.
     """
 
     scheme: SignatureScheme
@@ -64,3 +66,4 @@ class WebhookProvider:
     secret_prefixes: tuple[str, ...] = ()
     other_credentials: Mapping[str, str] = field(default_factory=dict)
     gives_up: GivesUp | None = None
+    handshakes: tuple[Handshake, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -15,6 +16,14 @@ PROVIDER = WebhookProvider(
         source="https://github.com/dropbox/mdwebhook/blob/master/app.py",
     ),
     source_kind="code",
+    handshakes=(
+        Handshake(
+            method="GET",
+            challenge="query.challenge",
+            text="{challenge}",
+            source="https://github.com/dropbox/mdwebhook/blob/master/app.py",
+        ),
+    ),
     samples=Samples(
         payloads={
             "list_folder": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -18,6 +19,16 @@ PROVIDER = WebhookProvider(
         source="https://www.npmjs.com/package/@notionhq/client",
     ),
     source_kind="code",
+    handshakes=(
+        Handshake(
+            only=frozenset({"verification_token"}),
+            challenge="body.verification_token",
+            allowed=r"[\x21-\x7e]{8,512}",
+            asked=True,
+            hands_over="the verification token, which signs every delivery",
+            source="https://developers.notion.com/reference/webhooks",
+        ),
+    ),
     samples=Samples(
         payloads={
             "page.created": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -21,6 +22,23 @@ PROVIDER = WebhookProvider(
         source="https://discord.com/developers/docs/interactions/overview#setting-up-an-endpoint",
     ),
     source_kind="docs",
+    handshakes=(
+        Handshake(
+            when={"body.type": 1},
+            absent=("body.event",),
+            proof="signature",
+            document={"type": 1},
+            source="https://discord.com/developers/docs/interactions/overview#setting-up-an-endpoint",
+        ),
+        Handshake(
+            when={"body.type": 0},
+            absent=("body.event",),
+            proof="signature",
+            status=204,
+            headers={"content-type": "application/json"},
+            source="https://github.com/discord/discord-api-docs/blob/main/developers/events/webhook-events.mdx",
+        ),
+    ),
     samples=Samples(
         headers={"User-Agent": "Discord-Interactions/1.0 (+https://discord.com)"},
         names={"application_command": "application_command"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -25,6 +26,15 @@ PROVIDER = WebhookProvider(
         "xoxp-": "a Slack user token",
         "xapp-": "a Slack app token",
     },
+    handshakes=(
+        Handshake(
+            when={"body.type": "url_verification"},
+            challenge="body.challenge",
+            proof="signature",
+            text="{challenge}",
+            source="https://docs.slack.dev/reference/events/url_verification/",
+        ),
+    ),
     samples=Samples(
         headers={"User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)", "Accept": "*/*"},
         names={"slash_command": "slash_command", "interactivity": "block_actions"},

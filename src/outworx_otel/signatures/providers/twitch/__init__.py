@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -22,6 +23,15 @@ PROVIDER = WebhookProvider(
         source="https://dev.twitch.tv/docs/eventsub/handling-webhook-events",
     ),
     source_kind="docs",
+    handshakes=(
+        Handshake(
+            when={"header.twitch-eventsub-message-type": "webhook_callback_verification"},
+            challenge="body.challenge",
+            proof="signature",
+            text="{challenge}",
+            source="https://github.com/twitchdev/twitch-cli/blob/main/internal/events/verify/subscription_verify.go",
+        ),
+    ),
     samples=Samples(
         headers={
             "Twitch-Eventsub-Message-Retry": "0",
