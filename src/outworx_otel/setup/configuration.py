@@ -18,6 +18,7 @@ from outworx_otel.setup.salvage import salvaged, speaks_of_verification
 
 ROUTES: Final = "OUTWORX_ROUTES"
 SECRET_PREFIX: Final = "OUTWORX_SECRET_"  # noqa: S105  # a variable's name, no secret
+TOKEN_PREFIX: Final = "OUTWORX_VERIFY_TOKEN_"  # noqa: S105  # likewise
 DETECT: Final = "OUTWORX_DETECT"
 STORE: Final = "OUTWORX_IDEMPOTENCY_STORE"
 _KNOWN_KEYS: Final = ("endpoints", "providers", "detect", "idempotency_store")
@@ -181,6 +182,15 @@ def _from_table(
                 f"{where}: the secret of {pattern} stands in the file; name an environment variable "
                 'instead, e.g. signature_secret_env = "STRIPE_WEBHOOK_SECRET"'
             )
+        if options.verify_token is not None:
+            warnings.append(
+                f"{where}: the verify token of {pattern} stands in the file; name an environment variable "
+                'instead, e.g. verify_token_env = "META_VERIFY_TOKEN"'
+            )
+        try:
+            options.verify_tokens()
+        except ConfigurationError as error:
+            problems.append(f"{here}: {error}")
         yield ConfiguredEndpoint(pattern, options, where, _no_secret(options, here))
 
 
@@ -206,10 +216,13 @@ def _from_routes(environ: Mapping[str, str], problems: list[str]) -> Iterator[Co
             if pattern:
                 yield _closed(pattern, provider or "unknown", ROUTES, problem)
             continue
-        variable = SECRET_PREFIX + re.sub(r"[^A-Z0-9]", "_", provider.upper())
+        suffix = re.sub(r"[^A-Z0-9]", "_", provider.upper())
+        variable = SECRET_PREFIX + suffix
         secret = environ.get(variable)
         if secret is not None and secret.strip():
-            yield ConfiguredEndpoint(pattern, TrackOptions(provider, signature_secret=secret), ROUTES)
+            token = environ.get(TOKEN_PREFIX + suffix, "").strip() or None
+            options = TrackOptions(provider, signature_secret=secret, verify_token=token)
+            yield ConfiguredEndpoint(pattern, options, ROUTES)
             continue
         state = "not set" if secret is None else "set but empty"
         problem = (

@@ -14,7 +14,8 @@ from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.body import FieldPicker
 from outworx_otel.http.paths import PathMap
 from outworx_otel.setup import enforcement
-from outworx_otel.setup.options import DEFAULT_METHODS, SOURCES, TrackOptions
+from outworx_otel.setup.handshakes import handshakes_for
+from outworx_otel.setup.options import DEFAULT_METHODS, SOURCES, TOKEN_SOURCES, TrackOptions
 from outworx_otel.setup.secret_sources import SecretFile, SecretMemory, Secrets
 from outworx_otel.signatures.registry import provider_names
 from outworx_otel.telemetry.redaction import Redactor
@@ -38,6 +39,7 @@ class Endpoint:
         problem: why the endpoint cannot verify as it was meant to; its deliveries then fail with
             `missing_secret`. An environment variable that was to hold the secret and does not is such a reason too.
         detected: a request's headers made the endpoint, and nobody configured it.
+        everywhere: no path is named, so a GET, HEAD or OPTIONS is never taken for a handshake.
         quiet: whoever makes it says the problem; otherwise it is logged here.
 
     Raises:
@@ -53,6 +55,8 @@ class Endpoint:
         "asks_request",
         "detected",
         "enforces",
+        "greets",
+        "handshakes",
         "id_header",
         "keeps_answer",
         "known_secrets",
@@ -63,6 +67,7 @@ class Endpoint:
         "picks_id",
         "picks_type",
         "problem",
+        "reads_handshake",
         "redactor",
         "secret_file",
         "secret_memory",
@@ -81,6 +86,7 @@ class Endpoint:
         known_secrets: Callable[[], Iterable[signatures.KnownSecret]] | None = None,
         problem: str | None = None,
         detected: bool = False,
+        everywhere: bool = False,
         quiet: bool = False,
     ) -> None:
         self.options = options
@@ -120,6 +126,17 @@ class Endpoint:
         )
         # Whether anybody has a use for the answer's body.
         self.keeps_answer = options.capture_body or bool(options.idempotency_key)
+        self.handshakes = handshakes_for(
+            options,
+            has_secret=options.verifies and options.signature_verifier is None,
+            verifies=self.verifies,
+            closed=self.problem is not None,
+        )
+        # The methods of requests that may be a handshake.
+        self.greets = self.handshakes.methods & {"POST"} if everywhere else self.handshakes.methods
+        self.reads_handshake = any(row.reads_body for row in self.handshakes.unsigned.get("POST", ()))
+        if self.handshakes.problem is not None and not quiet:
+            self._say_of_token(self.handshakes.problem)
         scheme = signatures.scheme_for(options.provider)
         self.redactor = Redactor((*options.redact, *_signature_headers(scheme)))
         self.verifier: signatures.Verifier | None = None
@@ -172,6 +189,9 @@ class Endpoint:
             self.options.provider,
             problem,
         )
+
+    def _say_of_token(self, problem: str) -> None:
+        logger.error("outworx: %s, %s: %s", self.source, self.options.provider, problem)
 
     def _warn_of_no_scheme(self) -> None:
         logger.warning(
@@ -234,9 +254,14 @@ class Endpoint:
         """Whether a request with this method may be a delivery.
 
         Default `methods`: every request with a body is one where signatures are enforced, whatever its method.
-        Whether it has a body is known once its stream was read. HEAD runs what GET runs.
+        Whether it has a body is known once its stream was read. HEAD runs what GET runs. Or it may be a handshake.
         """
-        return method in self.methods or self.enforces or (method == "HEAD" and "GET" in self.methods)
+        return (
+            method in self.methods
+            or self.enforces
+            or method in self.greets
+            or (method == "HEAD" and "GET" in self.methods)
+        )
 
     def listens_to(self, method: str) -> bool:
         """Whether a request with this method is a delivery, with a body or without."""
@@ -271,6 +296,7 @@ _VERIFICATION: Final = (
     "public_url",
     "max_body_size",
 )
+_HANDSHAKE: Final = ("handshake", *TOKEN_SOURCES)
 
 
 def with_standing_verification(
@@ -292,6 +318,8 @@ def with_standing_verification(
     if replaced.options.provider != chosen.options.provider or replaced.problem is not None:
         return replaced, said
     kept = {name: getattr(replaced.options, name) for name in _VERIFICATION}
+    if all(getattr(chosen.options, name) is None for name in _HANDSHAKE):
+        kept.update({name: getattr(replaced.options, name) for name in _HANDSHAKE})
     options = dataclasses.replace(chosen.options, **kept)
     return Endpoint(options, chosen.source, known_secrets=chosen.known_secrets, quiet=True), said
 

@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.setup.secret_sources import SecretFile, Secrets, from_environment, several
+from outworx_otel.setup.secret_sources import SecretFile, Secrets, from_environment, several, texts
 
 Secret = str | bytes | Sequence[str | bytes]
 SecretFunction = Callable[[Any], Secret | Awaitable[Secret | None] | None]
@@ -67,6 +67,12 @@ class TrackOptions:
         trace_context: what an inbound `traceparent` is worth where no local span is current: `"link"` to it,
             `"parent"` below it, or `"ignore"` it.
         public_url: the address the provider calls, for schemes that sign it, behind a proxy.
+        handshake: answer what the provider asks before its first delivery (docs/handshakes.md). None does so where
+            its row has a handshake and the secret that it needs is set, True also where none is needed, False
+            never. A name (`"websub"`, `"cloudevents"`) is that protocol's instead of the provider's.
+        verify_token: what the provider and this endpoint have agreed on for the handshake (Meta's verify token, a
+            WebSub topic), or several; another secret than that of the signatures.
+        verify_token_env: the environment variable (or several) that holds it, read at start.
 
     Raises:
         ConfigurationError: an option cannot be used; the message names it.
@@ -99,16 +105,20 @@ class TrackOptions:
     redact: Sequence[str] = ()
     trace_context: TraceContext = "link"
     public_url: str | None = None
+    handshake: bool | str | None = None
+    verify_token: str | Sequence[str] | None = None
+    verify_token_env: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
             problem = check(getattr(self, name))
             if problem is not None:
                 raise ConfigurationError(f"{name} {problem}")
-        given = [name for name in SOURCES if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ConfigurationError(f"{' and '.join(given)} exclude each other: give one")
-        for name in ("signature_secret", "signature_secret_env"):
+        for sources in (SOURCES, TOKEN_SOURCES):
+            given = [name for name in sources if getattr(self, name) is not None]
+            if len(given) > 1:
+                raise ConfigurationError(f"{' and '.join(given)} exclude each other: give one")
+        for name in ("signature_secret", "signature_secret_env", *TOKEN_SOURCES):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "methods", tuple(method.upper() for method in self.methods))
@@ -121,7 +131,7 @@ class TrackOptions:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.default is MISSING or value != field.default:
-                shown.append(f"{field.name}={'[set]' if field.name == 'signature_secret' else repr(value)}")
+                shown.append(f"{field.name}={'[set]' if field.name in _SECRET else repr(value)}")
         return f"TrackOptions({', '.join(shown)})"
 
     @property
@@ -143,6 +153,16 @@ class TrackOptions:
                 raise ConfigurationError(file.problem)
             return file.read()
         return () if callable(self.signature_secret) else several(self.signature_secret)
+
+    def verify_tokens(self) -> tuple[str, ...]:
+        """The tokens of the handshake; none where it needs none.
+
+        Raises:
+            ConfigurationError: a variable that is named holds none.
+        """
+        if self.verify_token_env is not None:
+            return from_environment(self.verify_token_env, "verify_token_env", _TOKEN_REMEDY)
+        return () if self.verify_token is None else texts(self.verify_token)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], where: str) -> TrackOptions:
@@ -174,6 +194,9 @@ class TrackOptions:
 
 # How deliveries may be verified: an endpoint has one of them, or none.
 SOURCES: Final = ("signature_secret", "signature_secret_env", "signature_secret_file", "signature_verifier")
+TOKEN_SOURCES: Final = ("verify_token", "verify_token_env")
+_TOKEN_REMEDY: Final = "what the provider was given as verify token; until then no handshake is confirmed"  # noqa: S105
+_SECRET: Final = ("signature_secret", "verify_token")
 OPTION_NAMES: Final = tuple(field.name for field in fields(TrackOptions))
 
 
@@ -208,6 +231,19 @@ def _check_secret(value: Any) -> str | None:
             "verification"
         )
     return None
+
+
+def _check_token(value: Any) -> str | None:
+    tokens = [value] if isinstance(value, str) else value
+    if value is None or (isinstance(tokens, list | tuple) and tokens and all(map(_is_name, tokens))):
+        return None
+    return "must be a non-empty string, or several. Is its environment variable unset?"
+
+
+def _check_handshake(value: Any) -> str | None:
+    if value is None or isinstance(value, bool) or _is_name(value):
+        return None
+    return f"must be True, False or the name of a protocol such as 'websub', not {value!r}"
 
 
 def _check_variables(value: Any) -> str | None:
@@ -315,4 +351,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "redact": _check_texts,
     "trace_context": _one_of(TraceContext),
     "public_url": _check_url,
+    "handshake": _check_handshake,
+    "verify_token": _check_token,
+    "verify_token_env": _check_variables,
 }

@@ -36,19 +36,32 @@ def several(given: Any) -> Secrets:
     return tuple(one for one in secrets if one.strip())
 
 
-def from_environment(names: str | Sequence[str]) -> Secrets:
-    """The secrets that these variables hold.
+def texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One text or several, as a tuple."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def from_environment(
+    names: str | Sequence[str],
+    option: str = "signature_secret_env",
+    remedy: str = "the provider's signing secret, or leave the option out to run without verification",
+) -> tuple[str, ...]:
+    """What these variables hold.
+
+    Args:
+        names: of one or several.
+        option: that names them.
+        remedy: what to set them to, for the message.
 
     Raises:
         ConfigurationError: one is unset or empty; the message names it.
     """
     secrets = []
-    for name in [names] if isinstance(names, str) else names:
+    for name in texts(names):
         secret = os.environ.get(name, "")
         if not secret.strip():
             raise ConfigurationError(
-                f"the environment variable {name} (signature_secret_env) is not set; set it to the provider's "
-                "signing secret, or leave the option out to run without verification"
+                f"the environment variable {name} ({option}) is not set; set it to {remedy}"
             )
         secrets.append(secret)
     return tuple(secrets)

@@ -1,0 +1,113 @@
+"""Which handshakes an endpoint answers: decided when it is made, so that deliveries pay for none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from outworx_otel.errors import ConfigurationError
+from outworx_otel.setup.options import TOKEN_SOURCES, TrackOptions
+from outworx_otel.signatures.handshake import Handshake
+from outworx_otel.signatures.handshakes import handshakes_of, with_handshakes
+
+
+class Handshakes(NamedTuple):
+    """An endpoint's, by the method that they come with.
+
+    Attributes:
+        methods: of all of them.
+        unsigned: those that no signature has to prove.
+        signed: those that are looked for once the signature was found valid.
+        tokens: the endpoint's `verify_token`.
+        problem: why those that need the token confirm nothing.
+        bare_rejection: whether a rejected delivery is answered without a body.
+    """
+
+    methods: frozenset[str] = frozenset()
+    unsigned: Mapping[str, tuple[Handshake, ...]] = {}
+    signed: Mapping[str, tuple[Handshake, ...]] = {}
+    tokens: tuple[str, ...] = ()
+    problem: str | None = None
+    bare_rejection: bool = False
+
+
+NONE = Handshakes()
+
+
+def handshakes_for(
+    options: TrackOptions, *, has_secret: bool, verifies: bool, closed: bool = False
+) -> Handshakes:
+    """What an endpoint with these options answers.
+
+    Args:
+        options: of the endpoint.
+        has_secret: whether a signing secret is named, also one that a file or a function gives.
+        verifies: whether deliveries have a verdict.
+        closed: whether the secret that is named is missing.
+
+    Raises:
+        ConfigurationError: a handshake is asked for that is not known, or that lacks what it needs; or there is a
+            verify token that nothing asks for.
+    """
+    if options.handshake is False:
+        return NONE
+    name = options.handshake if isinstance(options.handshake, str) else options.provider
+    rows = handshakes_of(name)
+    tokens: tuple[str, ...] = ()
+    problem = None
+    try:
+        tokens = options.verify_tokens()
+    except ConfigurationError as error:
+        problem = str(error)
+    named = any(getattr(options, source) is not None for source in TOKEN_SOURCES)
+    asks = bool(options.handshake)
+    on = asks or (verifies and not closed)
+    chosen = tuple(
+        row
+        for row in rows
+        if (asks or not row.asked)
+        and (verifies or row.proof != "signature")
+        and (
+            named
+            if row.needs_token
+            else has_secret
+            if row.key == "secret"
+            else on or row.proof == "signature"
+        )
+    )
+    if asks and not chosen:
+        raise ConfigurationError(f"handshake: {_why_none(name, rows)}")
+    if named and not any(row.needs_token for row in rows):
+        raise ConfigurationError(
+            f"{' or '.join(TOKEN_SOURCES)}: no known handshake of {name!r} has a use for it"
+        )
+    if not chosen:
+        return NONE
+    return Handshakes(
+        frozenset(row.method for row in chosen),
+        _by_method(row for row in chosen if row.proof != "signature"),
+        _by_method(row for row in chosen if row.proof == "signature"),
+        tokens,
+        problem,
+        any(row.bare_rejection for row in chosen),
+    )
+
+
+def _by_method(rows: Iterable[Handshake]) -> dict[str, tuple[Handshake, ...]]:
+    found: dict[str, tuple[Handshake, ...]] = {}
+    for row in rows:
+        found[row.method] = (*found.get(row.method, ()), row)
+    return found
+
+
+def _why_none(name: str, rows: tuple[Handshake, ...]) -> str:
+    if not rows:
+        known = with_handshakes()
+        near = difflib.get_close_matches(name.lower(), known, 1)
+        return f"that of {name!r} is not known; " + (
+            f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        )
+    if any(row.needs_token for row in rows):
+        return f"that of {name!r} needs {' or '.join(TOKEN_SOURCES)}"
+    return f"that of {name!r} needs the signing secret: signature_secret or signature_secret_env"
