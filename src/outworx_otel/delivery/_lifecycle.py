@@ -11,6 +11,7 @@ from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
 from outworx_otel.delivery._event import read_event
 from outworx_otel.delivery._event_key import EventKey
+from outworx_otel.delivery._handshake import met
 from outworx_otel.delivery._lingering import forget, linger
 from outworx_otel.delivery._messages import (
     BodyProblem,
@@ -58,6 +59,7 @@ class Delivery:
     __slots__ = (
         "_body",
         "_claim",
+        "_greeted",
         "_lingers",
         "_watch",
         "endpoint",
@@ -107,6 +109,8 @@ class Delivery:
         self._claim: KeyClaim | OnceClaim | None = None
         self._watch: drops.Watch | None = None
         self._lingers = False
+        # Whether it was found to be no handshake, or one that was answered, after its signature was checked.
+        self._greeted = False
         self.state: State = "arrived"
         # Whether a marked handler inside has refused to run.
         self.refused = False
@@ -179,6 +183,33 @@ class Delivery:
         self.refused = True
         self.record.rejected_for = "unverified_delivery"
 
+    def greet(self, *, verified: bool = False) -> Flow[Respond | None]:
+        """Answers a handshake of the provider's, so that no handler runs; None where the request is none.
+
+        Args:
+            verified: whether to look at those that a valid signature proves. Otherwise at those that need none, by
+                the head of the request as long as its body was not read, and then by the body.
+        """
+        record, endpoint = self.record, self.endpoint
+        self._greeted = self._greeted or verified
+        if record.method not in endpoint.greets or (verified and not record.is_genuine):
+            return None
+        answer: Respond | None = None
+        try:
+            answer = yield from met(endpoint, self.request, record, self._body, verified=verified)
+            if answer is None or self.silent:
+                pass
+            elif record.rejected_for is None:
+                self.runtime.telemetry.start_if_affordable(record)
+            elif endpoint.may_report_rejection():
+                self.runtime.telemetry.start(record)
+                self._log_rejection()
+        except Exception as error:  # noqa: BLE001  # ours, or the user's function: then nothing is confirmed
+            self.runtime.failed("answering a handshake", error)
+        if answer is not None:
+            self._step("answer")
+        return answer
+
     def admit(self) -> Flow[Proceed | Respond]:
         """Verifies, unless that was done, then claims the key; starts the span."""
         record, endpoint = self.record, self.endpoint
@@ -187,6 +218,10 @@ class Delivery:
             yield from self.verify()
         if record.signature is not None and endpoint.refuses(record.signature):
             answer = self._rejection(record.signature)
+        elif endpoint.handshakes.signed and not self._greeted:
+            greeting = yield from self.greet(verified=True)
+            if greeting is not None:
+                return greeting
         try:
             read_event(endpoint, record, self._body)
             self._claim = self._claim_of_key()
@@ -245,6 +280,8 @@ class Delivery:
         self.record.outcome = "rejected"
         self.record.rejected_for = result.reason
         self.record.status = status
+        if self.endpoint.handshakes.bare_rejection:
+            return Respond(status, (), b"")
         return respond(self.request, status, message, *headers)
 
     def _log_rejection(self) -> None:

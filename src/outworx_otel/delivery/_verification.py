@@ -59,7 +59,7 @@ def verdict(
     try:
         if verifier is None:
             try:
-                secrets = yield from _secrets_now(endpoint, request)
+                secrets = yield from secrets_now(endpoint, request)
                 if secrets:
                     verifier = verifier_for(
                         options.provider, secrets, options.signature_tolerance, endpoint.known_secrets
@@ -68,7 +68,7 @@ def verdict(
                 return _threw("signature_secret", cause, runtime, record)
             if verifier is None:
                 return _no("missing_secret", _NO_SECRET[endpoint.secret_file is not None])
-        url = _urls(options.public_url, request.url()) if verifier.scheme.signs_url else None
+        url = public_urls(options.public_url, request.url()) if verifier.scheme.signs_url else None
         now = record.start_ns / 1e9
         if verifier.fetches_keys:
             return (yield from _with_published_key(verifier, request, request.body, now, url))
@@ -131,7 +131,7 @@ _NO_SECRET = (
 )
 
 
-def _secrets_now(endpoint: Endpoint, request: InboundRequest) -> Flow[Secrets]:
+def secrets_now(endpoint: Endpoint, request: InboundRequest) -> Flow[Secrets]:
     """The secrets of a file as it is now, or what a function gives for this request."""
     memory, ask = endpoint.secret_memory, endpoint.options.signature_secret
     if memory is None or not callable(ask):
@@ -183,8 +183,13 @@ def _threw(option: str, cause: Exception, runtime: Runtime, record: Record) -> S
     return _no("verifier_threw", f"{option} raised {type(cause).__name__}.")
 
 
-def _urls(public: str | None, urls: Any) -> Any:
-    """The same for the address, or for each of the spellings that it may have been signed in."""
+def public_urls(public: str | None, urls: Any) -> Any:
+    """The address that the provider called, or each of the spellings that it may have been signed in.
+
+    Args:
+        public: the option `public_url`.
+        urls: the address as the server knows it, or its spellings.
+    """
     return (
         _public_url(public, urls)
         if isinstance(urls, str)

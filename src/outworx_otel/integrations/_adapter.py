@@ -231,13 +231,20 @@ def serve(
         start_ns = start_ns if visit is None else visit.delivery.record.start_ns
         delivery = Delivery(endpoint, adapter.request(), runtime, start_ns, silent=silent)
     delivery.routed(found.template, found.handler)
-    if endpoint.admits_by_body:
+    # What the door has looked at is no handshake.
+    greets = delivery.record.method in endpoint.greets and (visit is None or visit.delivery is not delivery)
+    if greets:
+        greeting = yield from delivery.greet()
+        if greeting is not None:
+            return (yield from _greeted(adapter, visit, delivery, greeting))
+    if endpoint.admits_by_body or (greets and endpoint.reads_handshake):
         try:
             reading = yield from adapter.read_body(endpoint.options.max_body_size)
         except BaseException as error:  # likewise
             delivery.end_without_waiting(error)
             raise
-        if not reading.body and reading.problem is None and not endpoint.listens_to(delivery.record.method):
+        nothing = not reading.body and reading.problem is None
+        if not endpoint.listens_to(delivery.record.method) and (nothing or not endpoint.enforces):
             # A method that nobody listens to, and no body: no delivery.
             return (yield from let_by(endpoint, call))
         known = visit is not None and visit.delivery is delivery and visit.verified_bytes(reading.body)
@@ -248,11 +255,26 @@ def serve(
             delivery.record.signature = None
         if not known or reading.body is not delivery.request.body:
             delivery.take_body(*reading)
+        if greets:
+            greeting = yield from delivery.greet()
+            if greeting is not None:
+                return (yield from _greeted(adapter, visit, delivery, greeting))
+    elif greets and not (endpoint.enforces or endpoint.listens_to(delivery.record.method)):
+        return (yield from let_by(endpoint, call))
     if visit is None:
         visit = Visit(delivery)
         adapter.place(visit)
     visit.take(delivery)
     return (yield from drive(adapter, delivery, call))
+
+
+def _greeted(adapter: Adapter, visit: Visit | None, delivery: Delivery, greeting: Respond) -> Flow[Any]:
+    if visit is not None:
+        visit.take(delivery)
+    try:
+        return (yield from adapter.answer(greeting))
+    finally:
+        delivery.finish()
 
 
 def let_by(endpoint: Endpoint, call: Callable[[], Any]) -> Flow[Any]:

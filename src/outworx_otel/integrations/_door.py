@@ -100,12 +100,25 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
     """Verifies a request at the door, where its endpoint verifies.
 
     Returns:
-        The answer that turns it away; None where it may go on. `visit.pending` says that it was not verified, and
-        that a seam further in must do so before a handler runs.
+        The answer that turns it away, or that a handshake is given; None where it may go on. `visit.pending` says
+        that it was not verified, and that a seam further in must do so before a handler runs.
     """
     delivery = visit.delivery
     endpoint = delivery.endpoint
+    greets = delivery.record.method in endpoint.greets
+    if greets:
+        greeting = yield from delivery.greet()
+        if greeting is not None:
+            return greeting
+        if not endpoint.enforces and not endpoint.listens_to(delivery.record.method):
+            visit.dismissed = True
+            return None
     if not endpoint.verifies:
+        if greets and endpoint.reads_handshake:
+            reading = yield from adapter.read_body(endpoint.options.max_body_size)
+            delivery.take_body(*reading)
+            visit.body = reading.body
+            return (yield from delivery.greet())
         if not visit.configured and _may_buffer(runtime, endpoint, delivery):
             reading = yield from adapter.read_body(PROOF_BYTES)
             visit.body = reading.body
@@ -120,9 +133,13 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
         return None
     delivery.take_body(*reading)
     visit.body = reading.body
+    if greets:
+        greeting = yield from delivery.greet()
+        if greeting is not None:
+            return greeting
     yield from delivery.verify()
     if not delivery.is_turned_away:
-        return None
+        return (yield from delivery.greet(verified=True)) if greets else None
     plain = decoded(reading.body, delivery.request.headers.get("content-encoding"), endpoint)
     if plain is not None:
         refused = delivery.record.signature
@@ -130,7 +147,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
         yield from delivery.verify()
         if not delivery.is_turned_away:
             visit.plain = plain
-            return None
+            return (yield from delivery.greet(verified=True)) if greets else None
         delivery.take_body(*reading)
         delivery.record.signature = refused
     if _is_decided_inside(adapter, delivery):

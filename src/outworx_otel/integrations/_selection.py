@@ -68,6 +68,12 @@ def choose(
     return endpoint
 
 
+def greeted(handler: Any, method: str) -> Endpoint | None:
+    """The endpoint of a marked handler that is not served with this method, where it may be a handshake's."""
+    own = marked(handler, method) or marked(handler, "POST")
+    return own if own is not None and method in own.greets else None
+
+
 def note_plain(runtime: Runtime, handler: Any) -> None:
     """A function whose requests concern nothing, unless the door finds that they do: asked no more."""
     if type(handler) is FunctionType and not runtime.has_templates and not other_urls(runtime).knows(handler):

@@ -19,7 +19,7 @@ from outworx_otel.integrations._door import is_opened
 from outworx_otel.integrations._inside import layers
 from outworx_otel.integrations._intake import Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
-from outworx_otel.integrations._selection import choose, has_own_say, other_urls
+from outworx_otel.integrations._selection import choose, greeted, has_own_say, other_urls
 from outworx_otel.integrations._visit import PASSED, VISIT, Visit, visit_of_scope
 from outworx_otel.integrations.asgi import MOUNTED, OutworxHooksMiddleware
 from outworx_otel.setup.endpoints import Endpoint
@@ -67,7 +67,11 @@ def route_gate(
     method, handler = scope.get("method", ""), route.endpoint
     methods = route.methods if context is None else context.methods
     if (methods and method not in methods) or _lacks_method(handler, method):
-        return wrapped(scope, receive, send)
+        own = None if mounted is not None else greeted(handler, method.upper())
+        if own is None or visit_of_scope(scope) is not None:
+            return wrapped(scope, receive, send)
+        found = Found(template(scope, route, context), handler, scope.get("path_params", {}))
+        return Seam(own, scope, receive, send, runtime, None, found).run(wrapped)
     visit = scope.get(VISIT) or visit_of_scope(scope)
     chosen: Endpoint | LetBy | None
     if visit is not None and visit.configured and mounted is None and marked(handler, method.upper()) is None:

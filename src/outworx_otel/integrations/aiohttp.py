@@ -138,7 +138,9 @@ def outworx_middleware(options: TrackOptions) -> Any:
         ConfigurationError: the options cannot be used.
     """
     ensure_ready()
-    own = Endpoint(options, "code", known_secrets=lambda: current().known_secrets())
+    own = Endpoint(
+        options, "code", known_secrets=lambda: current().known_secrets(), everywhere=options.paths is None
+    )
     say_mounted("outworx_middleware", {places(own): own})
 
     @web.middleware

@@ -63,7 +63,9 @@ class OutworxHooksMiddleware:
     def __init__(self, app: ASGIApp, options: TrackOptions) -> None:
         ensure_ready()
         self.app = app
-        self.endpoint = Endpoint(options, "code", known_secrets=lambda: current().known_secrets())
+        self.endpoint = Endpoint(
+            options, "code", known_secrets=lambda: current().known_secrets(), everywhere=options.paths is None
+        )
         self._has_seam: bool | None = None
         say_mounted("OutworxHooksMiddleware", {places(self.endpoint): self.endpoint})
 

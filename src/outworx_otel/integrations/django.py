@@ -44,7 +44,7 @@ from outworx_otel.integrations._django_transaction import check_at_start, in_tra
 from outworx_otel.integrations._door import concerned, guessed, is_opened, is_silent, through
 from outworx_otel.integrations._instrumentor import Instrumentor
 from outworx_otel.integrations._patch import Patch, Reach, Wrapper
-from outworx_otel.integrations._selection import OtherURLs, choose, other_urls
+from outworx_otel.integrations._selection import OtherURLs, choose, greeted, other_urls
 from outworx_otel.integrations._visit import PASSED, Visit
 from outworx_otel.setup.announcement import places
 from outworx_otel.setup.bootstrap import ensure_ready, say_mounted
@@ -196,8 +196,10 @@ def _choose(request: Any, view: Any) -> Endpoint | LetBy | None:
     runtime = current()
     if by_hand is None and request.__dict__.get(PASSED) is request.path_info and view in runtime.plain:
         return None
-    if (by_hand is None and not REACH.covers(None)) or _lacks_method(view, request):
+    if by_hand is None and not REACH.covers(None):
         return None
+    if _lacks_method(view, request):
+        return None if by_hand is not None or visit_at(request) is not None else greeted(view, method)
     visit = visit_at(request)
     mounted = None if by_hand is None else by_hand.endpoint_at(request)
     match = request.resolver_match
@@ -365,7 +367,9 @@ def _endpoints_from_settings() -> dict[str, Endpoint]:
     for path, given in entries.items():
         where = f'OUTWORX_ROUTES["{path}"]' if routes and path in routes else _ONE
         options = given if isinstance(given, TrackOptions) else TrackOptions.from_mapping(given, where)
-        endpoints[path] = Endpoint(options, where, known_secrets=lambda: current().known_secrets())
+        endpoints[path] = Endpoint(
+            options, where, known_secrets=lambda: current().known_secrets(), everywhere=path == "*"
+        )
     return endpoints
 
 

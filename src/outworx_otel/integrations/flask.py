@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import flask
 from flask import current_app, has_request_context, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from outworx_otel.delivery.flow import run_sync
 from outworx_otel.errors import UnverifiedDelivery
@@ -20,7 +21,7 @@ from outworx_otel.integrations._door import concerned, guessed, is_opened, is_si
 from outworx_otel.integrations._flask import FlaskAdapter, routing, template
 from outworx_otel.integrations._instrumentor import ApplicationInstrumentor
 from outworx_otel.integrations._patch import Patch, Reach
-from outworx_otel.integrations._selection import choose, has_own_say, other_urls
+from outworx_otel.integrations._selection import choose, greeted, has_own_say, other_urls
 from outworx_otel.integrations._visit import PASSED, VISIT, Visit
 from outworx_otel.integrations._wsgi import Door, Environ, StartResponse, called_path, path_of, visit_of
 from outworx_otel.setup.admission import set_under_way, under_way
@@ -166,8 +167,10 @@ def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: 
     """Runs `dispatch_request` inside a delivery, where the request is one."""
     native = _request()
     rule = None if native is None or native.routing_exception is not None else native.url_rule
-    if native is None or rule is None or not REACH.covers(app):
+    if native is None or not REACH.covers(app):
         return wrapped(*args, **kwargs)
+    if rule is None:
+        return _not_served(app, native, functools.partial(wrapped, *args, **kwargs))
     runtime, environ = current(), native.environ
     handler, passed = app.view_functions.get(rule.endpoint), environ.get(PASSED)
     try:
@@ -177,6 +180,19 @@ def _gate(wrapped: Callable[..., Any], app: Any, args: tuple[Any, ...], kwargs: 
     except UnverifiedDelivery as error:
         adapter = FlaskAdapter(app, native, environ.get(VISIT))
         return run_sync(adapter.answer(refusal_of(error, adapter, runtime, time.time_ns())))
+
+
+def _not_served(app: flask.Flask, native: flask.Request, called: Callable[[], Any]) -> Any:
+    """Flask's own 404 or 405, unless it is a handshake with a method that its endpoint's view is not served with."""
+    if not isinstance(native.routing_exception, MethodNotAllowed) or VISIT in native.environ:
+        return called()
+    found = routing(app, native, native.path)
+    own = None if found is None else greeted(found.handler, native.method)
+    if found is None or own is None:
+        return called()
+    adapter, runtime = FlaskAdapter(app, native, None), current()
+    silent = is_silent(called_path(native.environ), runtime)
+    return run_sync(serve(adapter, None, own, runtime, adapter.start_ns, found, called, silent=silent))
 
 
 def _serve(

@@ -58,6 +58,11 @@ class Telemetry:
             start_time=record.start_ns,
         )
 
+    def start_if_affordable(self, record: Record) -> None:
+        """Starts the span of what any stranger may send: where it was not proved genuine, ten a second at most."""
+        if record.is_genuine or _unproved.take(record.provider):
+            self.start(record)
+
     def finish(self, record: Record) -> None:
         """Ends the span with what became of the delivery, and counts it."""
         span = record.span
@@ -90,8 +95,7 @@ class Telemetry:
         """
         record.undelivered = True
         try:
-            if record.is_genuine or _unproved.take(record.provider):
-                self.start(record)
+            self.start_if_affordable(record)
         finally:
             self.finish(record)
 
