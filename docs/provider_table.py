@@ -1,7 +1,7 @@
 """Writes what is made from the providers' files: `python docs/provider_table.py`.
 
-That is the table in docs/signatures.md, and the index by which a provider is found before its file is read. A test
-fails when one of them is out of date.
+That is the table in docs/signatures.md, that in docs/handshakes.md, and the index by which a provider is found before
+its file is read. A test fails when one of them is out of date.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import re
 from pathlib import Path
 
 from outworx_otel.signatures import SignatureScheme
+from outworx_otel.signatures.handshake import Handshake
+from outworx_otel.signatures.handshakes import handshakes_of, with_handshakes
 from outworx_otel.signatures.provider import WebhookProvider
 from outworx_otel.signatures.providers import __path__, load
 
 PAGE = Path(__file__).with_name("signatures.md")
 INDEX = Path(__path__[0], "_index.py")
-BEGIN, END = "<!-- providers: begin -->\n", "<!-- providers: end -->\n"
+HANDSHAKES = Path(__file__).with_name("handshakes.md")
+_MARKS = "<!-- {0}: begin -->\n", "<!-- {0}: end -->\n"
 
 _KEYS = {
     "utf8": "as text",
@@ -129,13 +132,75 @@ def index() -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def _stands(path: str, value: str = "") -> str:
+    """Where something stands in a request, and what, as people write it."""
+    place, _, name = path.partition(".")
+    if place == "query":
+        return f"`?{name}={value or '…'}`"
+    if place == "header":
+        return f"`{name}: {value}`" if value else f"header `{name}`"
+    return f"`{name}` = `{value}` in the body" if value else f"`{name}` in the body"
+
+
+def _question(row: Handshake) -> str:
+    parts = [_stands(path, json.dumps(value).strip('"')) for path, value in row.when.items()]
+    parts += [_stands(path) for path in (*row.present, row.shared) if path and path != row.challenge]
+    parts += [_stands(row.challenge)] if row.challenge else []
+    parts += ["and nothing else in it"] if row.only else []
+    parts += [f"no {_stands(path)}" for path in row.absent]
+    return f"{row.method} {', '.join(parts)}".strip()
+
+
+def _reply(row: Handshake) -> str:
+    said = {"{challenge}": "the challenge", "{made}": "what is computed from it"}
+    parts = [str(row.status)] if row.status != 200 else []
+    if row.text:
+        parts.append(f"{said.get(row.text, row.text)} as text")
+    if row.document is not None:
+        fields = [f"`{name}` = {said.get(value, value)}" for name, value in row.document.items()]
+        parts.append(f"JSON: {', '.join(fields)}")
+    for name, value in row.headers.items():
+        if name != "content-type":
+            made = "what was asked for" if value == "{made}" else said.get(value, value)
+            parts.append(f"header `{name}`: {made}")
+    return "; ".join(parts) or "200, no body"
+
+
+def _conditions(row: Handshake) -> str:
+    needs = {"signature": "a valid signature", "token": "`verify_token`"}.get(row.proof, "")
+    if row.key == "verify_token":
+        needs = "`verify_token`, `public_url` as registered"
+    elif row.key == "secret" and not needs:
+        needs = "the secret"
+    parts = [needs] if needs else []
+    if row.asked:
+        parts.append("`handshake = true`")
+    return ", ".join(parts) or "`handshake = true` or the secret"
+
+
+def handshake_table() -> str:
+    """The table of handshakes, one row for each question."""
+    lines = ["| provider | it sends | it is answered | needs | rule |", "|---|---|---|---|---|"]
+    for name in with_handshakes():
+        for row in handshakes_of(name):
+            cells = [f"`{name}`", _question(row), _reply(row), _conditions(row), f"[source]({row.source})"]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _renewed(page: str, name: str, fresh: str) -> str:
+    begin, end = (mark.format(name) for mark in _MARKS)
+    return re.sub(
+        re.escape(begin) + ".*?" + re.escape(end), lambda _: begin + fresh + end, page, flags=re.DOTALL
+    )
+
+
 def with_table(page: str) -> str:
     """The page with a fresh table between its two marks."""
-    return re.sub(
-        re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: BEGIN + table() + END, page, flags=re.DOTALL
-    )
+    return _renewed(_renewed(page, "providers", table()), "handshakes", handshake_table())
 
 
 if __name__ == "__main__":
     INDEX.write_text(index(), encoding="utf-8")
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for file in (PAGE, HANDSHAKES):
+        file.write_text(with_table(file.read_text(encoding="utf-8")), encoding="utf-8")

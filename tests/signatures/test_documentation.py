@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from outworx_otel.signatures import REASONS, SignatureScheme, register_provider, unregister_provider
+from outworx_otel.signatures.handshakes import with_handshakes
 from outworx_otel.signatures.registry import built_in_providers
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,6 +30,13 @@ def test_the_table_of_providers_is_current(generator: ModuleType) -> None:
 
     assert generator.with_table(page) == page, "run: python docs/provider_table.py"
     assert all(f"`{one.scheme.provider}` |" in page for one in built_in_providers())
+
+
+def test_the_table_of_handshakes_is_current(generator: ModuleType) -> None:
+    page = generator.HANDSHAKES.read_text(encoding="utf-8")
+
+    assert generator.with_table(page) == page, "run: python docs/provider_table.py"
+    assert all(f"| `{name}` |" in page for name in with_handshakes())
 
 
 def test_the_index_of_providers_is_current(generator: ModuleType) -> None:

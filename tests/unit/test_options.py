@@ -69,6 +69,14 @@ WRONG: list[tuple[str, Any]] = [
     ("trace_context", ["link"]),
     ("public_url", "example.org"),
     ("public_url", 5),
+    ("handshake", ""),
+    ("handshake", 1),
+    ("verify_token", ""),
+    ("verify_token", []),
+    ("verify_token", ["a", " "]),
+    ("verify_token", b"a"),
+    ("verify_token_env", ""),
+    ("verify_token_env", []),
 ]
 
 
@@ -80,6 +88,15 @@ def test_a_wrong_option_names_itself(name: str, value: Any) -> None:
 
 def test_every_option_is_checked() -> None:
     assert {name for name, _ in WRONG} == set(OPTION_NAMES)
+
+
+def test_a_verify_token_and_its_variable_exclude_each_other() -> None:
+    with pytest.raises(ConfigurationError, match="verify_token and verify_token_env"):
+        TrackOptions("meta", verify_token="x", verify_token_env="X")  # noqa: S106
+
+
+def test_a_verify_token_is_not_shown() -> None:
+    assert "hush" not in repr(TrackOptions("meta", verify_token=["hush"]))
 
 
 def test_a_secret_and_a_verifier_exclude_each_other() -> None:

@@ -29,28 +29,27 @@ _shown: set[bytes] = set()
 
 
 def met(
-    endpoint: Endpoint, request: InboundRequest, record: Record, body: Body | None, *, verified: bool
+    rows: tuple[Handshake, ...],
+    endpoint: Endpoint,
+    request: InboundRequest,
+    record: Record,
+    body: Body | None,
 ) -> Flow[Respond | None]:
     """Answers a handshake, and notes in the record what came of it; None where the request is none.
 
     Args:
+        rows: that it may be a question of.
         endpoint: whose handshakes they are.
         request: whose body may not have been read yet.
         record: gets its outcome.
         body: where it was read.
-        verified: whether to look at those that a signature proves, which was found valid, or at the others.
     """
-    known = endpoint.handshakes
-    rows = (known.signed if verified else known.unsigned).get(request.method, ())
-    asked = HandshakeRequest(
-        request.headers,
-        request.url,
-        None if body is None else body.raw,
-        (lambda: None) if body is None else body.parsed,
-    )
+    if body is None:
+        asked = HandshakeRequest(request.headers, request.url)
+    else:
+        asked = HandshakeRequest(request.headers, request.url, body.raw, body.parsed)
     for row in rows:
-        # Those that are told by the head alone were looked at before the body was read.
-        if (verified or row.reads_body is (body is not None)) and row.fits(asked):
+        if row.fits(asked):
             answer = yield from _answer(row, asked, endpoint, request, record)
             return None if answer is None else _noted(answer, request, record)
     return None

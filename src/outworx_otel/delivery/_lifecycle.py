@@ -35,6 +35,7 @@ from outworx_otel.setup.endpoints import Endpoint, logger
 from outworx_otel.setup.freezing import flush_before_freezing
 from outworx_otel.setup.runtime import Runtime
 from outworx_otel.signatures import SignatureResult
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.telemetry import Outcome, Record, outcome_of
 
 _BACKGROUND_SECONDS: Final = 30.0
@@ -183,20 +184,29 @@ class Delivery:
         self.refused = True
         self.record.rejected_for = "unverified_delivery"
 
-    def greet(self, *, verified: bool = False) -> Flow[Respond | None]:
+    def questions(self, *, verified: bool = False) -> tuple[Handshake, ...]:
+        """The provider's handshakes that the request may be, by a glance; nearly always none.
+
+        Args:
+            verified: whether those are wanted that a valid signature proves. Otherwise those that need none: as long
+                as the body was not read, those that the request's head tells, and then the others.
+        """
+        record, known = self.record, self.endpoint.handshakes
+        self._greeted = self._greeted or verified
+        if record.method not in self.endpoint.greets or (verified and not record.is_genuine):
+            return ()
+        return known.likely(record.method, record.headers, self.request.body, verified=verified)
+
+    def greet(self, questions: tuple[Handshake, ...]) -> Flow[Respond | None]:
         """Answers a handshake of the provider's, so that no handler runs; None where the request is none.
 
         Args:
-            verified: whether to look at those that a valid signature proves. Otherwise at those that need none, by
-                the head of the request as long as its body was not read, and then by the body.
+            questions: that it may be.
         """
         record, endpoint = self.record, self.endpoint
-        self._greeted = self._greeted or verified
-        if record.method not in endpoint.greets or (verified and not record.is_genuine):
-            return None
         answer: Respond | None = None
         try:
-            answer = yield from met(endpoint, self.request, record, self._body, verified=verified)
+            answer = yield from met(questions, endpoint, self.request, record, self._body)
             if answer is None or self.silent:
                 pass
             elif record.rejected_for is None:
@@ -218,8 +228,8 @@ class Delivery:
             yield from self.verify()
         if record.signature is not None and endpoint.refuses(record.signature):
             answer = self._rejection(record.signature)
-        elif endpoint.handshakes.signed and not self._greeted:
-            greeting = yield from self.greet(verified=True)
+        elif endpoint.handshakes.signed and not self._greeted and (asked := self.questions(verified=True)):
+            greeting = yield from self.greet(asked)
             if greeting is not None:
                 return greeting
         try:

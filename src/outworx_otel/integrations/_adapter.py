@@ -233,8 +233,8 @@ def serve(
     delivery.routed(found.template, found.handler)
     # What the door has looked at is no handshake.
     greets = delivery.record.method in endpoint.greets and (visit is None or visit.delivery is not delivery)
-    if greets:
-        greeting = yield from delivery.greet()
+    if greets and (questions := delivery.questions()):
+        greeting = yield from delivery.greet(questions)
         if greeting is not None:
             return (yield from _greeted(adapter, visit, delivery, greeting))
     if endpoint.admits_by_body or (greets and endpoint.reads_handshake):
@@ -255,8 +255,8 @@ def serve(
             delivery.record.signature = None
         if not known or reading.body is not delivery.request.body:
             delivery.take_body(*reading)
-        if greets:
-            greeting = yield from delivery.greet()
+        if greets and (questions := delivery.questions()):
+            greeting = yield from delivery.greet(questions)
             if greeting is not None:
                 return (yield from _greeted(adapter, visit, delivery, greeting))
     elif greets and not (endpoint.enforces or endpoint.listens_to(delivery.record.method)):

@@ -107,7 +107,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
     endpoint = delivery.endpoint
     greets = delivery.record.method in endpoint.greets
     if greets:
-        greeting = yield from delivery.greet()
+        greeting = yield from _greeting(delivery)
         if greeting is not None:
             return greeting
         if not endpoint.enforces and not endpoint.listens_to(delivery.record.method):
@@ -118,7 +118,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
             reading = yield from adapter.read_body(endpoint.options.max_body_size)
             delivery.take_body(*reading)
             visit.body = reading.body
-            return (yield from delivery.greet())
+            return (yield from _greeting(delivery))
         if not visit.configured and _may_buffer(runtime, endpoint, delivery):
             reading = yield from adapter.read_body(PROOF_BYTES)
             visit.body = reading.body
@@ -134,12 +134,12 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
     delivery.take_body(*reading)
     visit.body = reading.body
     if greets:
-        greeting = yield from delivery.greet()
+        greeting = yield from _greeting(delivery)
         if greeting is not None:
             return greeting
     yield from delivery.verify()
     if not delivery.is_turned_away:
-        return (yield from delivery.greet(verified=True)) if greets else None
+        return (yield from _greeting(delivery, verified=True)) if greets else None
     plain = decoded(reading.body, delivery.request.headers.get("content-encoding"), endpoint)
     if plain is not None:
         refused = delivery.record.signature
@@ -147,7 +147,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
         yield from delivery.verify()
         if not delivery.is_turned_away:
             visit.plain = plain
-            return (yield from delivery.greet(verified=True)) if greets else None
+            return (yield from _greeting(delivery, verified=True)) if greets else None
         delivery.take_body(*reading)
         delivery.record.signature = refused
     if _is_decided_inside(adapter, delivery):
@@ -161,6 +161,12 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
         delivery.routed(found.template, found.handler)
     decision = yield from delivery.admit()
     return decision if isinstance(decision, Respond) else None
+
+
+def _greeting(delivery: Delivery, *, verified: bool = False) -> Flow[Respond | None]:
+    """The answer to a provider's handshake, where the request is one."""
+    questions = delivery.questions(verified=verified)
+    return (yield from delivery.greet(questions)) if questions else None
 
 
 def through(

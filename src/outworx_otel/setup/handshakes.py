@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from outworx_otel.errors import ConfigurationError
+from outworx_otel.http.headers import Headers
 from outworx_otel.setup.options import TOKEN_SOURCES, TrackOptions
 from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.handshakes import handshakes_of, with_handshakes
@@ -30,6 +31,31 @@ class Handshakes(NamedTuple):
     tokens: tuple[str, ...] = ()
     problem: str | None = None
     bare_rejection: bool = False
+
+    def likely(
+        self, method: str, headers: Headers, body: bytes | None, *, verified: bool = False
+    ) -> tuple[Handshake, ...]:
+        """The rows that a request may be a question of, by a glance; nearly always none.
+
+        Args:
+            method: of the request.
+            headers: of the request.
+            body: the exact bytes; None where they were not read yet.
+            verified: whether those are wanted that a valid signature proves. Otherwise those that need none: as long
+                as the body was not read, those that the request's head tells, and then the others.
+        """
+        rows = (self.signed if verified else self.unsigned).get(method, ())
+        return (
+            tuple(
+                [
+                    row
+                    for row in rows
+                    if (verified or row.reads_body is (body is not None)) and row.is_likely(headers, body)
+                ]
+            )
+            if rows
+            else rows
+        )
 
 
 NONE = Handshakes()

@@ -201,14 +201,32 @@ class Handshake:
         words = [
             value for path, value in self.when.items() if path.startswith("body.") and value.__class__ is str
         ]
-        return tuple(f'"{word}"'.encode() for word in (*sorted(names), *words) if not word.isdecimal())
+        # Words first: hardly any other body has them.
+        return tuple(f'"{word}"'.encode() for word in (*words, *sorted(names)) if not word.isdecimal())
+
+    @cached_property
+    def _headers(self) -> tuple[str, ...]:
+        """The headers that such a request has."""
+        paths = (*self.when, *self.present, self.challenge)
+        return tuple(path[7:] for path in paths if path.startswith("header."))
+
+    def is_likely(self, headers: Headers, body: bytes | None) -> bool:
+        """Whether a request may be this question, by a glance: nothing is parsed, for nearly all are deliveries."""
+        for name in self._headers:
+            if name not in headers:
+                return False
+        if self.reads_body:
+            if body is None or len(body) > MAX_BODY:
+                return False
+            for mark in self._marks:
+                if mark not in body:
+                    return False
+        return True
 
     def fits(self, request: HandshakeRequest) -> bool:
         """Whether a request is this question; it proves nothing."""
-        if self.reads_body:
-            body = request.body
-            if body is None or len(body) > MAX_BODY or not all(mark in body for mark in self._marks):
-                return False
+        if not self.is_likely(request.headers, request.body):
+            return False
         for path, expected in self.when.items():
             found = request.at(path)
             if found.__class__ is not expected.__class__ or found != expected:
