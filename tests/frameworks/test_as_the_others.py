@@ -10,6 +10,7 @@ import integrations.test_capture
 import integrations.test_exceptions
 import integrations.test_faults
 import integrations.test_forms
+import integrations.test_handshakes
 import integrations.test_idempotency
 import integrations.test_marks
 import integrations.test_nothing_leaks
@@ -24,6 +25,7 @@ MODULES: Final = (
     integrations.test_exceptions,
     integrations.test_faults,
     integrations.test_forms,
+    integrations.test_handshakes,
     integrations.test_idempotency,
     integrations.test_marks,
     integrations.test_nothing_leaks,

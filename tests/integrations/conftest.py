@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from patches import take_out
 
 import outworx_otel
+from outworx_otel.delivery import _handshake
 from outworx_otel.integrations import _door
 from outworx_otel.setup import assembly, bootstrap
 from outworx_otel.setup import runtime as runtimes
@@ -114,6 +115,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr(assembly, "_stores", {})
     monkeypatch.setattr(bootstrap, "_said", set())
     monkeypatch.setattr(_door, "_excluded", None)
+    monkeypatch.setattr(_handshake, "_shown", set())
     # A diagnosis may take as long as a busy test machine needs, and each test may have one.
     monkeypatch.setattr(budget, "SECONDS", 5.0)
     investigation.rate_limit.reset()

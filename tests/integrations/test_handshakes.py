@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import flask
 import pytest
+import trio
 from django.urls import path as url
 from django.views import View
 from fastapi import FastAPI
@@ -22,9 +26,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from outworx_otel import SignatureScheme, TrackOptions, register_provider, webhook
-from outworx_otel.delivery import _handshake
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware
 from outworx_otel.setup.configuration import read_configuration
+from outworx_otel.signatures.handshake import Handshake
+from outworx_otel.signatures.handshakes import WITHOUT_A_FILE
 from outworx_otel.signatures.registry import unregister_provider
 
 from .asgi_apps import UnderTestClient
@@ -42,9 +47,12 @@ META = TrackOptions("meta", signature_secret=KEY, verify_token=TOKEN)
 Monitor = Callable[..., None]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_handshake, "_shown", set())
+def on_event_loop() -> bool:
+    """Whether this thread runs asyncio's loop or trio's."""
+    for running in (asyncio.get_running_loop, trio.lowlevel.current_task):
+        with contextlib.suppress(RuntimeError):
+            return running() is not None
+    return False
 
 
 def everything_of(telemetry: Telemetry) -> str:
@@ -168,6 +176,32 @@ def test_other_methods_are_answered_too(each: Framework, monitor: Monitor, metho
     assert answer.headers.get("webhook-allowed-origin") == headers.get("webhook-request-origin")
 
 
+@pytest.mark.parametrize("away", [False, True], ids=["there", "away"])
+def test_what_has_to_be_done_before_the_answer_is_done_off_the_event_loop(
+    framework: Framework,
+    monitor: Monitor,
+    telemetry: Telemetry,
+    monkeypatch: pytest.MonkeyPatch,
+    away: bool,
+) -> None:
+    seen: list[Any] = []
+
+    def visit(document: Any) -> None:
+        seen.append((document["SubscribeURL"], on_event_loop()))
+        if away:
+            raise ConnectionError("away")
+
+    row = Handshake(when={"body.Type": "SubscriptionConfirmation"}, asked=True, before=visit)
+    monkeypatch.setitem(WITHOUT_A_FILE, "acme", (row,))
+    monitor({PATH: TrackOptions("acme", handshake=True)})
+    handler = Witness()
+    answer = framework.serve(handler).post(b'{"Type": "SubscriptionConfirmation", "SubscribeURL": "u"}', JSON)
+    assert answer.status == (503 if away else 200)
+    assert seen == [("u", False)]
+    assert handler.calls == []
+    assert telemetry.said("outcome") == ("rejected" if away else "handshake")
+
+
 HANDED_OVER = "b537207f20cbfa02357cf448134da559e8bd39d61597dcd5631b8012eae53e81"
 
 
@@ -200,8 +234,11 @@ def test_a_secret_that_is_handed_over_is_shown_once_and_kept_nowhere(
 def test_strangers_cannot_hand_over_without_end(
     each: Framework, monitor: Monitor, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monitor({PATH: TrackOptions("asana", handshake=True)})
+    # Its secret is what the handshake is to bring: until then the endpoint is closed, and shakes hands.
+    options = TrackOptions("asana", handshake=True, signature_secret_env="ASANA_SECRET")  # noqa: S106
+    monitor({PATH: options})
     served = each.serve(Witness())
+    assert served.post(b'{"events": []}', JSON).status == 401
     statuses = [served.post(b"{}", {"x-hook-secret": f"stranger-{n:03}"}).status for n in range(12)]
     assert statuses == [200] * 10 + [503] * 2
     assert "stranger-011" not in capfd.readouterr().err
@@ -216,25 +253,19 @@ def test_nothing_is_handed_over_where_nobody_asked(
     assert HANDED_OVER not in capfd.readouterr().err + everything_of(telemetry)
 
 
-@pytest.fixture
-def xero() -> Iterator[TrackOptions]:
-    """Xero's signatures, as an application describes them."""
+def test_xero_gets_200_and_401_without_a_body(each: Framework, monitor: Monitor) -> None:
     register_provider(
         SignatureScheme(provider="xero", signature_header="x-xero-signature", encoding="base64")
     )
-    yield TrackOptions("xero", signature_secret=KEY)
-    unregister_provider("xero")
-
-
-def test_xero_gets_200_and_401_without_a_body(each: Framework, monitor: Monitor, xero: TrackOptions) -> None:
-    import base64
-
-    monitor({PATH: xero})
-    handler = Witness()
-    body = b'{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}'
-    right = base64.b64encode(hmac.digest(KEY.encode(), body, "sha256")).decode()
-    served = each.serve(handler)
-    answers = [served.post(body, {**JSON, "x-xero-signature": given}) for given in (right, "wrong")]
+    try:
+        monitor({PATH: TrackOptions("xero", signature_secret=KEY)})
+        handler = Witness()
+        body = b'{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}'
+        right = base64.b64encode(hmac.digest(KEY.encode(), body, "sha256")).decode()
+        served = each.serve(handler)
+        answers = [served.post(body, {**JSON, "x-xero-signature": given}) for given in (right, "wrong")]
+    finally:
+        unregister_provider("xero")
     assert [(answer.status, answer.body) for answer in answers] == [(200, b""), (401, b"")]
     assert handler.calls == []
 

@@ -1,9 +1,10 @@
-"""Rows that several providers share: Standard Webhooks, and Svix, which came before it."""
+"""Rows that several providers share: Standard Webhooks, Svix, which came before it, and Meta's handshake."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.scheme import SignatureScheme
 
 STANDARD = SignatureScheme(
@@ -32,4 +33,14 @@ SVIX = replace(
     event_id="header.svix-id",
     detection_headers=("svix-id",),
     source="https://github.com/svix/svix-webhooks/blob/main/python/svix/webhooks.py",
+)
+
+META_SUBSCRIPTION = Handshake(
+    method="GET",
+    when={"query.hub.mode": "subscribe"},
+    proof="token",
+    shared="query.hub.verify_token",
+    challenge="query.hub.challenge",
+    text="{challenge}",
+    source="https://github.com/fbsamples/graph-api-webhooks-samples/blob/main/typescript-server/src/routes/subscribe.ts",
 )

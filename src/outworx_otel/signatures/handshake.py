@@ -278,7 +278,8 @@ class Handshake:
 
     def _confirmed(self, challenge: str, made: str) -> Confirmation:
         filled = {"{challenge}": challenge, "{made}": made}
-        headers = [(name, filled.get(value, value)) for name, value in self.headers.items()]
+        # ASGI wants names in lower case.
+        headers = [(name.lower(), filled.get(value, value)) for name, value in self.headers.items()]
         body = b""
         if self.document is not None:
             body = msgspec.json.encode(

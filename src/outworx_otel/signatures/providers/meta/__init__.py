@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.handshake import Handshake
+from outworx_otel.signatures.families import META_SUBSCRIPTION
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -18,17 +18,7 @@ PROVIDER = WebhookProvider(
         source="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
     ),
     source_kind="docs",
-    handshakes=(
-        Handshake(
-            method="GET",
-            when={"query.hub.mode": "subscribe"},
-            proof="token",
-            shared="query.hub.verify_token",
-            challenge="query.hub.challenge",
-            text="{challenge}",
-            source="https://github.com/fbsamples/graph-api-webhooks-samples/blob/main/typescript-server/src/routes/subscribe.ts",
-        ),
-    ),
+    handshakes=(META_SUBSCRIPTION,),
     samples=Samples(
         headers={"User-Agent": "facebookexternalua", "Accept": "*/*"},
     ),
