@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
@@ -14,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outworx_otel.http.body import Body
@@ -32,6 +33,7 @@ from outworx_otel.signatures.handshakes import handshakes_of, with_handshakes
 VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("handshakes.json").read_text())
 ADDRESS = "https://example.com/hook"
 SECRET = b"a-secret"
+FULL = os.environ.get("OUTWORX_TEST_FULL") == "1"
 EVERY_ROW = [(name, row) for name in with_handshakes() for row in handshakes_of(name)]
 ROWS = pytest.mark.parametrize(
     ("name", "row"), EVERY_ROW, ids=[f"{name}-{row.method}-{row.proof}" for name, row in EVERY_ROW]
@@ -156,9 +158,9 @@ def hostile(row: Handshake, challenge: Any, token: str) -> HandshakeRequest:
     return asked(encoded, headers, json.dumps(document).encode())
 
 
-@ROWS
-@given(challenge=HOSTILE)
-def test_no_challenge_gets_more_out_of_a_row_than_itself(name: str, row: Handshake, challenge: Any) -> None:
+@settings(max_examples=2000 if FULL else 150)
+@given(row=st.sampled_from([row for _, row in EVERY_ROW]), challenge=HOSTILE)
+def test_no_challenge_gets_more_out_of_a_row_than_itself(row: Handshake, challenge: Any) -> None:
     request = hostile(row, challenge, "vt")
     answer = row.answer(request, ("vt",), lambda: Keys(SECRET, "vt", ADDRESS)) if row.fits(request) else None
     if not isinstance(answer, Confirmation):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from outworx_otel.delivery._messages import InboundRequest, Respond, respond
-from outworx_otel.delivery._verification import public_urls, secrets_now
+from outworx_otel.delivery._verification import public_address, secrets_now
 from outworx_otel.delivery.flow import Call, Flow
 from outworx_otel.http.body import Body
 from outworx_otel.setup.endpoints import Endpoint
@@ -66,12 +66,9 @@ def _answer(
         # While the secret is rotated, the answer is made with the one that fits the question.
         index = signature.key_index if signature is not None and signature.key_index is not None else 0
         secret = secrets[index if index < len(secrets) else 0] if secrets else b""
-        urls = public_urls(endpoint.options.public_url, asked.url)
-        return Keys(
-            secret if isinstance(secret, bytes) else secret.encode(),
-            tokens[0] if tokens else "",
-            urls.partition("?")[0],
-        )
+        address = public_address(endpoint.options.public_url, asked.url).partition("?")[0]
+        token = tokens[0] if tokens else ""
+        return Keys(secret if isinstance(secret, bytes) else secret.encode(), token, address)
 
     answer = row.answer(asked, tokens, keys)
     if isinstance(answer, Refusal):

@@ -228,6 +228,8 @@ class Delivery:
             yield from self.verify()
         if record.signature is not None and endpoint.refuses(record.signature):
             answer = self._rejection(record.signature)
+            if endpoint.handshakes.bare_rejection:
+                answer = Respond(answer.status, (), b"")
         elif endpoint.handshakes.signed and not self._greeted and (asked := self.questions(verified=True)):
             greeting = yield from self.greet(asked)
             if greeting is not None:
@@ -290,8 +292,6 @@ class Delivery:
         self.record.outcome = "rejected"
         self.record.rejected_for = result.reason
         self.record.status = status
-        if self.endpoint.handshakes.bare_rejection:
-            return Respond(status, (), b"")
         return respond(self.request, status, message, *headers)
 
     def _log_rejection(self) -> None:

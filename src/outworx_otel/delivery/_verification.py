@@ -68,7 +68,7 @@ def verdict(
                 return _threw("signature_secret", cause, runtime, record)
             if verifier is None:
                 return _no("missing_secret", _NO_SECRET[endpoint.secret_file is not None])
-        url = public_urls(options.public_url, request.url()) if verifier.scheme.signs_url else None
+        url = _urls(options.public_url, request.url()) if verifier.scheme.signs_url else None
         now = record.start_ns / 1e9
         if verifier.fetches_keys:
             return (yield from _with_published_key(verifier, request, request.body, now, url))
@@ -183,21 +183,16 @@ def _threw(option: str, cause: Exception, runtime: Runtime, record: Record) -> S
     return _no("verifier_threw", f"{option} raised {type(cause).__name__}.")
 
 
-def public_urls(public: str | None, urls: Any) -> Any:
-    """The address that the provider called, or each of the spellings that it may have been signed in.
-
-    Args:
-        public: the option `public_url`.
-        urls: the address as the server knows it, or its spellings.
-    """
+def _urls(public: str | None, urls: Any) -> Any:
+    """The same for the address, or for each of the spellings that it may have been signed in."""
     return (
-        _public_url(public, urls)
+        public_address(public, urls)
         if isinstance(urls, str)
-        else tuple(_public_url(public, url) for url in urls)
+        else tuple(public_address(public, url) for url in urls)
     )
 
 
-def _public_url(public: str | None, url: str) -> str:
+def public_address(public: str | None, url: str) -> str:
     """The address the provider called: its origin from `public_url`, and its path too if that has one."""
     if public is None:
         return url

@@ -45,16 +45,11 @@ class Handshakes(NamedTuple):
                 as the body was not read, those that the request's head tells, and then the others.
         """
         rows = (self.signed if verified else self.unsigned).get(method, ())
-        return (
-            tuple(
-                [
-                    row
-                    for row in rows
-                    if (verified or row.reads_body is (body is not None)) and row.is_likely(headers, body)
-                ]
-            )
-            if rows
-            else rows
+        if not rows:
+            return ()
+        seen = body is not None
+        return tuple(
+            [row for row in rows if (verified or row.reads_body is seen) and row.is_likely(headers, body)]
         )
 
 
@@ -92,15 +87,7 @@ def handshakes_for(
     chosen = tuple(
         row
         for row in rows
-        if (asks or not row.asked)
-        and (verifies or row.proof != "signature")
-        and (
-            named
-            if row.needs_token
-            else has_secret
-            if row.key == "secret"
-            else on or row.proof == "signature"
-        )
+        if (asks or not row.asked) and _has_its_needs(row, named, has_secret, verifies, on)
     )
     if asks and not chosen:
         raise ConfigurationError(f"handshake: {_why_none(name, rows)}")
@@ -118,6 +105,16 @@ def handshakes_for(
         problem,
         any(row.bare_rejection for row in chosen),
     )
+
+
+def _has_its_needs(row: Handshake, has_token: bool, has_secret: bool, verifies: bool, on: bool) -> bool:
+    if row.proof == "signature" and not verifies:
+        return False
+    if row.needs_token:
+        return has_token
+    if row.key == "secret":
+        return has_secret
+    return on or row.proof == "signature"
 
 
 def _by_method(rows: Iterable[Handshake]) -> dict[str, tuple[Handshake, ...]]:

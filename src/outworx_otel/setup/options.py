@@ -161,8 +161,10 @@ class TrackOptions:
             ConfigurationError: a variable that is named holds none.
         """
         if self.verify_token_env is not None:
-            return from_environment(self.verify_token_env, "verify_token_env", _TOKEN_REMEDY)
-        return () if self.verify_token is None else texts(self.verify_token)
+            tokens = from_environment(self.verify_token_env, "verify_token_env", _TOKEN_REMEDY)
+        else:
+            tokens = () if self.verify_token is None else texts(self.verify_token)
+        return tuple(token.strip() for token in tokens)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], where: str) -> TrackOptions:
