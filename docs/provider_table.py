@@ -155,7 +155,7 @@ def _reply(row: Handshake) -> str:
     said = {"{challenge}": "the challenge", "{made}": "what is computed from it"}
     parts = [str(row.status)] if row.status != 200 else []
     if row.text:
-        parts.append(f"{said.get(row.text, row.text)} as text")
+        parts.append(f"{said.get(row.text, row.text)}, as text")
     if row.document is not None:
         fields = [f"`{name}` = {said.get(value, value)}" for name, value in row.document.items()]
         parts.append(f"JSON: {', '.join(fields)}")
@@ -170,6 +170,8 @@ def _conditions(row: Handshake) -> str:
     needs = {"signature": "a valid signature", "token": "`verify_token`"}.get(row.proof, "")
     if row.key == "verify_token":
         needs = "`verify_token`, `public_url` as registered"
+    elif row.key == "both":
+        needs = "the secret (the private key), `verify_token` (the public key)"
     elif row.key == "secret" and not needs:
         needs = "the secret"
     parts = [needs] if needs else []

@@ -105,7 +105,7 @@ def test_every_row_has_a_vector_and_a_vendors_source(name: str, row: Handshake) 
 
 
 def test_a_row_that_signs_says_what_it_does_not_sign() -> None:
-    signing = [row for _, row in EVERY_ROW if row.key == "secret"]
+    signing = [row for _, row in EVERY_ROW if row.needs_secret]
     assert signing
     assert all(row.allowed != Handshake().allowed for row in signing)
 
@@ -205,6 +205,14 @@ def test_zoom_signs_nothing_that_could_be_a_delivery(body: bytes, moment: int) -
     for signed in (True, False):
         answer = answer_of("zoom", asked(body=json.dumps(document).encode()), signed=signed)
         assert isinstance(answer, Refusal)
+
+
+@pytest.mark.parametrize(
+    "challenge", ["abc", "g" * 24, "A" * 24, "a" * 33, "a" * 20 + "\n", "PD94bWwgdmVyc2lvbj0i"]
+)
+def test_braintree_signs_short_hex_alone(challenge: str) -> None:
+    request = asked(urlencode({"bt_challenge": challenge}))
+    assert isinstance(answer_of("braintree", request, "GET", agreed="public"), Refusal)
 
 
 @given(body=st.text(max_size=60))

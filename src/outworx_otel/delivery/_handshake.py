@@ -58,7 +58,7 @@ def met(
 def _answer(
     row: Handshake, asked: HandshakeRequest, endpoint: Endpoint, request: InboundRequest, record: Record
 ) -> Flow[Confirmation | Refusal | None]:
-    secrets = (yield from secrets_now(endpoint, request)) if row.key == "secret" else ()
+    secrets = (yield from secrets_now(endpoint, request)) if row.needs_secret else ()
     tokens = endpoint.handshakes.tokens
     signature = record.signature
 

@@ -110,10 +110,8 @@ def handshakes_for(
 def _has_its_needs(row: Handshake, has_token: bool, has_secret: bool, verifies: bool, on: bool) -> bool:
     if row.proof == "signature" and not verifies:
         return False
-    if row.needs_token:
-        return has_token
-    if row.key == "secret":
-        return has_secret
+    if row.needs_token or row.needs_secret:
+        return (has_token or not row.needs_token) and (has_secret or not row.needs_secret)
     return on or row.proof == "signature"
 
 

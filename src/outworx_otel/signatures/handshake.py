@@ -22,7 +22,7 @@ import msgspec
 from outworx_otel.http.headers import Headers
 
 Proof = Literal["none", "signature", "token"]
-Key = Literal["", "secret", "verify_token"]
+Key = Literal["", "secret", "verify_token", "both"]
 
 MAX_CHALLENGE: Final = 1024
 MAX_BODY: Final = 16 * 1024
@@ -188,7 +188,12 @@ class Handshake:
     @property
     def needs_token(self) -> bool:
         """Whether the endpoint must have a `verify_token`."""
-        return self.proof == "token" or self.key == "verify_token"
+        return self.proof == "token" or self.key in ("verify_token", "both")
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether the answer is made with the signing secret."""
+        return self.key in ("secret", "both")
 
     @property
     def _paths(self) -> tuple[str, ...]:
@@ -263,7 +268,7 @@ class Handshake:
         made = ""
         if self.make is not None:
             known = keys()
-            if self.key == "secret" and not known.secret:
+            if self.needs_secret and not known.secret:
                 return Refusal(403, "missing_secret", "There is no signing secret to answer with.")
             made = self.make(request, known, challenge)
         return self._confirmed(challenge, made)
@@ -316,6 +321,12 @@ def hmac_base64(request: HandshakeRequest, keys: Keys, challenge: str) -> str:
 def hash_of_token_and_address(request: HandshakeRequest, keys: Keys, challenge: str) -> str:
     """SHA-256 of the challenge, the verify token and the endpoint's address, in hex."""
     return hashlib.sha256(f"{challenge}{keys.verify_token}{keys.address}".encode()).hexdigest()
+
+
+def public_key_and_hmac(request: HandshakeRequest, keys: Keys, challenge: str) -> str:
+    """The verify token, which is a public key, and the challenge's HMAC-SHA-1 with the hash of the private one."""
+    digest = hmac.digest(hashlib.sha1(keys.secret).digest(), challenge.encode(), "sha1")  # noqa: S324
+    return f"{keys.verify_token}|{digest.hex()}"
 
 
 def requested_rate(request: HandshakeRequest, keys: Keys, challenge: str) -> str:

@@ -10,6 +10,7 @@ from outworx_otel.signatures.handshake import (
     hash_of_token_and_address,
     hmac_base64,
     hmac_hex,
+    public_key_and_hmac,
     requested_rate,
 )
 from outworx_otel.signatures.registry import built_in_provider, built_in_providers
@@ -38,6 +39,16 @@ _ASANA: Final = Handshake(
     asked=True,
     hands_over="the signing secret of this webhook",
     source="https://developers.asana.com/reference/createwebhook",
+)
+_BRAINTREE: Final = Handshake(
+    method="GET",
+    challenge="query.bt_challenge",
+    # Deliveries are signed in base64, with the same key; of this form none is taken.
+    allowed="[a-f0-9]{20,32}",
+    key="both",
+    make=public_key_and_hmac,
+    text="{made}",
+    source="https://github.com/braintree/braintree_python/blob/master/braintree/webhook_notification_gateway.py",
 )
 _CLOUDEVENTS: Final = Handshake(
     method="OPTIONS",
@@ -166,6 +177,7 @@ WITHOUT_A_FILE: Final[dict[str, tuple[Handshake, ...]]] = {
     "adobe_io": (_ADOBE_IO,),
     "adobe_sign": (_ADOBE_SIGN, _ADOBE_SIGN_OF_ANY),
     "asana": (_ASANA,),
+    "braintree": (_BRAINTREE,),
     "cloudevents": (_CLOUDEVENTS,),
     "ebay": (_EBAY,),
     "event_grid": (_EVENT_GRID, _CLOUDEVENTS),
