@@ -261,6 +261,8 @@ def test_what_is_not_one_plain_challenge_is_refused(
         ("discord", asked(body=b'{"type": 1, "event": {"type": "ENTITLEMENT_CREATE"}}'), "POST"),
         ("discord", asked(body=b'{"type": true}'), "POST"),
         ("discord", asked(body=b'{"type": 2, "data": {"type": 1}}'), "POST"),
+        ("woocommerce", asked(body=b"webhook_id=5&id=1"), "POST"),
+        ("woocommerce", asked(body=b"webhook_id=5", headers={"x-wc-webhook-signature": "x"}), "POST"),
         ("xero", asked(body=b'{"events": [{}], "entropy": "x"}'), "POST"),
         ("slack", asked(body=b'{"type": "event_callback", "event": {"text": "url_verification"}}'), "POST"),
         ("slack", asked(body=b'{"type": "url_verification", "challenge": "%s"}' % (b"x" * 20_000)), "POST"),

@@ -136,7 +136,7 @@ class Handshake:
         when: What must stand where; a request without it is no handshake.
         present: Where something must stand, whatever it is.
         absent: Where nothing may.
-        only: The names that a JSON body has, all of them and no others.
+        only: The names that a body has, all of them and no others.
         challenge: Where the challenge stands; "" where there is none.
         allowed: What a challenge may look like, a regular expression for all of it; 1 KiB at most. Anything else
             is refused.
@@ -207,7 +207,7 @@ class Handshake:
             value for path, value in self.when.items() if path.startswith("body.") and value.__class__ is str
         ]
         # Words first: hardly any other body has them.
-        return tuple(f'"{word}"'.encode() for word in (*words, *sorted(names)) if not word.isdecimal())
+        return tuple(word.encode() for word in (*words, *sorted(names)) if not word.isdecimal())
 
     @cached_property
     def _headers(self) -> tuple[str, ...]:

@@ -155,6 +155,13 @@ _WEBSUB: Final = Handshake(
     refusal=404,
     source="https://www.w3.org/TR/websub/#hub-verifies-intent",
 )
+_WOOCOMMERCE: Final = Handshake(
+    only=frozenset({"webhook_id"}),
+    absent=("header.x-wc-webhook-signature",),
+    challenge="body.webhook_id",
+    allowed="[0-9]+",
+    source="https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php",
+)
 _X: Final = Handshake(
     method="GET",
     challenge="query.crc_token",
@@ -194,6 +201,7 @@ WITHOUT_A_FILE: Final[dict[str, tuple[Handshake, ...]]] = {
     "surveymonkey": (_SURVEYMONKEY,),
     "trello": (_TRELLO,),
     "websub": (_WEBSUB,),
+    "woocommerce": (_WOOCOMMERCE,),
     "x": (_X,),
     "xero": (_XERO,),
 }
