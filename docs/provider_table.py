@@ -163,6 +163,8 @@ def _reply(row: Handshake) -> str:
         if name != "content-type":
             made = "what was asked for" if value == "{made}" else said.get(value, value)
             parts.append(f"header `{name}`: {made}")
+    if row.before is not None:
+        parts.append("200, once the address in the message was called")
     return "; ".join(parts) or "200, no body"
 
 

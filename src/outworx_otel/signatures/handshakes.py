@@ -14,6 +14,7 @@ from outworx_otel.signatures.handshake import (
     requested_rate,
 )
 from outworx_otel.signatures.registry import built_in_provider, built_in_providers
+from outworx_otel.signatures.subscriptions import confirm_at_amazon
 
 _ADOBE_IO: Final = Handshake(
     method="GET",
@@ -32,6 +33,14 @@ _ADOBE_SIGN: Final = Handshake(
 )
 # Without the client id, which the page has one compare first.
 _ADOBE_SIGN_OF_ANY: Final = replace(_ADOBE_SIGN, proof="none", shared="", asked=True)
+_AMAZON_SNS: Final = Handshake(
+    when={"body.Type": "SubscriptionConfirmation"},
+    present=("body.SubscribeURL",),
+    proof="signature",
+    asked=True,
+    before=confirm_at_amazon,
+    source="https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html",
+)
 _ASANA: Final = Handshake(
     challenge="header.x-hook-secret",
     allowed=r"[\x21-\x7e]{8,512}",
@@ -184,6 +193,7 @@ WITHOUT_A_FILE: Final[dict[str, tuple[Handshake, ...]]] = {
     "adobe_io": (_ADOBE_IO,),
     "adobe_sign": (_ADOBE_SIGN, _ADOBE_SIGN_OF_ANY),
     "asana": (_ASANA,),
+    "aws_sns": (_AMAZON_SNS,),
     "braintree": (_BRAINTREE,),
     "cloudevents": (_CLOUDEVENTS,),
     "ebay": (_EBAY,),
