@@ -176,6 +176,26 @@ def test_other_methods_are_answered_too(each: Framework, monitor: Monitor, metho
     assert answer.headers.get("webhook-allowed-origin") == headers.get("webhook-request-origin")
 
 
+@pytest.mark.parametrize("provider", ["okta", "monday"])
+def test_a_challenge_is_recorded_nowhere(
+    each: Framework,
+    monitor: Monitor,
+    telemetry: Telemetry,
+    provider: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monitor({PATH: TrackOptions(provider, handshake=True, capture_body=True, capture_headers=True)})
+    served = each.serve(Witness())
+    if provider == "okta":
+        answer = served.post(headers={"x-okta-verification-challenge": CHALLENGE}, method="GET")
+    else:
+        answer = served.post(json.dumps({"challenge": CHALLENGE}).encode(), JSON)
+    assert CHALLENGE.encode() in answer.body
+    assert telemetry.said("outcome") == "handshake"
+    assert CHALLENGE not in everything_of(telemetry) + caplog.text
+
+
 @pytest.mark.parametrize("away", [False, True], ids=["there", "away"])
 def test_what_has_to_be_done_before_the_answer_is_done_off_the_event_loop(
     framework: Framework,
