@@ -383,6 +383,21 @@ def test_an_unset_variable_closes_the_handshake_and_is_named(
     assert telemetry.said("signature.reason") == "missing_secret"
 
 
+@pytest.mark.parametrize("where", ["code", "file"])
+def test_an_unset_variable_ends_a_strict_process(
+    monitor: Monitor, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setenv("OUTWORX_STRICT", "true")
+    options = TrackOptions("meta", signature_secret=KEY, verify_token_env="META_VERIFY_TOKEN")  # noqa: S106
+    if where == "file":
+        Path("outworx.toml").write_text(
+            f'[endpoints."{PATH}"]\nprovider = "meta"\nverify_token_env = "META_VERIFY_TOKEN"\n'
+        )
+    with pytest.raises(SystemExit) as ended:
+        monitor({PATH: options} if where == "code" else None)
+    assert ended.value.code == 78
+
+
 def test_a_file_and_the_environment_say_the_same(
     each: Framework, monitor: Monitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,8 @@ class Assembly:
                     self.warnings.append(said)
             if endpoint.problem is not None:
                 self.closed.append(endpoint.problem)
+            if endpoint.handshakes.problem is not None:
+                self.closed.append(endpoint.handshakes.problem)
             self.endpoints[pattern] = standing
         if isinstance(store, str):
             self.store = _opened(store)

@@ -128,6 +128,7 @@ class Endpoint:
         self.keeps_answer = options.capture_body or bool(options.idempotency_key)
         self.handshakes = handshakes_for(
             options,
+            source,
             has_secret=options.verifies and options.signature_verifier is None,
             verifies=self.verifies,
             closed=self.problem is not None,
@@ -136,7 +137,8 @@ class Endpoint:
         self.greets = self.handshakes.methods & {"POST"} if everywhere else self.handshakes.methods
         self.reads_handshake = any(row.reads_body for row in self.handshakes.unsigned.get("POST", ()))
         if self.handshakes.problem is not None and not quiet:
-            self._say_of_token(self.handshakes.problem)
+            logger.error("%s", self.handshakes.problem)
+            SAID.add(self.handshakes.problem)
         scheme = signatures.scheme_for(options.provider)
         self.redactor = Redactor((*options.redact, *_signature_headers(scheme)))
         self.verifier: signatures.Verifier | None = None
@@ -189,9 +191,6 @@ class Endpoint:
             self.options.provider,
             problem,
         )
-
-    def _say_of_token(self, problem: str) -> None:
-        logger.error("outworx: %s, %s: %s", self.source, self.options.provider, problem)
 
     def _warn_of_no_scheme(self) -> None:
         logger.warning(

@@ -57,12 +57,13 @@ NONE = Handshakes()
 
 
 def handshakes_for(
-    options: TrackOptions, *, has_secret: bool, verifies: bool, closed: bool = False
+    options: TrackOptions, source: str, *, has_secret: bool, verifies: bool, closed: bool
 ) -> Handshakes:
     """What an endpoint with these options answers.
 
     Args:
         options: of the endpoint.
+        source: where they stand, for people.
         has_secret: whether a signing secret is named, also one that a file or a function gives.
         verifies: whether deliveries have a verdict.
         closed: whether the secret that is named is missing.
@@ -80,7 +81,7 @@ def handshakes_for(
     try:
         tokens = options.verify_tokens()
     except ConfigurationError as error:
-        problem = str(error)
+        problem = f"{source}, {options.provider}: {error}"
     named = any(getattr(options, source) is not None for source in TOKEN_SOURCES)
     asks = bool(options.handshake)
     on = asks or (verifies and not closed)
