@@ -25,12 +25,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from outworx_otel import SignatureScheme, TrackOptions, register_provider, webhook
+from outworx_otel import TrackOptions, webhook
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware
 from outworx_otel.setup.configuration import read_configuration
 from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.handshakes import WITHOUT_A_FILE
-from outworx_otel.signatures.registry import unregister_provider
 
 from .asgi_apps import UnderTestClient
 from .calls import PATH, Framework, Witness
@@ -274,18 +273,12 @@ def test_nothing_is_handed_over_where_nobody_asked(
 
 
 def test_xero_gets_200_and_401_without_a_body(each: Framework, monitor: Monitor) -> None:
-    register_provider(
-        SignatureScheme(provider="xero", signature_header="x-xero-signature", encoding="base64")
-    )
-    try:
-        monitor({PATH: TrackOptions("xero", signature_secret=KEY)})
-        handler = Witness()
-        body = b'{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}'
-        right = base64.b64encode(hmac.digest(KEY.encode(), body, "sha256")).decode()
-        served = each.serve(handler)
-        answers = [served.post(body, {**JSON, "x-xero-signature": given}) for given in (right, "wrong")]
-    finally:
-        unregister_provider("xero")
+    monitor({PATH: TrackOptions("xero", signature_secret=KEY)})
+    handler = Witness()
+    body = b'{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}'
+    right = base64.b64encode(hmac.digest(KEY.encode(), body, "sha256")).decode()
+    served = each.serve(handler)
+    answers = [served.post(body, {**JSON, "x-xero-signature": given}) for given in (right, "wrong")]
     assert [(answer.status, answer.body) for answer in answers] == [(200, b""), (401, b"")]
     assert handler.calls == []
 

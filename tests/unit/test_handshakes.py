@@ -6,9 +6,10 @@ import logging
 
 import pytest
 
-from outworx_otel import ConfigurationError, TrackOptions
+from outworx_otel import ConfigurationError, SignatureScheme, TrackOptions, register_provider
 from outworx_otel.setup.endpoints import Endpoint, with_standing_verification
 from outworx_otel.signatures.handshakes import handshakes_of
+from outworx_otel.signatures.registry import unregister_provider
 
 
 def endpoint(*given: object, **options: object) -> Endpoint:
@@ -99,3 +100,11 @@ def test_what_stands_in_a_file_stays_where_code_names_no_secret() -> None:
     assert kept.handshakes.tokens == ("t",)
     other, _ = with_standing_verification("/hook", endpoint("meta", verify_token="mine"), file)  # noqa: S106
     assert other.handshakes.tokens == ("mine",)
+
+
+def test_a_row_of_ones_own_changes_how_a_provider_signs_and_not_what_it_asks() -> None:
+    register_provider(SignatureScheme(provider="slack", signature_header="x-proxy-signature"))
+    try:
+        assert endpoint("slack", signature_secret="s").greets == {"POST"}  # noqa: S106
+    finally:
+        unregister_provider("slack")

@@ -8,13 +8,12 @@ from typing import Final
 from outworx_otel.signatures.handshake import (
     Handshake,
     hash_of_token_and_address,
-    hmac_base64,
     hmac_hex,
     public_key_and_hmac,
     requested_rate,
 )
-from outworx_otel.signatures.registry import built_in_provider, built_in_providers
-from outworx_otel.signatures.subscriptions import confirm_at_amazon
+from outworx_otel.signatures.providers import load
+from outworx_otel.signatures.providers._index import NAMES
 
 _ADOBE_IO: Final = Handshake(
     method="GET",
@@ -33,22 +32,6 @@ _ADOBE_SIGN: Final = Handshake(
 )
 # Without the client id, which the page has one compare first.
 _ADOBE_SIGN_OF_ANY: Final = replace(_ADOBE_SIGN, proof="none", shared="", asked=True)
-_AMAZON_SNS: Final = Handshake(
-    when={"body.Type": "SubscriptionConfirmation"},
-    present=("body.SubscribeURL",),
-    proof="signature",
-    asked=True,
-    before=confirm_at_amazon,
-    source="https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html",
-)
-_ASANA: Final = Handshake(
-    challenge="header.x-hook-secret",
-    allowed=r"[\x21-\x7e]{8,512}",
-    headers={"X-Hook-Secret": "{challenge}"},
-    asked=True,
-    hands_over="the signing secret of this webhook",
-    source="https://developers.asana.com/reference/createwebhook",
-)
 _BRAINTREE: Final = Handshake(
     method="GET",
     challenge="query.bt_challenge",
@@ -120,12 +103,6 @@ _MONDAY: Final = Handshake(
     document={"challenge": "{challenge}"},
     source="https://developer.monday.com/api-reference/docs/webhooks",
 )
-_NYLAS: Final = Handshake(
-    method="GET",
-    challenge="query.challenge",
-    text="{challenge}",
-    source="https://github.com/nylas/nylas-nodejs/blob/main/src/resources/webhooks.ts",
-)
 _OKTA: Final = Handshake(
     method="GET",
     challenge="header.x-okta-verification-challenge",
@@ -164,36 +141,10 @@ _WEBSUB: Final = Handshake(
     refusal=404,
     source="https://www.w3.org/TR/websub/#hub-verifies-intent",
 )
-_WOOCOMMERCE: Final = Handshake(
-    only=frozenset({"webhook_id"}),
-    absent=("header.x-wc-webhook-signature",),
-    challenge="body.webhook_id",
-    allowed="[0-9]+",
-    source="https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php",
-)
-_X: Final = Handshake(
-    method="GET",
-    challenge="query.crc_token",
-    # Deliveries are JSON, signed with the same key: neither an object, nor a number or a word of JSON's.
-    allowed=r"(?!(?:[-+0-9.eE]+|true|false|null|NaN|-?Infinity)\Z)[A-Za-z0-9._~+/=-]+",
-    key="secret",
-    make=hmac_base64,
-    document={"response_token": "{made}"},
-    source="https://docs.x.com/x-api/webhooks/quickstart",
-)
-_XERO: Final = Handshake(
-    when={"body.events": []},
-    present=("body.entropy",),
-    proof="signature",
-    bare_rejection=True,
-    source="https://developer.xero.com/documentation/webhooks/configuring-your-server",
-)
 
 WITHOUT_A_FILE: Final[dict[str, tuple[Handshake, ...]]] = {
     "adobe_io": (_ADOBE_IO,),
     "adobe_sign": (_ADOBE_SIGN, _ADOBE_SIGN_OF_ANY),
-    "asana": (_ASANA,),
-    "aws_sns": (_AMAZON_SNS,),
     "braintree": (_BRAINTREE,),
     "cloudevents": (_CLOUDEVENTS,),
     "ebay": (_EBAY,),
@@ -204,29 +155,25 @@ WITHOUT_A_FILE: Final[dict[str, tuple[Handshake, ...]]] = {
     "mandrill": (_MANDRILL,),
     "microsoft_graph": (_MICROSOFT_GRAPH,),
     "monday": (_MONDAY,),
-    "nylas": (_NYLAS,),
     "okta": (_OKTA,),
     "ringcentral": (_RINGCENTRAL,),
     "smartsheet": (_SMARTSHEET,),
     "surveymonkey": (_SURVEYMONKEY,),
     "trello": (_TRELLO,),
     "websub": (_WEBSUB,),
-    "woocommerce": (_WOOCOMMERCE,),
-    "x": (_X,),
-    "xero": (_XERO,),
 }
 """By the name that their provider has, or will have once its signatures are known."""
 
 
 def handshakes_of(provider: str) -> tuple[Handshake, ...]:
-    """The handshakes of a provider or of a protocol, by its name; none where none is known."""
-    known = built_in_provider(provider)
-    if known is not None and known.handshakes:
-        return known.handshakes
-    return WITHOUT_A_FILE.get(provider.strip().lower().replace("-", "_").replace(" ", "_"), ())
+    """The handshakes of a provider or of a protocol, by its name; none where none is known.
+
+    Whoever registers a row of their own for a provider changes how it signs, and not what it asks first.
+    """
+    name = provider.strip().lower().replace("-", "_").replace(" ", "_")
+    return (name in NAMES and load(name).handshakes) or WITHOUT_A_FILE.get(name, ())
 
 
 def with_handshakes() -> tuple[str, ...]:
     """The names of all whose handshake is known."""
-    rows = (known.scheme.provider for known in built_in_providers() if known.handshakes)
-    return tuple(sorted({*rows, *WITHOUT_A_FILE}))
+    return tuple(sorted({*WITHOUT_A_FILE, *(name for name in NAMES if load(name).handshakes)}))

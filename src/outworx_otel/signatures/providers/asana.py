@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -15,6 +16,16 @@ PROVIDER = WebhookProvider(
         source="https://github.com/Asana/devrel-examples/blob/master/python/webhooks_v5/server.py",
     ),
     source_kind="code",
+    handshakes=(
+        Handshake(
+            challenge="header.x-hook-secret",
+            allowed=r"[\x21-\x7e]{8,512}",
+            headers={"X-Hook-Secret": "{challenge}"},
+            asked=True,
+            hands_over="the signing secret of this webhook",
+            source="https://developers.asana.com/reference/createwebhook",
+        ),
+    ),
     samples=Samples(
         payloads={
             "changed": {

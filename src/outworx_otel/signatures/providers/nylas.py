@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -14,6 +15,14 @@ PROVIDER = WebhookProvider(
         source="https://www.npmjs.com/package/nylas",
     ),
     source_kind="code",
+    handshakes=(
+        Handshake(
+            method="GET",
+            challenge="query.challenge",
+            text="{challenge}",
+            source="https://github.com/nylas/nylas-nodejs/blob/main/src/resources/webhooks.ts",
+        ),
+    ),
     samples=Samples(
         payloads={
             "message.created": {

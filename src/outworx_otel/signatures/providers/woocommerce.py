@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -18,6 +19,15 @@ PROVIDER = WebhookProvider(
         source="https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php",
     ),
     source_kind="code",
+    handshakes=(
+        Handshake(
+            only=frozenset({"webhook_id"}),
+            absent=("header.x-wc-webhook-signature",),
+            challenge="body.webhook_id",
+            allowed="[0-9]+",
+            source="https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php",
+        ),
+    ),
     samples=Samples(
         headers={
             "X-WC-Webhook-Source": "https://shop.example.com/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -15,6 +16,15 @@ PROVIDER = WebhookProvider(
         source="https://github.com/XeroAPI/xero-php-webhook/blob/master/index.php",
     ),
     source_kind="code",
+    handshakes=(
+        Handshake(
+            when={"body.events": []},
+            present=("body.entropy",),
+            proof="signature",
+            bare_rejection=True,
+            source="https://developer.xero.com/documentation/webhooks/configuring-your-server",
+        ),
+    ),
     samples=Samples(
         payloads={
             "invoice.update": {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.providers.aws_sns.procedure import SnsMessages
 from outworx_otel.signatures.scheme import SignatureScheme
+from outworx_otel.signatures.subscriptions import confirm_at_amazon
 
 PROVIDER = WebhookProvider(
     scheme=SignatureScheme(
@@ -24,6 +26,16 @@ PROVIDER = WebhookProvider(
     signed="eight fields of the message",
     # Three retries, 20 s apart, unless the subscription has a policy of its own. A 4xx is not retried at all.
     gives_up=GivesUp(60, "https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.retry.html"),
+    handshakes=(
+        Handshake(
+            when={"body.Type": "SubscriptionConfirmation"},
+            present=("body.SubscribeURL",),
+            proof="signature",
+            asked=True,
+            before=confirm_at_amazon,
+            source="https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html",
+        ),
+    ),
     samples=Samples(
         headers={
             "x-amz-sns-message-type": "Notification",
