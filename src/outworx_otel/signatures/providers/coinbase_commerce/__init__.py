@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
 PROVIDER = WebhookProvider(
@@ -16,6 +16,7 @@ PROVIDER = WebhookProvider(
         source="https://github.com/coinbase/coinbase-commerce-python/blob/master/coinbase_commerce/webhook.py",
     ),
     source_kind="code",
+    gives_up=GivesUp(3 * 86400, "https://docs.cdp.coinbase.com/commerce/api-arcitecture/webhooks-overview"),
     samples=Samples(
         headers={"User-Agent": "weipay-webhooks"},
         names={"charge.created": "charge:created", "charge.confirmed": "charge:confirmed"},
