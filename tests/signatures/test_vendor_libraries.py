@@ -308,7 +308,7 @@ def test_gocardless_accepts_ours() -> None:
 
 
 # Their vectors are still to be found; this list only becomes shorter.
-_UNPROVED = frozenset({"intercom", "typeform", "zendesk"})
+_UNPROVED = frozenset({"intercom", "zendesk"})
 
 
 def test_no_provider_is_shipped_without_a_vector_or_a_cross_test() -> None:

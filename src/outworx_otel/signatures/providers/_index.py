@@ -17,6 +17,7 @@ NAMES: tuple[str, ...] = (
     "checkout_com",
     "circleci",
     "clerk",
+    "clickup",
     "coinbase_commerce",
     "composio",
     "configcat",
