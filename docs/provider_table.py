@@ -29,14 +29,19 @@ _KEYS = {
     "whsec-or-utf8": "base64 after `whsec_`, else text",
     "base64": "base64",
     "hex": "hex",
+    "sha1": "as text, hashed with SHA-1",
     "public": "public key: extra `asymmetric`",
 }
 _ALGORITHMS = {
     "hmac-sha1": "HMAC-SHA-1",
     "hmac-sha256": "HMAC-SHA-256",
     "hmac-sha1-or-sha256": "HMAC-SHA-1, or -256 where announced",
+    "hmac-sha256-384-512": "HMAC-SHA-256, -384 or -512",
+    "hash-sha256": "SHA-256, a plain hash and no HMAC",
+    "hash-sha1-or-sha256": "SHA-1 or SHA-256, a plain hash and no HMAC",
     "ed25519": "Ed25519",
     "ecdsa-p256-sha256": "ECDSA P-256",
+    "rsa-sha256": "RSA, SHA-256",
     "token": "equality of a token",
 }
 _SOURCES = {"code": "its code", "docs": "its page"}
@@ -70,8 +75,10 @@ def _signed(provider: WebhookProvider) -> str:
 def _window(row: SignatureScheme) -> str:
     if row.tolerance is None:
         return "none"
+    if row.timestamp_field == "exp":
+        return "the token's own" + (f", ± {row.tolerance:g} s" if row.tolerance else "")
     sign = "± " if row.window == "both" else "past "
-    return f"{sign}{row.tolerance:g} s"
+    return f"{sign}{row.tolerance:g} s" + (", none in the future" if row.window == "elapsed" else "")
 
 
 def _needs(row: SignatureScheme) -> str:

@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from outworx_otel.signatures.evidence import extractor_for
 from outworx_otel.signatures.express import express_for
 from outworx_otel.signatures.keys import make_key
-from outworx_otel.signatures.procedure import Check, Key, SignedRequest
+from outworx_otel.signatures.procedure import Check, Key, Lifetime, SignedRequest
 from outworx_otel.signatures.result import Failure, SignatureResult
 from outworx_otel.signatures.scheme import SignatureScheme
 from outworx_otel.signatures.secret import Secret, row_for_secret
-from outworx_otel.signatures.timestamps import drift_hint, outside_window, read_timestamp
+from outworx_otel.signatures.timestamps import (
+    drift_hint,
+    lifetime_hint,
+    outside_lifetime,
+    outside_window,
+    read_timestamp,
+)
 
 _MISMATCH = SignatureResult(
     False, "hmac_mismatch", "The signature does not match: a wrong secret, or a changed body."
@@ -58,7 +64,7 @@ class Checker:
         evidence = self.extract(request)
         if isinstance(evidence, Failure):
             return self._fail(request, evidence)
-        timestamp, checks = evidence
+        timestamp, checks, lifetime = evidence
         key_index = _matching_key(self.keys, checks)
         scheme = self.scheme
         if timestamp is None and scheme.timestamp_path and key_index is not None:
@@ -70,6 +76,8 @@ class Checker:
             if signed_at is None:
                 hint = f"The timestamp that {scheme.title} sent cannot be read."
                 return SignatureResult(False, "malformed_header", hint)
+        if lifetime is not None:
+            return self._judge_lifetime(lifetime, key_index, signed_at, now)
         return self.judge(key_index, signed_at, now)
 
     def judge(self, key_index: int | None, signed_at: float | None, now: float) -> SignatureResult:
@@ -79,6 +87,18 @@ class Checker:
             hint = drift_hint(self.scheme, now - signed_at, now, self.tolerance, fits)
             return SignatureResult(False, "timestamp_drift", hint, None, signed_at if fits else None)
         if key_index is None:
+            return self._mismatch
+        return SignatureResult(True, None, None, key_index, signed_at, self.scheme.kind)
+
+    def _judge_lifetime(
+        self, lifetime: Lifetime, key_index: int | None, signed_at: float | None, now: float
+    ) -> SignatureResult:
+        """As `judge`, where the signature says itself for how long it counts."""
+        fits = key_index is not None
+        if outside_lifetime(lifetime, now, self.tolerance):
+            hint = lifetime_hint(lifetime, now, fits)
+            return SignatureResult(False, "timestamp_drift", hint, None, signed_at if fits else None)
+        if not fits:
             return self._mismatch
         return SignatureResult(True, None, None, key_index, signed_at, self.scheme.kind)
 

@@ -153,6 +153,14 @@ _SHAPES: dict[Algorithm, Callable[[bytes], bool]] = {
 }
 
 
+def needed(headers: Headers, *names: str) -> str | Failure:
+    """The first of these headers that holds something, or the failure that none does."""
+    value = _first(names, headers)
+    if value:
+        return value
+    return missing(names) if value is None else empty(names)
+
+
 def missing(names: tuple[str, ...]) -> Failure:
     """None of these headers was sent."""
     return Failure("missing_header", f"The request has no {display(names)} header.")

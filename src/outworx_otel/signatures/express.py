@@ -67,6 +67,7 @@ def _compile(
     only_timestamp = fields == ("timestamp",)
     constant = b"" if fields else (template % ()).encode("latin-1")
     kind = scheme.kind
+    earliest = 0 if scheme.window == "elapsed" else -tolerance
     # A signature without a timestamp has but one good result for each key.
     good = {index: SignatureResult(True, None, None, index, None, kind) for index, _, _ in states}
 
@@ -125,7 +126,7 @@ def _compile(
             return good[matching]
         age = now - signed_at
         # At the window's edge, and outside it, `judge` decides.
-        if -tolerance < age < tolerance:
+        if earliest < age < tolerance:
             return _new(SignatureResult, (True, None, None, matching, signed_at, kind))
         return judge(matching, signed_at, now)
 

@@ -52,7 +52,9 @@ def read_form(body: bytes) -> list[tuple[str, str]] | None:
         return None
 
 
-def read_multipart(request: SignedRequest, names: Collection[str]) -> dict[str, Part] | None:
+def read_multipart(
+    request: SignedRequest, names: Collection[str], most: int = _MAX_BYTES
+) -> dict[str, Part] | None:
     """Those fields of a multipart form that are asked for.
 
     Files are passed over by looking for the boundary alone, so that a large attachment costs next to nothing.
@@ -60,10 +62,11 @@ def read_multipart(request: SignedRequest, names: Collection[str]) -> dict[str, 
     Args:
         request: Its content type holds the boundary.
         names: The names of the fields to read.
+        most: The longest text of such a field.
 
     Returns:
         The fields by name; None when the form is broken or has more than 200 parts, when one of these fields
-        occurs twice, or when its text is longer than 1 KiB.
+        occurs twice, or when its text is longer than `most`.
     """
     found: dict[str, Part] = {}
     boundary = multipart_boundary(request)
@@ -80,7 +83,7 @@ def read_multipart(request: SignedRequest, names: Collection[str]) -> dict[str, 
         name = _field_name(head)
         if name is None or name not in names:
             continue
-        if name in found or end - blank > _MAX_BYTES:
+        if name in found or end - blank > most:
             return None
         text = request.body[blank + 4 : end].decode("utf-8", "surrogateescape")
         found[name] = Part(text, begin, end + 2)

@@ -65,27 +65,58 @@ class HmacKey:
 
 
 class LengthKey:
-    """SHA-1 or SHA-256, told apart by the length of the signature (Twilio announces which in a header)."""
+    """One of several HMACs, told apart by the length of the signature (Twilio announces which in a header)."""
 
-    __slots__ = ("_by_length",)
+    __slots__ = ("_by_length", "_shortest")
 
-    def __init__(self, raw: bytes) -> None:
-        self._by_length = {20: HmacKey(raw, "sha1"), 32: HmacKey(raw, "sha256")}
+    def __init__(self, raw: bytes, digests: tuple[str, ...]) -> None:
+        self._by_length = {hashlib.new(digest).digest_size: HmacKey(raw, digest) for digest in digests}
+        self._shortest = min(self._by_length)
 
     def of_length(self, length: int) -> HmacKey:
         """The key whose digests have this many bytes."""
         return self._by_length[length]
 
     def sign(self, message: Message) -> bytes:
-        return self._by_length[20].sign(message)
+        return self._by_length[self._shortest].sign(message)
 
     def matches(self, message: Message, signatures: Sequence[bytes]) -> bool:
         found = False
         for length, key in self._by_length.items():
             fitting = [signature for signature in signatures if len(signature) == length]
-            if fitting or (length == 20 and not signatures):
+            if fitting or (length == self._shortest and not signatures):
                 found |= key.matches(message, fitting)
         return found
+
+
+class HashKey:
+    """A plain hash of a text that holds the secret, no HMAC: the secret stands in front of the message's third piece.
+
+    The length of the signature says which hash.
+    """
+
+    __slots__ = ("_digests", "_raw")
+
+    def __init__(self, raw: bytes, digests: tuple[str, ...]) -> None:
+        self._raw = raw
+        self._digests = {hashlib.new(digest).digest_size: digest for digest in digests}
+
+    def sign(self, message: Message) -> bytes:
+        return self._hash(message, min(self._digests))
+
+    def matches(self, message: Message, signatures: Sequence[bytes]) -> bool:
+        found = False
+        for signature in signatures or (b"",):
+            length = len(signature) if len(signature) in self._digests else min(self._digests)
+            found |= compare_digest(self._hash(message, length), signature)
+        return found
+
+    def _hash(self, message: Message, length: int) -> bytes:
+        first, second, third = message
+        hashed = hashlib.new(self._digests[length], first)
+        for piece in (second, self._raw, third):
+            hashed.update(piece)
+        return hashed.digest()
 
 
 class TokenKey:
@@ -147,6 +178,10 @@ def _whsec_or_utf8(secret: Secret) -> bytes:
     return _whsec(text) if text.strip().startswith((WHSEC, "v1," + WHSEC)) else _utf8(secret)
 
 
+def _sha1(secret: Secret) -> bytes:
+    return hashlib.sha1(_utf8(secret), usedforsecurity=False).digest()
+
+
 def _hex(secret: Secret) -> bytes:
     text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
     raw = decode_hex(text.strip())
@@ -162,6 +197,17 @@ DERIVATIONS: dict[KeyForm, Callable[[Secret], bytes]] = {
     "whsec-or-utf8": _whsec_or_utf8,
     "base64": _base64,
     "hex": _hex,
+    "sha1": _sha1,
+}
+
+
+_HASHES: dict[Algorithm, tuple[str, ...]] = {
+    "hash-sha256": ("sha256",),
+    "hash-sha1-or-sha256": ("sha1", "sha256"),
+}
+_BY_LENGTH: dict[Algorithm, tuple[str, ...]] = {
+    "hmac-sha1-or-sha256": ("sha1", "sha256"),
+    "hmac-sha256-384-512": ("sha256", "sha384", "sha512"),
 }
 
 
@@ -193,10 +239,12 @@ def make_key(scheme: SignatureScheme, secret: Secret) -> Key:
     return key_from_bytes(scheme.algorithm, raw)
 
 
-def key_from_bytes(algorithm: Algorithm, raw: bytes) -> HmacKey | LengthKey | TokenKey:
+def key_from_bytes(algorithm: Algorithm, raw: bytes) -> HmacKey | LengthKey | HashKey | TokenKey:
     """The key of a symmetric algorithm."""
     if algorithm == "token":
         return TokenKey(raw)
-    if algorithm == "hmac-sha1-or-sha256":
-        return LengthKey(raw)
+    if algorithm in _BY_LENGTH:
+        return LengthKey(raw, _BY_LENGTH[algorithm])
+    if algorithm in _HASHES:
+        return HashKey(raw, _HASHES[algorithm])
     return HmacKey(raw, hmac_digest_name(algorithm))

@@ -40,11 +40,19 @@ class Check(NamedTuple):
     signatures: list[bytes]
 
 
+class Lifetime(NamedTuple):
+    """From when until when a signature counts by its own words, in Unix seconds; `begins` may be minus infinity."""
+
+    begins: float
+    ends: float
+
+
 class Evidence(NamedTuple):
-    """What a request claims: a timestamp as it was sent, and the checks that must all hold."""
+    """What a request claims: a timestamp as it was sent, the checks that must all hold, and for how long they do."""
 
     timestamp: str | None
     checks: tuple[Check, ...]
+    lifetime: Lifetime | None = None
 
 
 class Signed(NamedTuple):

@@ -137,6 +137,8 @@ def _key_bytes(secret: Secret) -> tuple[bytes, bool]:
             return raw, False
     bare = "".join(text.split()).rstrip("=")
     try:
-        return a2b_base64(bare + "=" * (-len(bare) % 4)), False
+        raw = a2b_base64(bare + "=" * (-len(bare) % 4))
     except (Error, ValueError):
         return b"", False
+    # Wix's dashboard gives base64 of PEM.
+    return raw, raw.startswith(b"-----BEGIN")

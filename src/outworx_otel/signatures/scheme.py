@@ -22,14 +22,17 @@ Algorithm = Literal[
     "hmac-sha384",
     "hmac-sha512",
     "hmac-sha1-or-sha256",
+    "hmac-sha256-384-512",
+    "hash-sha256",
+    "hash-sha1-or-sha256",
     "ed25519",
     "ecdsa-p256-sha256",
     "rsa-sha256",
     "token",
 ]
-KeyForm = Literal["utf8", "utf8-nfkd", "whsec", "whsec-or-utf8", "base64", "hex", "public"]
-TimestampUnit = Literal["s", "ms", "iso8601", "opaque"]
-Window = Literal["both", "past"]
+KeyForm = Literal["utf8", "utf8-nfkd", "whsec", "whsec-or-utf8", "base64", "hex", "sha1", "public"]
+TimestampUnit = Literal["s", "ms", "auto", "iso8601", "opaque"]
+Window = Literal["both", "past", "elapsed"]
 
 MESSAGE_FIELDS = frozenset({"body", "id", "timestamp", "url", "method"})
 ASYMMETRIC: frozenset[str] = frozenset({"ed25519", "ecdsa-p256-sha256", "rsa-sha256"})
@@ -55,13 +58,16 @@ class SignatureScheme:
         separator: What stands between `pairs`.
         untagged: In `tagged`, also accept a signature with no tag.
         encoding: How signatures are written. Hex in either case; base64 canonical, its padding optional.
-        algorithm: An HMAC, a public-key algorithm, or `token` for plain equality with a shared token.
+        algorithm: An HMAC, a public-key algorithm, a plain hash that the secret is put into (for procedures), or
+            `token` for plain equality with a shared token.
         key: How the key is made from the configured secret.
         message: What is signed, as a template of `{body}`, `{timestamp}`, `{id}`, `{url}` and `{method}`.
-        timestamp_unit: The unit of the timestamp; `opaque` is signed but not looked at.
+        timestamp_unit: The unit of the timestamp; `auto`: 13 digits or more are milliseconds, fewer are seconds;
+            `opaque` is signed but not looked at.
         timestamp_path: Where the timestamp stands in a JSON body, such as `body.webhookTimestamp`.
         tolerance: How old, in seconds, a signature may be; None for no limit.
-        window: Whether the tolerance also bounds timestamps in the future.
+        window: What becomes of timestamps in the future: the tolerance bounds them too (`both`), they are not looked
+            at (`past`), or there may be none (`elapsed`).
         inclusive: Whether a signature exactly `tolerance` seconds away is still good.
         event_id: The default path of the event id: `body.<field>` or `header.<name>`.
         event_type: The default path of the event type.

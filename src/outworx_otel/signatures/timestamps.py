@@ -7,10 +7,13 @@ import re
 from calendar import timegm
 from datetime import datetime, timezone
 
+from outworx_otel.signatures.procedure import Lifetime
 from outworx_otel.signatures.scheme import SignatureScheme, TimestampUnit
 
 # Longer than any date, short enough never to meet Python's limit on the digits of an integer.
 _MAX_DIGITS = 20
+# Seconds reach as many digits in the year 33658.
+_MILLISECOND_DIGITS = 13
 
 # RFC 3339 with up to 12 digits of a second (Twitch sends nine and more). Before Python 3.11
 # `datetime.fromisoformat` reads neither these nor a trailing Z. Without a zone it is UTC, as Orb's library has it.
@@ -26,7 +29,8 @@ def read_timestamp(text: str, unit: TimestampUnit) -> float | None:
         return _read_rfc3339(text)
     if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS:
         return None
-    return int(text) / 1000 if unit == "ms" else float(text)
+    in_milliseconds = unit == "ms" or (unit == "auto" and len(text) >= _MILLISECOND_DIGITS)
+    return int(text) / 1000 if in_milliseconds else float(text)
 
 
 def _read_rfc3339(text: str) -> float | None:
@@ -44,8 +48,9 @@ def _read_rfc3339(text: str) -> float | None:
 
 def write_timestamp(now: float, unit: TimestampUnit) -> str:
     """A timestamp in the form in which the provider would send it."""
-    if unit == "ms":
-        return str(int(now * 1000))
+    milliseconds = str(int(now * 1000))
+    if unit == "ms" or (unit == "auto" and len(milliseconds) >= _MILLISECOND_DIGITS):
+        return milliseconds
     if unit == "iso8601":
         moment = datetime.fromtimestamp(now, tz=timezone.utc)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
@@ -54,12 +59,31 @@ def write_timestamp(now: float, unit: TimestampUnit) -> str:
 
 def outside_window(scheme: SignatureScheme, age: float, tolerance: float) -> bool:
     """Whether a signature of this age in seconds, negative in the future, is too far away."""
-    if age < 0 and scheme.window == "past":
-        return False
-    distance = abs(age)
     if math.isinf(tolerance):
         return False
+    if age < 0 and scheme.window != "both":
+        return scheme.window == "elapsed"
+    distance = abs(age)
     return distance > tolerance if scheme.inclusive else distance >= tolerance
+
+
+def outside_lifetime(lifetime: Lifetime, now: float, tolerance: float) -> bool:
+    """Whether a signature does not count yet, or does not any more."""
+    return not lifetime.begins - tolerance <= now < lifetime.ends + tolerance
+
+
+def lifetime_hint(lifetime: Lifetime, now: float, fits: bool) -> str:
+    """The sentence about a token outside its lifetime; `fits` as in `drift_hint`."""
+    proved = "its signature is right" if fits else "its signature does not match either"
+    if now >= lifetime.ends:
+        return (
+            f"The token expired {now - lifetime.ends:.0f} s ago by this server's clock; {proved}. Either this clock "
+            "is fast (synchronise it, NTP), or the delivery was held up or is a replay."
+        )
+    return (
+        f"The token counts only from {lifetime.begins - now:.0f} s in the future on, by this server's clock; "
+        f"{proved}. This clock is slow: synchronise it (NTP)."
+    )
 
 
 def drift_hint(scheme: SignatureScheme, age: float, now: float, tolerance: float, fits: bool) -> str:

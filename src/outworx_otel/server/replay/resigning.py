@@ -102,7 +102,11 @@ def resigned(
     except ConfigurationError as error:
         return _as_stored(stored, url, headers, str(error))
     stale = _of_the_signature(scheme)
-    kept = tuple((name, value) for name, value in headers if not stale.fullmatch(name.lower()))
+    kept = tuple(
+        (name, value)
+        for name, value in headers
+        if not stale.fullmatch(name.lower()) and name.lower() not in signed.headers
+    )
     return Outgoing(
         stored.method,
         # Twilio writes a hash of the body into the URL.

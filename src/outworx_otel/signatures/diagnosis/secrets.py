@@ -72,6 +72,7 @@ _FORM_NAMES: dict[KeyForm, str] = {
     "utf8-nfkd": "plain text in Unicode's form NFKD",
     "base64": "base64",
     "hex": "hex",
+    "sha1": "plain text, hashed with SHA-1",
     "whsec": "base64 after whsec_",
 }
 
