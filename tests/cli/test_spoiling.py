@@ -15,10 +15,10 @@ from outworx_otel.signatures import REASONS, verify
 URL = "http://127.0.0.1:8000/hooks"
 # Refused for cause: no header, no window, no form of its own, or nothing that could be re-serialised.
 IMPOSSIBLE = {
-    "missing_header": {"adyen", "mailgun"},
+    "missing_header": {"adyen", "braintree", "dropbox_sign", "mailgun", "pandadoc", "wix"},
     # GitLab's signing tokens have a window, its older ones none.
     "timestamp_drift": {row.provider for row in SIGNABLE if row.tolerance is None} - {"gitlab"},
-    "parsed_body": {"adyen", "mailgun", "twilio"},
+    "parsed_body": {row.provider for row in SIGNABLE if row.procedure is not None},
     # GitLab's older tokens are credentials; its signing tokens, as here, are not.
     "credentials_mismatch": set(PROVIDERS),
 }

@@ -7,7 +7,7 @@ import hashlib
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from outworx_otel.signatures import (
     SignatureResult,
@@ -37,12 +37,25 @@ EC_PRIVATE = _EC.private_bytes(
 EC_PUBLIC = base64.b64encode(
     _EC.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 ).decode()
+_RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+RSA_PRIVATE = _RSA.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
+RSA_PUBLIC = (
+    _RSA.public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
 
 ADYEN_BODY = (
     b'{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","merchantAccountCode":"Shop",'
     b'"merchantReference":"order-1","amount":{"value":1130,"currency":"EUR"},"eventCode":"AUTHORISATION",'
     b'"success":"true","additionalData":{}}}]}'
 )
+
+BRAINTREE_BODY = b"bt_payload=PG5vdGlmaWNhdGlvbi8%2BCg%3D%3D%0A"
+# What bodies must be like whose signature stands inside.
+BODIES = {"adyen": ADYEN_BODY, "braintree": BRAINTREE_BODY}
 
 
 class Delivery(NamedTuple):
@@ -64,6 +77,7 @@ class Delivery(NamedTuple):
 _SECRETS = {
     "ed25519": (ED25519_PRIVATE, ED25519_PUBLIC.hex()),
     "ecdsa-p256-sha256": (EC_PRIVATE, EC_PUBLIC),
+    "rsa-sha256": (RSA_PRIVATE, RSA_PUBLIC),
     "hex": ("44" * 32, "44" * 32),
     "base64": (WHSEC.removeprefix("whsec_"), WHSEC.removeprefix("whsec_")),
 }
@@ -80,7 +94,7 @@ def delivery_of(provider: str, body: bytes | None = None) -> Delivery:
     """A good delivery of this provider, signed at `NOW`."""
     private, public = secrets_of(provider)
     if body is None:
-        body = ADYEN_BODY if provider == "adyen" else BODY
+        body = BODIES.get(provider, BODY)
     signed = sign_request(provider, body, private, now=NOW, url=URL, message_id="msg_1")
     return Delivery(provider, public, signed.body, signed.headers, signed.url)
 

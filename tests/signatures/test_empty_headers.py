@@ -12,7 +12,10 @@ from outworx_otel.signatures.named import verify_slack_signature_detailed, verif
 from .deliveries import BODY, NOW, PROVIDERS, WHSEC, delivery_of
 
 SECRET = "secret"  # noqa: S105 - made up
-_SIGNATURES = ("signature", "sha256", "-256", "-v1", "-v3", "-1", "ed25519", "authorization", "-sig")
+_SIGNATURES = (
+    *("signature", "sha256", "-256", "-v1", "-v3", "-1", "ed25519", "authorization", "-sig"),
+    *("-primary", "-jwt", "-webhook"),
+)
 HEADERS = [(name, header) for name in PROVIDERS for header in delivery_of(name).headers]
 
 
