@@ -283,6 +283,35 @@ def test_xero_gets_200_and_401_without_a_body(each: Framework, monitor: Monitor)
     assert handler.calls == []
 
 
+@pytest.mark.parametrize(
+    ("provider", "missing"), [("meta", "verify_token_env"), ("asana", "handshake = true")]
+)
+def test_what_is_asked_in_vain_names_the_option_that_is_missing(
+    each: Framework, monitor: Monitor, caplog: pytest.LogCaptureFixture, provider: str, missing: str
+) -> None:
+    monitor({PATH: TrackOptions(provider, signature_secret=KEY)})
+    served = each.serve(Witness())
+    for _ in range(2):
+        if provider == "meta":
+            assert served.post(path=f"{PATH}?{ASKED}guess", method="GET").body == b'{"received": true}'
+        else:
+            assert served.post(b"{}", {**JSON, "x-hook-secret": HANDED_OVER}).status == 401
+    said = [record.getMessage() for record in caplog.records if "asks for a handshake" in record.getMessage()]
+    assert len(said) == 1
+    assert missing in said[0]
+    assert all(word not in caplog.text for word in ("guess", CHALLENGE, HANDED_OVER))
+
+
+def test_an_ordinary_request_asks_nothing(
+    each: Framework, monitor: Monitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor({PATH: TrackOptions("meta", signature_secret=KEY)})
+    served = each.serve(Witness())
+    served.post(path=f"{PATH}?page=2", method="GET")
+    served.post(b'{"object": "page"}', JSON)
+    assert "handshake" not in caplog.text
+
+
 # -- where only the handler says that it is an endpoint ----------------------------------------------------------
 
 

@@ -55,6 +55,15 @@ def met(
     return None
 
 
+def unanswered(endpoint: Endpoint, request: InboundRequest, body: Body | None) -> str | None:
+    """The option that is missing for a request that is a handshake of the provider's to be answered; else None."""
+    raw, read = (None, lambda: None) if body is None else (body.raw, body.parsed)
+    asked = HandshakeRequest(request.headers, request.url, raw, read)
+    rows = ((row, missing) for row, missing in endpoint.handshakes.unmet if row.method == request.method)
+    # A HEAD asks nothing by itself.
+    return next((missing for row, missing in rows if row.method != "HEAD" and row.fits(asked)), None)
+
+
 def _answer(
     row: Handshake, asked: HandshakeRequest, endpoint: Endpoint, request: InboundRequest, record: Record
 ) -> Flow[Confirmation | Refusal | None]:

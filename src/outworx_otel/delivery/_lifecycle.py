@@ -11,7 +11,7 @@ from outworx_otel.delivery._claim import KeyClaim
 from outworx_otel.delivery._deferred import expect_mark, issue_token, marked_after
 from outworx_otel.delivery._event import read_event
 from outworx_otel.delivery._event_key import EventKey
-from outworx_otel.delivery._handshake import met
+from outworx_otel.delivery._handshake import met, unanswered
 from outworx_otel.delivery._lingering import forget, linger
 from outworx_otel.delivery._messages import (
     BodyProblem,
@@ -219,6 +219,24 @@ class Delivery:
         if answer is not None:
             self._step("answer")
         return answer
+
+    def say_unanswered(self) -> None:
+        """Says, once for an endpoint, which option is missing where the provider asks what nobody answers."""
+        endpoint = self.endpoint
+        if not endpoint.handshakes.unmet:
+            return
+        try:
+            missing = unanswered(endpoint, self.request, self._body)
+        except Exception as error:  # noqa: BLE001  # ours: the request goes its way
+            self.runtime.failed("looking for a handshake", error)
+            return
+        if missing is not None and self.runtime.says_once(f"unanswered {id(endpoint)}"):
+            logger.warning(
+                "outworx: %s asks for a handshake at %r, and nothing here answers it: set %s (docs/handshakes.md)",
+                endpoint.options.provider,
+                self.request.path,
+                missing,
+            )
 
     def admit(self) -> Flow[Proceed | Respond]:
         """Verifies, unless that was done, then claims the key; starts the span."""

@@ -129,6 +129,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
     reading = yield from adapter.read_body(endpoint.options.max_body_size)
     if delivery.record.method not in endpoint.methods and not reading.body and reading.problem is None:
         # The stream says that there is no body: a method that nobody listens to is nobody's delivery.
+        delivery.say_unanswered()
         visit.dismissed = True
         return None
     delivery.take_body(*reading)
@@ -159,6 +160,7 @@ def examine(adapter: Adapter, visit: Visit, runtime: Runtime) -> Flow[Respond | 
     found = found or _routing(adapter)
     if found is not None:
         delivery.routed(found.template, found.handler)
+    delivery.say_unanswered()
     decision = yield from delivery.admit()
     return decision if isinstance(decision, Respond) else None
 

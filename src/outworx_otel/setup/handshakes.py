@@ -23,6 +23,7 @@ class Handshakes(NamedTuple):
         tokens: the endpoint's `verify_token`.
         problem: why those that need the token confirm nothing.
         bare_rejection: whether a rejected delivery is answered without a body.
+        unmet: those of the provider that are not answered, each with the option that is missing.
     """
 
     methods: frozenset[str] = frozenset()
@@ -31,6 +32,7 @@ class Handshakes(NamedTuple):
     tokens: tuple[str, ...] = ()
     problem: str | None = None
     bare_rejection: bool = False
+    unmet: tuple[tuple[Handshake, str], ...] = ()
 
     def likely(
         self, method: str, headers: Headers, body: bytes | None, *, verified: bool = False
@@ -96,8 +98,6 @@ def handshakes_for(
         raise ConfigurationError(
             f"{' or '.join(TOKEN_SOURCES)}: no known handshake of {name!r} has a use for it"
         )
-    if not chosen:
-        return NONE
     return Handshakes(
         frozenset(row.method for row in chosen),
         _by_method(row for row in chosen if row.proof != "signature"),
@@ -105,6 +105,7 @@ def handshakes_for(
         tokens,
         problem,
         any(row.bare_rejection for row in chosen),
+        tuple((row, _lacking(row, named)) for row in rows if row not in chosen),
     )
 
 
@@ -114,6 +115,12 @@ def _has_its_needs(row: Handshake, has_token: bool, has_secret: bool, verifies: 
     if row.needs_token or row.needs_secret:
         return (has_token or not row.needs_token) and (has_secret or not row.needs_secret)
     return on or row.proof == "signature"
+
+
+def _lacking(row: Handshake, has_token: bool) -> str:
+    if row.needs_token and not has_token:
+        return "verify_token_env"
+    return "signature_secret_env" if row.needs_secret or row.proof == "signature" else "handshake = true"
 
 
 def _by_method(rows: Iterable[Handshake]) -> dict[str, tuple[Handshake, ...]]:
