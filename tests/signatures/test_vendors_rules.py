@@ -10,7 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from outworx_otel.signatures import KnownSecret, Verifier, sign, sign_request, verify
+from outworx_otel.signatures import KnownSecret, SignatureScheme, Verifier, sign, sign_request, verify
+from outworx_otel.signatures.checker import Checker
+from outworx_otel.signatures.evidence import as_headers
+from outworx_otel.signatures.procedure import SignedRequest
+from outworx_otel.signatures.providers.box.procedure import escaped
 from outworx_otel.signatures.timestamps import read_timestamp
 
 from .deliveries import BODY, NOW, URL, WHSEC, delivery_of
@@ -54,6 +58,46 @@ def test_what_box_escapes_is_taken_as_well() -> None:
     assert verify("box", body, headers, SECRET, now=NOW)
     assert not verify("box", body + b" ", headers, SECRET, now=NOW)
     assert verify("box", body, {**headers, "box-signature-version": "2"}, SECRET).reason == "malformed_header"
+
+
+@pytest.mark.parametrize(
+    ("sent", "signed"),
+    [
+        (r'{"a":"\\/ \/ / \n"}', r'{"a":"\\\/ \/ / \\n"}'),
+        ("a\r\n\tb\u0001", "a\\r\\n\\tb\\u0001"),
+        ("Zoë 😀", "Zo\\u00eb \\ud83d\\ude00"),
+    ],
+)
+def test_box_escapes_as_its_library(sent: str, signed: str) -> None:
+    assert escaped(sent.encode()) == signed.encode()
+
+
+def test_a_time_in_the_future_is_refused_on_both_ways_where_only_the_past_counts() -> None:
+    scheme = SignatureScheme(
+        provider="acme",
+        signature_header="x-acme",
+        timestamp_header="x-time",
+        message="{timestamp}.{body}",
+        tolerance=60,
+        window="elapsed",
+    )
+    checker = Checker(scheme, ((0, SECRET),), None)
+    assert checker.express is not None
+    signed = hmac.digest(SECRET.encode(), b"1790000000." + BODY, "sha256").hex()
+    headers = as_headers({"x-acme": signed, "x-time": "1790000000"})
+
+    for age, reason in ((0, None), (60, None), (-0.5, "timestamp_drift"), (61, "timestamp_drift")):
+        short = checker.express(BODY, headers, NOW + age)
+        assert short is not None
+        assert short.reason == checker.check(SignedRequest(BODY, headers), NOW + age).reason == reason
+
+
+def test_hook0s_header_names_no_more_headers_than_a_request_has() -> None:
+    header = f"t={int(NOW)},h={'x-long ' * 33},v1={'00' * 32}"
+
+    result = verify("hook0", BODY, {"x-hook0-signature": header, "x-long": "x"}, SECRET, now=NOW)
+
+    assert result.reason == "malformed_header"
 
 
 def test_hook0s_newer_signature_counts_where_both_are_sent() -> None:

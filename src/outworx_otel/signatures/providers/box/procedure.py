@@ -5,7 +5,7 @@ https://developer.box.com/guides/webhooks/v2/signatures-v2/
 
 from __future__ import annotations
 
-import re
+import json
 
 from outworx_otel.signatures.encoding import decode_base64, encode_base64, header_bytes
 from outworx_otel.signatures.evidence import empty, missing, needed
@@ -15,8 +15,6 @@ from outworx_otel.signatures.result import Failure
 _SIGNATURES = ("box-signature-primary", "box-signature-secondary")
 _TIMESTAMP = "box-delivery-timestamp"
 _KIND = {"box-signature-version": "1", "box-signature-algorithm": "HmacSHA256"}
-_ESCAPED = re.compile(r"[^\x20-\x7e]|\\(?!/)")
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
 class BoxDelivery:
@@ -55,14 +53,13 @@ class BoxDelivery:
 
 
 def escaped(body: bytes) -> bytes:
-    """The body as some of Box's senders sign it: in ASCII, everything else and backslashes escaped."""
-    text = body.decode("utf-8", "surrogateescape")
-    return _ESCAPED.sub(_escape, text).encode("utf-8", "surrogateescape")
+    """The body as some of Box's senders sign it: in ASCII, with everything else and backslashes escaped.
 
-
-def _escape(found: re.Match[str]) -> str:
-    character = found[0]
-    if character in _SHORT:
-        return _SHORT[character]
-    utf16 = character.encode("utf-16-be", "surrogatepass")
-    return "".join([f"\\u{utf16[place : place + 2].hex()}" for place in range(0, len(utf16), 2)])
+    By `json.dumps`, because forged bodies are escaped too, and it is quick. It writes two characters in another way,
+    which stand in no JSON: a body with one of them is left as it is.
+    """
+    if b"\b" in body or b"\f" in body:
+        return body
+    written = json.dumps(body.decode("utf-8", "surrogateescape"))[1:-1]
+    # Box leaves quotes alone, and a backslash in front of a slash.
+    return written.replace('\\"', '"').replace("\\\\/", "\\/").encode("ascii")

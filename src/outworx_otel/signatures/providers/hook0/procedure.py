@@ -9,6 +9,8 @@ from outworx_otel.signatures.result import Failure
 
 _SIGNATURE = "x-hook0-signature"
 _NAMED_BY_US = "x-event-id"
+# Each name copies its header into the message, and a forger may name a long one again and again.
+_MOST_NAMES = 32
 
 
 class Hook0Signature:
@@ -34,6 +36,8 @@ class Hook0Signature:
         before = f"{timestamp}."
         if "v1" in fields:
             names, values = fields.get("h", "").lower().split(), []
+            if len(names) > _MOST_NAMES:
+                return Failure("malformed_header", "X-Hook0-Signature names more headers than a request has.")
             for name in names:
                 signed = needed(request.headers, name)
                 if isinstance(signed, Failure):
