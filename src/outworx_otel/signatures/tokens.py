@@ -166,14 +166,18 @@ class SignedToken:
         """What the token says of the request that is not so."""
         if self.issuer and claims.get("iss") != self.issuer:
             return f"The token is not {self.issuer}'s: its iss is another."
-        if self.body_claim:
-            said = claims.get(self.body_claim)
-            if said is None and self.empty_unhashed and not request.body:
-                return None if self._names_url(request, claims) else _OTHER_URL
-            digest = DECODERS[self.body_encoding](said) if isinstance(said, str) else None
-            if not digest or not compare_digest(digest, sha256(request.body).digest()):
-                return f"The body is not the one whose hash is in the token ({self.body_claim})."
-        return None if self._names_url(request, claims) else _OTHER_URL
+        if not self._names_body(request, claims):
+            return f"The body is not the one whose hash is in the token ({self.body_claim})."
+        if not self._names_url(request, claims):
+            return "The token was made for another URL."
+        return None
+
+    def _names_body(self, request: SignedRequest, claims: dict[str, Any]) -> bool:
+        said = claims.get(self.body_claim)
+        if not self.body_claim or (said is None and self.empty_unhashed and not request.body):
+            return True
+        digest = DECODERS[self.body_encoding](said) if isinstance(said, str) else None
+        return digest is not None and compare_digest(digest, sha256(request.body).digest())
 
     def _names_url(self, request: SignedRequest, claims: dict[str, Any]) -> bool:
         if self.url_value is None:
@@ -182,9 +186,6 @@ class SignedToken:
         return isinstance(said, str) and any(
             said == self.url_value(request.method, url) for url in request.urls
         )
-
-
-_OTHER_URL = "The token was made for another URL."
 
 
 def hashed_url(_method: str, url: str) -> str:
