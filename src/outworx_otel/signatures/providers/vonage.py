@@ -13,7 +13,6 @@ PROVIDER = WebhookProvider(
         signature_header="authorization",
         timestamp_field="exp",
         tolerance=0,
-        event_id="body.message_uuid",
         procedure=SignedToken(
             header="authorization",
             word="Bearer",
