@@ -9,7 +9,6 @@ from outworx_otel.signatures.handshake import (
     Handshake,
     hash_of_token_and_address,
     hmac_hex,
-    public_key_and_hmac,
     requested_rate,
 )
 from outworx_otel.signatures.providers import load
@@ -32,16 +31,6 @@ _ADOBE_SIGN: Final = Handshake(
 )
 # Without the client id, which the page has one compare first.
 _ADOBE_SIGN_OF_ANY: Final = replace(_ADOBE_SIGN, proof="none", shared="", asked=True)
-_BRAINTREE: Final = Handshake(
-    method="GET",
-    challenge="query.bt_challenge",
-    # Deliveries are signed in base64, with the same key; of this form none is taken.
-    allowed="[a-f0-9]{20,32}",
-    key="both",
-    make=public_key_and_hmac,
-    text="{made}",
-    source="https://github.com/braintree/braintree_python/blob/master/braintree/webhook_notification_gateway.py",
-)
 _CLOUDEVENTS: Final = Handshake(
     method="OPTIONS",
     challenge="header.webhook-request-origin",
@@ -87,21 +76,11 @@ _LINKEDIN: Final = Handshake(
     document={"challengeCode": "{challenge}", "challengeResponse": "{made}"},
     source="https://learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation",
 )
-_MANDRILL: Final = Handshake(
-    method="HEAD",
-    source="https://mandrill.zendesk.com/hc/en-us/articles/360038740014",
-)
 _MICROSOFT_GRAPH: Final = Handshake(
     challenge="query.validationToken",
     text="{challenge}",
     source="https://github.com/microsoftgraph/microsoft-graph-docs-contrib/blob/main/concepts/"
     "change-notifications-delivery-webhooks.md",
-)
-_MONDAY: Final = Handshake(
-    only=frozenset({"challenge"}),
-    challenge="body.challenge",
-    document={"challenge": "{challenge}"},
-    source="https://developer.monday.com/api-reference/docs/webhooks",
 )
 _OKTA: Final = Handshake(
     method="GET",
@@ -127,10 +106,6 @@ _SURVEYMONKEY: Final = Handshake(
     method="HEAD",
     source="https://github.com/SurveyMonkey/public_api_docs/blob/master/includes/_webhooks.md",
 )
-_TRELLO: Final = Handshake(
-    method="HEAD",
-    source="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
-)
 _WEBSUB: Final = Handshake(
     method="GET",
     when={"query.hub.mode": "subscribe"},
@@ -145,21 +120,17 @@ _WEBSUB: Final = Handshake(
 WITHOUT_A_FILE: Final[dict[str, tuple[Handshake, ...]]] = {
     "adobe_io": (_ADOBE_IO,),
     "adobe_sign": (_ADOBE_SIGN, _ADOBE_SIGN_OF_ANY),
-    "braintree": (_BRAINTREE,),
     "cloudevents": (_CLOUDEVENTS,),
     "ebay": (_EBAY,),
     "event_grid": (_EVENT_GRID, _CLOUDEVENTS),
     "feishu": (_LARK,),
     "lark": (_LARK,),
     "linkedin": (_LINKEDIN,),
-    "mandrill": (_MANDRILL,),
     "microsoft_graph": (_MICROSOFT_GRAPH,),
-    "monday": (_MONDAY,),
     "okta": (_OKTA,),
     "ringcentral": (_RINGCENTRAL,),
     "smartsheet": (_SMARTSHEET,),
     "surveymonkey": (_SURVEYMONKEY,),
-    "trello": (_TRELLO,),
     "websub": (_WEBSUB,),
 }
 """By the name that their provider has, or will have once its signatures are known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 from outworx_otel.signatures.tokens import SignedToken, url_itself
@@ -21,6 +22,14 @@ PROVIDER = WebhookProvider(
     ),
     source_kind="code",
     signed="token with the URL",
+    handshakes=(
+        Handshake(
+            only=frozenset({"challenge"}),
+            challenge="body.challenge",
+            document={"challenge": "{challenge}"},
+            source="https://developer.monday.com/api-reference/docs/webhooks",
+        ),
+    ),
     samples=Samples(
         payloads={
             "create_pulse": {

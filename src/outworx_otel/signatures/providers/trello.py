@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
@@ -20,6 +21,12 @@ PROVIDER = WebhookProvider(
         source="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
     ),
     source_kind="docs",
+    handshakes=(
+        Handshake(
+            method="HEAD",
+            source="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
+        ),
+    ),
     samples=Samples(
         payloads={
             "updateCard": {

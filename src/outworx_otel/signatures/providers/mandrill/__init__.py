@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.providers.mandrill.procedure import MandrillRequest
 from outworx_otel.signatures.scheme import SignatureScheme
@@ -20,6 +21,12 @@ PROVIDER = WebhookProvider(
     ),
     source_kind="docs",
     signed="URL, form fields",
+    handshakes=(
+        Handshake(
+            method="HEAD",
+            source="https://mandrill.zendesk.com/hc/en-us/articles/360038740014",
+        ),
+    ),
     samples=Samples(
         content_type="application/x-www-form-urlencoded",
     ),
