@@ -35,6 +35,7 @@ _KEYS = {
 _ALGORITHMS = {
     "hmac-sha1": "HMAC-SHA-1",
     "hmac-sha256": "HMAC-SHA-256",
+    "hmac-sha512": "HMAC-SHA-512",
     "hmac-sha1-or-sha256": "HMAC-SHA-1, or -256 where announced",
     "hmac-sha256-384-512": "HMAC-SHA-256, -384 or -512",
     "hash-sha256": "SHA-256, a plain hash and no HMAC",

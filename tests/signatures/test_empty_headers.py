@@ -14,7 +14,7 @@ from .deliveries import BODY, NOW, PROVIDERS, WHSEC, delivery_of
 SECRET = "secret"  # noqa: S105 - made up
 _SIGNATURES = (
     *("signature", "sha256", "-256", "-v1", "-v3", "-1", "ed25519", "authorization", "-sig"),
-    *("-primary", "-jwt", "-webhook"),
+    *("-primary", "-jwt", "-webhook", "-mac"),
 )
 HEADERS = [(name, header) for name in PROVIDERS for header in delivery_of(name).headers]
 

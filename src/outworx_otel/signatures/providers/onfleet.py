@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outworx_otel.signatures.provider import Samples, WebhookProvider
+from outworx_otel.signatures.provider import GivesUp, Samples, WebhookProvider
 from outworx_otel.signatures.scheme import SignatureScheme
 
 PROVIDER = WebhookProvider(
@@ -16,6 +16,7 @@ PROVIDER = WebhookProvider(
         source="https://docs.onfleet.com/reference/secrets",
     ),
     source_kind="docs",
+    gives_up=GivesUp(86400, "https://docs.onfleet.com/reference/retry"),
     samples=Samples(
         payloads={
             "taskCompleted": {
