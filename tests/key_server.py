@@ -21,7 +21,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from outworx_otel.http import bounded_client
 from outworx_otel.signatures import set_key_fetcher
@@ -75,6 +75,7 @@ class KeyServer:
 
     def __init__(self, authority: trustme.CA) -> None:
         self.authority = authority
+        self.signing = Authority()
         self.published: dict[str, Published | Callable[[Asked], Published]] = {}
         self.asked: list[Asked] = []
         self.reachable = True
@@ -140,7 +141,7 @@ def key_server(
     server.published, server.asked, server.reachable = {}, [], True
     server.came.clear()
     authority = tmp_path / "key-authority.pem"
-    server.authority.cert_pem.write_to_path(str(authority))
+    authority.write_bytes(server.authority.cert_pem.bytes() + server.signing.pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -161,6 +162,42 @@ def key_server(
             found.after.set()
     set_key_fetcher(None)
     forget_keys()
+
+
+class Authority:
+    """Issues certificates that a strict reader takes; trustme's, which are for servers here, are not."""
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "the tests' authority")])
+        may = x509.BasicConstraints(ca=True, path_length=0)
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        built = self._built(self._name, self._key.public_key(), days=365)
+        built = built.add_extension(may, critical=True).add_extension(usage, critical=True)
+        self.pem = built.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def issue(self, key: rsa.RSAPublicKey, name: str, days: int = 30) -> bytes:
+        """A certificate for a key and a name; of one that is over, `days` is negative."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        built = self._built(subject, key, days)
+        names = x509.SubjectAlternativeName([x509.DNSName(name)])
+        own = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        built = built.add_extension(names, critical=False).add_extension(own, critical=False)
+        built = built.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        return built.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def _built(self, subject: x509.Name, key: rsa.RSAPublicKey, days: int) -> x509.CertificateBuilder:
+        today = datetime.datetime.now(datetime.timezone.utc)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(today - datetime.timedelta(days=60))
+            .not_valid_after(today + datetime.timedelta(days=days))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        )
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,16 @@ RSA_PUBLIC = (
     .decode()
 )
 
+_RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+RSA_PRIVATE = _RSA.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
+RSA_PUBLIC = (
+    _RSA.public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+
 ADYEN_BODY = (
     b'{"notificationItems":[{"NotificationRequestItem":{"pspReference":"7914","merchantAccountCode":"Shop",'
     b'"merchantReference":"order-1","amount":{"value":1130,"currency":"EUR"},"eventCode":"AUTHORISATION",'

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
-from pathlib import Path
+import ssl
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from outworx_otel.http.certificates import trust
@@ -43,24 +43,29 @@ def key_of_chain(pem: bytes, is_name: Callable[[str], bool]) -> Any:
     from cryptography import x509
     from cryptography.x509.verification import PolicyBuilder, Store
 
-    leaf, *others = x509.load_pem_x509_certificates(pem)
+    chain = x509.load_pem_x509_certificates(pem)
+    leaf, *others = chain
     alternatives = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     names = [name for name in alternatives.get_values_for_type(x509.DNSName) if is_name(name)]
     if not names:
         raise ValueError("the certificate has another name")
-    verifier = PolicyBuilder().store(Store(_authorities())).build_server_verifier(x509.DNSName(names[0]))
+    issuers = [certificate.issuer.public_bytes() for certificate in chain]
+    store = Store([x509.load_der_x509_certificate(raw) for raw in _authorities(issuers)])
+    verifier = PolicyBuilder().store(store).build_server_verifier(x509.DNSName(names[0]))
     verifier.verify(leaf, others)
     return leaf.public_key()
 
 
-def _authorities() -> list[Any]:
+def _authorities(names: Sequence[bytes]) -> Iterable[bytes]:
+    """The certificates of authorities that may have one of these names: some others cannot even be read."""
     import certifi
-    from cryptography import x509
 
-    found = x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes())
-    # A company's own authority stands in for the public ones where TLS is looked into; theirs sign messages still.
-    found += [x509.load_der_x509_certificate(raw) for raw in trust().context().get_ca_certs(binary_form=True)]
-    return found
+    # Where a company looks into TLS, its own authority stands in for the public ones; theirs sign messages still.
+    public = ssl.create_default_context(cafile=certifi.where())
+    trusted = dict.fromkeys(
+        [*public.get_ca_certs(binary_form=True), *trust().context().get_ca_certs(binary_form=True)]
+    )
+    return [raw for raw in trusted if any(name in raw for name in names)]
 
 
 def fits(key: Any, digest: Digest, message: bytes, signatures: Iterable[bytes]) -> bool:

@@ -46,6 +46,7 @@ def load(wanted: WantedKey) -> tuple[PublishedKeys, float]:
     except Exception as error:
         # Its text may quote the answer, or be a user's function's.
         raise NoKey(f"what came back is no key ({type(error).__name__})") from error
+    keys = {kid: key for kid, key in keys.items() if key is not None}
     if not keys:
         raise NoKey("what came back holds no key that can be used")
     place = wanted.place

@@ -1,0 +1,89 @@
+"""OpenID Connect tokens that come with a push: they say who sends, and nothing about the body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from outworx_otel.signatures.evidence import empty, missing
+from outworx_otel.signatures.procedure import SignedRequest
+from outworx_otel.signatures.published.tokens import Token, bearer, read_token, signed_by
+from outworx_otel.signatures.result import Failure
+from outworx_otel.signatures.wanted_keys import Claim, PublishedKeys, Signed, WantedKey
+
+
+class Expected(NamedTuple):
+    """What a token must claim.
+
+    Attributes:
+        issuers: Who may have made it.
+        audience: For whom.
+        others: Further claims, each with the value that it must have.
+    """
+
+    issuers: tuple[str, ...]
+    audience: str
+    others: Mapping[str, object]
+
+
+def claim_of_bearer(
+    request: SignedRequest,
+    expected: list[Expected],
+    now: float,
+    leeway: float,
+    wanted: Callable[[Token, int], WantedKey],
+) -> Claim | Failure:
+    """What the `Authorization` of a push claims.
+
+    Args:
+        request: With that header.
+        expected: By secret, in their order.
+        now: Unix seconds.
+        leeway: Seconds that the token's own times may be off.
+        wanted: The key of a token that fits the secret of this index.
+    """
+    header = request.headers.get("authorization")
+    if not header:
+        return missing(("authorization",)) if header is None else empty(("authorization",))
+    text = bearer(header)
+    if text is None:
+        return Failure("malformed_header", "Authorization is no bearer token.")
+    token = read_token(text, "RS256", "Authorization")
+    if isinstance(token, Failure):
+        return token
+    index = next((index for index, one in enumerate(expected) if _fits(token, one)), None)
+    if index is None:
+        return Failure("credentials_mismatch", _mismatch(token, expected))
+    ends, begins = token.number("exp"), token.number("nbf")
+    if ends is None:
+        return Failure("malformed_header", "The token in Authorization does not say when it ends (exp).")
+    if now > ends + leeway:
+        return Failure("timestamp_drift", f"The token ended {now - ends:.0f} s ago by this server's clock.")
+    if begins is not None and now < begins - leeway:
+        return Failure("timestamp_drift", f"The token begins in {begins - now:.0f} s by this server's clock.")
+
+    def conclude(keys: PublishedKeys) -> Signed | Failure:
+        return signed_by(token, keys) or Signed(index, token.number("iat"))
+
+    return Claim(wanted(token, index), conclude)
+
+
+def _fits(token: Token, expected: Expected) -> bool:
+    audience = token.claims.get("aud")
+    return (
+        token.claims.get("iss") in expected.issuers
+        and (audience == expected.audience or (isinstance(audience, list) and expected.audience in audience))
+        and all(token.claims.get(name) == value for name, value in expected.others.items())
+    )
+
+
+def _mismatch(token: Token, expected: list[Expected]) -> str:
+    """Which claim differs; what was configured is no secret, and what the token claims is not repeated."""
+    one = expected[0]
+    if token.claims.get("iss") not in one.issuers:
+        return f"The token's iss is not {' or '.join(one.issuers)}."
+    audience = token.claims.get("aud")
+    if audience != one.audience and not (isinstance(audience, list) and one.audience in audience):
+        return f"The token's aud is not {one.audience!r}, which is configured."
+    wrong = [name for name, value in one.others.items() if token.claims.get(name) != value]
+    return f"The token's {' and '.join(wrong)} is not what is configured."

@@ -1,0 +1,97 @@
+"""JSON Web Tokens, and the documents that their keys are published in. PyJWT reads and checks them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+from outworx_otel.signatures.result import Failure
+from outworx_otel.signatures.wanted_keys import PublishedKeys
+
+# A token costs its reader something before anybody knows whose it is.
+_LONGEST: Final = 16 * 1024
+# Of a document without ids every key is tried.
+_MAX_TRIED: Final = 8
+
+
+class Token(NamedTuple):
+    """A token as it was sent. What it claims is anybody's word until `signed_by` was asked."""
+
+    text: str
+    algorithm: str
+    kid: str | None
+    claims: dict[str, Any]
+
+    def number(self, claim: str) -> float | None:
+        """A claim that is a number, such as a time in Unix seconds; None where it is none."""
+        value = self.claims.get(claim)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def read_token(text: str, algorithm: str, name: str) -> Token | Failure:
+    """Reads a token.
+
+    Args:
+        text: What was sent.
+        algorithm: The one that its provider signs by: a token never chooses.
+        name: Where it was sent, for the hint.
+    """
+    import jwt
+
+    try:
+        if len(text) > _LONGEST:
+            raise ValueError
+        whole = jwt.api_jws.PyJWS().decode_complete(text, options={"verify_signature": False})
+        claims = json.loads(whole["payload"])
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return Failure("malformed_header", f"{name} holds no JSON Web Token.")
+    header = whole["header"]
+    if header.get("alg") != algorithm or "crit" in header or not isinstance(claims, dict):
+        return Failure("malformed_header", f"The token in {name} is not signed by {algorithm}.")
+    kid = header.get("kid")
+    return Token(text, algorithm, kid if isinstance(kid, str) else None, claims)
+
+
+def signed_by(token: Token, keys: PublishedKeys) -> Failure | None:
+    """None if one of the keys that count has signed the token, else why it does not hold."""
+    import jwt
+
+    if token.kid is None:
+        tried = list(keys.values())[:_MAX_TRIED]
+    elif token.kid in keys:
+        tried = [keys[token.kid]]
+    else:
+        return Failure("hmac_mismatch", "The token is signed with a key that its provider does not publish.")
+    for key in tried:
+        try:
+            jwt.api_jws.PyJWS().decode(token.text, key, algorithms=[token.algorithm])
+        except (jwt.PyJWTError, ValueError, TypeError):
+            continue
+        return None
+    return Failure("hmac_mismatch", "The token's signature does not match.")
+
+
+def read_jwks(document: bytes) -> PublishedKeys:
+    """The public keys of a JSON Web Key Set (RFC 7517), by their id or else their place; None for others."""
+    described = [one for one in json.loads(document)["keys"] if isinstance(one, dict)]
+    return {str(one.get("kid", place)): read_jwk(one) for place, one in enumerate(described)}
+
+
+def read_jwk(described: Any) -> Any:
+    """The public key that a JSON Web Key describes; None for a secret, one for encryption, and what is unknown."""
+    import jwt
+
+    if not isinstance(described, dict) or described.get("kty") not in ("RSA", "EC", "OKP"):
+        return None
+    if described.get("use", "sig") != "sig" or "d" in described:
+        return None
+    try:
+        return jwt.PyJWK(described).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+
+
+def bearer(value: str | None) -> str | None:
+    """The token of an `Authorization: Bearer` header."""
+    kind, _, token = (value or "").strip().partition(" ")
+    return token.strip() if kind.lower() == "bearer" and token.strip() else None
