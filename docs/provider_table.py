@@ -1,7 +1,7 @@
 """Writes what is made from the providers' files: `python docs/provider_table.py`.
 
-That is the table in docs/signatures.md, that in docs/handshakes.md, and the index by which a provider is found before
-its file is read. A test fails when one of them is out of date.
+These are the tables in docs/signatures.md, docs/handshakes.md and docs/published-keys.md, and the index by which a
+provider is found before its file is read. A test fails when one of them is out of date.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from outworx_otel.signatures.providers import __path__, load
 PAGE = Path(__file__).with_name("signatures.md")
 INDEX = Path(__path__[0], "_index.py")
 HANDSHAKES = Path(__file__).with_name("handshakes.md")
+KEYS = Path(__file__).with_name("published-keys.md")
 _MARKS = "<!-- {0}: begin -->\n", "<!-- {0}: end -->\n"
 
 _KEYS = {
@@ -200,6 +201,19 @@ def handshake_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def keys_table() -> str:
+    """The table of published keys: what is configured, and where a key comes from."""
+    lines = [
+        "| provider | `signature_secret` | where its keys come from, and how long one is kept |",
+        "|---|---|---|",
+    ]
+    for row in (provider.scheme for provider in all_providers()):
+        if row.published is not None:
+            cells = [f"{row.title} `{row.provider}`", row.note.rstrip("."), row.published.published_at]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def _renewed(page: str, name: str, fresh: str) -> str:
     begin, end = (mark.format(name) for mark in _MARKS)
     return re.sub(
@@ -209,10 +223,13 @@ def _renewed(page: str, name: str, fresh: str) -> str:
 
 def with_table(page: str) -> str:
     """The page with a fresh table between its two marks."""
-    return _renewed(_renewed(page, "providers", table()), "handshakes", handshake_table())
+    tables = {"providers": table(), "handshakes": handshake_table(), "published keys": keys_table()}
+    for name, fresh in tables.items():
+        page = _renewed(page, name, fresh)
+    return page
 
 
 if __name__ == "__main__":
     INDEX.write_text(index(), encoding="utf-8")
-    for file in (PAGE, HANDSHAKES):
+    for file in (PAGE, HANDSHAKES, KEYS):
         file.write_text(with_table(file.read_text(encoding="utf-8")), encoding="utf-8")

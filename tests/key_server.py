@@ -99,9 +99,10 @@ class KeyServer:
                     for name, value in {**found.headers, "Content-Length": str(len(found.body))}.items():
                         self.send_header(name, value)
                     self.end_headers()
-                    self.wfile.write(found.body)
+                    if self.command != "HEAD":
+                        self.wfile.write(found.body)
 
-            do_GET = do_POST = answer
+            do_GET = do_POST = do_HEAD = answer
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -39,6 +39,13 @@ def test_the_table_of_handshakes_is_current(generator: ModuleType) -> None:
     assert all(f"| `{name}` |" in page for name in with_handshakes())
 
 
+def test_the_table_of_published_keys_is_current(generator: ModuleType) -> None:
+    page = generator.KEYS.read_text(encoding="utf-8")
+
+    assert generator.with_table(page) == page, "run: python docs/provider_table.py"
+    assert "`aws_sns` |" in page
+
+
 def test_the_index_of_providers_is_current(generator: ModuleType) -> None:
     assert generator.INDEX.read_text(encoding="utf-8") == generator.index(), (
         "run: python docs/provider_table.py"

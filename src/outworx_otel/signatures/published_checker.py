@@ -46,6 +46,11 @@ class PublishedChecker:
         except ConfigurationError as error:
             raise ConfigurationError(f"{scheme.provider}: {error}") from None
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Who will be asked for keys, each once."""
+        return tuple(dict.fromkeys(self._procedure.host(settings) for settings in self._settings))
+
     def claim(self, request: SignedRequest, now: float) -> Claim | SignatureResult:
         """The key that is needed, or the verdict where none is."""
         claim = self._procedure.claim(request, self._settings, now)

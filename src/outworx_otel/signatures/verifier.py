@@ -139,6 +139,11 @@ class Verifier:
         """Whether the provider publishes its keys, so that `verify` may wait for one."""
         return self._published is not None
 
+    @property
+    def key_hosts(self) -> tuple[str, ...]:
+        """The hosts that the provider publishes its keys at; none where it publishes none."""
+        return () if self._published is None else self._published.hosts
+
     def steps(
         self,
         body: bytes,

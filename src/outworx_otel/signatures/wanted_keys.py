@@ -100,7 +100,7 @@ class KeyFailure(NamedTuple):
     hint: str
 
 
-class Signed(NamedTuple):
+class Verified(NamedTuple):
     """A delivery whose signature is right: which secret it fits, and when it was signed, in Unix seconds."""
 
     key_index: int
@@ -111,7 +111,7 @@ class Claim(NamedTuple):
     """What a delivery claims: the key that it names, and what is so with that key."""
 
     wanted: WantedKey
-    conclude: Callable[[PublishedKeys], Signed | Failure]
+    conclude: Callable[[PublishedKeys], Verified | Failure]
 
 
 class PublishedProcedure(Protocol):
@@ -134,6 +134,9 @@ class PublishedProcedure(Protocol):
     @property
     def published_at(self) -> str:
         """Where its keys come from and for how long one is kept, for the page about published keys."""
+
+    def host(self, settings: Any) -> str:
+        """Who will be asked for the key of a delivery with these settings, as far as that can be known before."""
 
     def settings(self, secret: str) -> Any:
         """What is configured as the secret, made ready.

@@ -26,6 +26,7 @@ from outworx_otel.cli.doctor.launch import PATIENCE as LAUNCH_PATIENCE
 from outworx_otel.cli.doctor.launch import launch
 from outworx_otel.cli.doctor.networks import networks
 from outworx_otel.cli.doctor.packages import packages
+from outworx_otel.cli.doctor.published_keys import published_keys
 from outworx_otel.cli.doctor.telemetry_server import server
 from outworx_otel.setup.enforcement import EXIT_STATUS
 
@@ -46,6 +47,7 @@ _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable
     ("guards", guards),
     ("launch", launch),
     ("secrets", secrets),
+    ("published keys", published_keys),
     ("idempotency", store),
     ("exporter", server),
     ("double instrumentation", doubles),
@@ -53,7 +55,7 @@ _OF_THE_APPLICATION: Final[tuple[tuple[str, Callable[[ConfiguredSetup], Iterable
 
 
 # What may be a passing trouble of somebody else: it keeps no application from starting.
-_PASSING: Final = frozenset({"exporter", "clock", "idempotency", "network"})
+_PASSING: Final = frozenset({"exporter", "clock", "idempotency", "network", "published keys"})
 
 
 def run(directory: Path | None, as_json: bool, strict: bool = False) -> None:

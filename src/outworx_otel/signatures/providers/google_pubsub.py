@@ -9,7 +9,7 @@ from typing import Final
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.published.certificates import key_of_certificate
-from outworx_otel.signatures.published.oidc import Expected, claim_of_bearer
+from outworx_otel.signatures.published.oidc import ExpectedToken, claim_of_bearer
 from outworx_otel.signatures.published.settings import read_settings
 from outworx_otel.signatures.published.tokens import Token
 from outworx_otel.signatures.result import Failure
@@ -41,11 +41,14 @@ class GooglePushes:
         "`www.googleapis.com/oauth2/v1/certs`; kept for as long as Cache-Control says, at most a day"
     )
 
-    def settings(self, secret: str) -> Expected:
-        given = read_settings(secret, ("audience", "email"))
-        return Expected(_ISSUERS, given["audience"], {"email": given["email"], "email_verified": True})
+    def host(self, settings: ExpectedToken) -> str:
+        return "www.googleapis.com"
 
-    def claim(self, request: SignedRequest, settings: Sequence[Expected], now: float) -> Claim | Failure:
+    def settings(self, secret: str) -> ExpectedToken:
+        given = read_settings(secret, ("audience", "email"))
+        return ExpectedToken(_ISSUERS, given["audience"], {"email": given["email"], "email_verified": True})
+
+    def claim(self, request: SignedRequest, settings: Sequence[ExpectedToken], now: float) -> Claim | Failure:
         return claim_of_bearer(request, list(settings), now, 0, _wanted)
 
 

@@ -21,7 +21,7 @@ from outworx_otel.signatures.wanted_keys import (
     KeyPlace,
     KeyRequest,
     PublishedKeys,
-    Signed,
+    Verified,
     WantedKey,
 )
 
@@ -56,6 +56,9 @@ class PayPalTransmissions:
         "the certificate's chain, dates and name are checked; kept for 24 h"
     )
 
+    def host(self, settings: str) -> str:
+        return "api.paypal.com"
+
     def settings(self, secret: str) -> str:
         if not secret.isalnum():
             raise ConfigurationError("the secret must be the webhook's id, such as 1JE4291016473214C")
@@ -83,10 +86,10 @@ class PayPalTransmissions:
             for webhook in settings
         ]
 
-        def conclude(keys: PublishedKeys) -> Signed | Failure:
+        def conclude(keys: PublishedKeys) -> Verified | Failure:
             for index, message in enumerate(messages):
                 if fits(keys[""], digest, message, [signature]):
-                    return Signed(index, read_timestamp(sent, "iso8601"))
+                    return Verified(index, read_timestamp(sent, "iso8601"))
             return Failure(
                 "hmac_mismatch", "The signature does not match: another webhook's id, or a changed body."
             )

@@ -24,7 +24,7 @@ from outworx_otel.signatures.wanted_keys import (
     KeyPlace,
     KeyRequest,
     PublishedKeys,
-    Signed,
+    Verified,
     WantedKey,
 )
 
@@ -57,6 +57,9 @@ class PlaidTokens:
         "`production.plaid.com` or `sandbox.plaid.com`, as configured, with your credentials; kept for 24 h"
     )
 
+    def host(self, settings: _Account) -> str:
+        return f"{settings.environment}.plaid.com"
+
     def settings(self, secret: str) -> _Account:
         given = read_settings(secret, ("client_id", "secret"), ("environment",))
         environment = given.get("environment", "production").lower()
@@ -84,8 +87,8 @@ class PlaidTokens:
                 "hmac_mismatch", "The token is of another body: it was changed on its way, or forged."
             )
 
-        def conclude(keys: PublishedKeys) -> Signed | Failure:
-            return signed_by(token, keys) or Signed(0, issued)
+        def conclude(keys: PublishedKeys) -> Verified | Failure:
+            return signed_by(token, keys) or Verified(0, issued)
 
         # The credentials only open the door to the key, and any of them will do.
         return Claim(_wanted(settings[0], token.kid), conclude)

@@ -9,10 +9,10 @@ from outworx_otel.signatures.evidence import empty, missing
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.published.tokens import Token, bearer, read_token, signed_by
 from outworx_otel.signatures.result import Failure
-from outworx_otel.signatures.wanted_keys import Claim, PublishedKeys, Signed, WantedKey
+from outworx_otel.signatures.wanted_keys import Claim, PublishedKeys, Verified, WantedKey
 
 
-class Expected(NamedTuple):
+class ExpectedToken(NamedTuple):
     """What a token must claim.
 
     Attributes:
@@ -28,7 +28,7 @@ class Expected(NamedTuple):
 
 def claim_of_bearer(
     request: SignedRequest,
-    expected: list[Expected],
+    expected: list[ExpectedToken],
     now: float,
     leeway: float,
     wanted: Callable[[Token, int], WantedKey],
@@ -62,13 +62,13 @@ def claim_of_bearer(
     if begins is not None and now < begins - leeway:
         return Failure("timestamp_drift", f"The token begins in {begins - now:.0f} s by this server's clock.")
 
-    def conclude(keys: PublishedKeys) -> Signed | Failure:
-        return signed_by(token, keys) or Signed(index, token.number("iat"))
+    def conclude(keys: PublishedKeys) -> Verified | Failure:
+        return signed_by(token, keys) or Verified(index, token.number("iat"))
 
     return Claim(wanted(token, index), conclude)
 
 
-def _fits(token: Token, expected: Expected) -> bool:
+def _fits(token: Token, expected: ExpectedToken) -> bool:
     audience = token.claims.get("aud")
     return (
         token.claims.get("iss") in expected.issuers
@@ -77,7 +77,7 @@ def _fits(token: Token, expected: Expected) -> bool:
     )
 
 
-def _mismatch(token: Token, expected: list[Expected]) -> str:
+def _mismatch(token: Token, expected: list[ExpectedToken]) -> str:
     """Which claim differs; what was configured is no secret, and what the token claims is not repeated."""
     one = expected[0]
     if token.claims.get("iss") not in one.issuers:

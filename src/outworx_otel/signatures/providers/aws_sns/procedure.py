@@ -19,7 +19,7 @@ from outworx_otel.signatures.wanted_keys import (
     KeyPlace,
     KeyRequest,
     PublishedKeys,
-    Signed,
+    Verified,
     WantedKey,
 )
 
@@ -64,6 +64,10 @@ class SnsMessages:
     algorithm = "RSA with SHA-1 (version 1) or SHA-256 (version 2)"
     published_at = "`sns.<region>.amazonaws.com` or `.amazonaws.com.cn`, one file `.pem`; kept for 24 h"
 
+    def host(self, settings: str) -> str:
+        _, partition, _, region, *_ = settings.split(":")
+        return f"sns.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
+
     def settings(self, secret: str) -> str:
         if not _CONFIGURED.fullmatch(secret):
             raise ConfigurationError(
@@ -100,9 +104,9 @@ class SnsMessages:
         signed_at = read_timestamp(message["Timestamp"], "iso8601")
         messages = _signed_texts(message)
 
-        def conclude(keys: PublishedKeys) -> Signed | Failure:
+        def conclude(keys: PublishedKeys) -> Verified | Failure:
             if any(fits(keys[""], digest, text, [signature]) for text in messages):
-                return Signed(index, signed_at)
+                return Verified(index, signed_at)
             return Failure(
                 "hmac_mismatch", "The signature does not match: a changed message, or not one of AWS's."
             )
