@@ -22,6 +22,7 @@ ALL = [
 # What another endpoint would have as its secret, where that is no key.
 OTHER_SETTINGS = {
     "aws_sns": "arn:aws:sns:eu-west-1:123456789012:others",
+    "ebay": '{"environment": "sandbox", "client_id": "shop-app", "client_secret": "an-ebay-secret"}',
     "google_pubsub": '{"audience": "https://example.com/others", "email": "push@shop.iam.gserviceaccount.com"}',
     "paypal": "OTHER1",
     "plaid": '{"environment": "sandbox", "client_id": "6253a1f8", "secret": "a-plaid-secret"}',

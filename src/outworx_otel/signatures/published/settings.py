@@ -8,7 +8,7 @@ from outworx_otel.errors import ConfigurationError
 
 
 def read_settings(secret: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, str]:
-    """The settings in a JSON object; `clientId` counts as `client_id`.
+    """The settings in a JSON object; `clientId` counts as `client_id`, and `env` as `environment`.
 
     Raises:
         ConfigurationError: It is no such object, lacks something, or has something unknown.
@@ -38,4 +38,5 @@ def read_settings(secret: str, needed: tuple[str, ...], optional: tuple[str, ...
 
 
 def _folded(name: str) -> str:
-    return name.replace("_", "").lower()
+    folded = name.replace("_", "").lower()
+    return "environment" if folded == "env" else folded

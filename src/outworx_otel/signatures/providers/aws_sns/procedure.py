@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures.encoding import decode_base64
+from outworx_otel.signatures.json_body import read_plain_json
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.published.certificates import Digest, fits, key_of_certificate
 from outworx_otel.signatures.result import Failure
@@ -120,10 +120,7 @@ def _load(ask: Ask, url: str) -> PublishedKeys:
 
 def _message(body: bytes) -> dict[str, Any] | str:
     """The message, or what is wrong with it."""
-    try:
-        message = json.loads(body, object_pairs_hook=_once_each)
-    except (ValueError, RecursionError):
-        message = None
+    message = read_plain_json(body)
     if not isinstance(message, dict):
         return "The body is no message of Amazon SNS: JSON in which each name stands once."
     # A Lambda gets the one name in another spelling, and a subject that is null.
@@ -141,13 +138,6 @@ def _message(body: bytes) -> dict[str, Any] | str:
     if message["Type"] not in _TYPES or not _TOPIC.fullmatch(message["TopicArn"]):
         return "Type or TopicArn is none of Amazon SNS's."
     return message
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
 
 
 def _index(topic: str, settings: Sequence[str]) -> int | None:
