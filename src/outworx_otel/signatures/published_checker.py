@@ -49,7 +49,8 @@ class PublishedChecker:
     @property
     def hosts(self) -> tuple[str, ...]:
         """Who will be asked for keys, each once."""
-        return tuple(dict.fromkeys(self._procedure.host(settings) for settings in self._settings))
+        hosts = dict.fromkeys(self._procedure.host(settings) for settings in self._settings)
+        return tuple(host for host in hosts if host)
 
     def claim(self, request: SignedRequest, now: float) -> Claim | SignatureResult:
         """The key that is needed, or the verdict where none is."""

@@ -158,7 +158,8 @@ class Verifier:
         claim = self._published.claim(_request(body, headers, url, method), now)
         if isinstance(claim, SignatureResult):
             return claim
-        return self._published.conclude(claim, (yield claim.wanted), now)
+        found = {} if claim.wanted is None else (yield claim.wanted)
+        return self._published.conclude(claim, found, now)
 
     def _check(self, request: SignedRequest, now: float) -> tuple[Checker, SignatureResult]:
         results = [(checker, checker.check(request, now)) for checker in self._checkers]

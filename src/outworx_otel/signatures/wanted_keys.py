@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -83,6 +83,10 @@ class WantedKey:
     account: str = ""
     load: Callable[[Ask], PublishedKeys] = field(compare=False, kw_only=True)
 
+    def of(self, kid: str | None) -> WantedKey:
+        """The same document, for another of its keys."""
+        return replace(self, kid=kid)
+
     @property
     def identity(self) -> tuple[str, str]:
         """Equal for what is one document."""
@@ -108,9 +112,9 @@ class Verified(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a delivery claims: the key that it names, and what is so with that key."""
+    """What a delivery claims: the key that it names, None where one is configured, and what is so with that key."""
 
-    wanted: WantedKey
+    wanted: WantedKey | None
     conclude: Callable[[PublishedKeys], Verified | Failure]
 
 

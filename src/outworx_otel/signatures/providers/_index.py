@@ -71,6 +71,7 @@ NAMES: tuple[str, ...] = (
     "highlevel",
     "hook0",
     "hookdeck",
+    "http_signatures",
     "hubspot",
     "hygraph",
     "increase",
