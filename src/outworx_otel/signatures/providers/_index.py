@@ -96,6 +96,7 @@ NAMES: tuple[str, ...] = (
     "mercado_pago",
     "messagebird",
     "meta",
+    "microsoft_bot",
     "modern_treasury",
     "mollie",
     "monday",
