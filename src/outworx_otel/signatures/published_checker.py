@@ -83,7 +83,8 @@ def _text(secret: Secret) -> str:
 
 def _require_packages() -> None:
     try:
-        import cryptography.hazmat.primitives.serialization  # noqa: F401 - only whether both are there
+        import cryptography.hazmat.primitives.serialization  # noqa: F401 - only whether they are there
+        import http_sf  # noqa: F401
         import jwt  # noqa: F401
     except ImportError as error:
         raise ConfigurationError(

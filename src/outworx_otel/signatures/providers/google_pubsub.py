@@ -66,6 +66,7 @@ PROVIDER = WebhookProvider(
         provider="google_pubsub",
         title="Google Cloud Pub/Sub",
         signature_header="authorization",
+        encoding="base64url",
         algorithm="rsa-sha256",
         published=GooglePushes(),
         event_id="body.message.messageId",

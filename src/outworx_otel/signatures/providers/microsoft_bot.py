@@ -98,6 +98,7 @@ PROVIDER = WebhookProvider(
         provider="microsoft_bot",
         title="Microsoft Bot Framework",
         signature_header="authorization",
+        encoding="base64url",
         algorithm="rsa-sha256",
         published=BotTokens(),
         event_id="body.id",

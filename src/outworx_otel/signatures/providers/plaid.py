@@ -115,6 +115,7 @@ PROVIDER = WebhookProvider(
         provider="plaid",
         title="Plaid",
         signature_header="plaid-verification",
+        encoding="base64url",
         algorithm="ecdsa-p256-sha256",
         published=PlaidTokens(),
         tolerance=300,
