@@ -17,7 +17,9 @@ from outworx_otel.setup import enforcement
 from outworx_otel.setup.handshakes import handshakes_for
 from outworx_otel.setup.options import DEFAULT_METHODS, SOURCES, TOKEN_SOURCES, TrackOptions
 from outworx_otel.setup.secret_sources import SecretFile, SecretMemory, Secrets
+from outworx_otel.signatures.body_token import BodyToken
 from outworx_otel.signatures.registry import provider_names
+from outworx_otel.signatures.secret import row_for_secret
 from outworx_otel.telemetry.redaction import Redactor
 
 logger = logging.getLogger("outworx_otel")
@@ -140,7 +142,7 @@ class Endpoint:
             logger.error("%s", self.handshakes.problem)
             SAID.add(self.handshakes.problem)
         scheme = signatures.scheme_for(options.provider)
-        self.redactor = Redactor((*options.redact, *_signature_headers(scheme)))
+        self.redactor = Redactor((*options.redact, *_hidden(scheme, self)))
         self.verifier: signatures.Verifier | None = None
         self.unsupported = False
         if options.verifies and options.signature_verifier is None:
@@ -279,12 +281,16 @@ def _nearest(provider: str) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _signature_headers(scheme: signatures.SignatureScheme | None) -> list[str]:
-    """What must not be seen of a provider's headers, whatever they are called."""
+def _hidden(scheme: signatures.SignatureScheme | None, endpoint: Endpoint) -> list[str]:
+    """What must not be seen of a provider's headers and body, whatever it is called."""
     if scheme is None:
         return []
-    names = (*scheme.signature_header, *(name for name, _ in scheme.weaker_headers))
-    return [name.replace("{n}", "*") for name in names]
+    if scheme.own_header and endpoint.secret_memory is not None:
+        return ["*"]  # A function names the header, request by request.
+    rows = [scheme, *(row_for_secret(scheme, secret) for secret in endpoint.secrets)]
+    names = [name.replace("{n}", "*") for row in rows for name in row.signature_header]
+    names += [name for name, _ in scheme.weaker_headers]
+    return [*names, scheme.procedure.path] if isinstance(scheme.procedure, BodyToken) else names
 
 
 _VERIFICATION: Final = (

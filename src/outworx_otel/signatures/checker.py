@@ -25,6 +25,9 @@ _MISMATCH = SignatureResult(
     False, "hmac_mismatch", "The signature does not match: a wrong secret, or a changed body."
 )
 _WRONG_TOKEN = SignatureResult(False, "credentials_mismatch", "The token is not the configured one.")
+_WRONG_USER = SignatureResult(
+    False, "credentials_mismatch", "The user and the password are not the configured ones."
+)
 
 
 class Checker:
@@ -58,6 +61,8 @@ class Checker:
         self.extract = extractor_for(scheme)
         self.express = express_for(scheme, self.keys, self.tolerance, self.judge)
         self._mismatch = _WRONG_TOKEN if scheme.algorithm == "token" else _MISMATCH
+        if scheme.key == "user-password":
+            self._mismatch = _WRONG_USER
 
     def check(self, request: SignedRequest, now: float) -> SignatureResult:
         """The result for one delivery."""
@@ -65,8 +70,9 @@ class Checker:
         if isinstance(evidence, Failure):
             return self._fail(request, evidence)
         timestamp, checks, lifetime = evidence
-        key_index = _matching_key(self.keys, checks)
         scheme = self.scheme
+        match = _matching_keys if scheme.algorithm == "token" else _matching_key
+        key_index = match(self.keys, checks)
         if timestamp is None and scheme.timestamp_path and key_index is not None:
             # Only once the body is known to be genuine: parsing a stranger's JSON is work for nothing.
             timestamp = _timestamp_in_body(request.body, scheme.timestamp_path)
@@ -108,7 +114,8 @@ class Checker:
         if isinstance(evidence, Failure):
             return False
         numbered = self.keys if keys is None else tuple(enumerate(keys))
-        return _matching_key(numbered, evidence.checks) is not None
+        match = _matching_keys if self.scheme.algorithm == "token" else _matching_key
+        return match(numbered, evidence.checks) is not None
 
     def _fail(self, request: SignedRequest, failure: Failure) -> SignatureResult:
         # Hash as if there had been a signature: how long the answer takes must not say which check failed.
@@ -127,7 +134,8 @@ def checkers_for(
     groups: dict[str, tuple[SignatureScheme, list[tuple[int, Secret]]]] = {}
     for index, secret in enumerate(secrets):
         row = row_for_secret(scheme, secret)
-        groups.setdefault(row.algorithm + row.layout, (row, []))[1].append((index, secret))
+        kind = " ".join((row.algorithm, row.layout, row.encoding, *row.signature_header))
+        groups.setdefault(kind, (row, []))[1].append((index, secret))
     return tuple(Checker(row, tuple(group), tolerance) for row, group in groups.values())
 
 
@@ -143,6 +151,17 @@ def _matching_key(keys: Sequence[tuple[int, Key]], checks: Sequence[Check]) -> i
         else:
             return index
     return None
+
+
+def _matching_keys(keys: Sequence[tuple[int, Key]], checks: Sequence[Check]) -> int | None:
+    """The last index of the keys that are needed for every check to hold: each may have a token of its own."""
+    last = None
+    for check in checks:
+        index = _matching_key(keys, (check,))
+        if index is None:
+            return None
+        last = index if last is None else max(last, index)
+    return last
 
 
 def _timestamp_in_body(body: bytes, path: str) -> str | None:

@@ -146,8 +146,10 @@ def _from_headers(scheme: SignatureScheme) -> Extractor:
     return extract
 
 
-# A public-key signature has a shape of its own; an HMAC that is cut short is simply a wrong one.
+# A public-key signature has a shape of its own; an HMAC that is cut short is simply a wrong one, and so is a token
+# that is not blank.
 _SHAPES: dict[Algorithm, Callable[[bytes], bool]] = {
+    "token": lambda token: bool(token.strip()),
     "ed25519": lambda signature: len(signature) == 64,
     "ecdsa-p256-sha256": lambda signature: signature[0] == 0x30,
 }

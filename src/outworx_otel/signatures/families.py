@@ -1,4 +1,4 @@
-"""Rows that several providers share: Standard Webhooks, Svix, which came before it, and Meta's handshake."""
+"""Rows that several providers share: Standard Webhooks, Svix, which came before it, HTTP Basic, Meta's handshake."""
 
 from __future__ import annotations
 
@@ -33,6 +33,19 @@ SVIX = replace(
     event_id="header.svix-id",
     detection_headers=("svix-id",),
     source="https://github.com/svix/svix-webhooks/blob/main/python/svix/webhooks.py",
+)
+
+BASIC = SignatureScheme(
+    provider="basic",
+    title="HTTP Basic",
+    signature_header="authorization",
+    prefix="Basic ",
+    encoding="base64",
+    algorithm="token",
+    key="user-password",
+    message="",
+    own_header=True,
+    source="https://www.rfc-editor.org/rfc/rfc7617.html",
 )
 
 META_SUBSCRIPTION = Handshake(

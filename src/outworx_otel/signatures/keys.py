@@ -120,15 +120,16 @@ class HashKey:
 
 
 class TokenKey:
-    """A shared token, sent along as it is (GitLab's older way): it proves the sender, not the body."""
+    """A shared token, or a user and a password, sent along as it is: it proves the sender, not the body."""
 
-    __slots__ = ("_digest",)
+    __slots__ = ("_digest", "_raw")
 
     def __init__(self, raw: bytes) -> None:
+        self._raw = raw
         self._digest = hashlib.sha256(raw).digest()
 
     def sign(self, message: Message) -> bytes:
-        raise ConfigurationError("a token does not sign; it is sent as it is")
+        return self._raw
 
     def matches(self, message: Message, signatures: Sequence[bytes]) -> bool:
         # Hashed first, because `compare_digest` leaks the length of what it compares.
@@ -190,6 +191,24 @@ def _hex(secret: Secret) -> bytes:
     return raw
 
 
+def _user_password(secret: Secret) -> bytes:
+    raw = _utf8(secret)
+    user, colon, password = raw.partition(b":")
+    if not (user.strip() and colon and password.strip()):
+        raise ConfigurationError(
+            "the secret must be written user:password (or Header-Name: value, for a header of your own), with neither "
+            "part empty"
+        )
+    return raw
+
+
+def _header_value(secret: Secret) -> bytes:
+    name, colon, value = _utf8(secret).partition(b":")
+    if not (name.strip() and colon and value.strip()):
+        raise ConfigurationError("the secret must be written Header-Name: value, with neither part empty")
+    return value.lstrip()
+
+
 DERIVATIONS: dict[KeyForm, Callable[[Secret], bytes]] = {
     "utf8": _utf8,
     "utf8-nfkd": _utf8_nfkd,
@@ -198,6 +217,8 @@ DERIVATIONS: dict[KeyForm, Callable[[Secret], bytes]] = {
     "base64": _base64,
     "hex": _hex,
     "sha1": _sha1,
+    "user-password": _user_password,
+    "header-value": _header_value,
 }
 
 

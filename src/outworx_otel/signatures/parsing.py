@@ -19,8 +19,13 @@ _SPACE = " \t"
 def _plain(scheme: SignatureScheme) -> Parser:
     prefix = scheme.prefix
     length = len(prefix)
+    # An Authorization's scheme is written in either case (RFC 9110).
+    is_scheme = prefix.endswith(" ")
 
     def parse(value: str) -> Parsed:
+        if is_scheme:
+            fits = value[:length].lower() == prefix.lower()
+            return None, [value[length:].strip(_SPACE)] if fits else []
         if not value.startswith(prefix):
             return None, []
         return None, [value[length:]]

@@ -30,7 +30,18 @@ Algorithm = Literal[
     "rsa-sha256",
     "token",
 ]
-KeyForm = Literal["utf8", "utf8-nfkd", "whsec", "whsec-or-utf8", "base64", "hex", "sha1", "public"]
+KeyForm = Literal[
+    "utf8",
+    "utf8-nfkd",
+    "whsec",
+    "whsec-or-utf8",
+    "base64",
+    "hex",
+    "sha1",
+    "public",
+    "user-password",
+    "header-value",
+]
 TimestampUnit = Literal["s", "ms", "auto", "iso8601", "opaque"]
 Window = Literal["both", "past", "elapsed"]
 
@@ -59,8 +70,10 @@ class SignatureScheme:
         untagged: In `tagged`, also accept a signature with no tag.
         encoding: How signatures are written. Hex in either case; base64 canonical, its padding optional.
         algorithm: An HMAC, a public-key algorithm, a plain hash that the secret is put into (for procedures), or
-            `token` for plain equality with a shared token.
-        key: How the key is made from the configured secret.
+            `token` for plain equality with a shared token, or with a user and a password.
+        key: How the key is made from the configured secret. `user-password` is written `user:password`.
+        own_header: Whether the user may choose the header of a token: the secret is then written
+            `Header-Name: value`.
         message: What is signed, as a template of `{body}`, `{timestamp}`, `{id}`, `{url}` and `{method}`.
         timestamp_unit: The unit of the timestamp; `auto`: 13 digits or more are milliseconds, fewer are seconds;
             `opaque` is signed but not looked at.
@@ -95,6 +108,7 @@ class SignatureScheme:
     encoding: Encoding = "hex"
     algorithm: Algorithm = "hmac-sha256"
     key: KeyForm = "utf8"
+    own_header: bool = False
     message: str = "{body}"
     timestamp_unit: TimestampUnit = "s"
     timestamp_path: str = ""
@@ -123,7 +137,8 @@ class SignatureScheme:
                     f"{self.provider}: {name} must be one of {', '.join(allowed)}, "
                     f"not {getattr(self, name)!r}"
                 )
-        if not self.signature_header and self.procedure is None and self.published is None:
+        elsewhere = self.procedure is not None or self.published is not None or self.own_header
+        if not self.signature_header and not elsewhere:
             raise ConfigurationError(f"{self.provider}: signature_header must name a header")
         _check_message(self)
         check_tolerance(self.provider, self.tolerance)

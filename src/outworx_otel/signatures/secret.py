@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from outworx_otel.signatures.scheme import SignatureScheme
 
 Secret = str | bytes
 Secrets = Secret | Sequence[Secret]
+
+
+# A space tells `X-Hook-Token: value` from `user:password`; what has an empty part is left to the key to refuse.
+_OWN_HEADER = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]*):(?:\s.*)?", re.DOTALL)
 
 
 class KnownSecret(NamedTuple):
@@ -33,7 +39,24 @@ def split_secrets(secret: Secrets) -> tuple[Secret, ...]:
 def row_for_secret(scheme: SignatureScheme, secret: Secret) -> SignatureScheme:
     """The row that this secret belongs to: some providers have two schemes, told apart by the secret."""
     text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
+    if not isinstance(text, str):
+        return scheme
     for prefix, row in scheme.alternatives:
-        if isinstance(text, str) and text.strip().startswith(prefix):
+        if text.strip().startswith(prefix):
             return row
-    return scheme
+    named = _OWN_HEADER.fullmatch(text) if scheme.own_header else None
+    if named is None and not (scheme.own_header and not scheme.signature_header):
+        return scheme
+    return _of_header(scheme, named[1] if named is not None else "")
+
+
+def _of_header(scheme: SignatureScheme, name: str) -> SignatureScheme:
+    """The row of a token in a header that the user chose; with no name its key says what is wrong."""
+    return replace(
+        scheme,
+        signature_header=name or scheme.signature_header,
+        layout="plain",
+        prefix="",
+        encoding="text",
+        key="header-value",
+    )

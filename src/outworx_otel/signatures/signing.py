@@ -81,17 +81,10 @@ def sign_request(
     moment = time.time() if now is None else now
     timestamp = write_timestamp(moment, scheme.timestamp_unit)
     request = SignedRequest(as_bytes(body), as_headers(headers), url, method)
-    if scheme.algorithm == "token":
-        return Signed(request.body, {scheme.signature_header[0]: _token_text(secret)}, url)
     signer = _signer(scheme, secret)
     if scheme.procedure is not None:
         return scheme.procedure.sign(signer, request, timestamp)
     return Signed(request.body, _headers(scheme, signer, request, timestamp, message_id), url)
-
-
-def _token_text(secret: Secret) -> str:
-    """A token as it stands in its header."""
-    return secret.decode("latin-1") if isinstance(secret, bytes) else secret
 
 
 def _signer(scheme: SignatureScheme, secret: Secret) -> Signer:

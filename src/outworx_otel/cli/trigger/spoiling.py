@@ -51,9 +51,9 @@ def obstacle(reason: str, row: SignatureScheme, sample: Sample, credentials: Cre
         return f"only the receiving side can cause {reason}: {_RECEIVERS[reason]}"
     if reason not in SPOILED:
         return f"{reason!r} is no reason that a sender can cause; there are {', '.join(SPOILED)}"
-    if reason == "missing_header" and not row.signature_header:
+    if reason == "missing_header" and not row.signature_header and row.algorithm != "token":
         return f"{row.title} signs in the body, so no header can be missing; try malformed_header"
-    if reason == "malformed_header" and row.algorithm == "token":
+    if reason == "malformed_header" and row.algorithm == "token" and row.encoding == "text":
         return f"{row.title}'s token has no form that could be wrong; try credentials_mismatch"
     if reason == "hmac_mismatch" and row.algorithm == "token":
         return f"{row.title}'s token is no signature; try credentials_mismatch"
@@ -96,6 +96,9 @@ def signing_secret(reason: str | None, secret: str | bytes | None, row: Signatur
     if row.asymmetric:
         # Standard Webhooks tells a private key by its beginning.
         return f"whsk_{_base64(32)}" if row.signature_field == "v1a" else _ANY_KEY[row.algorithm]()
+    if row.key == "header-value" and secret:
+        text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
+        return f"{text.partition(':')[0]}: {_nobodys()}"
     return _ANY_SECRET[row.key]()
 
 
@@ -139,6 +142,10 @@ def _pem(key: Any) -> str:
     return text.decode()
 
 
+def _nobodys() -> str:
+    return f"nobodys-{random.token_hex(16)}"
+
+
 def _base64(size: int = 24) -> str:
     return base64.b64encode(random.token_bytes(size)).decode()
 
@@ -149,8 +156,10 @@ _ANY_KEY: Final[dict[str, Callable[[], str]]] = {
     "rsa-sha256": _rsa,
 }
 _ANY_SECRET: Final[dict[Any, Callable[[], str]]] = {
-    "utf8": lambda: f"nobodys-{random.token_hex(16)}",
-    "utf8-nfkd": lambda: f"nobodys-{random.token_hex(16)}",
+    "utf8": _nobodys,
+    "utf8-nfkd": _nobodys,
+    "user-password": lambda: f"nobody:{_nobodys()}",
+    "header-value": lambda: f"X-Hook-Token: {_nobodys()}",
     "whsec": lambda: f"whsec_{_base64()}",
     "whsec-or-utf8": lambda: f"whsec_{_base64()}",
     "base64": _base64,

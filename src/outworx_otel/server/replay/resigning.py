@@ -12,6 +12,7 @@ from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.headers import end_to_end
 from outworx_otel.server.replay.stored import Pairs, StoredRequest
 from outworx_otel.signatures import SignatureScheme, scheme_for, sign_request, verify
+from outworx_otel.signatures.secret import row_for_secret
 from outworx_otel.telemetry.redaction import REDACTED
 
 # What belongs to the way that the request came by.
@@ -101,7 +102,7 @@ def resigned(
         )
     except ConfigurationError as error:
         return _as_stored(stored, url, headers, str(error))
-    stale = _of_the_signature(scheme)
+    stale = _of_the_signature(scheme, row_for_secret(scheme, secret))
     kept = tuple(
         (name, value)
         for name, value in headers
@@ -165,10 +166,10 @@ def signed_url(public_url: str | None, url: str) -> str:
     return given._replace(path=path, query=given.query or parts.query, fragment="").geturl()
 
 
-def _of_the_signature(scheme: SignatureScheme) -> re.Pattern[str]:
+def _of_the_signature(scheme: SignatureScheme, used: SignatureScheme) -> re.Pattern[str]:
     """The names of every header that the old signature stood in or depended on."""
     names: list[str] = []
-    for row in (scheme, *(other for _, other in scheme.alternatives)):
+    for row in (scheme, used, *(other for _, other in scheme.alternatives)):
         names += [*row.signature_header, *row.timestamp_header, *row.id_header]
         names += [name for name, _ in row.weaker_headers]
     return re.compile("|".join(re.escape(name).replace(r"\{n\}", r"\d+") for name in names) or r"(?!)")
