@@ -25,7 +25,9 @@ _PROVED: Final = "Proved:"
 _HANDLER: Final = frozenset({"refused", "failed", "silent_drop", "error"})
 _BEFORE_THE_HANDLER: Final = frozenset({"unrouted", "redirected", "turned_away"})
 # The endpoint's own fault, whoever sent the delivery.
-_UNABLE: Final = frozenset({"hmac_mismatch", "missing_secret", "unsupported_provider", "key_unavailable"})
+_UNABLE: Final = frozenset(
+    {"hmac_mismatch", "credentials_mismatch", "missing_secret", "unsupported_provider", "key_unavailable"}
+)
 _MAX_STACK: Final = 256 * 1024
 
 

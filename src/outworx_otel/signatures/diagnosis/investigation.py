@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from outworx_otel.signatures.checker import Checker
-from outworx_otel.signatures.diagnosis import body, budget, reserialised, secrets, transport
+from outworx_otel.signatures.diagnosis import body, budget, credentials, reserialised, secrets, transport
 from outworx_otel.signatures.diagnosis.budget import Budget, BudgetSpent, RateLimit, WastedTime
 from outworx_otel.signatures.diagnosis.case import Case, Explanation, Hypothesis, Observation
 from outworx_otel.signatures.procedure import SignedRequest
@@ -32,14 +32,25 @@ HYPOTHESES: dict[SignatureReason, tuple[Hypothesis, ...]] = {
         body.form_encoding,
         transport.weaker_header,
     ),
-    "credentials_mismatch": (secrets.untidy_secret, secrets.known_secret),
-    "malformed_header": (transport.weaker_header,),
-    "missing_header": (transport.weaker_header,),
+    "credentials_mismatch": (
+        secrets.untidy_secret,
+        credentials.scheme_word,
+        credentials.escaped,
+        credentials.wrong_part,
+        secrets.known_secret,
+        credentials.another_header,
+    ),
+    "malformed_header": (transport.weaker_header, credentials.another_header),
+    "missing_header": (transport.weaker_header, credentials.other_kind, credentials.another_header),
 }
 
 # What leaves nothing to prove; and what is said in case nothing could be proved.
 BEFORE: tuple[Observation, ...] = (body.empty_body, transport.missing_url)
-AFTER: tuple[Observation, ...] = (secrets.other_credential, transport.other_provider)
+AFTER: tuple[Observation, ...] = (
+    secrets.other_credential,
+    transport.other_provider,
+    credentials.sent_otherwise,
+)
 
 REMEMBERED = 2
 

@@ -47,6 +47,9 @@ def _tidied(secret: str) -> Iterator[tuple[str, str]]:
         unquoted = quoted.strip("\"'`").strip()
         if unquoted not in (bare, secret):
             yield "quotes or an escaped newline round it", unquoted
+    name, colon, value = bare.partition(":")
+    if colon and (name.strip(), value.strip()) != (name, value):
+        yield "white space round its colon", f"{name.strip()}:{value.strip()}"
     assignment = _ASSIGNMENT.fullmatch(bare)
     if assignment is not None:
         yield "the variable's name in front of it", assignment[1].strip("\"' ")
