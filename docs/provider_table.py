@@ -32,6 +32,8 @@ _KEYS = {
     "hex": "hex",
     "sha1": "as text, hashed with SHA-1",
     "public": "public key: extra `asymmetric`",
+    "user-password": "as `user:password`",
+    "header-value": "as `Header-Name: value`",
 }
 _ALGORITHMS = {
     "hmac-sha1": "HMAC-SHA-1",
@@ -44,7 +46,7 @@ _ALGORITHMS = {
     "ed25519": "Ed25519",
     "ecdsa-p256-sha256": "ECDSA P-256",
     "rsa-sha256": "RSA, SHA-256",
-    "token": "equality of a token",
+    "token": "none: equality",
 }
 _SOURCES = {"code": "its code", "docs": "its page"}
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -60,7 +62,8 @@ def _where(row: SignatureScheme) -> str:
     procedure = row.procedure or row.published
     if procedure is not None:
         return procedure.place
-    return " or ".join(f"`{name}`" for name in row.signature_header)
+    own = ["a header of your own"] if row.own_header else []
+    return " or ".join([*(f"`{name}`" for name in row.signature_header), *own])
 
 
 def _algorithm(row: SignatureScheme) -> str:

@@ -14,13 +14,18 @@ from outworx_otel.signatures import REASONS, verify
 
 URL = "http://127.0.0.1:8000/hooks"
 # Refused for cause: no header, no window, no form of its own, or nothing that could be re-serialised.
+# GitLab's older tokens are credentials; its signing tokens, as here, are not, and have a window.
+CREDENTIALS = {row.provider for row in SIGNABLE if row.algorithm == "token"} - {"gitlab"}
 IMPOSSIBLE = {
     "missing_header": {"adyen", "braintree", "dropbox_sign", "mailgun", "pandadoc", "wix"},
-    # GitLab's signing tokens have a window, its older ones none.
+    "malformed_header": {
+        row.provider for row in SIGNABLE if row.algorithm == "token" and row.encoding == "text"
+    }
+    - {"gitlab"},
+    "hmac_mismatch": CREDENTIALS,
     "timestamp_drift": {row.provider for row in SIGNABLE if row.tolerance is None} - {"gitlab"},
-    "parsed_body": {row.provider for row in SIGNABLE if row.procedure is not None},
-    # GitLab's older tokens are credentials; its signing tokens, as here, are not.
-    "credentials_mismatch": set(PROVIDERS),
+    "parsed_body": {row.provider for row in SIGNABLE if row.procedure is not None} | CREDENTIALS,
+    "credentials_mismatch": set(PROVIDERS) - CREDENTIALS,
 }
 REASONS_TO_SEND = [reason for reason in SPOILED if reason != "body_unavailable"]
 

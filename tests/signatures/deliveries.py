@@ -62,6 +62,9 @@ ADYEN_BODY = (
     b'"merchantReference":"order-1","amount":{"value":1130,"currency":"EUR"},"eventCode":"AUTHORISATION",'
     b'"success":"true","additionalData":{}}}]}'
 )
+GRAPH_BODY = b'{"value":[{"id":"n_1","clientState":"","changeType":"created"},{"id":"n_2","clientState":""}]}'
+# What bodies must be like whose signature, or token, stands inside.
+BODIES = {"adyen": ADYEN_BODY, "microsoft_graph": GRAPH_BODY}
 
 BRAINTREE_BODY = b"bt_payload=PG5vdGlmaWNhdGlvbi8%2BCg%3D%3D%0A"
 # What bodies must be like whose signature stands inside.
@@ -90,6 +93,8 @@ _SECRETS = {
     "rsa-sha256": (RSA_PRIVATE, RSA_PUBLIC),
     "hex": ("44" * 32, "44" * 32),
     "base64": (WHSEC.removeprefix("whsec_"), WHSEC.removeprefix("whsec_")),
+    "user-password": ("a user:a password", "a user:a password"),
+    "header-value": ("X-Hook-Token: a token", "X-Hook-Token: a token"),
 }
 
 
@@ -126,7 +131,7 @@ def _shape(scheme: SignatureScheme) -> tuple[object, ...]:
         (scheme.encoding, scheme.algorithm, scheme.key, scheme.message),
         (scheme.timestamp_unit, bool(scheme.timestamp_path)),
         (scheme.tolerance is None, scheme.window, scheme.inclusive),
-        (bool(scheme.alternatives), scheme.url_forms, type(scheme.procedure)),
+        (bool(scheme.alternatives), scheme.own_header, scheme.url_forms, type(scheme.procedure)),
     )
 
 
