@@ -160,13 +160,56 @@ def test_a_clock_that_is_off_is_told_with_its_direction(scene: Scene) -> None:
 
 
 def test_events_that_the_provider_has_given_up_are_told(scene: Scene) -> None:
+    of_acme = {"provider": "acme", "event_id": "a", "route": "/acme"}
     scene.keep(came("error", event_id="a"), came("error", 1, event_id="b"), came("accepted", 2, event_id="b"))
+    scene.keep(came("error", **of_acme))
+    scene.pass_time(86_000)
+    (unknown,) = scene.look("unhandled_events")
+    assert (unknown.provider, unknown.count) == ("acme", 1)
+    assert "more than 1 d" in unknown.what
+    assert "hardly" in unknown.what
+    scene.keep(came("accepted", 86_000, **of_acme))
+    # Stripe's own page says three days.
     assert scene.look("unhandled_events") == []
-    scene.pass_time(86_400)
+    scene.pass_time(2 * 86_400)
     (alert,) = scene.look("unhandled_events")
-    assert (alert.count, alert.since_ns) == (1, BEGIN)
-    scene.keep(came("accepted", 86_400, event_id="a"))
+    assert (alert.provider, alert.count, alert.since_ns) == ("stripe", 1, BEGIN)
+    assert "Stripe tries again for 3 d (https://docs.stripe.com/webhooks), so it has stopped" in alert.what
+    scene.keep(came("accepted", 3 * 86_400, event_id="a"))
     assert scene.look("unhandled_events") == []
+
+
+def test_a_time_that_is_given_holds_for_every_provider(url: str, open_store: Callable[..., Store]) -> None:
+    scene = Scene(open_store, url, unhandled_after=2 * HOUR)
+    scene.keep(came("error", event_id="a"))
+    scene.pass_time(2 * HOUR)
+    (alert,) = scene.look("unhandled_events")
+    assert "Stripe stops sending it again at 2026-09-24 13:13 UTC" in alert.what
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fields", "says"),
+    [
+        ("error", {}, "Stripe stops sending the first again at 2026-09-24 13:13 UTC at the latest"),
+        # Its answer was good, so it is not sent again; and of the last one no schedule is known.
+        ("silent_drop", {}, None),
+        ("error", {"provider": "acme"}, None),
+    ],
+)
+def test_an_alert_says_until_when_the_provider_tries_again(
+    scene: Scene, outcome: str, fields: dict[str, Any], says: str | None
+) -> None:
+    scene.keep(came(outcome, **fields), came(outcome, 60, **fields))
+
+    (alert,) = scene.look("problem")
+
+    assert (says or "again at") in alert.what or says is None
+    assert ("sending the first again" in alert.what) is (says is not None)
+    (problem,) = scene.store.problems().problems
+    assert (problem.retries_until_ns is not None) is (says is not None)
+    scene.pass_time(3 * 86_400)
+    (alert,) = scene.look("problem")
+    assert ("stopped sending" in alert.what) is (says is not None)
 
 
 def test_silence_is_told_after_what_is_unusual_and_its_end_too(scene: Scene) -> None:

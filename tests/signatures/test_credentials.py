@@ -215,7 +215,7 @@ def test_what_is_only_seen_is_not_called_proved(
 
 def test_mod_wsgi_is_named_where_this_process_runs_under_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "mod_wsgi" not in (failed("postmark", {}, BASIC).hint or "")
-    monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace(process_group="", version=(5, 0, 2)))  # type: ignore[misc]  # Apache's module
+    monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace(process_group="", version=(5, 0, 2)))
 
     assert "WSGIPassAuthorization" in (failed("postmark", {}, BASIC).hint or "")
     assert "mod_wsgi" not in (failed("telegram", {}, "abcdef").hint or "")

@@ -76,7 +76,8 @@ class RuleSettings:
         share_above: see `share_least`.
         unverified_deliveries: that ran without verification at an endpoint which used to verify.
         clock_seconds: that a clock may be off.
-        unhandled_after: how long providers try again.
+        unhandled_after: how long every provider is taken to try again; None is as each one's documentation says,
+            and a day where that says nothing.
         expected: endpoints whose rhythm is given.
     """
 
@@ -87,7 +88,7 @@ class RuleSettings:
     share_above: float = 0.2
     unverified_deliveries: int = 5
     clock_seconds: float = 30.0
-    unhandled_after: float = 86_400.0
+    unhandled_after: float | None = None
     expected: tuple[Expected, ...] = field(default=())
 
 

@@ -33,7 +33,17 @@ _BODIES: Final = {
 _NOT_AGAIN: Final = frozenset(
     {
         *(field.json for field in FIELDS),
-        *("why", "headline", "detail", "advice", "clock", "handled_by", "source", "parent_span_id"),
+        *(
+            "why",
+            "headline",
+            "detail",
+            "advice",
+            "retries",
+            "clock",
+            "handled_by",
+            "source",
+            "parent_span_id",
+        ),
         *(_HINT, *_BODIES.values(), semconv.CODE_LINE),
     }
 )
@@ -75,6 +85,7 @@ def _verdict(delivery: Mapping[str, Any]) -> None:
     if delivery.get("handled_by"):
         _fact("Handled", f"by a later delivery of this event: {delivery['handled_by']}")
     _fact("What to do", delivery.get("advice"))
+    _fact("Again", delivery.get("retries"))
     _fact("Clock", delivery.get("clock"))
 
 

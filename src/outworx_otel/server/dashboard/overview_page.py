@@ -85,6 +85,7 @@ class OverviewPage:
             request,
             "overview.html",
             overview=overview,
+            now_ns=until,
             open=found.open,
             acknowledged=found.acknowledged,
             channels=found.channels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -12,8 +13,10 @@ from outworx_otel.server.explaining.headlines import headline
 from outworx_otel.server.explaining.stages import Stage, stages_of
 from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.failures import CodePlace, failure_of
-from outworx_otel.server.formatting import span
+from outworx_otel.server.formatting import clock, span
 from outworx_otel.server.model import StoredDelivery, Summary
+from outworx_otel.server.problems.judging import is_genuine
+from outworx_otel.server.problems.retries import schedule_of, told_of_retries
 
 _BAD: Final = (
     "failed",
@@ -43,6 +46,9 @@ class DeliveryVerdict(msgspec.Struct, frozen=True, kw_only=True):
     handled_by: Annotated[
         str | None, says("The later delivery that handled the event after this one had not.")
     ]
+    retries: Annotated[
+        str | None, says("Whether the provider sends the event again, as far as its documentation says.")
+    ]
     clock: Annotated[
         str | None, says("How far its service's clock is off, where that is proved; its time is set right.")
     ]
@@ -70,9 +76,22 @@ def verdict_of(delivery: StoredDelivery, same_event: Sequence[Summary]) -> Deliv
         advice=said.action,
         place=failure.place if delivery.outcome in _BAD and failure.place.file else None,
         handled_by=None if handled is None else handled.id,
+        retries=None if handled is not None else retries_of(delivery, same_event),
         clock=clock_of(delivery),
         stages=stages_of(delivery),
     )
+
+
+def retries_of(delivery: StoredDelivery, same_event: Sequence[Summary]) -> str | None:
+    """Returns whether the provider sends an event again that went wrong; None where that is not known."""
+    handled = any(one.outcome in _HANDLED for one in same_event)
+    if delivery.outcome not in _BAD or handled or is_genuine(delivery) is False:
+        return None
+    schedule = schedule_of(delivery.provider)
+    first_ns = min([delivery.time_ns, *(one.time_ns for one in same_event)])
+    last = max([delivery, *same_event], key=lambda one: one.time_ns)
+    until = "" if schedule is None else clock(schedule.until_ns(first_ns))
+    return told_of_retries(delivery.provider, last.status, first_ns, time.time_ns(), until)
 
 
 def clock_of(delivery: StoredDelivery) -> str | None:

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from outworx_otel.server.model import NOT_CALLED
+from outworx_otel.server.problems.retries import schedule_of
 
 State = Literal["open", "acknowledged", "resolved", "ignored"]
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -29,6 +30,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         streak: its deliveries since that one.
         events: how many different ones its deliveries were of.
         unhandled_events: how many of these have not been handled since.
+        refused_first_ns: when the first of these came that had no good answer, so that its provider sends it again.
     """
 
     id: int
@@ -57,6 +59,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: int
     events: int
     unhandled_events: int
+    refused_first_ns: int | None = None
+
+    @property
+    def retries_until_ns(self) -> int | None:
+        """When the provider stops sending the first unhandled event again, at the latest; None if not known."""
+        schedule = schedule_of(self.provider)
+        if schedule is None or self.refused_first_ns is None:
+            return None
+        return schedule.until_ns(self.refused_first_ns)
 
     @property
     def headline(self) -> str:
@@ -114,6 +125,7 @@ _WORDS: Final[dict[str, str]] = {
 _REASONS: Final[dict[str, str]] = {
     "parsed_body": "the body is re-serialised on its way, so the signature does not fit",
     "hmac_mismatch": "the signature does not fit the secret",
+    "credentials_mismatch": "the token or the password is not the configured one",
     "timestamp_drift": "signed outside the time window: a clock is off, or deliveries come late",
     "missing_secret": "no secret is set",
     "unsupported_provider": "the provider is not supported",
@@ -130,6 +142,7 @@ _CAUSES: Final[dict[str, str]] = {
 _REASON_ADVICE: Final[dict[str, str]] = {
     "parsed_body": "Something in front of the application rewrites JSON: verify the raw body as it was received.",
     "hmac_mismatch": "Compare the endpoint's secret with the provider's: was it rotated, or another endpoint's?",
+    "credentials_mismatch": "Compare the endpoint's secret with what is set at the provider: was it changed there?",
     "timestamp_drift": "Set this machine's clock (NTP); if it is right, look why deliveries come late.",
     "missing_secret": "Set the endpoint's secret: its variable is unset.",
     "unsupported_provider": "Check the provider's name in the endpoint's options.",

@@ -40,6 +40,12 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: Whole
     events: Annotated[Whole, says("Different ones that its deliveries were of.")]
     unhandled_events: Whole
+    retries_until: Annotated[
+        Time | None,
+        says(
+            "When the provider stops sending the first of these again, at the latest, by its documentation."
+        ),
+    ]
     headline: Annotated[str, says("What happens, in one line.")]
     advice: Annotated[str, says("What to do.")]
 
@@ -83,6 +89,7 @@ def problem_document(problem: Problem) -> ProblemDocument:
         deliveries=problem.deliveries,
         events=problem.events,
         unhandled_events=problem.unhandled_events,
+        retries_until=iso_time_if_any(problem.retries_until_ns),
         headline=problem.headline,
         advice=problem.advice,
     )

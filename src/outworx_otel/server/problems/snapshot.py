@@ -9,11 +9,12 @@ from outworx_otel.server.problems.state import EndpointsOverview
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Events of an endpoint that are unhandled for too long."""
+    """Events of an endpoint that are unhandled for too long: for more than `after` seconds."""
 
     endpoint: int
     events: int
     first_ns: int
+    after: float
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
+from outworx_otel.server.problems.retries import too_long
 from outworx_otel.server.rule_settings import RuleSettings
 from outworx_otel.server.rules.findings import found
 from outworx_otel.server.rules.silence import Silence
@@ -61,7 +62,7 @@ class Evaluator:
         """One look; whether it was this server's turn."""
         if not self._store.take_lease(_LEASE, self._holder, _LEASE_SECONDS):
             return False
-        snapshot = self._store.snapshot(self._settings.unhandled_after)
+        snapshot = self._store.snapshot(lambda provider: too_long(provider, self._settings.unhandled_after))
         findings = found(snapshot, self._settings)
         changes: dict[int, dict[str, Any]] = {}
         silent = self._silence.found(snapshot, changes)

@@ -6,9 +6,11 @@ import datetime
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from outworx_otel.server.formatting import span
 from outworx_otel.server.problems.alert import Rule
 from outworx_otel.server.problems.finding import RuleFinding
-from outworx_otel.server.problems.snapshot import Snapshot
+from outworx_otel.server.problems.retries import schedule_of
+from outworx_otel.server.problems.snapshot import Snapshot, Waiting
 from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.rule_settings import RuleSettings
 
@@ -63,6 +65,12 @@ def _problems(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFindin
             parts.append(f"with version {problem.version}")
         if problem.message:
             parts.append(f"last: {problem.message}")
+        until_ns, schedule = problem.retries_until_ns, schedule_of(problem.provider)
+        if until_ns is not None and schedule is not None:
+            stops = "stops" if until_ns > snapshot.now_ns else "stopped"
+            parts.append(
+                f"{schedule.title} {stops} sending the first again at {clock_time(until_ns)} at the latest"
+            )
         yield RuleFinding(
             rule="problem",
             subject=f"problem:{problem.id}",
@@ -179,9 +187,8 @@ def _clocks(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]
         )
 
 
-def _unhandled(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
+def _unhandled(snapshot: Snapshot, _: RuleSettings) -> Iterator[RuleFinding]:
     by_id = {one.id: one for one in snapshot.hour.endpoints}
-    hours = settings.unhandled_after / 3600
     for waiting in snapshot.waiting:
         endpoint = by_id.get(waiting.endpoint)
         if endpoint is not None:
@@ -189,13 +196,22 @@ def _unhandled(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFindi
                 rule="unhandled_events",
                 subject=f"unhandled_events:{endpoint.id}",
                 headline=f"{endpoint.provider} {endpoint.route}: {waiting.events} events were never handled",
-                what=f"{waiting.events} events are unhandled for more than {hours:.0f} h, the first since"
-                f" {clock_time(waiting.first_ns)}: the provider will hardly send them again",
+                what=f"{waiting.events} events are unhandled for more than {span(waiting.after)}, the first since"
+                f" {clock_time(waiting.first_ns)}: {_hardly_again(endpoint.provider, waiting)}",
                 advice=_REPLAY,
                 since_ns=waiting.first_ns,
                 count=waiting.events,
                 **of_endpoint(endpoint),
             )
+
+
+def _hardly_again(provider: str, waiting: Waiting) -> str:
+    schedule = schedule_of(provider)
+    if schedule is None:
+        return "the provider will hardly send them again"
+    if schedule.after > waiting.after:
+        return f"{schedule.title} stops sending it again at {clock_time(schedule.until_ns(waiting.first_ns))}"
+    return f"{schedule.title} {schedule.words} ({schedule.source}), so it has stopped"
 
 
 _RULES: Final[dict[Rule, Callable[[Snapshot, RuleSettings], Iterator[RuleFinding]]]] = {

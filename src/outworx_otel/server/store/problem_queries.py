@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, case, func, select, tuple_
 
 from outworx_otel.server.problems.problem import Problem, ProblemPage
 from outworx_otel.server.store.delivery_pages import cursor_of, page_start_of
@@ -16,6 +16,8 @@ from outworx_otel.server.store.schema import endpoints, events, problems
 _SHOWN = tuple(
     problems.c[name] for name in Problem.__struct_fields__ if name in problems.c and name != "streak"
 )
+# What a provider takes for undelivered: with a 2xx it would not send the event again.
+_ANSWERED_BADLY = ("refused", "rejected", "error", "unrouted", "redirected", "turned_away")
 
 
 def problem_page(
@@ -43,19 +45,20 @@ def problem_page(
 def problems_of(connection: Connection, ids: Sequence[int]) -> list[Problem]:
     """Those problems, in that order, as far as they are there."""
     p, e = problems.c, endpoints.c
-    of_problem = select(events.c.problem, func.count().label("unhandled")).where(
+    again = case((events.c.outcome.in_(_ANSWERED_BADLY), events.c.first_ns))
+    of_problem = select(events.c.problem, func.count(), func.min(again)).where(
         events.c.problem.in_(ids), events.c.handled_ns.is_(None)
     )
-    unhandled: dict[int, int] = {
-        row[0]: row[1] for row in connection.execute(of_problem.group_by(events.c.problem)).all()
+    unhandled: dict[int, tuple[int, int | None]] = {
+        row[0]: (row[1], row[2]) for row in connection.execute(of_problem.group_by(events.c.problem)).all()
     }
     query = select(*_SHOWN, p.streak, p.round, e.good_ns, e.streak.label("at_present"), e.round.label("now"))
     rows = connection.execute(query.outerjoin(endpoints, e.id == p.endpoint).where(p.id.in_(ids))).all()
-    found = {row.id: _problem(row, unhandled.get(row.id, 0)) for row in rows}
+    found = {row.id: _problem(row, *unhandled.get(row.id, (0, None))) for row in rows}
     return [found[id] for id in ids if id in found]
 
 
-def _problem(row: Any, unhandled: int) -> Problem:
+def _problem(row: Any, unhandled: int, refused_first_ns: int | None) -> Problem:
     fields = dict(row._mapping)
     streak, round, good, at_present, now = (
         fields.pop(name) for name in ("streak", "round", "good_ns", "at_present", "now")
@@ -65,4 +68,5 @@ def _problem(row: Any, unhandled: int) -> Problem:
         last_good_ns=good or None,
         streak=streak if at_present and round == now else 0,
         unhandled_events=unhandled,
+        refused_first_ns=refused_first_ns,
     )

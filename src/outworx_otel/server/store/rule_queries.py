@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, select
@@ -12,7 +13,7 @@ from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.store.endpoint_overview import endpoint_overview
 from outworx_otel.server.store.endpoint_states import total_of
 from outworx_otel.server.store.problem_queries import problems_of
-from outworx_otel.server.store.schema import LEVELS, deliveries, events, facets, problems, rollups
+from outworx_otel.server.store.schema import LEVELS, deliveries, endpoints, events, facets, problems, rollups
 
 MAX_PROBLEMS_LOOKED_AT: Final = 500
 MAX_ARRIVALS: Final = 60_000
@@ -24,23 +25,16 @@ _WEEK_NS: Final = 7 * 24 * _HOUR_NS
 _NOT_HEARD: Final = ("rejected", "handshake", "unrouted", "redirected", "turned_away")
 
 
-def snapshot(connection: Connection, now_ns: int, unhandled_before_ns: int) -> Snapshot:
+def snapshot(connection: Connection, now_ns: int, too_long: Callable[[str], float]) -> Snapshot:
     """One moment.
 
     Args:
-        unhandled_before_ns: events that came before, and are still unhandled, are unhandled for too long.
+        too_long: after how many seconds an event of a provider is unhandled for too long.
     """
-    p, e = problems.c, events.c
+    p = problems.c
     active = select(p.id).where(p.state.in_(("open", "acknowledged")))
     numbers = list(
         connection.execute(active.order_by(p.last_ns.desc()).limit(MAX_PROBLEMS_LOOKED_AT)).scalars()
-    )
-    ignored = select(p.id).where(p.state == "ignored")
-    unhandled = (
-        select(e.endpoint, func.count(), func.min(e.first_ns))
-        .where(e.handled_ns.is_(None), e.first_ns < unhandled_before_ns)
-        .where(e.problem.is_(None) | e.problem.not_in(ignored))
-        .group_by(e.endpoint)
     )
     # Of times that long ago there are whole hours.
     week_ends = (now_ns - _HOUR_NS) // _HOUR_NS * _HOUR_NS
@@ -49,8 +43,24 @@ def snapshot(connection: Connection, now_ns: int, unhandled_before_ns: int) -> S
         problems_of(connection, numbers),
         endpoint_overview(connection, now_ns - _HOUR_NS, now_ns, None, now_ns),
         endpoint_overview(connection, now_ns - _WEEK_NS, week_ends, None, now_ns),
-        [Waiting(*row) for row in connection.execute(unhandled).all()],
+        list(_waiting(connection, now_ns, too_long)),
     )
+
+
+def _waiting(connection: Connection, now_ns: int, too_long: Callable[[str], float]) -> Iterator[Waiting]:
+    by_time: defaultdict[float, list[int]] = defaultdict(list)
+    for number, provider in connection.execute(select(endpoints.c.id, endpoints.c.provider)).all():
+        by_time[too_long(provider)].append(number)
+    e, ignored = events.c, select(problems.c.id).where(problems.c.state == "ignored")
+    for after, numbers in by_time.items():
+        unhandled = (
+            select(e.endpoint, func.count(), func.min(e.first_ns))
+            .where(e.handled_ns.is_(None), e.first_ns < now_ns - int(after * 1e9), e.endpoint.in_(numbers))
+            .where(e.problem.is_(None) | e.problem.not_in(ignored))
+            .group_by(e.endpoint)
+        )
+        for endpoint, count, first_ns in connection.execute(unhandled).all():
+            yield Waiting(endpoint, count, first_ns, after)
 
 
 def sampling(connection: Connection, endpoint: EndpointState, since_ns: int) -> int:

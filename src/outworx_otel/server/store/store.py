@@ -321,15 +321,15 @@ class Store:
             change_state(connection, id, state, int(self._clock() * 1e9))
         return self.problem(id)
 
-    def snapshot(self, unhandled_after: float) -> Snapshot:
+    def snapshot(self, too_long: Callable[[str], float]) -> Snapshot:
         """What the rules look at now.
 
         Args:
-            unhandled_after: seconds after which an event is unhandled for too long.
+            too_long: after how many seconds an event of a provider is unhandled for too long.
         """
         now_ns = int(self._clock() * 1e9)
         with self._database.read() as connection:
-            return rule_queries.snapshot(connection, now_ns, now_ns - int(unhandled_after * 1e9))
+            return rule_queries.snapshot(connection, now_ns, too_long)
 
     def arrivals(
         self, endpoint: EndpointState, since_ns: int, every: int | None, limit: int
