@@ -20,8 +20,8 @@ def came(outcome: str, second: float = 0.0, **fields: Any) -> StoredDelivery:
     """A delivery so many seconds after `BEGIN`; genuine unless its fields say otherwise.
 
     Args:
-        fields: of `StoredDelivery`; `hint`, `age`, `version`, `exception`, `trace`, `function`, `file`, `said`,
-            `detected` and `error_type` go where spans have them.
+        fields: of `StoredDelivery`; `hint`, `kind`, `key_index`, `key_count`, `age`, `version`, `exception`, `trace`,
+            `function`, `file`, `said`, `detected` and `error_type` go where spans have them.
     """
     number = next(_numbers)
     attributes: dict[str, Any] = {}
@@ -78,6 +78,9 @@ def worked(of: StoredDelivery, status: str = "completed", second: float = 1.0, *
 
 _ATTRIBUTES: Final = {
     "hint": semconv.SIGNATURE_HINT,
+    "kind": semconv.SIGNATURE_KIND,
+    "key_index": semconv.SIGNATURE_KEY_INDEX,
+    "key_count": semconv.SIGNATURE_KEY_COUNT,
     "age": semconv.SIGNATURE_AGE,
     "function": semconv.CODE_FUNCTION,
     "file": semconv.CODE_FILE,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outworx_otel.server.explaining.verdict import verdict_of
-from outworx_otel.server.problems.retries import schedule_of, told_of_retries, too_long
+from outworx_otel.server.retries import schedule_of, told_of_retries, too_long
 from outworx_otel.signatures.registry import built_in_providers
 from server_problems.staged import BEGIN, came
 
@@ -20,7 +20,12 @@ T = "T"
     [
         ("stripe", 500, 2.9, "Stripe stops sending it again at T, at the latest."),
         ("stripe", 500, 3.1, "Stripe has stopped sending it again, at T at the latest: replay it."),
-        ("stripe", 202, 0, "It was answered 202, so Stripe takes it for delivered and does not send it again."),
+        (
+            "stripe",
+            202,
+            0,
+            "It was answered 202, so Stripe takes it for delivered and does not send it again.",
+        ),
         ("github", 500, 0, "GitHub never sends an event again: replay it."),
         ("stripe", None, 0, None),
         ("zoom", 500, 0, None),

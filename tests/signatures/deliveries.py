@@ -63,12 +63,9 @@ ADYEN_BODY = (
     b'"success":"true","additionalData":{}}}]}'
 )
 GRAPH_BODY = b'{"value":[{"id":"n_1","clientState":"","changeType":"created"},{"id":"n_2","clientState":""}]}'
-# What bodies must be like whose signature, or token, stands inside.
-BODIES = {"adyen": ADYEN_BODY, "microsoft_graph": GRAPH_BODY}
-
 BRAINTREE_BODY = b"bt_payload=PG5vdGlmaWNhdGlvbi8%2BCg%3D%3D%0A"
-# What bodies must be like whose signature stands inside.
-BODIES = {"adyen": ADYEN_BODY, "braintree": BRAINTREE_BODY}
+# What bodies must be like whose signature, or token, stands inside.
+BODIES = {"adyen": ADYEN_BODY, "braintree": BRAINTREE_BODY, "microsoft_graph": GRAPH_BODY}
 
 
 class Delivery(NamedTuple):

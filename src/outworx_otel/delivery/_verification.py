@@ -68,6 +68,7 @@ def verdict(
                 return _threw("signature_secret", cause, runtime, record)
             if verifier is None:
                 return _no("missing_secret", _NO_SECRET[endpoint.secret_file is not None])
+        record.key_count = verifier.key_count
         url = _urls(options.public_url, request.url()) if verifier.scheme.signs_url else None
         now = record.start_ns / 1e9
         if verifier.fetches_keys:

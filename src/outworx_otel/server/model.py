@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from outworx_otel.server.proof import SecretUses, SignatureKind
 from outworx_otel.telemetry.outcomes import Outcome
 
 Attributes = dict[str, Any]
@@ -226,6 +227,8 @@ class EndpointFigures(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         route: None where there is none; the path of what has no route stands for it.
         verified: whether it verifies its deliveries; None where that is not known.
+        kind: what a valid signature proves there; None where it was not said.
+        secrets: when each of its secrets matched last, where there are several.
         total: its deliveries in the time, whoever sent them.
         tally: what counts of these.
         before: the same for as long a time just before.
@@ -240,6 +243,8 @@ class EndpointFigures(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     route: str | None
     verified: bool | None
+    kind: SignatureKind | None
+    secrets: SecretUses | None
     total: int
     tally: Tally
     before: Tally

@@ -15,6 +15,7 @@ Rule = Literal[
     "streak",
     "failure_share",
     "unverified",
+    "old_secret",
     "unprotected",
     "clock",
     "unhandled_events",
@@ -26,6 +27,7 @@ problem: a new problem, or one that came again after it was resolved.
 streak: every one of an endpoint's last deliveries failed.
 failure_share: far more of an endpoint's deliveries fail than usually do.
 unverified: an endpoint lets deliveries in without a verified signature, though it used to verify.
+old_secret: a secret that was to be rotated out is still in use.
 unprotected: deliveries run without their idempotency key: the store is away, or `track.once()` is not called.
 clock: a service's clock is off.
 unhandled_events: events are unhandled for longer than the provider tries again.
@@ -37,6 +39,7 @@ RULES: Final[tuple[Rule, ...]] = (
     "streak",
     "failure_share",
     "unverified",
+    "old_secret",
     "unprotected",
     "clock",
     "unhandled_events",
@@ -75,6 +78,7 @@ class RuleSettings:
         share_least: failures within an hour, at least; and of an hour's deliveries this share above the usual one.
         share_above: see `share_least`.
         unverified_deliveries: that ran without verification at an endpoint which used to verify.
+        old_secret_after: that an endpoint has several secrets, before it is told that another than the first is used.
         clock_seconds: that a clock may be off.
         unhandled_after: how long every provider is taken to try again; None is as each one's documentation says,
             and a day where that says nothing.
@@ -87,6 +91,7 @@ class RuleSettings:
     share_least: int = 10
     share_above: float = 0.2
     unverified_deliveries: int = 5
+    old_secret_after: float = 7 * 86_400.0
     clock_seconds: float = 30.0
     unhandled_after: float | None = None
     expected: tuple[Expected, ...] = field(default=())
@@ -97,12 +102,13 @@ _NUMBERS: Final[dict[Rule, dict[str, str]]] = {
     "streak": {"deliveries": "streak_deliveries"},
     "failure_share": {"deliveries": "share_least", "above": "share_above"},
     "unverified": {"deliveries": "unverified_deliveries"},
+    "old_secret": {"after": "old_secret_after"},
     "unprotected": {},
     "clock": {"off_by": "clock_seconds"},
     "unhandled_events": {"after": "unhandled_after"},
     "silence": {},
 }
-_DURATIONS: Final = frozenset({"clock_seconds", "unhandled_after"})
+_DURATIONS: Final = frozenset({"clock_seconds", "old_secret_after", "unhandled_after"})
 _PLACES: Final = tuple(one.name for one in fields(Expected) if one.name != "every")
 
 

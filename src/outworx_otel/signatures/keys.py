@@ -196,8 +196,8 @@ def _user_password(secret: Secret) -> bytes:
     user, colon, password = raw.partition(b":")
     if not (user.strip() and colon and password.strip()):
         raise ConfigurationError(
-            "the secret must be written user:password (or Header-Name: value, for a header of your own), with neither "
-            "part empty"
+            "the secret must be written user:password (or Header-Name: value, for a header of your own), "
+            "with neither part empty"
         )
     return raw
 

@@ -42,13 +42,17 @@ class Verifier:
     Attributes:
         scheme: The provider's row.
         tolerance: The window in seconds, the smallest if there are several; `math.inf` for none.
+        key_count: How many secrets there are.
 
     Raises:
         ConfigurationError: The provider has no row, a secret is empty or unusable, or `cryptography` is
             missing.
     """
 
-    __slots__ = ("_checkers", "_diagnosis", "_express", "_known_secrets", "_published", "scheme", "tolerance")
+    __slots__ = (
+        *("_checkers", "_diagnosis", "_express", "_known_secrets", "_published"),
+        *("key_count", "scheme", "tolerance"),
+    )
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class Verifier:
         if not secrets:
             raise ConfigurationError(f"{provider}: no secret was given; is its environment variable set?")
         check_tolerance(provider, tolerance)
+        self.key_count = len(secrets)
         self._published: PublishedChecker | None = None
         if scheme.published is not None:
             # It brings what fetches keys, which other rows have no use for.

@@ -47,6 +47,8 @@ def start_attributes(record: Record) -> dict[str, AttributeValue]:
             attributes[semconv.SIGNATURE_HINT] = clean(signature.hint)
         if signature.key_index is not None:
             attributes[semconv.SIGNATURE_KEY_INDEX] = signature.key_index
+            if record.key_count > 1:
+                attributes[semconv.SIGNATURE_KEY_COUNT] = record.key_count
         kind = getattr(signature, "kind", None)
         if kind is not None:
             attributes[semconv.SIGNATURE_KIND] = kind

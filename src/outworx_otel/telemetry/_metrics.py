@@ -36,6 +36,7 @@ _COUNTED: Final = (
     semconv.IDEMPOTENCY_OUTCOME,
     semconv.PROCESSING_STATUS,
     semconv.EVENT_TYPE,
+    semconv.SIGNATURE_KIND,
 )
 _Series = tuple[str | None, ...]
 
@@ -75,10 +76,10 @@ class Instruments:
 
     def measure(self, record: Record, seconds: float, error_type: str | None = None) -> None:
         """Counts a delivery, and notes how long it took and how old its signature was."""
-        reason = event_type = None
+        reason = event_type = kind = None
         signature = record.signature
         if signature is not None:
-            reason = signature.reason
+            reason, kind = signature.reason, getattr(signature, "kind", None)
             if signature.valid and record.event_type is not None:
                 event_type = _bounded(self._event_types, record.event_type, MAX_EVENT_TYPES)
         series: _Series = (
@@ -89,6 +90,7 @@ class Instruments:
             record.idempotency_outcome,
             record.processing,
             event_type,
+            kind,
         )
         if error_type is not None:
             error_type = _bounded(self._error_types, error_type, MAX_ERROR_TYPES)

@@ -33,6 +33,7 @@ class Record(msgspec.Struct):
         metadata: of the endpoint's options.
         capture_headers: whether the span shows the headers.
         trace_context: what a stranger's `traceparent` is worth: `link`, `parent` or `ignore`.
+        key_count: how many secrets the endpoint has; which one matched says the signature.
         undelivered: it never became a delivery (`Telemetry.report`).
         nearest_route: the endpoint that an unrouted request may have been meant for.
     """
@@ -54,6 +55,7 @@ class Record(msgspec.Struct):
     cloud_event: CloudEvent | None = None
     event_read_late: bool = False
     signature: SignatureResult | None = None
+    key_count: int = 1
     idempotency_outcome: str | None = None
     idempotency_mode: Literal["store", "transaction"] = "store"
     idempotency_key: str | None = None

@@ -24,6 +24,7 @@ SIGNATURE_VALID: Final = "outworx.webhook.signature.valid"
 SIGNATURE_REASON: Final = "outworx.webhook.signature.reason"
 SIGNATURE_HINT: Final = "outworx.webhook.signature.hint"
 SIGNATURE_KEY_INDEX: Final = "outworx.webhook.signature.key_index"
+SIGNATURE_KEY_COUNT: Final = "outworx.webhook.signature.key_count"
 SIGNATURE_AGE: Final = "outworx.webhook.signature.age"
 SIGNATURE_KIND: Final = "outworx.webhook.signature.kind"
 

@@ -36,6 +36,7 @@ class CapturedDelivery:
         processing: `completed`, `failed`, `ignored`, `silent_drop`, `deferred`, or None where nothing was asked.
         reason: what the handler said of `failed` or `ignored`.
         signature_valid, signature_reason: the verdict; None where there was nothing to verify.
+        signature_kind: `verified` or, where the sender alone is known, `authenticated`; None where it is not valid.
         idempotency: the outcome, where a key was found.
         event_type, event_id: where known.
         cause, file, line, exception_type: of a silent drop.
@@ -51,6 +52,7 @@ class CapturedDelivery:
     reason: str | None
     signature_valid: bool | None
     signature_reason: str | None
+    signature_kind: str | None
     idempotency: str | None
     event_type: str | None
     event_id: str | None
@@ -75,6 +77,7 @@ class CapturedDelivery:
             reason=found.get(semconv.PROCESSING_REASON),
             signature_valid=found.get(semconv.SIGNATURE_VALID),
             signature_reason=found.get(semconv.SIGNATURE_REASON),
+            signature_kind=found.get(semconv.SIGNATURE_KIND),
             idempotency=found.get(semconv.IDEMPOTENCY_OUTCOME),
             event_type=found.get(semconv.EVENT_TYPE),
             event_id=found.get(semconv.EVENT_ID),

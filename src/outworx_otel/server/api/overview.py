@@ -19,6 +19,7 @@ from outworx_otel.server.documents import iso_time, iso_time_if_any
 from outworx_otel.server.filters import BadParameter
 from outworx_otel.server.model import EventCounts
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
+from outworx_otel.server.proof import SecretUses, SignatureKind
 from outworx_otel.server.store import Store
 
 _RANGE: Final = re.compile(r"([1-9]\d{0,4})([smhdw])", re.ASCII)
@@ -44,6 +45,15 @@ def overview_routes(store: Store) -> list[BaseRoute]:
     return [Route("/api/overview", overview)]
 
 
+class SecretsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """How an endpoint's secrets are used."""
+
+    since: Annotated[Time, says("Since when there are so many.")]
+    last_used: Annotated[
+        list[Time | None], says("When each matched last, in their order; null where it never did.")
+    ]
+
+
 class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
     """How one endpoint does."""
 
@@ -54,6 +64,10 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
     verified: Annotated[
         bool | None, says("Whether its deliveries are verified; null where none has run yet.")
     ]
+    signature_kind: Annotated[
+        SignatureKind | None, says("What a valid signature proves: the body, or the sender alone.")
+    ]
+    secrets: Annotated[SecretsDocument | None, says("Where there are several, such as while one is rotated.")]
     deliveries: Whole
     success_rate: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
@@ -106,6 +120,8 @@ def _endpoint(one: EndpointState) -> EndpointDocument:
         provider=one.provider,
         route=one.route or None,
         verified=one.verified,
+        signature_kind=one.proof.kind,
+        secrets=_secrets(one.proof.secrets),
         deliveries=one.deliveries,
         success_rate=one.success_rate,
         streak=one.streak,
@@ -114,6 +130,14 @@ def _endpoint(one: EndpointState) -> EndpointDocument:
         last_seen=iso_time(one.last_seen_ns),
         usual=None if one.usual is None else round(one.usual, 1),
         silent_since=iso_time_if_any(one.silent_since_ns),
+    )
+
+
+def _secrets(uses: SecretUses | None) -> SecretsDocument | None:
+    if uses is None:
+        return None
+    return SecretsDocument(
+        since=iso_time(uses.since_ns), last_used=[iso_time_if_any(at_ns or None) for at_ns in uses.last_ns]
     )
 
 

@@ -22,9 +22,9 @@ from outworx_otel.server.api.problems import problem_routes
 from outworx_otel.server.described import ListedDelivery, Time, says
 from outworx_otel.server.documents import DeliveryTruth, delivery_document, iso_time_if_any, summary_document
 from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
+from outworx_otel.server.genuine import is_genuine
 from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.model import Filter, Page
-from outworx_otel.server.problems.judging import is_genuine
 from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import BadCursor, Erased, Store, StoreUnavailable
 from outworx_otel.setup.options import unknown_name

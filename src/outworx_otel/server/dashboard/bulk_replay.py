@@ -15,8 +15,8 @@ from outworx_otel.errors import OutworxError
 from outworx_otel.server.dashboard.replay_button import TIMEOUT_SECONDS, Replayed
 from outworx_otel.server.documents import DeliveryTruth, flat_document, summary_document
 from outworx_otel.server.formatting import duration
+from outworx_otel.server.genuine import is_genuine
 from outworx_otel.server.model import Filter
-from outworx_otel.server.problems.judging import is_genuine
 from outworx_otel.server.replay import (
     MAX_UNANSWERED,
     ChosenEvent,

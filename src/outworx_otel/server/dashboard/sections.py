@@ -22,6 +22,7 @@ _SHOWN_ELSEWHERE: Final = frozenset(
         semconv.SIGNATURE_KIND,
         semconv.SIGNATURE_HINT,
         semconv.SIGNATURE_KEY_INDEX,
+        semconv.SIGNATURE_KEY_COUNT,
         semconv.SIGNATURE_AGE,
         semconv.IDEMPOTENCY_COMMITTED,
         semconv.IDEMPOTENCY_BODY_OMITTED,
@@ -72,6 +73,7 @@ class Sections(NamedTuple):
     signature_hint: str | None
     signature_kind: str | None
     key_index: int | None
+    key_count: int | None
     signature_age: float | None
     committed: bool | None
     rolled_back: str
@@ -99,6 +101,7 @@ def sections_of(delivery: StoredDelivery) -> Sections:
         text(attributes, semconv.SIGNATURE_HINT),
         text(attributes, semconv.SIGNATURE_KIND),
         whole(attributes, semconv.SIGNATURE_KEY_INDEX),
+        whole(attributes, semconv.SIGNATURE_KEY_COUNT),
         seconds(attributes, semconv.SIGNATURE_AGE),
         flag(attributes, semconv.IDEMPOTENCY_COMMITTED),
         _rolled_back(delivery),

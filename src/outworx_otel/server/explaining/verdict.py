@@ -14,9 +14,9 @@ from outworx_otel.server.explaining.stages import Stage, stages_of
 from outworx_otel.server.explaining.whys import why_of
 from outworx_otel.server.failures import CodePlace, failure_of
 from outworx_otel.server.formatting import clock, span
+from outworx_otel.server.genuine import is_genuine
 from outworx_otel.server.model import StoredDelivery, Summary
-from outworx_otel.server.problems.judging import is_genuine
-from outworx_otel.server.problems.retries import schedule_of, told_of_retries
+from outworx_otel.server.retries import schedule_of, told_of_retries
 
 _BAD: Final = (
     "failed",

@@ -11,8 +11,11 @@ import functools
 import hashlib
 from typing import Any, Final, NamedTuple
 
+from outworx_otel.server.attributes import whole
 from outworx_otel.server.failures import place_of
+from outworx_otel.server.genuine import is_genuine
 from outworx_otel.server.model import NOT_CALLED, SpanRecord, StoredDelivery, Summary
+from outworx_otel.server.proof import MAX_SECRETS, SignatureKind
 from outworx_otel.telemetry import semconv
 
 MISMATCHES: Final = 5
@@ -21,7 +24,6 @@ strangers any more: its secret is wrong."""
 
 _MAX_TEXT: Final = 200
 _MAX_MESSAGE: Final = 300
-_PROVED: Final = "Proved:"
 _HANDLER: Final = frozenset({"refused", "failed", "silent_drop", "error"})
 _BEFORE_THE_HANDLER: Final = frozenset({"unrouted", "redirected", "turned_away"})
 # The endpoint's own fault, whoever sent the delivery.
@@ -82,6 +84,8 @@ class Judged(NamedTuple):
         guessed: its provider was taken from its headers, at an endpoint that nobody configured.
         event_id: the provider's; None where it has none.
         delivery: its id.
+        kind_of_signature: what its valid signature proves; None where it is not said.
+        secret: which of the endpoint's secrets matched, and how many there are; None where there is one.
     """
 
     kind: Kind
@@ -95,6 +99,8 @@ class Judged(NamedTuple):
     fingerprint: Fingerprint | None = None
     version: str = ""
     message: str = ""
+    kind_of_signature: SignatureKind | None = None
+    secret: tuple[int, int] | None = None
 
 
 class Arrived(NamedTuple):
@@ -141,7 +147,11 @@ def judge(delivery: StoredDelivery, at_ns: int) -> Judged:
     if not route and delivery.source == "otlp" and (valid is True or not guessed):
         route = delivery.path
     endpoint = _endpoint_of(delivery.service, delivery.environment, delivery.provider, route)
-    judged = Judged(kind, endpoint, at_ns, delivery.outcome, valid, guessed, delivery.event_id, delivery.id)
+    judged = Judged(
+        *(kind, endpoint, at_ns, delivery.outcome, valid, guessed, delivery.event_id, delivery.id),
+        kind_of_signature=_kind_of_signature(delivery) if valid else None,
+        secret=_secret(delivery) if valid else None,
+    )
     if kind not in (Kind.BAD, Kind.MISMATCH, Kind.UNPROTECTED):
         return judged
     return judged._replace(
@@ -176,13 +186,6 @@ def judge_process(span: SpanRecord) -> Ended | None:
         code_file=_text(place.file) or file,
         message=_text(span.status_message, _MAX_MESSAGE),
     )
-
-
-def is_genuine(delivery: StoredDelivery) -> bool | None:
-    """Whether the provider was proved to be the sender; None where its endpoint does not verify."""
-    if delivery.signature_valid is True or _is_proved(delivery):
-        return True
-    return False if delivery.signature_valid is False or delivery.outcome == "rejected" else None
 
 
 def event_number(endpoint: EndpointKey, event_id: str | None, delivery: str) -> int:
@@ -228,15 +231,18 @@ def _kind(delivery: StoredDelivery) -> Kind:
     return Kind.MISMATCH if delivery.reason in _UNABLE else Kind.NOTHING
 
 
-def _is_proved(delivery: StoredDelivery) -> bool:
-    """Whether the diagnosis of a rejection found the provider's signature: on another form of the body, with
-    another secret, or of another time (an age is known only where the signature itself fits)."""
-    hint = delivery.attributes.get(semconv.SIGNATURE_HINT)
-    return (
-        (isinstance(hint, str) and hint.startswith(_PROVED))
-        or (delivery.reason == "parsed_body")
-        or (delivery.reason == "timestamp_drift" and semconv.SIGNATURE_AGE in delivery.attributes)
-    )
+def _kind_of_signature(delivery: StoredDelivery) -> SignatureKind | None:
+    kind = delivery.attributes.get(semconv.SIGNATURE_KIND)
+    return "verified" if kind == "verified" else "authenticated" if kind == "authenticated" else None
+
+
+def _secret(delivery: StoredDelivery) -> tuple[int, int] | None:
+    """Which of the endpoint's secrets matched, and how many there are."""
+    count = whole(delivery.attributes, semconv.SIGNATURE_KEY_COUNT)
+    index = whole(delivery.attributes, semconv.SIGNATURE_KEY_INDEX)
+    if count is None or index is None or not 0 <= index < count or not 1 < count <= MAX_SECRETS:
+        return None
+    return index, count
 
 
 def _fingerprint(delivery: StoredDelivery, endpoint: EndpointKey) -> Fingerprint:

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from outworx_otel.server.model import NOT_CALLED
-from outworx_otel.server.problems.retries import schedule_of
+from outworx_otel.server.retries import schedule_of
 
 State = Literal["open", "acknowledged", "resolved", "ignored"]
 STATES: Final[tuple[State, ...]] = get_args(State)

@@ -6,6 +6,7 @@ import msgspec
 
 from outworx_otel.server.model import EventCounts, ServiceClock
 from outworx_otel.server.problems.rhythm import Rhythm
+from outworx_otel.server.proof import Proof
 
 
 class Learnt(msgspec.Struct, frozen=True, array_like=True):
@@ -58,6 +59,7 @@ class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
         heard_ns: when the last silence ended; 0 is never.
         learnt_ns: when its rhythm was last looked for; 0 is never.
         learnt: its rhythm.
+        proof: by what its genuine deliveries are proved.
     """
 
     id: int
@@ -81,6 +83,7 @@ class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
     heard_ns: int
     learnt_ns: int
     learnt: Learnt | None
+    proof: Proof
 
 
 class EndpointsOverview(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
-from outworx_otel.server.problems.retries import too_long
+from outworx_otel.server.retries import too_long
 from outworx_otel.server.rule_settings import RuleSettings
 from outworx_otel.server.rules.findings import found
 from outworx_otel.server.rules.silence import Silence

@@ -9,9 +9,9 @@ from typing import Any, Final
 from outworx_otel.server.formatting import span
 from outworx_otel.server.problems.alert import Rule
 from outworx_otel.server.problems.finding import RuleFinding
-from outworx_otel.server.problems.retries import schedule_of
 from outworx_otel.server.problems.snapshot import Snapshot, Waiting
 from outworx_otel.server.problems.state import EndpointState
+from outworx_otel.server.retries import schedule_of
 from outworx_otel.server.rule_settings import RuleSettings
 
 _SECOND: Final = 10**9
@@ -146,6 +146,31 @@ def _unverified(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFind
         )
 
 
+def _old_secrets(snapshot: Snapshot, settings: RuleSettings) -> Iterator[RuleFinding]:
+    for endpoint in snapshot.hour.endpoints:
+        uses = endpoint.proof.secrets
+        if uses is None:
+            continue
+        last_ns = max(uses.last_ns[1:])
+        number = uses.last_ns.index(last_ns, 1) + 1
+        after_ns = int(settings.old_secret_after * _SECOND)
+        # Used although there was time to change it, and not long ago.
+        if last_ns < max(uses.since_ns, snapshot.now_ns - 2 * after_ns) + after_ns:
+            continue
+        never = "" if uses.last_ns[0] else "; the first one has never matched"
+        yield RuleFinding(
+            rule="old_secret",
+            subject=f"old_secret:{endpoint.id}",
+            headline=f"{endpoint.provider} {endpoint.route}: its old secret is still in use",
+            what=f"of {len(uses.last_ns)} secrets, which are there since {clock_time(uses.since_ns)}, number {number}"
+            f" matched last at {clock_time(last_ns)}{never}",
+            advice="Set the first secret at the provider, and leave the others out once nothing is signed with them.",
+            since_ns=uses.since_ns,
+            count=1,
+            **of_endpoint(endpoint),
+        )
+
+
 def _unprotected(snapshot: Snapshot, _: RuleSettings) -> Iterator[RuleFinding]:
     for problem in snapshot.problems:
         goes_on = problem.last_ns >= snapshot.now_ns - _UNPROTECTED_FOR_NS
@@ -219,6 +244,7 @@ _RULES: Final[dict[Rule, Callable[[Snapshot, RuleSettings], Iterator[RuleFinding
     "streak": _streaks,
     "failure_share": _shares,
     "unverified": _unverified,
+    "old_secret": _old_secrets,
     "unprotected": _unprotected,
     "clock": _clocks,
     "unhandled_events": _unhandled,

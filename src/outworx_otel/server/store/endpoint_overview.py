@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from outworx_otel.server.model import Filter
 from outworx_otel.server.problems.judging import EndpointKey
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState, learnt_of
+from outworx_otel.server.proof import proof_of
 from outworx_otel.server.store import endpoint_states
 from outworx_otel.server.store.overview import OF_EVENTS, rolled_up, whole_slots
 from outworx_otel.server.store.packing import facet_text
@@ -69,4 +70,5 @@ def _state(state: endpoint_states.KnownEndpoint, total: int) -> EndpointState:
         heard_ns=row.heard_ns,
         learnt_ns=row.learnt_ns,
         learnt=learnt_of(row.rhythm),
+        proof=proof_of(row.proof),
     )

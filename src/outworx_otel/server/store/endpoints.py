@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from outworx_otel.server.problems.judging import MISMATCHES, EndpointKey, Judged, Kind, digest_of
+from outworx_otel.server.proof import proof_after
 from outworx_otel.server.store.schema import endpoints
 from outworx_otel.server.store.statements import insert_rows, replaces, select_among
 
@@ -46,6 +47,7 @@ class EndpointRecord(msgspec.Struct):
     learnt_ns: int = 0
     silent_ns: int | None = None
     heard_ns: int = 0
+    proof: bytes | None = None
 
     @property
     def key(self) -> EndpointKey:
@@ -73,6 +75,7 @@ class EndpointRecord(msgspec.Struct):
                 return False
         self.seen_ns = max(self.seen_ns, at_ns)
         if judged.verified:
+            self.proved(judged)
             self.verified_ns, self.mismatches, self.unverified = max(self.verified_ns, at_ns), 0, 0
         elif kind in _RAN and judged.verified is None:
             self.unverified_ns = max(self.unverified_ns, at_ns)
@@ -87,6 +90,11 @@ class EndpointRecord(msgspec.Struct):
         elif kind is Kind.UNPROTECTED:
             self.good_row = 0
         return is_bad or kind is Kind.UNPROTECTED
+
+    def proved(self, judged: Judged) -> None:
+        """Keeps by what a genuine delivery was proved, unless a later one is known."""
+        if judged.at_ns >= self.verified_ns:
+            self.proof = proof_after(self.proof, judged.kind_of_signature, judged.secret, judged.at_ns)
 
     def good_and_verified(self, number: int, at_ns: int) -> None:
         """Counts deliveries that were all good, the last of them at that time, and whose signatures were valid."""

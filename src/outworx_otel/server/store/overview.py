@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Subquery, func, select
 
 from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot, Tally
 from outworx_otel.server.problems.judging import EndpointKey
+from outworx_otel.server.proof import proof_of
 from outworx_otel.server.store.endpoint_states import (
     KnownEndpoint,
     added,
@@ -170,12 +171,15 @@ class _Endpoint:
     def figures(self, key: EndpointKey, state: KnownEndpoint | None) -> EndpointFigures:
         """With what was judged of it."""
         row = None if state is None else state.endpoint
+        proof = proof_of(None if row is None else row.proof)
         return EndpointFigures(
             service=key.service,
             environment=key.environment or None,
             provider=key.provider,
             route=key.route or None,
             verified=None if row is None else row.is_verified,
+            kind=proof.kind,
+            secrets=proof.secrets,
             total=self.total,
             tally=Tally() if state is None else state.tally,
             before=Tally() if state is None else state.before,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW, Field, Kind
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
@@ -213,6 +213,8 @@ endpoints: Final = Table(
     # Since when it is silent, and when the last silence ended.
     Column("silent_ns", BigInteger),
     Column("heard_ns", BigInteger, nullable=False),
+    # By what its genuine deliveries are proved, packed.
+    Column("proof", LargeBinary),
 )
 
 # How many of each endpoint's deliveries came, and what they count for; slots as in `rollups`.
@@ -290,7 +292,11 @@ Index(
     *(events.c[n] for n in ("first_ns", "endpoint", "problem", "handled_ns")),
     **_unhandled,
 )
-Index("events_problem", events.c.problem, events.c.handled_ns, **_unhandled)
+Index(
+    "events_problem",
+    *(events.c[n] for n in ("problem", "handled_ns", "outcome", "first_ns")),
+    **_unhandled,
+)
 # In words, so that every database sees that a query asks for what the index has.
 told_more_than_once: Final = text("(events.deliveries > 1 OR events.runs > 1)")
 Index(

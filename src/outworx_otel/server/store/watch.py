@@ -60,6 +60,8 @@ def take(
     for key, places in at_each.items():
         verdicts = [arrived[place].judged for place in places]
         if all(one.kind is Kind.GOOD and one.verified for one in verdicts):
+            for verdict in verdicts:
+                endpoints[key].proved(verdict)
             endpoints[key].good_and_verified(len(verdicts), max(one.at_ns for one in verdicts))
             told += [Told(arrived[place], None) for place in places]
         else:

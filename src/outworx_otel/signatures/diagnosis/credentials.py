@@ -125,8 +125,8 @@ def other_kind(case: Case) -> Iterator[Trial]:
             continue
         for index, secret in case.checker.secrets:
             explanation = Explanation(
-                f"Proved: secret {index} came as it is in {display((name,))}: at {scheme.title} it was entered as the "
-                "secret token; enter it as the signing token."
+                f"Proved: secret {index} came as it is in {display((name,))}: at {scheme.title} it was entered as "
+                "the secret token; enter it as the signing token."
             )
             raw = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
             yield Trial((name, index), partial(_is_token, case, raw, value), explanation)
@@ -154,8 +154,8 @@ def sent_otherwise(case: Case) -> Explanation | None:
     if signed is not None:
         names = display(_sent_names(signed, headers))
         return Explanation(
-            f"{result.hint} It carries {names}, though: {scheme.title} was given a signing token, while a secret token "
-            "is configured here."
+            f"{result.hint} It carries {names}, though: {scheme.title} was given a signing token, while a secret "
+            "token is configured here."
         )
     if scheme.signature_header == ("authorization",):
         word = (headers.get("authorization") or "").partition(" ")[0]
