@@ -141,6 +141,32 @@ def test_any_secret_of_a_rotation_is_good_and_its_index_recorded(
     monitor({PATH: TrackOptions("stripe", signature_secret=["whsec_new", SECRET])})
     assert each.serve(Witness()).post(BODY, deliveries.stripe()).status == 200
     assert telemetry.said("signature.key_index") == 1
+    assert telemetry.said("signature.key_count") == 2
+
+
+@pytest.mark.parametrize("given", ["at once", "by a function"])
+def test_a_token_authenticates_the_sender_and_is_seen_nowhere(
+    given: str, each: Framework, monitor: Monitor, telemetry: Telemetry
+) -> None:
+    header = "Odd"
+    secret = f"{header}: an-endpoints-token"
+    monitor(
+        {PATH: TrackOptions("token", signature_secret=secret if given == "at once" else lambda req: secret)}
+    )
+    app = each.serve(Witness())
+
+    assert app.post(BODY, {**deliveries.JSON, header: "an-endpoints-token"}).status == 200
+    assert app.post(BODY, {**deliveries.JSON, header: "another-token"}).status == 401
+
+    good, bad = telemetry.deliveries()
+    assert good.attributes["outworx.webhook.signature.kind"] == "authenticated"
+    assert bad.attributes["outworx.webhook.signature.reason"] == "credentials_mismatch"
+    assert "outworx.webhook.signature.kind" not in bad.attributes
+    assert "s-token" not in repr([dict(span.attributes) for span in (good, bad)])
+    assert "another-token" not in repr(dict(bad.attributes))
+    counted = telemetry.points("deliveries")
+    kinds = [labels.get("outworx.webhook.signature.kind") for labels, _ in counted]
+    assert sorted(map(str, kinds)) == ["None", "authenticated"]
 
 
 @pytest.mark.parametrize(("tolerance", "status"), [(None, 401), (3600, 200), (float("inf"), 200), (10, 401)])

@@ -216,7 +216,7 @@ def test_problems_and_their_deliveries_are_read_off_indices(
         lambda: filled.listed(wanted, 50),
         lambda: filled.neighbours(wanted, problem.last_delivery),
         lambda: filled.alerts(),
-        lambda: filled.snapshot(3600),
+        lambda: filled.snapshot(lambda provider: 3600.0),
     ):
         no_table_is_scanned(plans(filled, ask))
     assert instructions(filled, lambda: filled.listed(wanted, 50), monkeypatch) < 1500

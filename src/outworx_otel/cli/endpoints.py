@@ -68,4 +68,6 @@ def _row(pattern: str, endpoint: Endpoint) -> dict[str, str]:
 def _signature(endpoint: Endpoint) -> str:
     if endpoint.problem is not None or endpoint.unsupported:
         return "BROKEN"
+    if endpoint.verifier is not None and endpoint.verifier.scheme.kind == "authenticated":
+        return "authenticated"
     return "verified" if endpoint.verifies else "not verified"

@@ -160,7 +160,9 @@ def _print(
     moment: float,
 ) -> None:
     if result.valid:
-        say(f"valid: {scheme.title} signed this delivery", "green")
+        did = "signed" if result.kind == "verified" else "sent"
+        more = "" if result.kind == "verified" else "; its body is not signed"
+        say(f"valid: {scheme.title} {did} this delivery{more}", "green")
     else:
         say(f"INVALID: {result.reason}", "red")
     if result.hint:
