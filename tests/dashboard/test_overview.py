@@ -17,8 +17,18 @@ from dashboard.serving import client_of, filled
 from outworx_otel.server.dashboard.charts import MAX_BARS, chart_of
 from outworx_otel.server.dashboard.matching import matches
 from outworx_otel.server.ingest.arrival_notes import noted
-from outworx_otel.server.model import Batch, Count, EventCounts, Filter, Overview, Slot, Tally
+from outworx_otel.server.model import (
+    Batch,
+    Count,
+    EventCounts,
+    Filter,
+    Overview,
+    Slot,
+    StoredDelivery,
+    Tally,
+)
 from outworx_otel.server.store import QueryTooWide, Store
+from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES, Outcome
 
 
@@ -77,6 +87,28 @@ def test_what_is_too_much_to_look_through_is_not_said_to_pass(
     assert answer.status_code == 400
     assert "narrow the time" in answer.text
     assert "retry-after" not in answer.headers
+
+
+def test_what_proves_a_sender_is_told_apart_and_so_are_the_secrets_of_a_rotation(tmp_path: Path) -> None:
+    def of(route: str, kind: str, **more: int) -> StoredDelivery:
+        attributes = {semconv.SIGNATURE_KIND: kind}
+        attributes |= {f"outworx.webhook.signature.{name}": value for name, value in more.items()}
+        return delivery(route=route, path=route, signature_valid=True, attributes=attributes)
+
+    many = [of("/signed", "verified", key_index=1, key_count=2), of("/token", "authenticated", key_index=0)]
+    batch = Batch(deliveries=[noted(one, time.time_ns()) for one in many], size=100)
+    with client_of(filled(tmp_path, batch)) as client:
+        rows = re.findall(r"<tr data-endpoint>(.*?)</tr>", client.get("/").text, re.DOTALL)
+        signed, token = sorted(rows, key=lambda row: "/token" in row)
+        assert "✓ verified" in signed
+        assert re.search(r"new secret: never used since .*old secret: used 1 min ago", signed, re.DOTALL)
+        assert "sender authenticated" in token
+        assert "verified" not in token
+        assert "secret:" not in token
+        page = client.get(f"/deliveries/{many[1].id}").text
+        assert "the bytes are not signed" in page
+        assert "signature is valid" not in page
+        assert "number 2 of the endpoint&#39;s 2" in client.get(f"/deliveries/{many[0].id}").text
 
 
 def test_what_ran_unverified_is_counted_and_leads_to_exactly_that(tmp_path: Path) -> None:
