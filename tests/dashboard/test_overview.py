@@ -108,7 +108,7 @@ def test_what_proves_a_sender_is_told_apart_and_so_are_the_secrets_of_a_rotation
         page = client.get(f"/deliveries/{many[1].id}").text
         assert "the bytes are not signed" in page
         assert "signature is valid" not in page
-        assert "number 2 of the endpoint&#39;s 2" in client.get(f"/deliveries/{many[0].id}").text
+        assert "number 2 of the endpoint's 2" in client.get(f"/deliveries/{many[0].id}").text
 
 
 def test_what_ran_unverified_is_counted_and_leads_to_exactly_that(tmp_path: Path) -> None:

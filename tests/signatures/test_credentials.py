@@ -8,6 +8,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from e2e.scale import scaled
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import KnownSecret, SignatureResult, Verifier, sign, sign_request, verify
@@ -113,6 +116,7 @@ def graph(*states: object) -> bytes:
         (b"[]", "missing_header"),
         (b"one", "malformed_header"),
         (b"", "malformed_header"),
+        (graph(*["one"] * 10_001), "malformed_header"),
     ],
 )
 def test_the_token_of_every_item_has_to_be_right(body: bytes, reason: str | None) -> None:
@@ -120,6 +124,33 @@ def test_the_token_of_every_item_has_to_be_right(body: bytes, reason: str | None
 
     assert result.reason == reason
     assert result.kind == (None if reason else "authenticated")
+
+
+@settings(max_examples=scaled(60, 25), deadline=None)
+@given(
+    states=st.lists(st.sampled_from(["one", "two", "three", "One", "one ", "", None, 1, ["one"]]), max_size=6)
+)
+def test_whatever_the_items_only_those_with_known_tokens_pass_together(states: list[object]) -> None:
+    result = verify("microsoft_graph", graph(*states), {}, ["one", "two"])
+
+    assert result.valid is (bool(states) and all(one in ("one", "two") for one in states))
+
+
+@settings(max_examples=scaled(100, 40), deadline=None)
+@given(
+    sent=st.text(max_size=12), user=st.text(min_size=1, max_size=5), password=st.text(min_size=1, max_size=5)
+)
+def test_basic_takes_the_very_credentials_and_nothing_else(sent: str, user: str, password: str) -> None:
+    secret = f"{user}:{password}"
+    name, _, rest = secret.partition(":")
+    try:
+        verifier = Verifier("chargebee", secret)
+    except ConfigurationError:
+        assert not name.strip() or not rest.strip()
+        return
+    for given_credentials in (sent, secret, secret + sent, secret.swapcase()):
+        result = verifier.verify(BODY, basic(given_credentials))
+        assert result.valid is (given_credentials == secret)
 
 
 def test_items_with_tokens_of_their_own_count_for_the_last_that_was_needed() -> None:

@@ -180,6 +180,7 @@ def test_a_detection_header_of_another_provider_is_refused() -> None:
         ({"message": "{body"}, "message"),
         ({"tolerance": -1}, "tolerance"),
         ({"signature_header": (1,)}, "signature_header"),
+        ({"own_header": True}, "own_header"),
     ],
 )
 def test_a_row_that_cannot_work_is_refused_with_the_name_of_the_field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from outworx_otel.errors import ConfigurationError
@@ -13,6 +14,7 @@ from outworx_otel.signatures.procedure import Check, Evidence, Signed, SignedReq
 from outworx_otel.signatures.result import Failure
 
 _NOTHING = ((b"", b"", b""),)
+_MAX_ITEMS = 10_000
 
 
 class BodyToken:
@@ -36,12 +38,16 @@ class BodyToken:
         if document is None:
             return Failure("malformed_header", f"The body is no JSON, in which {self.path} has the token.")
         checks: list[Check] = []
-        for holder in _below(document, self._above):
+        for holder in islice(_below(document, self._above), _MAX_ITEMS + 1):
             token = holder.get(self._name) if isinstance(holder, dict) else None
             if not isinstance(token, str) or not token:
                 which = f" Item {len(checks)} has none." if checks else ""
                 return Failure("missing_header", f"The body has no {self.path}.{which}")
             checks.append(Check(_NOTHING, [token.encode("utf-8", "surrogatepass")]))
+        if len(checks) > _MAX_ITEMS:
+            return Failure(
+                "malformed_header", f"The body has more than {_MAX_ITEMS} items, all of them with tokens."
+            )
         if not checks:
             return Failure("missing_header", f"The body has no {self.path}.")
         return Evidence(None, tuple(checks))

@@ -137,6 +137,8 @@ class SignatureScheme:
                     f"{self.provider}: {name} must be one of {', '.join(allowed)}, "
                     f"not {getattr(self, name)!r}"
                 )
+        if self.own_header and self.algorithm != "token":
+            raise ConfigurationError(f"{self.provider}: own_header is for tokens, not for {self.algorithm}")
         elsewhere = self.procedure is not None or self.published is not None or self.own_header
         if not self.signature_header and not elsewhere:
             raise ConfigurationError(f"{self.provider}: signature_header must name a header")

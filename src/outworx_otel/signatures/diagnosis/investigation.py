@@ -36,7 +36,6 @@ HYPOTHESES: dict[SignatureReason, tuple[Hypothesis, ...]] = {
         secrets.untidy_secret,
         credentials.scheme_word,
         credentials.escaped,
-        credentials.wrong_part,
         secrets.known_secret,
         credentials.another_header,
     ),
@@ -47,6 +46,7 @@ HYPOTHESES: dict[SignatureReason, tuple[Hypothesis, ...]] = {
 # What leaves nothing to prove; and what is said in case nothing could be proved.
 BEFORE: tuple[Observation, ...] = (body.empty_body, transport.missing_url)
 AFTER: tuple[Observation, ...] = (
+    credentials.wrong_part,
     secrets.other_credential,
     transport.other_provider,
     credentials.sent_otherwise,
