@@ -28,7 +28,7 @@ _LIFE_OF_OURS = 300
 _LAST_MOMENT = 1e15
 
 
-class Token(NamedTuple):
+class CompactToken(NamedTuple):
     """A compact token, read but not yet believed."""
 
     header: dict[str, Any]
@@ -37,7 +37,7 @@ class Token(NamedTuple):
     signature: bytes
 
 
-def read_token(text: str, algorithms: tuple[str, ...]) -> Token | None:
+def read_token(text: str, algorithms: tuple[str, ...]) -> CompactToken | None:
     """A compact token in canonical base64url, signed by one of these algorithms; None for anything else.
 
     Stricter than most libraries, which take several spellings of one signature; and `crit` (RFC 7515, 4.1.11) is
@@ -56,7 +56,7 @@ def read_token(text: str, algorithms: tuple[str, ...]) -> Token | None:
         return None
     if _SIZES[algorithm] not in (0, len(raw[2])):
         return None
-    return Token(header, claims, header_bytes(f"{parts[0]}.{parts[1]}"), raw[2])
+    return CompactToken(header, claims, header_bytes(f"{parts[0]}.{parts[1]}"), raw[2])
 
 
 def write_token(signer: Signer, algorithm: str, claims: dict[str, Any]) -> str:
@@ -155,7 +155,7 @@ class SignedToken:
         token = write_token(signer, self.algorithms[0], claims)
         return Signed(request.body, {self.header: f"{self.word} {token}".strip()}, request.url)
 
-    def _read(self, value: str) -> Token | None:
+    def _read(self, value: str) -> CompactToken | None:
         if self.word:
             word, _, value = value.partition(" ")
             if word.lower() != self.word.lower():
