@@ -30,6 +30,20 @@ def _flip(raw: bytes, position: int, bit: int) -> bytes:
     return bytes(changed)
 
 
+def _is_free(provider: str, name: str, text: bytes, changed: bytes) -> bool:
+    """The case of hex and of the word in front of credentials (RFC 9110, 11.1), and the name of a key that Sinch sends."""
+    if (
+        provider == "sinch_voice"
+        and changed.count(b":") == 1
+        and changed.endswith(text.partition(b":")[1:][1])
+    ):
+        return changed.partition(b" ")[0].lower() == text.partition(b" ")[0]
+    word = text.partition(b" ")[0]
+    of_a_word = name.lower() == "authorization" and changed[len(word) :] == text[len(word) :]
+    of_hex = scheme_for(provider).encoding == "hex"  # type: ignore[union-attr]  # it has a row
+    return changed.lower() == text.lower() and (of_a_word or of_hex)
+
+
 @pytest.mark.parametrize("provider", COVERING)
 @settings(max_examples=scaled(15, 6), deadline=None)
 @given(position=st.integers(0, 10**6), bit=st.integers(0, 7))
@@ -49,7 +63,7 @@ def test_any_flipped_bit_of_signature_timestamp_or_id_is_rejected(
     name = sorted(delivery.headers)[which % len(delivery.headers)]
     text = delivery.headers[name].encode()
     changed = _flip(text, position, bit)
-    if scheme_for(provider).encoding == "hex" and changed.lower() == text.lower():  # type: ignore[union-attr]  # it has
+    if _is_free(provider, name, text, changed):
         return
 
     result = delivery.verified(
