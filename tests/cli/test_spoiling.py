@@ -24,7 +24,12 @@ IMPOSSIBLE = {
     - {"gitlab"},
     "hmac_mismatch": CREDENTIALS,
     "timestamp_drift": {row.provider for row in SIGNABLE if row.tolerance is None} - {"gitlab"},
-    "parsed_body": {row.provider for row in SIGNABLE if row.procedure is not None} | CREDENTIALS,
+    "parsed_body": CREDENTIALS
+    | {
+        row.provider
+        for row in SIGNABLE
+        if row.procedure is not None or all(sample.is_form for sample in listed(row.provider))
+    },
     "credentials_mismatch": set(PROVIDERS) - CREDENTIALS,
 }
 REASONS_TO_SEND = [reason for reason in SPOILED if reason != "body_unavailable"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives import serialization
@@ -102,6 +103,7 @@ def secrets_of(provider: str) -> tuple[str, str]:
     return _SECRETS.get(scheme.algorithm) or _SECRETS.get(scheme.key) or (WHSEC, WHSEC)
 
 
+@cache
 def delivery_of(provider: str, body: bytes | None = None) -> Delivery:
     """A good delivery of this provider, signed at `NOW`."""
     private, public = secrets_of(provider)
