@@ -11,7 +11,7 @@ from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.published.certificates import key_of_certificate
 from outworx_otel.signatures.published.oidc import ExpectedToken, claim_of_bearer
 from outworx_otel.signatures.published.settings import read_settings
-from outworx_otel.signatures.published.tokens import Token
+from outworx_otel.signatures.published.tokens import PublishedToken
 from outworx_otel.signatures.result import Failure
 from outworx_otel.signatures.scheme import SignatureScheme
 from outworx_otel.signatures.wanted_keys import Ask, Claim, KeyPlace, KeyRequest, PublishedKeys, WantedKey
@@ -52,7 +52,7 @@ class GooglePushes:
         return claim_of_bearer(request, list(settings), now, 0, _wanted)
 
 
-def _wanted(token: Token, index: int) -> WantedKey:
+def _wanted(token: PublishedToken, index: int) -> WantedKey:
     return WantedKey(_PLACE, _URL, token.kid, load=_load)
 
 

@@ -12,7 +12,7 @@ from outworx_otel.signatures.json_body import member, read_plain_json
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.published.oidc import ExpectedToken, claim_of_bearer
-from outworx_otel.signatures.published.tokens import Token, read_jwk
+from outworx_otel.signatures.published.tokens import PublishedToken, read_jwk
 from outworx_otel.signatures.result import Failure
 from outworx_otel.signatures.scheme import SignatureScheme
 from outworx_otel.signatures.wanted_keys import (
@@ -82,7 +82,7 @@ class BotTokens:
         return Claim(claim.wanted, conclude)
 
 
-def _wanted(token: Token, index: int) -> WantedKey:
+def _wanted(token: PublishedToken, index: int) -> WantedKey:
     return WantedKey(_PLACE, _DISCOVERY, token.kid, load=_load)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from outworx_otel.signatures.evidence import empty, missing
 from outworx_otel.signatures.procedure import SignedRequest
-from outworx_otel.signatures.published.tokens import Token, bearer, read_token, signed_by
+from outworx_otel.signatures.published.tokens import PublishedToken, bearer, read_token, signed_by
 from outworx_otel.signatures.result import Failure
 from outworx_otel.signatures.wanted_keys import Claim, PublishedKeys, Verified, WantedKey
 
@@ -31,7 +31,7 @@ def claim_of_bearer(
     expected: list[ExpectedToken],
     now: float,
     leeway: float,
-    wanted: Callable[[Token, int], WantedKey],
+    wanted: Callable[[PublishedToken, int], WantedKey],
 ) -> Claim | Failure:
     """What the `Authorization` of a push claims.
 
@@ -68,7 +68,7 @@ def claim_of_bearer(
     return Claim(wanted(token, index), conclude)
 
 
-def _fits(token: Token, expected: ExpectedToken) -> bool:
+def _fits(token: PublishedToken, expected: ExpectedToken) -> bool:
     audience = token.claims.get("aud")
     return (
         token.claims.get("iss") in expected.issuers
@@ -77,7 +77,7 @@ def _fits(token: Token, expected: ExpectedToken) -> bool:
     )
 
 
-def _mismatch(token: Token, expected: list[ExpectedToken]) -> str:
+def _mismatch(token: PublishedToken, expected: list[ExpectedToken]) -> str:
     """Which claim differs; what was configured is no secret, and what the token claims is not repeated."""
     one = expected[0]
     if token.claims.get("iss") not in one.issuers:

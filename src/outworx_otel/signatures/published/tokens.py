@@ -14,7 +14,7 @@ _LONGEST: Final = 16 * 1024
 _MAX_TRIED: Final = 8
 
 
-class Token(NamedTuple):
+class PublishedToken(NamedTuple):
     """A token as it was sent. What it claims is anybody's word until `signed_by` was asked."""
 
     text: str
@@ -28,7 +28,7 @@ class Token(NamedTuple):
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def read_token(text: str, algorithm: str, name: str) -> Token | Failure:
+def read_token(text: str, algorithm: str, name: str) -> PublishedToken | Failure:
     """Reads a token.
 
     Args:
@@ -49,10 +49,10 @@ def read_token(text: str, algorithm: str, name: str) -> Token | Failure:
     if header.get("alg") != algorithm or "crit" in header or not isinstance(claims, dict):
         return Failure("malformed_header", f"The token in {name} is not signed by {algorithm}.")
     kid = header.get("kid")
-    return Token(text, algorithm, kid if isinstance(kid, str) else None, claims)
+    return PublishedToken(text, algorithm, kid if isinstance(kid, str) else None, claims)
 
 
-def signed_by(token: Token, keys: PublishedKeys) -> Failure | None:
+def signed_by(token: PublishedToken, keys: PublishedKeys) -> Failure | None:
     """None if one of the keys that count has signed the token, else why it does not hold."""
     import jwt
 

@@ -20,5 +20,5 @@ PROVIDER = WebhookProvider(
     ),
     source_kind="docs",
     signed="the components that it names, `content-digest` and `created` among them",
-    samples=Samples(payloads={"message": {"id": "${hex:message}", "hello": "world"}}),
+    samples=Samples(payloads={"message": {"id": "${uuid:message}", "hello": "world"}}),
 )
