@@ -31,7 +31,7 @@ def _flip(raw: bytes, position: int, bit: int) -> bytes:
 
 
 def _is_free(provider: str, name: str, text: bytes, changed: bytes) -> bool:
-    """The case of hex and of the word in front of credentials (RFC 9110, 11.1), and the name of a key that Sinch sends."""
+    """The case of hex and of the word before credentials (RFC 9110, 11.1), and the name of a key that Sinch sends."""
     if (
         provider == "sinch_voice"
         and changed.count(b":") == 1
