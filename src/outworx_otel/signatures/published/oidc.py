@@ -78,12 +78,12 @@ def _fits(token: PublishedToken, expected: ExpectedToken) -> bool:
 
 
 def _mismatch(token: PublishedToken, expected: list[ExpectedToken]) -> str:
-    """Which claim differs; what was configured is no secret, and what the token claims is not repeated."""
+    """Which claim differs; neither what it claims nor what is configured is repeated."""
     one = expected[0]
     if token.claims.get("iss") not in one.issuers:
         return f"The token's iss is not {' or '.join(one.issuers)}."
     audience = token.claims.get("aud")
     if audience != one.audience and not (isinstance(audience, list) and one.audience in audience):
-        return f"The token's aud is not {one.audience!r}, which is configured."
+        return "The token's aud is not the audience that is configured."
     wrong = [name for name, value in one.others.items() if token.claims.get(name) != value]
     return f"The token's {' and '.join(wrong)} is not what is configured."
