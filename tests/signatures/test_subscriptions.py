@@ -45,6 +45,7 @@ def test_the_address_in_the_message_is_called_once(called: list[Any], url: str) 
         URL.replace("https://", "https://user@"),
         URL.replace("https://", "https://evil.example/?https://"),
         URL.replace("https://sns.", "https://s3."),
+        URL.replace("us-west-2.", "s3-us-west-2."),
         URL.replace("sns.us-west-2.", "sns.us-west-2.169.254.169.254."),
         URL.replace("/?", "/latest/meta-data?"),
         URL.replace("us-west-2.", "us_west@2."),
