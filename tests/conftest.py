@@ -99,6 +99,7 @@ def is_installed(requirement: str) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    _refuse_names_of_one_process(items)
     _leave_out_what_is_newer(items)
     for fixture, (look, missing) in _NEEDED.items():
         needing = [item for item in items if fixture in getattr(item, "fixturenames", ())]
@@ -108,6 +109,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             except missing as none:
                 _lacking[fixture] = str(none)
                 items[:] = [item for item in items if item not in needing]
+
+
+def _refuse_names_of_one_process(items: list[pytest.Item]) -> None:
+    """xdist's processes must collect the same tests; an address is another one in each."""
+    found = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if found:
+        raise pytest.UsageError(f"a test's parameters are named by an object's address, give ids: {found[0]}")
 
 
 def _leave_out_what_is_newer(items: list[pytest.Item]) -> None:
