@@ -197,6 +197,8 @@ def test_nothing_listening_is_said_in_plain_words(tmp_path: Path) -> None:
         (("stripe", "charge.suceeded", "--to", "8000"), "did you mean 'charge.succeeded'?"),
         (("stripe", "charge.succeeded"), "say where to"),
         (("stripe", "--to", "8000"), "which event? There are charge.refunded, "),
+        # Of one event nobody has to be asked which.
+        (("telegram", "--to", "8000", "--secret", " "), "--secret is empty"),
         (("stripe", "charge.succeeded", "--to", "ftp://x"), "is no address to send to"),
         (("stripe", "charge.succeeded", "--to", "8000", "--secret", " "), "--secret is empty"),
         (("github", "push", "--to", "8000", "--secret", "x", "--set", "a"), "is no path=value"),

@@ -41,16 +41,24 @@ class TriggerOptions:
     show_list: bool
 
 
+def _sample(provider: str, event: str | None) -> Sample:
+    """The one that was asked for, or the only one of a provider."""
+    if event is not None:
+        return find(provider, event)
+    known = listed(provider)
+    if len(known) != 1:
+        names = ", ".join(sample.event for sample in known)
+        raise ConfigurationError(f"which event? There are {names}")
+    return known[0]
+
+
 def run(wish: TriggerOptions) -> None:
     """Runs the command. Exits with 1 for an unexpected answer, with 2 for an option that cannot be used."""
     try:
         if wish.show_list or wish.provider is None or (wish.event is None and wish.to is None):
             _list(wish)
             return
-        if wish.event is None:
-            names = ", ".join(sample.event for sample in listed(wish.provider))
-            raise ConfigurationError(f"which event? There are {names}")
-        sample = find(wish.provider, wish.event)
+        sample = _sample(wish.provider, wish.event)
         workshop = _workshop(wish, sample)
         first = workshop.make()
     except ConfigurationError as error:
