@@ -28,18 +28,19 @@ class PublishedToken(NamedTuple):
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def read_token(text: str, algorithm: str, name: str) -> PublishedToken | Failure:
+def read_token(text: str, algorithm: str, name: str, longest: int = _LONGEST) -> PublishedToken | Failure:
     """Reads a token.
 
     Args:
         text: What was sent.
         algorithm: The one that its provider signs by: a token never chooses.
         name: Where it was sent, for the hint.
+        longest: More for one that holds the whole event.
     """
     import jwt
 
     try:
-        if len(text) > _LONGEST:
+        if len(text) > longest:
             raise ValueError
         whole = jwt.api_jws.PyJWS().decode_complete(text, options={"verify_signature": False})
         claims = json.loads(whole["payload"])
@@ -52,8 +53,14 @@ def read_token(text: str, algorithm: str, name: str) -> PublishedToken | Failure
     return PublishedToken(text, algorithm, kid if isinstance(kid, str) else None, claims)
 
 
-def signed_by(token: PublishedToken, keys: PublishedKeys) -> Failure | None:
-    """None if one of the keys that count has signed the token, else why it does not hold."""
+def signed_by(token: PublishedToken, keys: PublishedKeys, body: bytes | None = None) -> Failure | None:
+    """None if one of the keys that count has signed the token, else why it does not hold.
+
+    Args:
+        token: As it was sent.
+        keys: By their ids.
+        body: What is signed, where the token does not hold it (RFC 7797).
+    """
     import jwt
 
     if token.kid is None:
@@ -64,11 +71,21 @@ def signed_by(token: PublishedToken, keys: PublishedKeys) -> Failure | None:
         return Failure("hmac_mismatch", "The token is signed with a key that its provider does not publish.")
     for key in tried:
         try:
-            jwt.api_jws.PyJWS().decode(token.text, key, algorithms=[token.algorithm])
+            jwt.api_jws.PyJWS().decode(token.text, key, algorithms=[token.algorithm], detached_payload=body)
         except (jwt.PyJWTError, ValueError, TypeError):
             continue
         return None
     return Failure("hmac_mismatch", "The token's signature does not match.")
+
+
+def outside_its_time(token: PublishedToken, now: float, leeway: float) -> Failure | None:
+    """Why a token does not count now by its own `exp` and `nbf`, as far as it has them."""
+    ends, begins = token.number("exp"), token.number("nbf")
+    if ends is not None and now > ends + leeway:
+        return Failure("timestamp_drift", f"The token ended {now - ends:.0f} s ago by this server's clock.")
+    if begins is not None and now < begins - leeway:
+        return Failure("timestamp_drift", f"The token begins in {begins - now:.0f} s by this server's clock.")
+    return None
 
 
 def read_jwks(document: bytes) -> PublishedKeys:
