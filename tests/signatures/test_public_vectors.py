@@ -27,6 +27,7 @@ OTHER_SETTINGS = {
     "google_pubsub": '{"audience": "https://example.com/others", "email": "push@shop.iam.gserviceaccount.com"}',
     "paypal": "OTHER1",
     "plaid": '{"environment": "sandbox", "client_id": "6253a1f8", "secret": "a-plaid-secret"}',
+    "saleor": "https://others.saleor.cloud/graphql/",
 }
 
 
