@@ -23,6 +23,7 @@ ALL = [
 OTHER_SETTINGS = {
     "aws_sns": "arn:aws:sns:eu-west-1:123456789012:others",
     "ebay": '{"environment": "sandbox", "client_id": "shop-app", "client_secret": "an-ebay-secret"}',
+    "kinde": "https://others.kinde.com",
     "microsoft_bot": "00000000-4a1b-4c55-9c53-0a1f6a3f9d10",
     "google_pubsub": '{"audience": "https://example.com/others", "email": "push@shop.iam.gserviceaccount.com"}',
     "paypal": "OTHER1",

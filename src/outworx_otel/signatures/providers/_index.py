@@ -87,6 +87,7 @@ NAMES: tuple[str, ...] = (
     "jira",
     "jira_connect",
     "keygen",
+    "kinde",
     "kontent",
     "lark",
     "lemon_squeezy",
