@@ -35,6 +35,7 @@ HOSTS = (
     "production.plaid.com",
     "sandbox.plaid.com",
     "www.googleapis.com",
+    "s3.amazonaws.com",
     "api.ebay.com",
     "api.sandbox.ebay.com",
     "login.botframework.com",

@@ -21,6 +21,7 @@ ALL = [
 
 # What another endpoint would have as its secret, where that is no key.
 OTHER_SETTINGS = {
+    "alexa": "amzn1.ask.skill.other",
     "aws_sns": "arn:aws:sns:eu-west-1:123456789012:others",
     "ebay": '{"environment": "sandbox", "client_id": "shop-app", "client_secret": "an-ebay-secret"}',
     "kinde": "https://others.kinde.com",
