@@ -11,6 +11,7 @@ NAMES: tuple[str, ...] = (
     "airwallex",
     "alexa",
     "anthropic",
+    "apple_appstore",
     "appwrite",
     "asana",
     "ashby",

@@ -56,6 +56,60 @@ def key_of_chain(pem: bytes, is_name: Callable[[str], bool]) -> Any:
     return leaf.public_key()
 
 
+def key_below(
+    roots: Iterable[Any], chain: Sequence[bytes], marks: tuple[str, str], moment: datetime.datetime
+) -> Any:
+    """The public key of a certificate that one authority issued, which one of these roots has issued.
+
+    Of a chain that is this short every link is looked at; `cryptography` builds longer ones for servers alone.
+
+    Args:
+        roots: The certificates that are trusted.
+        chain: The certificate and its authority's in DER; whatever follows is not looked at.
+        marks: The object identifiers of an extension that the one, and the other, must have.
+        moment: When all of them must be valid.
+
+    Raises:
+        ValueError: It does not hold.
+    """
+    from cryptography import x509
+
+    try:
+        leaf, authority = (x509.load_der_x509_certificate(raw) for raw in chain[:2])
+    except x509.InvalidVersion as error:
+        raise ValueError("one of them cannot be read") from error
+    root = next((one for one in roots if _issued(one, authority)), None)
+    if root is None or not _issued(authority, leaf):
+        raise ValueError("they lead to no root that is configured")
+    for certificate, mark in ((leaf, marks[0]), (authority, marks[1])):
+        names = {extension.oid.dotted_string for extension in certificate.extensions}
+        if mark not in names:
+            raise ValueError("one of them is for another purpose")
+        critical = {one.oid for one in certificate.extensions if one.critical}
+        known = {x509.BasicConstraints.oid, x509.KeyUsage.oid, x509.ExtendedKeyUsage.oid}
+        if critical - known:
+            raise ValueError("one of them has a condition that is not known")
+    if not all(
+        one.not_valid_before_utc <= moment <= one.not_valid_after_utc for one in (leaf, authority, root)
+    ):
+        raise ValueError("one of them was not valid then")
+    return leaf.public_key()
+
+
+def _issued(authority: Any, certificate: Any) -> bool:
+    """Whether the one has issued the other, and may."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        certificate.verify_directly_issued_by(authority)
+        may = authority.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        usage = authority.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound, ValueError, TypeError):
+        return False
+    return bool(may and usage.key_cert_sign)
+
+
 def _authorities(names: Sequence[bytes]) -> Iterable[bytes]:
     """The certificates of authorities that may have one of these names: some others cannot even be read."""
     import certifi

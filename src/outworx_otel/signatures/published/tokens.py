@@ -53,6 +53,14 @@ def read_token(text: str, algorithm: str, name: str, longest: int = _LONGEST) ->
     return PublishedToken(text, algorithm, kid if isinstance(kid, str) else None, claims)
 
 
+def header_of(token: PublishedToken) -> dict[str, Any]:
+    """Everything in its header."""
+    import jwt
+
+    header: dict[str, Any] = jwt.get_unverified_header(token.text)
+    return header
+
+
 def signed_by(token: PublishedToken, keys: PublishedKeys, body: bytes | None = None) -> Failure | None:
     """None if one of the keys that count has signed the token, else why it does not hold.
 
