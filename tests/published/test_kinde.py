@@ -47,7 +47,7 @@ def test_of_several_domains_the_issuer_chooses(key_server: KeyServer, signer: Si
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        (lambda one, _: body(one) + b"x", "malformed_header"),
+        (lambda one, _: b"x" + body(one), "malformed_header"),
         (lambda _, other: body(other), "hmac_mismatch"),
         (lambda one, _: body(one, kid="k2"), "hmac_mismatch"),
         (lambda one, _: body(one, algorithm="RS512"), "malformed_header"),
