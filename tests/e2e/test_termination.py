@@ -27,13 +27,13 @@ SERVERS = rows(
         pytest.param(uvicorn("fastapi_site:app"), 1000, id="uvicorn"),
         pytest.param(uvicorn("fastapi_site:app", workers=2), MANY, id="uvicorn-workers", marks=SPAWNED),
         pytest.param(gunicorn("flask_site:app", "--preload", workers=2), MANY, id="gunicorn-preload"),
+    ],
+    [
         pytest.param(
             gunicorn("fastapi_site:app", "-k", "uvicorn_worker.UvicornWorker", workers=2),
             MANY,
             id="gunicorn-uvicorn-worker",
         ),
-    ],
-    [
         pytest.param(gunicorn("django_site:wsgi", workers=2), MANY, id="gunicorn-django"),
         pytest.param(gunicorn("fastapi_site:app", "-k", "asgi", "--preload"), MANY, id="gunicorn-asgi"),
     ],

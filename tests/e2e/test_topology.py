@@ -25,7 +25,6 @@ ASYNC_VIEW = "/webhooks/async"
 TRACES_ITSELF = pytest.mark.needs("fastapi >=0.142")
 TRACED_BY_SOMEBODY = rows(
     [
-        pytest.param(uvicorn("fastapi_site:app"), CONTRIB, GITHUB, id="uvicorn-fastapi-contrib"),
         pytest.param(
             uvicorn("fastapi_site:app", workers=2),
             NATIVE,
@@ -41,12 +40,6 @@ TRACED_BY_SOMEBODY = rows(
             marks=TRACES_ITSELF,
         ),
         pytest.param(
-            gunicorn("starlette_site:app", "-k", "asgi", "--preload", workers=2),
-            CONTRIB,
-            GITHUB,
-            id="gunicorn-asgi-preload-starlette-contrib",
-        ),
-        pytest.param(
             gunicorn("flask_site:app", "--preload", workers=2),
             CONTRIB,
             GITHUB,
@@ -55,9 +48,16 @@ TRACED_BY_SOMEBODY = rows(
         pytest.param(
             gunicorn("django_site:wsgi", workers=2), CONTRIB, ASYNC_VIEW, id="gunicorn-async-django-contrib"
         ),
-        pytest.param(uvicorn("django_site:asgi"), CONTRIB, ASYNC_VIEW, id="uvicorn-async-django-contrib"),
     ],
     [
+        pytest.param(uvicorn("fastapi_site:app"), CONTRIB, GITHUB, id="uvicorn-fastapi-contrib"),
+        pytest.param(
+            gunicorn("starlette_site:app", "-k", "asgi", "--preload", workers=2),
+            CONTRIB,
+            GITHUB,
+            id="gunicorn-asgi-preload-starlette-contrib",
+        ),
+        pytest.param(uvicorn("django_site:asgi"), CONTRIB, ASYNC_VIEW, id="uvicorn-async-django-contrib"),
         pytest.param(
             gunicorn("flask_site:app", "-k", "gthread", "--threads", "4"),
             CONTRIB,
@@ -72,11 +72,11 @@ TRACED_BY_NOBODY = rows(
             gunicorn("fastapi_site:app", "-k", "uvicorn_worker.UvicornWorker", "--preload"),
             id="gunicorn-uvicorn-worker-preload-fastapi",
         ),
-        pytest.param(gunicorn("flask_site:app", workers=2), id="gunicorn-flask"),
-        pytest.param(gunicorn("django_site:wsgi", "--preload"), id="gunicorn-preload-django"),
         pytest.param(uvicorn("django_site:asgi", workers=2), id="uvicorn-workers-django", marks=SPAWNED),
     ],
     [
+        pytest.param(gunicorn("flask_site:app", workers=2), id="gunicorn-flask"),
+        pytest.param(gunicorn("django_site:wsgi", "--preload"), id="gunicorn-preload-django"),
         pytest.param(uvicorn("starlette_site:app"), id="uvicorn-starlette"),
         pytest.param(gunicorn("fastapi_site:app", "-k", "asgi"), id="gunicorn-asgi-fastapi"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from .arrivals import counted_deliveries, metrics, spans, webhooks
 from .conftest import Receive, Serve
 from .deployment import Deployment, gunicorn, uvicorn
-from .scale import scaled
+from .scale import rows, scaled
 from .sender import deliver, deliver_to_every_worker
 
 DELIVERIES = scaled(1000, 200)
@@ -17,24 +17,30 @@ BY_HAND_IN_DJANGO = {"DJANGO_SETTINGS_MODULE": "init_django_settings"}
 
 @pytest.mark.parametrize(
     "deployment",
-    [
-        uvicorn("init_fastapi_site:app").bare(),
-        uvicorn("init_fastapi_site:app", workers=2).bare(),
-        gunicorn(
-            "init_fastapi_site:app", "-k", "uvicorn_worker.UvicornWorker", "--preload", workers=2
-        ).bare(),
-        gunicorn("init_flask_site:app", "--preload", workers=2).bare(),
-        gunicorn("django_site:wsgi", "--preload", workers=2).bare().with_environ(**BY_HAND_IN_DJANGO),
-        uvicorn("django_site:asgi").bare().with_environ(**BY_HAND_IN_DJANGO),
-    ],
-    ids=[
-        "fastapi-uvicorn",
-        "fastapi-uvicorn-workers",
-        "fastapi-gunicorn-preload-uvicorn-worker",
-        "flask-gunicorn-preload",
-        "django-gunicorn-preload",
-        "django-uvicorn",
-    ],
+    rows(
+        [
+            pytest.param(uvicorn("init_fastapi_site:app", workers=2).bare(), id="fastapi-uvicorn-workers"),
+            pytest.param(
+                gunicorn("init_flask_site:app", "--preload", workers=2).bare(), id="flask-gunicorn-preload"
+            ),
+            pytest.param(
+                uvicorn("django_site:asgi").bare().with_environ(**BY_HAND_IN_DJANGO), id="django-uvicorn"
+            ),
+        ],
+        [
+            pytest.param(uvicorn("init_fastapi_site:app").bare(), id="fastapi-uvicorn"),
+            pytest.param(
+                gunicorn(
+                    "init_fastapi_site:app", "-k", "uvicorn_worker.UvicornWorker", "--preload", workers=2
+                ).bare(),
+                id="fastapi-gunicorn-preload-uvicorn-worker",
+            ),
+            pytest.param(
+                gunicorn("django_site:wsgi", "--preload", workers=2).bare().with_environ(**BY_HAND_IN_DJANGO),
+                id="django-gunicorn-preload",
+            ),
+        ],
+    ),
 )
 def test_init_and_a_hand_mounted_adapter_deliver_all_spans_of_all_workers(
     deployment: Deployment, receive: Receive, serve: Serve

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from e2e.scale import scaled
+from e2e.scale import rows, scaled
 from e2e.sender import NO_CERTIFICATES
 
 from .waiting import PATIENCE, wait_for
@@ -121,7 +121,7 @@ def test_a_client_that_was_killed_comes_back_to_the_same_url_and_nothing_is_lost
     assert again.interrupt() == 0
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("ending", rows([signal.SIGKILL], [signal.SIGTERM]))
 def test_a_server_that_is_started_anew_keeps_the_url_and_nothing_is_lost(
     server, site, forward, provider, ending
 ):
