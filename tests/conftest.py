@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from drops.newest import NoNewestPython, newest_python
+from e2e.scale import scaled
 from hypothesis import HealthCheck, settings
 from idempotency.servers import NoPgBouncer, pgbouncer_program
 from packaging.requirements import Requirement
@@ -31,7 +32,9 @@ _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthChec
 # Logfire, which some tests stand beside, adds itself to pydantic: half a second of each process that uses it.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-settings.register_profile("by_hand", deadline=None, max_examples=40, suppress_health_check=_CHECKS)
+settings.register_profile(
+    "by_hand", deadline=None, max_examples=scaled(40, 20), suppress_health_check=_CHECKS
+)
 settings.register_profile("ci", parent=settings.get_profile("by_hand"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "by_hand")
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from e2e.conftest import serving_from
 from e2e.deployment import uvicorn
+from e2e.scale import rows
 from export.receiver import Receiver
 
 from .workers import SITES, Arrived, arrived, environment, run_to_its_end
@@ -54,7 +55,7 @@ def work(how: str, url: str, receiver: Receiver, directory: Path) -> str:
     return run_to_its_end(command, directory, environ)
 
 
-@pytest.mark.parametrize("how", ["rq worker", "a worker that is set up before it forks"])
+@pytest.mark.parametrize("how", rows(["a worker that is set up before it forks"], ["rq worker"]))
 def test_what_becomes_of_each_job_is_told_by_a_span_linked_to_its_delivery(
     how: str, enqueue: Callable[[str], str], redis_server: Any, receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from .arrivals import COUNTER, counted_deliveries, metrics
 from .conftest import Receive, Serve
 from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
 from .process import wait_until
+from .scale import rows
 from .sender import deliver_to_every_worker, post
 
 DURATION = "outworx.webhook.duration"
@@ -16,10 +17,10 @@ DURATION = "outworx.webhook.duration"
 
 @pytest.mark.parametrize(
     "deployment",
-    [
-        pytest.param(uvicorn("fastapi_site:app", workers=2), id="uvicorn-workers", marks=SPAWNED),
-        pytest.param(gunicorn("flask_site:app", "--preload", workers=2), id="gunicorn-preload"),
-    ],
+    rows(
+        [pytest.param(gunicorn("flask_site:app", "--preload", workers=2), id="gunicorn-preload")],
+        [pytest.param(uvicorn("fastapi_site:app", workers=2), id="uvicorn-workers", marks=SPAWNED)],
+    ),
 )
 def test_the_deltas_of_all_workers_add_up_to_what_was_delivered(
     deployment: Deployment, receive: Receive, serve: Serve

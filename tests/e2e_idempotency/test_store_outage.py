@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from e2e.deployment import Deployment
 from e2e.process import wait_until
+from e2e.scale import rows
 from idempotency.servers import RedisServer, until
 
 from .conftest import Site, StartSite, fastapi, flask
@@ -24,7 +25,10 @@ from .sending import Answer, deliver, get
 SENDERS = 4
 # A delivery makes two operations. Both may have to wait for a store that stops answering in the middle of it.
 LONGEST = 2 * BUDGET + SLACK
-FRAMEWORKS = pytest.mark.parametrize("framework", [fastapi, flask], ids=["uvicorn-fastapi", "gunicorn-flask"])
+FRAMEWORKS = pytest.mark.parametrize(
+    "framework",
+    rows([pytest.param(flask, id="gunicorn-flask")], [pytest.param(fastapi, id="uvicorn-fastapi")]),
+)
 Framework = Callable[[int], Deployment]
 
 
