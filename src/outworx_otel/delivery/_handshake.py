@@ -44,10 +44,7 @@ def met(
         record: gets its outcome.
         body: where it was read.
     """
-    if body is None:
-        asked = HandshakeRequest(request.headers, request.url)
-    else:
-        asked = HandshakeRequest(request.headers, request.url, body.raw, body.parsed)
+    asked = _asked(request, body)
     for row in rows:
         if row.fits(asked):
             answer = yield from _answer(row, asked, endpoint, request, record)
@@ -57,11 +54,16 @@ def met(
 
 def unanswered(endpoint: Endpoint, request: InboundRequest, body: Body | None) -> str | None:
     """The option that is missing for a request that is a handshake of the provider's to be answered; else None."""
-    raw, read = (None, lambda: None) if body is None else (body.raw, body.parsed)
-    asked = HandshakeRequest(request.headers, request.url, raw, read)
+    asked = _asked(request, body)
     rows = ((row, missing) for row, missing in endpoint.handshakes.unmet if row.method == request.method)
     # A HEAD asks nothing by itself.
     return next((missing for row, missing in rows if row.method != "HEAD" and row.fits(asked)), None)
+
+
+def _asked(request: InboundRequest, body: Body | None) -> HandshakeRequest:
+    if body is None:
+        return HandshakeRequest(request.headers, request.url)
+    return HandshakeRequest(request.headers, request.url, body.raw, body.parsed)
 
 
 def _answer(

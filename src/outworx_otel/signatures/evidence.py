@@ -163,6 +163,17 @@ def needed(headers: Headers, *names: str) -> str | Failure:
     return missing(names) if value is None else empty(names)
 
 
+def all_needed(headers: Headers, *names: str) -> list[str] | Failure:
+    """What each of these headers holds, in their order, or the failure of the first that holds nothing."""
+    values = []
+    for name in names:
+        value = needed(headers, name)
+        if isinstance(value, Failure):
+            return value
+        values.append(value)
+    return values
+
+
 def missing(names: tuple[str, ...]) -> Failure:
     """None of these headers was sent."""
     return Failure("missing_header", f"The request has no {display(names)} header.")

@@ -1,4 +1,4 @@
-"""Rows that several providers share: Standard Webhooks, Svix, which came before it, HTTP Basic, Meta's handshake."""
+"""Rows that several providers share: Standard Webhooks, Svix (its forerunner), HTTP Basic, Meta and its handshake."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ BASIC = SignatureScheme(
     message="",
     own_header=True,
     source="https://www.rfc-editor.org/rfc/rfc7617.html",
+)
+
+META = SignatureScheme(
+    provider="meta",
+    title="Meta",
+    signature_header="x-hub-signature-256",
+    prefix="sha256=",
+    event_type="body.object",
+    weaker_headers=(("x-hub-signature", "hmac-sha1"),),
+    note="The secret is the app secret, not the verify token.",
+    source="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
 )
 
 META_SUBSCRIPTION = Handshake(

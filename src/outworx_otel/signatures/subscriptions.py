@@ -11,11 +11,11 @@ from outworx_otel.errors import OutworxError
 
 _SECONDS: Final = 5.0
 _MOST: Final = 64 * 1024
-# The host of a region, the default port, no path and no credentials: sns.s3-us-west-2.amazonaws.com is a bucket.
-_REGION: Final = r"[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}"
-_AMAZON: Final = re.compile(
-    rf"https://sns\.{_REGION}\.amazonaws\.com(?:\.cn)?/\?([\x21-\x7e]{{1,2048}})", re.ASCII
-)
+AMAZON_HOSTS: Final = r"sns\.[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?"
+"""Amazon SNS by its regions, as AWS names them: `sns.s3-us-west-2.amazonaws.com` would be somebody's bucket."""
+
+# The default port, no path and no credentials.
+_AMAZON: Final = re.compile(rf"https://{AMAZON_HOSTS}/\?([\x21-\x7e]{{1,2048}})", re.ASCII)
 
 
 class NotConfirmed(OutworxError):

@@ -164,5 +164,5 @@ _ANY_SECRET: Final[dict[Any, Callable[[], str]]] = {
     "whsec-or-utf8": lambda: f"whsec_{_base64()}",
     "base64": _base64,
     "hex": lambda: random.token_hex(32),
-    "sha1": lambda: f"nobodys-{random.token_hex(16)}",
+    "sha1": _nobodys,
 }

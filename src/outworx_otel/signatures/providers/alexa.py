@@ -7,7 +7,7 @@ from typing import Final
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures.encoding import decode_base64
-from outworx_otel.signatures.evidence import needed
+from outworx_otel.signatures.evidence import all_needed
 from outworx_otel.signatures.json_body import member, read_plain_json
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.provider import Samples, WebhookProvider
@@ -65,12 +65,10 @@ class AlexaSignatures:
         return secret
 
     def claim(self, request: SignedRequest, settings: Sequence[str], now: float) -> Claim | Failure:
-        text = needed(request.headers, "signature-256")
-        if isinstance(text, Failure):
-            return text
-        url = needed(request.headers, "signaturecertchainurl")
-        if isinstance(url, Failure):
-            return url
+        texts = all_needed(request.headers, "signature-256", "signaturecertchainurl")
+        if isinstance(texts, Failure):
+            return texts
+        text, url = texts
         if url.startswith(_WITH_PORT):
             url = url.replace(":443", "", 1)
         if not _PLACE.allows(url):

@@ -8,7 +8,7 @@ from typing import Final
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures.encoding import decode_base64, header_bytes
-from outworx_otel.signatures.evidence import empty, missing
+from outworx_otel.signatures.evidence import all_needed
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.provider import Samples, WebhookProvider
 from outworx_otel.signatures.published.certificates import Digest, fits, key_of_chain
@@ -65,26 +65,22 @@ class PayPalTransmissions:
         return secret
 
     def claim(self, request: SignedRequest, settings: Sequence[str], now: float) -> Claim | Failure:
-        headers = request.headers
-        for name in _NEEDED:
-            if not headers.get(name):
-                return missing((name,)) if headers.get(name) is None else empty((name,))
-        signature = decode_base64(headers["paypal-transmission-sig"])
-        digest = _DIGESTS.get(headers.get("paypal-auth-algo", "SHA256withRSA"))
+        texts = all_needed(request.headers, *_NEEDED)
+        if isinstance(texts, Failure):
+            return texts
+        text, transmission, sent, url = texts
+        signature = decode_base64(text)
+        digest = _DIGESTS.get(request.headers.get("paypal-auth-algo", "SHA256withRSA"))
         if not signature or digest is None:
             return Failure(
                 "malformed_header", "Paypal-Transmission-Sig is not base64, or Paypal-Auth-Algo is not known."
             )
-        url, sent = headers["paypal-cert-url"], headers["paypal-transmission-time"]
         if not _PLACE.allows(url):
             return Failure(
                 "malformed_header", "Paypal-Cert-Url is no address of PayPal's; nothing was fetched."
             )
         checksum = zlib.crc32(request.body)
-        messages = [
-            header_bytes(f"{headers['paypal-transmission-id']}|{sent}|{webhook}|{checksum}")
-            for webhook in settings
-        ]
+        messages = [header_bytes(f"{transmission}|{sent}|{webhook}|{checksum}") for webhook in settings]
 
         def conclude(keys: PublishedKeys) -> Verified | Failure:
             for index, message in enumerate(messages):

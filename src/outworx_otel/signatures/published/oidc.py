@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from outworx_otel.signatures.evidence import empty, missing
+from outworx_otel.signatures.evidence import needed
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.published.tokens import (
     PublishedToken,
@@ -48,9 +48,9 @@ def claim_of_bearer(
         leeway: Seconds that the token's own times may be off.
         wanted: The key of a token that fits the secret of this index.
     """
-    header = request.headers.get("authorization")
-    if not header:
-        return missing(("authorization",)) if header is None else empty(("authorization",))
+    header = needed(request.headers, "authorization")
+    if isinstance(header, Failure):
+        return header
     text = bearer(header)
     if text is None:
         return Failure("malformed_header", "Authorization is no bearer token.")
@@ -73,12 +73,16 @@ def claim_of_bearer(
 
 
 def _fits(token: PublishedToken, expected: ExpectedToken) -> bool:
-    audience = token.claims.get("aud")
     return (
         token.claims.get("iss") in expected.issuers
-        and (audience == expected.audience or (isinstance(audience, list) and expected.audience in audience))
+        and _is_for(token, expected.audience)
         and all(token.claims.get(name) == value for name, value in expected.others.items())
     )
+
+
+def _is_for(token: PublishedToken, audience: str) -> bool:
+    claimed = token.claims.get("aud")
+    return claimed == audience or (isinstance(claimed, list) and audience in claimed)
 
 
 def _mismatch(token: PublishedToken, expected: list[ExpectedToken]) -> str:
@@ -86,8 +90,7 @@ def _mismatch(token: PublishedToken, expected: list[ExpectedToken]) -> str:
     one = expected[0]
     if token.claims.get("iss") not in one.issuers:
         return f"The token's iss is not {' or '.join(one.issuers)}."
-    audience = token.claims.get("aud")
-    if audience != one.audience and not (isinstance(audience, list) and one.audience in audience):
+    if not _is_for(token, one.audience):
         return "The token's aud is not the audience that is configured."
     wrong = [name for name, value in one.others.items() if token.claims.get(name) != value]
     return f"The token's {' and '.join(wrong)} is not what is configured."

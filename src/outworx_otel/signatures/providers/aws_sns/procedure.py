@@ -12,6 +12,7 @@ from outworx_otel.signatures.json_body import read_plain_json
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.published.certificates import Digest, fits, key_of_certificate
 from outworx_otel.signatures.result import Failure
+from outworx_otel.signatures.subscriptions import AMAZON_HOSTS
 from outworx_otel.signatures.timestamps import read_timestamp
 from outworx_otel.signatures.wanted_keys import (
     Ask,
@@ -23,10 +24,9 @@ from outworx_otel.signatures.wanted_keys import (
     WantedKey,
 )
 
-# A region as AWS names them: `sns.s3-us-west-2.amazonaws.com` would be somebody's bucket.
 PLACE: Final = KeyPlace(
     provider="Amazon SNS",
-    hosts=r"sns\.[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?",
+    hosts=AMAZON_HOSTS,
     paths=r"/[A-Za-z0-9_-]{1,128}\.pem",
     lifetime=86_400,
 )

@@ -6,7 +6,7 @@ https://cloudinary.com/documentation/notification_signatures
 from __future__ import annotations
 
 from outworx_otel.signatures.encoding import decode_hex, header_bytes
-from outworx_otel.signatures.evidence import needed
+from outworx_otel.signatures.evidence import all_needed
 from outworx_otel.signatures.procedure import Check, Evidence, Signed, SignedRequest, Signer
 from outworx_otel.signatures.result import Failure
 
@@ -23,11 +23,10 @@ class CloudinaryHash:
     place = "`x-cld-signature`"
 
     def evidence(self, request: SignedRequest) -> Evidence | Failure:
-        text, timestamp = needed(request.headers, _SIGNATURE), needed(request.headers, _TIMESTAMP)
-        if isinstance(text, Failure):
-            return text
-        if isinstance(timestamp, Failure):
-            return timestamp
+        texts = all_needed(request.headers, _SIGNATURE, _TIMESTAMP)
+        if isinstance(texts, Failure):
+            return texts
+        text, timestamp = texts
         signature = decode_hex(text)
         if not signature or len(signature) not in _SIZES:
             return Failure("malformed_header", "X-Cld-Signature is not hex of SHA-1 or SHA-256.")

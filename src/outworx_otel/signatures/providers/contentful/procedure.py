@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from outworx_otel.signatures.encoding import decode_hex, header_bytes
-from outworx_otel.signatures.evidence import missing, needed
+from outworx_otel.signatures.evidence import all_needed, missing
 from outworx_otel.signatures.procedure import Check, Evidence, Message, Signed, SignedRequest, Signer
 from outworx_otel.signatures.result import Failure
 
@@ -28,16 +28,13 @@ class ContentfulRequest:
     place = "`x-contentful-signature`"
 
     def evidence(self, request: SignedRequest) -> Evidence | Failure:
-        texts = []
-        for name in (_SIGNATURE, _TIMESTAMP, _NAMES):
-            text = needed(request.headers, name)
-            if isinstance(text, Failure):
-                return text
-            texts.append(text)
-        signature = decode_hex(texts[0])
+        texts = all_needed(request.headers, _SIGNATURE, _TIMESTAMP, _NAMES)
+        if isinstance(texts, Failure):
+            return texts
+        text, timestamp, listed = texts
+        signature = decode_hex(text)
         if not signature or len(signature) != 32:
             return Failure("malformed_header", "X-Contentful-Signature is not 64 hex digits.")
-        _, timestamp, listed = texts
         names = set(listed.split(","))
         if not {_TIMESTAMP, _NAMES} <= names:
             return Failure(

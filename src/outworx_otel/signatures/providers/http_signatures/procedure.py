@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.signatures.evidence import empty, missing
+from outworx_otel.signatures.evidence import all_needed
 from outworx_otel.signatures.procedure import SignedRequest
 from outworx_otel.signatures.providers.http_signatures.signature_base import (
     MessageSignature,
@@ -71,9 +71,9 @@ class HttpSignatures:
         return _Keys({}, WantedKey(place, secret, load=lambda ask: read_jwks(ask(KeyRequest(secret)).body)))
 
     def claim(self, request: SignedRequest, settings: Sequence[_Keys], now: float) -> Claim | Failure:
-        for name in ("signature-input", "signature"):
-            if not request.headers.get(name):
-                return missing((name,)) if request.headers.get(name) is None else empty((name,))
+        texts = all_needed(request.headers, "signature-input", "signature")
+        if isinstance(texts, Failure):
+            return texts
         try:
             signature = _chosen(read_signatures(request.headers, _MAX_SIGNATURES), request)
             if isinstance(signature, Failure):

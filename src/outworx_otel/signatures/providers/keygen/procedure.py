@@ -12,7 +12,7 @@ from hmac import compare_digest
 from urllib.parse import SplitResult, urlsplit
 
 from outworx_otel.signatures.encoding import decode_base64, encode_base64, header_bytes
-from outworx_otel.signatures.evidence import needed
+from outworx_otel.signatures.evidence import all_needed
 from outworx_otel.signatures.procedure import Check, Evidence, Message, Signed, SignedRequest, Signer
 from outworx_otel.signatures.result import Failure
 
@@ -32,13 +32,11 @@ class KeygenRequest:
     place = "`keygen-signature`"
 
     def evidence(self, request: SignedRequest) -> Evidence | Failure:
-        texts = []
-        for name in (_SIGNATURE, _DATE, _DIGEST):
-            text = needed(request.headers, name)
-            if isinstance(text, Failure):
-                return text
-            texts.append(text)
-        parameters = dict(_PARAMETER.findall(texts[0]))
+        texts = all_needed(request.headers, _SIGNATURE, _DATE, _DIGEST)
+        if isinstance(texts, Failure):
+            return texts
+        text, date, digest = texts
+        parameters = dict(_PARAMETER.findall(text))
         signature = decode_base64(parameters.get("signature", ""))
         if (
             not signature
@@ -48,7 +46,6 @@ class KeygenRequest:
             return Failure(
                 "malformed_header", f"Keygen-Signature is not an ed25519 signature of {_KIND['headers']}."
             )
-        _, date, digest = texts
         moment = _read_date(date)
         if moment is None:
             return Failure("malformed_header", "Date is not a date of HTTP.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outworx_otel.signatures.encoding import decode_hex, header_bytes
-from outworx_otel.signatures.evidence import needed
+from outworx_otel.signatures.evidence import all_needed
 from outworx_otel.signatures.procedure import Check, Evidence, Signed, SignedRequest, Signer
 from outworx_otel.signatures.result import Failure
 
@@ -20,16 +20,13 @@ class LarkHash:
     place = "`x-lark-signature`"
 
     def evidence(self, request: SignedRequest) -> Evidence | Failure:
-        texts = []
-        for name in (_SIGNATURE, _TIMESTAMP, _NONCE):
-            text = needed(request.headers, name)
-            if isinstance(text, Failure):
-                return text
-            texts.append(text)
-        signature = decode_hex(texts[0])
+        texts = all_needed(request.headers, _SIGNATURE, _TIMESTAMP, _NONCE)
+        if isinstance(texts, Failure):
+            return texts
+        text, timestamp, nonce = texts
+        signature = decode_hex(text)
         if not signature or len(signature) != 32:
             return Failure("malformed_header", "X-Lark-Signature is not hex of SHA-256.")
-        _, timestamp, nonce = texts
         message = (header_bytes(timestamp), header_bytes(nonce), request.body)
         return Evidence(timestamp, (Check((message,), [signature]),))
 

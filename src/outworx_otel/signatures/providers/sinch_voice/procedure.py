@@ -9,7 +9,7 @@ import hashlib
 from urllib.parse import urlsplit
 
 from outworx_otel.signatures.encoding import decode_base64, encode_base64
-from outworx_otel.signatures.evidence import needed
+from outworx_otel.signatures.evidence import all_needed, needed
 from outworx_otel.signatures.procedure import Check, Evidence, Message, Signed, SignedRequest, Signer
 from outworx_otel.signatures.result import Failure
 
@@ -35,11 +35,10 @@ class SinchCallback:
         signature = decode_base64(credentials.partition(":")[2])
         if word.lower() not in _WORDS or not signature:
             return Failure("malformed_header", "Authorization is not `application <key>:<base64>`.")
-        content_type, timestamp = needed(request.headers, _TYPE), needed(request.headers, _TIMESTAMP)
-        if isinstance(content_type, Failure):
-            return content_type
-        if isinstance(timestamp, Failure):
-            return timestamp
+        texts = all_needed(request.headers, _TYPE, _TIMESTAMP)
+        if isinstance(texts, Failure):
+            return texts
+        content_type, timestamp = texts
         paths = dict.fromkeys([_path(url) for url in request.urls])
         messages = [self._message(request, content_type, timestamp, path) for path in paths]
         return Evidence(timestamp, (Check(tuple(messages), [signature]),))
