@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from patches import take_out
 
 from outworx_otel.signatures import registry
+from outworx_otel.signatures.diagnosis import budget, investigation
 
 pytest_plugins = ("key_server", "random_order")
 
@@ -77,6 +78,14 @@ def _providers_as_before() -> Iterator[None]:
             table.update(rows)
         for changed in registry._listeners:
             changed()
+
+
+@pytest.fixture(autouse=True)
+def _time_for_a_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test may have one, and it may take as long as this process with all its garbage needs."""
+    monkeypatch.setattr(budget, "SECONDS", 5.0)
+    investigation.rate_limit.reset()
+    investigation.wasted_time.reset()
 
 
 @pytest.fixture(autouse=True, scope="module")

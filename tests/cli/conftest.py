@@ -1,4 +1,4 @@
-"""Fixtures: a running application, and a fresh rate limit of diagnoses."""
+"""Fixtures: a running application, and an empty folder to be in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 
 # Fixtures, which pytest finds here by their names.
 from idempotency.conftest import pgbouncer, postgres_server  # noqa: F401
-
-from outworx_otel.signatures.diagnosis.investigation import rate_limit
 
 from .site import DEPLOYMENTS, Site, site
 
@@ -28,13 +26,6 @@ def fastapi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The FastAPI application alone."""
     with site("uvicorn-fastapi", tmp_path_factory.mktemp("fastapi")) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _fresh_rate_limit() -> Iterator[None]:
-    rate_limit.reset()
-    yield
-    rate_limit.reset()
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from outworx_otel.delivery import _handshake
 from outworx_otel.integrations import _door
 from outworx_otel.setup import assembly, bootstrap
 from outworx_otel.setup import runtime as runtimes
-from outworx_otel.signatures.diagnosis import budget, investigation
 
 from .asgi_apps import FastAPIKind, StarletteKind
 from .calls import Framework
@@ -116,9 +115,6 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr(bootstrap, "_said", set())
     monkeypatch.setattr(_door, "_excluded", None)
     monkeypatch.setattr(_handshake, "_shown", set())
-    # A diagnosis may take as long as a busy test machine needs, and each test may have one.
-    monkeypatch.setattr(budget, "SECONDS", 5.0)
-    investigation.rate_limit.reset()
     yield
     outworx_otel.uninstrument()
     take_out()
