@@ -59,11 +59,18 @@ OF_SERVER = (
     *("--ignore=tests/server_access/test_description.py", "--ignore=tests/relay/test_terminal.py"),
 )
 
-# Pairs, so that each stands once beside the newest of everything else.
+SEAMS = ("tests/unit", "tests/integrations", "tests/door", "--ignore=tests/integrations/test_readme.py")
+# Packages whose ways do not cross: each stands once beside the newest of everything else, at the tests that meet it.
 BETWEEN = {
-    "django-4.2": ("django ~=4.2.0", "wrapt <2"),
-    "django-5.2": ("django ~=5.2.0", "protobuf <7"),
-    "sqlalchemy-2.0": ("sqlalchemy <2.1", "redis <6", "starlette <1"),
+    "django-4.2": (
+        ("django ~=4.2.0", "wrapt <2"),
+        (*SEAMS, "tests/frameworks", "tests/transaction/test_django.py"),
+    ),
+    "django-5.2": (("django ~=5.2.0", "protobuf <7"), (*SEAMS, "tests/telemetry", "tests/export")),
+    "sqlalchemy-2.0": (
+        ("sqlalchemy <2.1", "redis <6", "starlette <1"),
+        (*SEAMS, "tests/idempotency", "tests/transaction"),
+    ),
 }
 
 
@@ -111,11 +118,11 @@ def newest(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
-@nox.parametrize("pins", [nox.param(pins, id=name) for name, pins in BETWEEN.items()])
-def between(session: nox.Session, pins: tuple[str, ...]) -> None:
-    """Versions that many have, beside the newest of everything else."""
+@nox.parametrize("pins, folders", [nox.param(*row, id=name) for name, row in BETWEEN.items()])
+def between(session: nox.Session, pins: tuple[str, ...], folders: tuple[str, ...]) -> None:
+    """Versions that many have, beside the newest of everything else, at the tests that meet them."""
     install(session, FRAMEWORKS, *pins)
-    test(session, OF_FRAMEWORKS)
+    test(session, folders)
 
 
 @nox.session(python=DEFAULT)
