@@ -121,7 +121,7 @@ def newest(session: nox.Session) -> None:
 @nox.parametrize("pins, folders", [nox.param(*row, id=name) for name, row in BETWEEN.items()])
 def between(session: nox.Session, pins: tuple[str, ...], folders: tuple[str, ...]) -> None:
     """Versions that many have, beside the newest of everything else, at the tests that meet them."""
-    install(session, FRAMEWORKS, *pins)
+    install(session, f"{FRAMEWORKS},server", *pins)
     test(session, folders)
 
 
