@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from typing import Final
 
@@ -68,8 +68,16 @@ class KeyClaim:
         hashed = yield from self._event.find()
         if hashed is None:
             return None
+        store, token = self._store, os.urandom(16).hex()
+        # A claim that is not answered in time may still have landed: it is ended with its token all the same.
+        self._held = (hashed, token)
         try:
-            claim = yield from self._claim(hashed, secrets.token_hex(16))
+            claim: Claim
+            claim = store.claim(hashed, token, LEASE) if store.instant else (yield self._asking(hashed, token))
+            if isinstance(claim, InProgress) and options.idempotency_on_conflict == "wait":
+                claim = yield from self._waiting(claim, hashed, token)
+            if not isinstance(claim, Claimed):
+                self._held = None
         except Exception as cause:  # noqa: BLE001  # the store may be anybody's
             failure = _store_error(cause)
             self._runtime.report(failure)
@@ -85,36 +93,26 @@ class KeyClaim:
             record.committed = False
             return None
         match claim:
-            case Completed(answer):
-                return self._event.replay(answer)
-            case InProgress(lease_left):
-                return self._event.in_flight(lease_left)
-            case Claimed(token):
-                self._lease = lease_keeper().register(self._store, hashed, token, LEASE)
+            case Claimed():
+                self._lease = lease_keeper().register(store, hashed, token, LEASE)
                 record.idempotency_outcome = "executed"
+            case InProgress():
+                return self._event.in_flight(claim.lease_left)
+            case Completed():
+                return self._event.replay(claim.answer)
         return None
 
-    def _claim(self, key: str, token: str) -> Flow[Claim]:
-        """Claims, and where the endpoint wants it waits a little for the run that has the key."""
+    def _asking(self, key: str, token: str) -> Call:
         store = self._store
-        # A claim that is not answered in time may still have landed: it is ended with its token all the same.
-        self._held = (key, token)
+        return Call(lambda: store.claim(key, token, LEASE), lambda: store.aclaim(key, token, LEASE))
+
+    def _waiting(self, claim: Claim, key: str, token: str) -> Flow[Claim]:
+        """Claims again and again, for a little, until the run that has the key is over."""
+        store = self._store
         gives_up = time.monotonic() + _MAX_WAIT
-        while True:
-            claim: Claim
-            if store.instant:
-                claim = store.claim(key, token, LEASE)
-            else:
-                claim = yield Call(
-                    lambda: store.claim(key, token, LEASE), lambda: store.aclaim(key, token, LEASE)
-                )
-            if isinstance(claim, Claimed):
-                return claim
-            waits = self._endpoint.options.idempotency_on_conflict == "wait" and time.monotonic() < gives_up
-            if isinstance(claim, InProgress) and waits and (yield Pause(_POLL)):
-                continue
-            self._held = None
-            return claim
+        while isinstance(claim, InProgress) and time.monotonic() < gives_up and (yield Pause(_POLL)):
+            claim = store.claim(key, token, LEASE) if store.instant else (yield self._asking(key, token))
+        return claim
 
     def end(self, answer: OutboundResponse | None, commits: bool) -> Flow[None]:
         """Commits the answer of a handler that did its work, or makes the key free for the next retry."""

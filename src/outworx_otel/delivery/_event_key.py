@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 from outworx_otel.delivery._event import event_id
@@ -66,9 +67,8 @@ class EventKey:
         """The key, hashed; None where the delivery has none."""
         record, options = self._record, self._endpoint.options
         try:
-            key = yield from self._key()
-            if callable(options.idempotency_key) and isinstance(key, bool):
-                raise TypeError("it gave a bool, which tells no delivery from another: give text")
+            wanted = options.idempotency_key
+            key = (yield from self._ask(wanted)) if callable(wanted) else self._read(wanted)
             hashed = hashed_key(self._scope(), key) if distinguishes(key) else None
         except Exception as cause:  # noqa: BLE001  # the user's function
             record.idempotency_outcome = "key_error"
@@ -113,29 +113,33 @@ class EventKey:
         body = answer.body if answer.body is not None and len(answer.body) <= MAX_STORED_BODY else None
         if answer.headers is not None:
             safe = _SAFE_HEADERS if body is not None else _SAFE_WITHOUT_BODY
-            headers = tuple((name, answer.headers[name]) for name in answer.headers if name in safe)
+            headers = tuple([pair for pair in answer.headers.items() if pair[0] in safe])
         trace_id, span_id = span_identity(self._record)
         return StoredAnswer(answer.status, headers, body, self._fingerprint(), trace_id, span_id)
 
-    def _key(self) -> Flow[Any]:
-        wanted = self._endpoint.options.idempotency_key
+    def _read(self, wanted: str | bool | None) -> Any:
         headers = self._request.headers
         if wanted is True:
             return event_id(self._endpoint, headers, self._body)
         if wanted == "body":
             return self._fingerprint() if self._request.body else None
-        if isinstance(wanted, str):
-            place, _, name = wanted.partition(".")
-            if place == "header":
-                return headers.get(name)
-            value = None if self._body is None else self._body.parsed()
-            for step in name.split("."):
-                value = value.get(step) if isinstance(value, dict) else None
-            return value
-        assert callable(wanted)
-        key = wanted(self._request.native(), None if self._body is None else self._body.parsed(), headers)
+        if not isinstance(wanted, str):
+            return None
+        place, _, name = wanted.partition(".")
+        if place == "header":
+            return headers.get(name)
+        value = None if self._body is None else self._body.parsed()
+        for step in name.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
+
+    def _ask(self, function: Callable[..., Any]) -> Flow[Any]:
+        body = None if self._body is None else self._body.parsed()
+        key = function(self._request.native(), body, self._request.headers)
         if inspect.isawaitable(key):
             key = yield key
+        if isinstance(key, bool):
+            raise TypeError("it gave a bool, which tells no delivery from another: give text")
         return key
 
     def _scope(self) -> str:

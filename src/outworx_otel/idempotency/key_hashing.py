@@ -22,6 +22,8 @@ def distinguishes(key: Any) -> bool:
     None, a bool, NaN, an infinity, text of white space alone (or `None`, `null`, `undefined`, `nan`) and empty bytes
     cannot; nor can a list, tuple or mapping with nothing but such values in it.
     """
+    if isinstance(key, str):
+        return _is_something(key)
     return any(_is_something(part) for part in _parts(key))
 
 
@@ -45,16 +47,16 @@ def hashed_key(scope: str, key: Any) -> str:
 
 
 def _is_something(part: Any) -> bool:
+    if isinstance(part, str):
+        if len(part) > _LONGEST_MISSING:
+            return not part.isspace()
+        return part.strip().lower() not in _MISSING
     if part is None or isinstance(part, bool):
         return False
     if isinstance(part, float):
         return math.isfinite(part)
     if isinstance(part, bytes):
         return bool(part.strip())
-    if isinstance(part, str):
-        if len(part) > _LONGEST_MISSING:
-            return not part.isspace()
-        return part.strip().lower() not in _MISSING
     return True
 
 

@@ -37,9 +37,10 @@ class Lease:
 class _Group:
     """The leases of one store that are equally long, and so are renewed at the same time."""
 
-    __slots__ = ("awaits_renewal", "complained", "leases", "seconds", "store")
+    __slots__ = ("awaits_renewal", "complained", "kept", "leases", "seconds", "store")
 
-    def __init__(self, store: BlockingStore, seconds: float) -> None:
+    def __init__(self, kept: _Kept, store: BlockingStore, seconds: float) -> None:
+        self.kept = kept
         self.store = store
         self.seconds = seconds
         self.leases: dict[Lease, None] = {}
@@ -83,14 +84,17 @@ class LeaseKeeper:
         """Keeps a claim that was just made with `lease` seconds, until `unregister`."""
         kept = self._in_process()
         with kept.lock:
-            group = kept.groups.get((id(store), lease)) or _Group(store, lease)
+            group = kept.groups.get((id(store), lease)) or _Group(kept, store, lease)
             registered = Lease(group, key, token)
             if not self._has_room(kept):
                 return registered
-            kept.groups[id(store), lease] = group
             group.leases[registered] = None
             kept.leases += 1
-            starts, group.awaits_renewal = not group.awaits_renewal, True
+            if group.awaits_renewal:
+                starts = False
+            else:
+                starts = group.awaits_renewal = True
+                kept.groups[id(store), lease] = group
         if starts:
             self._timer.call_in(lease / 3, partial(self._renew, kept, group))
         else:
@@ -195,8 +199,7 @@ class LeaseKeeper:
     def _drop(self, kept: _Kept, lease: Lease) -> None:
         # One that was over the bound is not kept, and one from before a fork is kept by the parent.
         group = lease.group
-        if lease in group.leases and kept.groups.get((id(group.store), group.seconds)) is group:
-            del group.leases[lease]
+        if group.kept is kept and group.leases.pop(lease, False) is None:
             kept.leases -= 1
 
 

@@ -7,8 +7,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, InProgress
 from outworx_otel.idempotency.record import StoredAnswer, decode, encode
@@ -28,14 +29,12 @@ RECORD_OVERHEAD: Final = 512
 _SWEPT_PER_RECORD: Final = 2
 
 
-@dataclass(slots=True)
-class _Lease:
+class _Lease(msgspec.Struct, gc=False):
     token: str
     ends: float
 
 
-@dataclass(slots=True, frozen=True)
-class _KeptAnswer:
+class _KeptAnswer(msgspec.Struct, frozen=True, gc=False):
     token: str
     expires: float
     encoded: bytes
@@ -98,12 +97,13 @@ class MemoryStore:
                 answer = None
             if answer is None:
                 held = self._leases.get(key)
-                if held is not None and held.token != token and held.ends > now:
-                    return InProgress(held.ends - now)
-                self._forget(key)
+                if held is not None:
+                    if held.token != token and held.ends > now:
+                        return InProgress(held.ends - now)
+                    self._forget(key)
+                self._forget_abandoned(now)
                 self._leases[key] = _Lease(token, now + lease)
-                self._bytes += RECORD_OVERHEAD
-                self._make_room(now)
+                self._add(RECORD_OVERHEAD)
                 return Claimed(token)
             self._answers.move_to_end(key)
         return Completed(decode(answer.encoded))
@@ -127,10 +127,10 @@ class MemoryStore:
                 stored = self._answers.get(key)
                 return stored is not None and stored.token == token and stored.expires > self._clock()
             now = self._clock()
-            self._forget(key)
+            self._forget_expired(now)
+            del self._leases[key]
             self._answers[key] = _KeptAnswer(token, now + ttl, encoded)
-            self._bytes += RECORD_OVERHEAD + len(encoded)
-            self._make_room(now)
+            self._add(len(encoded))
             return True
 
     def release(self, key: str, token: str) -> bool:
@@ -174,18 +174,25 @@ class MemoryStore:
         if answer is not None:
             self._bytes -= RECORD_OVERHEAD + len(answer.encoded)
 
-    def _make_room(self, now: float) -> None:
-        # Expired records are met at the front, two for each one that is added, so that they never pile up and no
-        # delivery pays for more than its share.
+    def _forget_abandoned(self, now: float) -> None:
+        for key, held in self._leases.items():
+            if held.ends + FORGOTTEN_AFTER <= now:
+                self._forget(key)
+            return
+
+    def _forget_expired(self, now: float) -> None:
+        # They are met at the front, two for each answer that is added, so that they never pile up and no delivery
+        # pays for more than its share.
         for _ in range(_SWEPT_PER_RECORD):
-            key, answer = next(iter(self._answers.items()), ("", None))
-            if answer is None or answer.expires > now:
+            for key, answer in self._answers.items():
+                if answer.expires > now:
+                    return
+                self._forget(key)
                 break
-            self._forget(key)
-        key, held = next(iter(self._leases.items()), ("", None))
-        if held is not None and held.ends + FORGOTTEN_AFTER <= now:
-            self._forget(key)
-        while self.records > self._max_records or self._bytes > self._max_bytes:
+
+    def _add(self, added: int) -> None:
+        self._bytes += added
+        while self._bytes > self._max_bytes or len(self._leases) + len(self._answers) > self._max_records:
             self._forget(next(iter(self._answers or self._leases)))
 
 

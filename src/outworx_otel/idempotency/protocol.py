@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from outworx_otel.idempotency.record import StoredAnswer
 
 
-@dataclass(frozen=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True, gc=False):
     """The key is ours until the lease ends; `token` proves it."""
 
     token: str
 
 
-@dataclass(frozen=True)
-class InProgress:
+class InProgress(msgspec.Struct, frozen=True, gc=False):
     """Somebody else holds the key, for `lease_left` seconds more unless it is renewed."""
 
     lease_left: float
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True, gc=False):
     """The key was handled before."""
 
     answer: StoredAnswer
