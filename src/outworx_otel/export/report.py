@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OnError = Callable[[OutworxError], object]
 
-_SAY_DROPS_EVERY: Final = 30.0
+_SAY_DROPS_EVERY: Final = 60.0
 
 _logger = logging.getLogger("outworx_otel")
 # Spans and metrics of one destination share the key: a rejected key is logged once for both.
