@@ -19,10 +19,29 @@ MAX_METADATA: Final = 32
 _MAX_ID: Final = 1024
 _MAX_METHOD: Final = 64
 _MAX_PATH: Final = 2048
+_FOUND_BY: Final = (
+    semconv.SIGNATURE_VALID,
+    semconv.EVENT_TYPE,
+    semconv.EVENT_ID,
+    semconv.HTTP_ROUTE,
+    semconv.PROVIDER,
+    semconv.OUTCOME,
+)
 
 
 def start_attributes(record: Record) -> dict[str, AttributeValue]:
     """What is known when a delivery is let in or turned away."""
+    attributes = _known_at_start(record)
+    if record.metadata:
+        _add_metadata(attributes, record.metadata)
+    if record.capture_headers and not record.detected:
+        omitted = record.redactor.add_headers(attributes, record.headers)
+        if omitted:
+            attributes[semconv.HEADERS_OMITTED] = omitted
+    return attributes
+
+
+def _known_at_start(record: Record) -> dict[str, AttributeValue]:
     path = record.path
     attributes: dict[str, AttributeValue] = {
         semconv.PROVIDER: record.provider,
@@ -57,12 +76,6 @@ def start_attributes(record: Record) -> dict[str, AttributeValue]:
             attributes[semconv.SIGNATURE_AGE] = round(age, 3)
     if record.idempotency_mode == "store":
         _add_idempotency(attributes, record)
-    if record.metadata:
-        _add_metadata(attributes, record.metadata)
-    if record.capture_headers and not record.detected:
-        omitted = record.redactor.add_headers(attributes, record.headers)
-        if omitted:
-            attributes[semconv.HEADERS_OMITTED] = omitted
     return attributes
 
 
@@ -90,6 +103,27 @@ def _add_idempotency(attributes: dict[str, AttributeValue], record: Record) -> N
 
 def end_attributes(record: Record, error_type: str | None) -> dict[str, AttributeValue]:
     """What became of the delivery."""
+    attributes = _known_at_end(record, error_type)
+    if record.mark is not None:
+        add_mark(attributes, record.mark, record.metadata)
+    if record.request_body is not None:
+        content_type = record.headers.get("content-type", "")
+        attributes[semconv.REQUEST_BODY] = record.redactor.body(record.request_body, content_type)
+    if record.response_body is not None:
+        attributes[semconv.RESPONSE_BODY] = record.redactor.body(record.response_body)
+    return attributes
+
+
+def essential_attributes(record: Record, error_type: str | None) -> dict[str, AttributeValue]:
+    """All but headers, metadata, marks and bodies; what a delivery is found by comes last, for a limit keeps that."""
+    attributes = _known_at_start(record) | _known_at_end(record, error_type)
+    for name in _FOUND_BY:
+        if name in attributes:
+            attributes[name] = attributes.pop(name)
+    return attributes
+
+
+def _known_at_end(record: Record, error_type: str | None) -> dict[str, AttributeValue]:
     attributes: dict[str, AttributeValue] = {semconv.OUTCOME: record.outcome}
     if record.idempotency_mode == "transaction":
         # Known once the handler has come to its block.
@@ -102,8 +136,6 @@ def end_attributes(record: Record, error_type: str | None) -> dict[str, Attribut
         attributes[semconv.HTTP_STATUS] = record.status
     if record.processing is not None:
         attributes[semconv.PROCESSING_STATUS] = record.processing
-    if record.mark is not None:
-        add_mark(attributes, record.mark, record.metadata)
     if record.committed is not None:
         attributes[semconv.IDEMPOTENCY_COMMITTED] = record.committed
         if record.answer_kept is False:
@@ -112,11 +144,6 @@ def end_attributes(record: Record, error_type: str | None) -> dict[str, Attribut
         attributes.update(finding_attributes(record.findings[0]))
     if error_type is not None:
         attributes[semconv.ERROR_TYPE] = error_type
-    if record.request_body is not None:
-        content_type = record.headers.get("content-type", "")
-        attributes[semconv.REQUEST_BODY] = record.redactor.body(record.request_body, content_type)
-    if record.response_body is not None:
-        attributes[semconv.RESPONSE_BODY] = record.redactor.body(record.response_body)
     return attributes
 
 

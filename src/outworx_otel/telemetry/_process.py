@@ -40,7 +40,7 @@ class Process:
     ) -> None:
         self._events = events
         self._deferral = deferral
-        start_ns = start_ns or time.time_ns()
+        self._start_ns = start_ns = start_ns or time.time_ns()
         attributes: dict[str, AttributeValue] = {
             semconv.PROVIDER: deferral.provider,
             semconv.QUEUE_DELAY: round(max(start_ns / 1e9 - deferral.deferred_at, 0.0), 3),
@@ -84,7 +84,8 @@ class Process:
         if why is not None:
             self.span.set_status(Status(StatusCode.ERROR, why[:1024]))
         self.span.set_attributes(attributes)
-        self.span.end()
+        # A clock that was set back meanwhile makes no time negative.
+        self.span.end(max(time.time_ns(), self._start_ns))
 
 
 def _delivery_span(deferral: Deferral) -> SpanContext:

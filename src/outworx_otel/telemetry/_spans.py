@@ -10,7 +10,7 @@ from opentelemetry import metrics, propagate, trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from outworx_otel.telemetry._allowance import SpanAllowance
-from outworx_otel.telemetry._attributes import end_attributes, start_attributes
+from outworx_otel.telemetry._attributes import end_attributes, essential_attributes, start_attributes
 from outworx_otel.telemetry._events import Events
 from outworx_otel.telemetry._metrics import instruments_of
 from outworx_otel.telemetry._process import Process
@@ -66,7 +66,8 @@ class Telemetry:
     def finish(self, record: Record) -> None:
         """Ends the span with what became of the delivery, and counts it."""
         span = record.span
-        end_ns = record.end_ns or time.time_ns()
+        # A clock that was set back meanwhile makes no time negative.
+        end_ns = max(record.end_ns or time.time_ns(), record.start_ns)
         error_type = error_type_of(record)
         try:
             if span is not None:
@@ -118,6 +119,9 @@ def _describe(span: Span, record: Record, error_type: str | None) -> None:
     else:  # of most deliveries; one by one is cheaper
         for name, value in attributes.items():
             span.set_attribute(name, value)
+    if getattr(span, "dropped_attributes", 0):
+        # The SDK drops the oldest beyond its limit, which OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT may have made a small one.
+        span.set_attributes(essential_attributes(record, error_type))
 
 
 def _parentage(record: Record) -> tuple[otel_context.Context | None, list[Link]]:
