@@ -25,7 +25,7 @@ NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	  && echo "$$python" && break; done)
 
-.PHONY: help demo test door newest test-full test-versions coverage lint types contracts bench clean
+.PHONY: help demo test door newest test-full soak test-versions coverage lint types contracts bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -42,6 +42,9 @@ door: $(VENV)/.dev ## every known way round the front door, on every framework a
 
 test-full: $(VENV)/.dev newest ## the tests at their full counts
 	@OUTWORX_TEST_FULL=1 $(BIN)/python tests/run.py $(ARGS)
+
+soak: $(VENV)/.dev ## application, collector and server under load: what grows; ARGS are minutes, else thirty
+	@PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
 
 # A target of its own, for it takes half as long again. Only the rooms that decide about a delivery have a floor.
 coverage: $(VENV)/.dev $(VENV)/.coverage newest ## what the tests run of each room; ARGS go to pytest

@@ -81,6 +81,12 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started; workers are its children."""
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         """What the server and its workers have written so far."""
         return self._log_path.read_text(errors="replace")
