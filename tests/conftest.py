@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conventions import found_faults
 from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from drops.newest import NoNewestPython, newest_python
 from e2e.scale import scaled
@@ -60,6 +61,14 @@ def _log_as_before() -> Iterator[None]:
         logger.setLevel(level)
         logger.disabled = disabled
         logger.handlers[:] = [one for one in logger.handlers if one in handlers]
+
+
+@pytest.fixture(autouse=True)
+def _by_the_conventions() -> Iterator[None]:
+    """What a test keeps of our spans and metrics is what `model/` says of them."""
+    yield
+    found = found_faults()
+    assert not found, "not as model/ has it: " + "; ".join(found)
 
 
 @pytest.fixture(autouse=True)

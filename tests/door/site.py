@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conventions import KeptSpans
 from integrations import deliveries
 from integrations.calls import PATH, Answer
 from integrations.deliveries import SECRET
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import outworx_otel
 from outworx_otel import TrackOptions, webhook
@@ -45,7 +45,7 @@ class Site:
         self.expected = b""
         self.rewrites = False
         self.spans_in_handler: list[trace.Span] = []
-        self._exporter = InMemorySpanExporter()
+        self._exporter = KeptSpans()
         self._monkeypatch = monkeypatch
         self.tracer_provider = TracerProvider(shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._exporter))

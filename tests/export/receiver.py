@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from conventions import look_at_export
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -59,10 +60,17 @@ def accept(call: Call, index: int) -> Reply:
 
 
 class Receiver:
-    """Listens until `stop`; may be started again on the same port."""
+    """Listens until `stop`; may be started again on the same port.
 
-    def __init__(self, script: Script = accept, port: int = 0) -> None:
+    Args:
+        script: how it answers.
+        port: 0 is any.
+        made_up: its spans are a test's own, of which `model/` says nothing.
+    """
+
+    def __init__(self, script: Script = accept, port: int = 0, *, made_up: bool = False) -> None:
         self.script = script
+        self._made_up = made_up
         self.calls: list[Call] = []
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
@@ -128,6 +136,8 @@ class Receiver:
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        for call in () if self._made_up else self.calls:
+            look_at_export(call.path, call.body)
 
     @property
     def endpoint(self) -> str:

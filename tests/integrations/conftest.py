@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conventions import KeptSpans, look_at_metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from patches import take_out
 
 import outworx_otel
@@ -46,7 +46,7 @@ class Telemetry:
     """What was recorded, in memory."""
 
     def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
+        self.exporter = KeptSpans()
         self.tracer_provider = TracerProvider(shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self._reader = InMemoryMetricReader()
@@ -75,7 +75,7 @@ class Telemetry:
 
     def points(self, metric: str) -> list[tuple[dict[str, Any], Any]]:
         """The data points of `outworx.webhook.{metric}`."""
-        data = self._reader.get_metrics_data()
+        data = look_at_metrics(self._reader.get_metrics_data())
         return [
             (dict(point.attributes), getattr(point, "value", None) or getattr(point, "count", None))
             for resource in (data.resource_metrics if data else ())
@@ -99,9 +99,11 @@ def each(request: pytest.FixtureRequest) -> Framework:
 
 
 @pytest.fixture
-def telemetry() -> Telemetry:
+def telemetry() -> Iterator[Telemetry]:
     """A provider and a reader of this test's own."""
-    return Telemetry()
+    telemetry = Telemetry()
+    yield telemetry
+    telemetry.points("deliveries")
 
 
 @pytest.fixture(autouse=True)

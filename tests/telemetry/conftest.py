@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from conventions import KeptSpans, look_at_metrics
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from own_clock import set_clock
 
 from outworx_otel.http.headers import Headers
@@ -28,7 +28,7 @@ class Scene:
     """Telemetry of one test, and what came of it."""
 
     def __init__(self) -> None:
-        self._exporter = InMemorySpanExporter()
+        self._exporter = KeptSpans()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self._reader = InMemoryMetricReader()
@@ -45,9 +45,13 @@ class Scene:
         """Every finished one."""
         return list(self._exporter.get_finished_spans())
 
+    def metrics(self) -> MetricsData | None:
+        """What was measured."""
+        return look_at_metrics(self._reader.get_metrics_data())
+
     def points(self, metric: str) -> list[tuple[dict[str, Any], float]]:
         """The data points of `outworx.webhook.{metric}`: attributes, and the value or count."""
-        data = self._reader.get_metrics_data()
+        data = self.metrics()
         return [
             (dict(point.attributes or {}), getattr(point, "value", None) or getattr(point, "count", 0))
             for resource in (data.resource_metrics if data else ())
@@ -59,11 +63,13 @@ class Scene:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A provider of this test's own, and a whole allowance of spans in a second that does not end."""
     monkeypatch.setattr(_spans, "_unproved", SpanAllowance(_spans.UNPROVED_SPANS_PER_SECOND))
     set_clock(monkeypatch, "telemetry._allowance", lambda: 1000.0)
-    return Scene()
+    scene = Scene()
+    yield scene
+    scene.points("deliveries")
 
 
 @pytest.fixture

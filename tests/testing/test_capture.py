@@ -7,12 +7,12 @@ import time
 from typing import Any, ClassVar
 
 import pytest
+from conventions import KeptSpans
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from outworx_otel import webhook
@@ -70,7 +70,7 @@ def test_works_where_no_sdk_is_configured(captured: Webhooks) -> None:
 
 
 def test_the_applications_own_provider_gets_what_it_always_gets(monkeypatch: pytest.MonkeyPatch) -> None:
-    exporter = InMemorySpanExporter()
+    exporter = KeptSpans()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     processors = provider._active_span_processor._span_processors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from opentelemetry.trace import Span
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from outworx_otel.signatures import SignatureResult
     from outworx_otel.telemetry._mark import Mark, ProcessingStatus
     from outworx_otel.telemetry.cloudevents import CloudEvent
-    from outworx_otel.telemetry.outcomes import Outcome
+    from outworx_otel.telemetry.outcomes import IdempotencyMode, IdempotencyOutcome, Outcome
     from outworx_otel.telemetry.redaction import Redactor
 
 MAX_CAUSES: Final = 3
@@ -56,8 +56,8 @@ class Record(msgspec.Struct):
     event_read_late: bool = False
     signature: SignatureResult | None = None
     key_count: int = 1
-    idempotency_outcome: str | None = None
-    idempotency_mode: Literal["store", "transaction"] = "store"
+    idempotency_outcome: IdempotencyOutcome | None = None
+    idempotency_mode: IdempotencyMode = "store"
     idempotency_key: str | None = None
     committed: bool | None = None
     rolled_back: BaseException | None = None

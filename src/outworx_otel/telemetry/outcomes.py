@@ -38,6 +38,23 @@ silent_drop: answered 2xx or 3xx without a mark that the endpoint requires.
 error: an exception or a 5xx, in the handler or before it.
 """
 
+IdempotencyOutcome = Literal[
+    "executed", "replayed", "in_flight", "fail_open", "rejected", "key_error", "no_key"
+]
+"""The value of `outworx.webhook.idempotency.outcome`.
+
+executed: the key was new, and the handler ran.
+replayed: it was done, and the stored answer was given.
+in_flight: another delivery was working on it.
+fail_open: the store was away, or the block not called, and the handler ran unprotected.
+rejected: the store was away, and the endpoint demands it.
+key_error: the application's key function raised.
+no_key: the delivery has none.
+"""
+
+IdempotencyMode = Literal["store", "transaction"]
+"""Where keys are kept: in a store of their own, or in the transaction of the effect."""
+
 SpanStatus = Literal["unset", "error", "error_if_genuine"]
 
 SPAN_STATUS: Final[dict[Outcome, SpanStatus]] = {
