@@ -298,6 +298,11 @@ def look_at_metrics(data: MetricsData | None) -> MetricsData | None:
     return data
 
 
+def look_at_event(name: str, attributes: Mapping[str, Any] | None) -> None:
+    """Holds a log record of ours against the registry."""
+    _faults.extend(registry().faults_of_event(name, attributes or {}))
+
+
 def look_at_export(path: str, body: bytes) -> None:
     """Holds what arrived at a receiver of OTLP/HTTP against the registry."""
     if path.endswith("/v1/traces"):

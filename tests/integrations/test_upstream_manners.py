@@ -22,7 +22,6 @@ from starlette.requests import Request
 
 import outworx_otel
 from outworx_otel import TrackOptions
-from outworx_otel.integrations._patch import Patch
 from outworx_otel.telemetry import semconv
 
 from . import deliveries
@@ -213,4 +212,7 @@ def patched(instrumentor: BaseInstrumentor) -> list[Any]:
             for signal in (signals.before_task_publish, signals.task_prerun, signals.task_postrun)
         ]
     patches = getattr(instrumentor, "patches", ()) or instrumentor._patches
-    return [id(vars(one._owner).get(one._name)) for one in patches if isinstance(one, Patch)]
+    return [
+        one._signal.has_listeners() if hasattr(one, "_signal") else id(vars(one._owner).get(one._name))
+        for one in patches
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from conventions import look_at_event
 from opentelemetry import _logs
 from opentelemetry._logs import NoOpLoggerProvider, SeverityNumber
 
@@ -33,6 +34,7 @@ class Written:
 
     def on_emit(self, log: Any) -> None:
         self.records.append(log.log_record)
+        look_at_event(log.log_record.event_name, log.log_record.attributes)
 
     def shutdown(self) -> None: ...
 
