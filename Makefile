@@ -66,8 +66,8 @@ lint: $(VENV)/.dev ## format and lint
 
 types: $(VENV)/.dev ## mypy, strict
 	@$(BIN)/mypy
-	@# Without the Django project: Django has no types of its own.
-	@cd examples && ../$(BIN)/mypy --cache-dir ../.mypy_cache --config-file ../pyproject.toml *.py fastapi_app flask_app
+	@# Without Django: it has no types of its own.
+	@cd examples && ../$(BIN)/mypy --cache-dir ../.mypy_cache --config-file ../pyproject.toml $$(ls -d *.py */ | grep -v -e django -e silent_drops -e __pycache__)
 
 contracts: $(VENV)/.dev ## who may import whom
 	@$(BIN)/lint-imports --no-logo
@@ -122,4 +122,4 @@ newest: .venvs/newest/.made
 	else echo "Installing what $(NEWEST) needs into .venvs/newest ..." && mkdir -p .venvs && \
 	  "$(NEWEST)" -m venv .venvs/newest && \
 	  $(call INSTALL,.venvs/newest/bin/python) \
-	    --editable '.[fastapi,flask,django]' pytest httpx python-multipart && touch $@; fi
+	    --editable '.[fastapi,flask,django]' pytest httpx python-multipart pyyaml && touch $@; fi

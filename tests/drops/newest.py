@@ -14,7 +14,7 @@ from typing import Final
 MONITORED: Final = ("test_early_return.py", "test_swallowed_exception.py", "test_monitoring.py")
 
 _ROOT: Final = Path(__file__).parents[2]
-_NEEDED: Final = "outworx_otel, opentelemetry.sdk, pytest, fastapi, flask, django, httpx"
+_NEEDED: Final = "outworx_otel, opentelemetry.sdk, pytest, fastapi, flask, django, httpx, yaml"
 _PROBE: Final = f"import sys; assert sys.version_info >= (3, 12), sys.version; import {_NEEDED}"
 
 

@@ -29,7 +29,7 @@ def receive() -> Iterator[Callable[..., Receiver]]:
     started: list[Receiver] = []
 
     def start(script: Script = accept, port: int = 0) -> Receiver:
-        started.append(Receiver(script, port, made_up=True).start())
+        started.append(Receiver(script, port, checked=False).start())
         return started[-1]
 
     yield start
