@@ -46,6 +46,12 @@ def delivery(attributes: dict[str, Any], service: Any = "shop") -> StoredDeliver
     return found
 
 
+def test_an_unknown_method_is_kept_as_it_came() -> None:
+    assert (
+        delivery({semconv.HTTP_METHOD: "_OTHER", semconv.HTTP_METHOD_ORIGINAL: "REPORT"}).method == "REPORT"
+    )
+
+
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda value: repr(value)[:20])
 def test_every_attribute_may_have_any_type(server: Serving, wrong: Any) -> None:
     request = traces([span(attributes=dict.fromkeys(NAMES, wrong))], service=wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 from opentelemetry.semconv._incubating.attributes import cloudevents_attributes
@@ -15,7 +16,9 @@ from opentelemetry.semconv.attributes import (
 )
 from opentelemetry.semconv.schemas import Schemas
 
-from outworx_otel.telemetry import semconv
+from outworx_otel.telemetry import Record, semconv
+
+from .conftest import Scene
 
 STANDARD = {
     module.__name__: {value for _, value in inspect.getmembers(module) if isinstance(value, str)}
@@ -52,3 +55,22 @@ def test_the_schema_is_the_newest_that_is_known() -> None:
 )
 def test_a_standard_name_is_one(name: str) -> None:
     assert any(name in names for names in STANDARD.values())
+
+
+@pytest.mark.parametrize(
+    ("method", "told", "original"),
+    [
+        ("POST", "POST", None),
+        ("TRACE", "TRACE", None),
+        ("post", "POST", "post"),
+        ("REPORT", "_OTHER", "REPORT"),
+        ("", "_OTHER", ""),
+        ("x" * 600_000, "_OTHER", "x" * 64),
+    ],
+)
+def test_a_method_is_one_of_the_known_names(
+    method: str, told: str, original: str | None, record: Callable[..., Record], scene: Scene
+) -> None:
+    said = scene.deliver(record(method=method, status=200)).attributes or {}
+    assert said["http.request.method"] == told
+    assert said.get("http.request.method_original") == original

@@ -18,6 +18,7 @@ from outworx_otel.telemetry.redaction import MAX_NAME, cut, scrub
 MAX_METADATA: Final = 32
 _MAX_ID: Final = 1024
 _MAX_METHOD: Final = 64
+_USUAL_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "GET", "HEAD", "DELETE", "OPTIONS"})
 _MAX_PATH: Final = 2048
 _FOUND_BY: Final = (
     semconv.SIGNATURE_VALID,
@@ -45,9 +46,11 @@ def _known_at_start(record: Record) -> dict[str, AttributeValue]:
     path = record.path
     attributes: dict[str, AttributeValue] = {
         semconv.PROVIDER: record.provider,
-        semconv.HTTP_METHOD: record.method[:_MAX_METHOD],
+        semconv.HTTP_METHOD: record.method,
         semconv.URL_PATH: path[:_MAX_PATH] if path.isascii() else cut(path, _MAX_PATH),
     }
+    if record.method not in _USUAL_METHODS:
+        _add_unusual_method(attributes, record.method)
     if record.detected:
         attributes[semconv.DETECTED] = True
     if record.route is not None:
@@ -77,6 +80,17 @@ def _known_at_start(record: Record) -> dict[str, AttributeValue]:
     if record.idempotency_mode == "store":
         _add_idempotency(attributes, record)
     return attributes
+
+
+def _add_unusual_method(attributes: dict[str, AttributeValue], method: str) -> None:
+    """Anything may be sent as a method; the conventions know a closed set of names, in capitals."""
+    from opentelemetry.util.http import sanitize_method
+
+    given = cut(method, _MAX_METHOD)
+    known = sanitize_method(given)
+    attributes[semconv.HTTP_METHOD] = "_OTHER" if known == "NONSTANDARD" else known
+    if given != known:
+        attributes[semconv.HTTP_METHOD_ORIGINAL] = given
 
 
 def _add_event(attributes: dict[str, AttributeValue], record: Record) -> None:

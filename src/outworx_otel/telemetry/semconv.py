@@ -54,6 +54,7 @@ CLOUDEVENTS_ID: Final = "cloudevents.event_id"
 CLOUDEVENTS_SOURCE: Final = "cloudevents.event_source"
 
 HTTP_METHOD: Final = "http.request.method"
+HTTP_METHOD_ORIGINAL: Final = "http.request.method_original"
 HTTP_ROUTE: Final = "http.route"
 URL_PATH: Final = "url.path"
 HTTP_STATUS: Final = "http.response.status_code"

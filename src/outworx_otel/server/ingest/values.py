@@ -77,8 +77,8 @@ _OF_KIND: Final[dict[Kind, Callable[[object], Any]]] = {"text": column, "flag": 
 # The outcome is derived, see `outcome`.
 _COLUMNS: Final[dict[str, Callable[[object], Any]]] = {
     attribute: _OF_KIND[field.kind] for attribute, field in ATTRIBUTES.items() if field.name != "outcome"
-} | {semconv.HTTP_STATUS: _status}
-_FIELDS: Final = tuple((ATTRIBUTES[attribute].name, attribute) for attribute in _COLUMNS)
+} | {semconv.HTTP_STATUS: _status, semconv.HTTP_METHOD_ORIGINAL: column}
+_FIELDS: Final = tuple((ATTRIBUTES[name].name, name) for name in _COLUMNS if name in ATTRIBUTES)
 
 
 def is_column(name: str, value: object) -> bool:
@@ -106,5 +106,6 @@ def fields_of(attributes: Attributes) -> dict[str, Any]:
     get = attributes.get
     fields = {name: get(attribute) for name, attribute in _FIELDS}
     fields["provider"] = fields["provider"] or "unknown"
-    fields["method"] = fields["method"] or "POST"
+    # Of one that OpenTelemetry does not know, `http.request.method` is `_OTHER`.
+    fields["method"] = get(semconv.HTTP_METHOD_ORIGINAL) or fields["method"] or "POST"
     return fields

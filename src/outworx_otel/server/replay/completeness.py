@@ -61,7 +61,8 @@ def completeness(delivery: Mapping[str, Any]) -> Completeness:
         if isinstance(found, str):
             return Completeness(None, found)
         body = found
-    method = delivery.get(semconv.HTTP_METHOD) or delivery.get("method")
+    original = delivery.get(semconv.HTTP_METHOD_ORIGINAL)
+    method = original or delivery.get(semconv.HTTP_METHOD) or delivery.get("method")
     path = delivery.get(semconv.URL_PATH) or delivery.get("path")
     if not isinstance(method, str) or not isinstance(path, str) or not path.startswith("/"):
         return Completeness(None, "the request's method or path was not stored")
