@@ -10,8 +10,7 @@ from fastapi import FastAPI, Request
 
 from outworx_otel import TrackOptions, current_track, init, instrument
 
-init()
-instrument(
+init(
     endpoints={
         "/webhooks/stripe": TrackOptions(
             provider="stripe",
@@ -20,6 +19,7 @@ instrument(
         )
     }
 )
+instrument()
 
 app = FastAPI()
 queue = Celery("invoices", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))

@@ -8,8 +8,7 @@ from litestar import Litestar, Request, post
 
 from outworx_otel import TrackOptions, current_track, init, instrument
 
-init()
-instrument(
+init(
     endpoints={
         "/webhooks/shopify": TrackOptions(
             provider="shopify",
@@ -18,6 +17,7 @@ instrument(
         )
     }
 )
+instrument()
 
 readers: set[str] = set()
 

@@ -27,8 +27,8 @@ once_table(Base.metadata)  # the keys' table, beside your own; Alembic sees it a
 engine = create_engine(os.environ.get("DATABASE_URL", "sqlite:///ledger.db"))
 Base.metadata.create_all(engine)
 
-init(idempotency_store="transaction://")
-instrument(
+init(
+    idempotency_store="transaction://",
     endpoints={
         "/webhooks/stripe": TrackOptions(
             provider="stripe",
@@ -36,8 +36,9 @@ instrument(
             require_processing_mark=True,
             idempotency_key=True,
         )
-    }
+    },
 )
+instrument()
 
 app = FastAPI()
 

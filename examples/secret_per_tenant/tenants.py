@@ -20,14 +20,14 @@ async def secret_of(request: Request) -> str | None:
     return SECRETS.get(request.url.path.rpartition("/")[2])
 
 
-init()
-instrument(
+init(
     endpoints={
         "/webhooks/stripe/*": TrackOptions(
             provider="stripe", signature_secret=secret_of, require_processing_mark=True
         )
     }
 )
+instrument()
 
 app = FastAPI()
 
