@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -30,6 +32,7 @@ from .conftest import Telemetry
 from .deliveries import BODY, JSON, SECRET
 from .flask_apps import FlaskKind
 
+TESTS = Path(__file__).parents[1]
 Monitor = Callable[..., None]
 SIGNED = {PATH: TrackOptions("stripe", signature_secret=SECRET)}
 OURS = [one for one in entry_points(group="opentelemetry_instrumentor") if one.name.startswith("outworx_")]
@@ -200,6 +203,16 @@ def test_an_instrumentor_takes_both_providers_and_patches_once_and_puts_everythi
         instrumentor.uninstrument()
         instrumentor.uninstrument()
         assert patched(instrumentor) == before
+
+
+def test_the_checklist_names_tests_that_there_are() -> None:
+    _, _, section = (TESTS.parent / "CONTRIBUTING.md").read_text().partition("## What OpenTelemetry asks")
+    named = set(re.findall(r"`((?:\w+/)?test_\w+(?:\.py)?)`", section.partition("\n## ")[0]))
+    files = {name for name in named if name.endswith(".py")}
+    assert len(named) > 20
+    assert {name for name in files if not (TESTS / name).exists()} == set()
+    written = "".join(path.read_text() for path in TESTS.glob("*/test_*.py"))
+    assert {name for name in named - files if f"def {name}(" not in written} == set()
 
 
 def patched(instrumentor: BaseInstrumentor) -> list[Any]:

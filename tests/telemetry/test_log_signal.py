@@ -14,7 +14,7 @@ from opentelemetry._logs import NoOpLoggerProvider, SeverityNumber
 
 from outworx_otel.drops import Finding
 from outworx_otel.errors import StoreError
-from outworx_otel.telemetry import Deferral, Record
+from outworx_otel.telemetry import Deferral, Record, semconv
 from outworx_otel.telemetry._events import OPT_IN
 
 from .conftest import Scene
@@ -31,9 +31,11 @@ class Written:
 
     def __init__(self) -> None:
         self.records: list[Any] = []
+        self.schemas: set[str] = set()
 
     def on_emit(self, log: Any) -> None:
         self.records.append(log.log_record)
+        self.schemas.add(log.instrumentation_scope.schema_url)
         look_at_event(log.log_record.event_name, log.log_record.attributes)
 
     def shutdown(self) -> None: ...
@@ -79,6 +81,7 @@ def test_an_exception_goes_where_it_is_asked_to(
     span = opted_in(monkeypatch, value).deliver(record(error=ValueError("boom"), outcome="error"))
     assert len([event for event in span.events if event.name == "exception"]) == on_span
     assert len(written.records) == in_log
+    assert written.schemas <= {semconv.SCHEMA_URL}
     assert span.status.description == "ValueError: boom"
     for log in written.records:
         assert (log.event_name, log.severity_number) == ("exception", SeverityNumber.ERROR)
