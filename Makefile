@@ -25,7 +25,7 @@ NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	  && echo "$$python" && break; done)
 
-.PHONY: help demo test door newest test-full soak test-versions coverage lint types contracts bench clean
+.PHONY: help demo test backends backends-if-go door newest test-full soak test-versions coverage lint types contracts bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -34,13 +34,21 @@ demo: $(VENV)/.demo ## three applications, signed deliveries, their spans in a t
 	@$(BIN)/python examples/demo.py $(ARGS)
 
 # In a random order; OUTWORX_TEST_SEED=..., which a failure prints, gives that order again.
-test: $(VENV)/.dev newest ## the tests, scaled to minutes; ARGS go to pytest
+test: $(VENV)/.dev newest backends-if-go ## the tests, scaled to minutes; ARGS go to pytest
 	@$(BIN)/python tests/run.py $(ARGS)
+
+# Into a cache outside the checkout, once a machine: minutes, and a gigabyte or two of memory for the linker.
+backends: ## build the Collector, Jaeger and Prometheus that tests run, with the machine's Go
+	@$(PYTHON) collector-config/build/backends.py
+
+# Without Go those tests are left out, which is said at their end.
+backends-if-go:
+	@$(PYTHON) collector-config/build/backends.py || [ $$? = 3 ]
 
 door: $(VENV)/.dev ## every known way round the front door, on every framework and server
 	@$(BIN)/python tests/run.py tests/door tests/strangers $(ARGS)
 
-test-full: $(VENV)/.dev newest ## the tests at their full counts
+test-full: $(VENV)/.dev newest backends ## the tests at their full counts
 	@OUTWORX_TEST_FULL=1 $(BIN)/python tests/run.py $(ARGS)
 
 soak: $(VENV)/.dev ## application, collector and server under load: what grows; ARGS are minutes, else thirty

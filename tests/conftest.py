@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from collector.backends import NoBackends, backends
 from conventions import found_faults
 from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from drops.newest import NoNewestPython, newest_python
@@ -47,6 +48,7 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "browser": (chromium_program, NoChromium),
     "pgbouncer": (pgbouncer_program, NoPgBouncer),
     "nginx": (nginx_program, NoNginx),
+    "backends": (backends, NoBackends),
 }
 _lacking: dict[str, str] = {}
 
