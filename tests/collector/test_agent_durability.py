@@ -1,0 +1,149 @@
+"""`agent.yaml`: what it has acknowledged arrives, whatever is killed or away meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+from e2e.conftest import Receive
+from e2e.scale import rows, scaled
+from export.receiver import Call, Receiver, Reply, free_port
+
+from .collector import Collector
+from .conftest import StartCollector, StartOutworx
+from .daemon import until
+from .sending import OF_OTHERS, arrived, delivery, ids, post, send, traces
+
+FEW = scaled(3_000, 600)
+
+
+def away() -> dict[str, str]:
+    """Where nobody listens yet, by the variables of agent.yaml."""
+    return variables(*(f"http://127.0.0.1:{free_port()}" for _ in range(3)))
+
+
+def variables(outworx: str, backend: str, metrics: str) -> dict[str, str]:
+    return {
+        "OUTWORX_HOOKS_ENDPOINT": outworx,
+        "OUTWORX_HOOKS_API_KEY": "ohk_test_of_the_agent",
+        "OTLP_BACKEND_ENDPOINT": backend,
+        "OTLP_METRICS_ENDPOINT": metrics,
+    }
+
+
+def come_back(receive: Receive, environ: dict[str, str]) -> tuple[Receiver, Receiver]:
+    """Outworx and the back-end, listening from now on."""
+    names = ("OUTWORX_HOOKS_ENDPOINT", "OTLP_BACKEND_ENDPOINT")
+    outworx, backend = (receive(port=int(environ[name].rpartition(":")[2])) for name in names)
+    return outworx, backend
+
+
+def arrive(receiver: Receiver, wanted: set[bytes]) -> None:
+    def missing() -> str:
+        return f"{len(wanted - ids(arrived(receiver)))} of {len(wanted)} acknowledged spans are lost"
+
+    until(lambda: wanted <= ids(arrived(receiver)), missing)
+
+
+def test_killing_it_with_a_full_queue_loses_nothing(collect: StartCollector, receive: Receive) -> None:
+    environ = away()
+    agent = collect("agent.yaml", environ)
+    acknowledged = send(agent.url, [delivery() for _ in range(FEW)])
+    assert len(acknowledged) == FEW
+    agent.kill()
+    agent.start()
+    more = send(agent.url, [delivery() for _ in range(100)])
+    # While it sends, for those that are on their way are in the queue still.
+    outworx, backend = come_back(receive, environ)
+    until(lambda: arrived(outworx))
+    agent.kill()
+    agent.start()
+    for receiver in (outworx, backend):
+        arrive(receiver, acknowledged | more)
+
+
+@pytest.mark.parametrize("status", rows([503], [429, 502, 504]))
+def test_a_receiver_that_answers_with_a_passing_trouble_is_tried_again(
+    collect: StartCollector, receive: Receive, status: int
+) -> None:
+    def at_first(call: Call, index: int) -> Reply:
+        return Reply(status if index < 3 else 200)
+
+    outworx, backend = receive(at_first), receive()
+    agent = collect("agent.yaml", variables(outworx.endpoint, backend.endpoint, backend.endpoint))
+    sent = send(agent.url, [delivery() for _ in range(100)])
+    assert len(sent) == 100
+    until(lambda: sent <= {one.span_id for call in outworx.calls[3:] for one in call.spans()})
+
+
+def test_a_queue_at_its_bound_refuses_and_loses_nothing(collect: StartCollector, receive: Receive) -> None:
+    environ = away()
+    bound = {"sending_queue": {"queue_size": 200_000}}
+    exporters = {f"otlp_http/{name}": bound for name in ("outworx", "backend")}
+    agent = collect("agent.yaml", environ, {"exporters": exporters})
+    spans = [delivery() for _ in range(2_000)]
+    acknowledged = send(agent.url, spans)
+    assert 100 < len(acknowledged) < 2_000
+    assert post(agent.url, traces(spans[:20])) == 503, "the sender has to hear of it, and to try again"
+    outworx, backend = come_back(receive, environ)
+    for receiver in (outworx, backend):
+        arrive(receiver, acknowledged)
+    assert len(send(agent.url, spans[-20:])) == 20, "it takes more once there is room"
+
+
+def test_what_comes_twice_because_one_queue_was_full_is_counted_once(
+    collect: StartCollector, receive: Receive, outworx: StartOutworx
+) -> None:
+    server = outworx()
+    backend = f"http://127.0.0.1:{free_port()}"
+    full = {"exporters": {"otlp_http/backend": {"sending_queue": {"queue_size": 20_000}}}}
+    agent = collect("agent.yaml", variables(server.url, backend, backend), full)
+    spans = [delivery() for _ in range(200)]
+    refused = len(spans) - len(send(agent.url, spans))
+    assert refused > 0
+    # The sender tries again, as exporters do, until the back-end is there.
+    kept = receive(port=int(backend.rpartition(":")[2]))
+    until(lambda: len(send(agent.url, spans)) == len(spans))
+    arrive(kept, ids(spans))
+    import httpx
+
+    def counted() -> int:
+        answer = httpx.get(f"{server.url}/api/overview", params={"range": "24h"}, timeout=10).json()
+        return sum(row["deliveries"] for row in answer["endpoints"])
+
+    until(lambda: agent.queued("outworx") == 0)
+    until(lambda: counted() >= len(spans))
+    assert counted() == len(spans)
+
+
+def test_outworx_gets_what_is_ours_and_the_back_end_everything(
+    collect: StartCollector, receive: Receive
+) -> None:
+    outworx, backend = receive(), receive()
+    agent = collect("agent.yaml", variables(outworx.endpoint, backend.endpoint, backend.endpoint))
+    ours = send(agent.url, [delivery() for _ in range(20)])
+    others = send(agent.url, [delivery() for _ in range(20)], OF_OTHERS)
+    arrive(backend, ours | others)
+    arrive(outworx, ours)
+    assert ids(arrived(outworx)) == ours
+    assert {call.headers["authorization"] for call in outworx.calls} == {"Bearer ohk_test_of_the_agent"}
+    assert not any("authorization" in call.headers for call in backend.calls)
+
+
+def test_without_a_key_it_does_not_start(collect: StartCollector) -> None:
+    agent = collect("agent.yaml", away() | {"OUTWORX_HOOKS_API_KEY": ""}, wait=False).run()
+    assert agent.process.wait(60) != 0
+    assert "no bearer token provided" in agent.log()
+
+
+def test_a_second_one_on_the_same_folder_ends_with_the_word_timeout(collect: StartCollector) -> None:
+    first = collect("agent.yaml", away())
+    second = collect("agent.yaml", away() | {"OUTWORX_COLLECTOR_STORAGE": str(first.storage)}, wait=False).run()
+    assert second.process.wait(60) != 0
+    assert "timeout" in second.log()
+
+
+def test_it_opens_its_own_ports_alone(collect: StartCollector) -> None:
+    agent: Collector = collect("agent.yaml", away())
+    assert agent.listening() == {
+        ("127.0.0.1", port) for port in (agent.http_port, agent.grpc_port, agent.metrics_port)
+    }
+    assert not [line for line in agent.complaints() if "eprecat" in line]
