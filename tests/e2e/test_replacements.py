@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from export.receiver import Receiver
 
 from .arrivals import webhooks
 from .conftest import Receive, Serve
-from .deployment import INSTRUMENTED, SPAWNED, Deployment, gunicorn, only, uvicorn
-from .process import SCRIPTS, Server, wait_until
+from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
+from .process import Server, wait_until
 from .scale import rows
 from .sender import post
 
@@ -24,27 +24,21 @@ EXPORTING = {
     "OTEL_LOGS_EXPORTER": "none",
     "OUTWORX_HOOKS_API_KEY": "ohk_replaced",
 }
-FLASK = Deployment(
-    (*INSTRUMENTED, str(SCRIPTS / "flask"), "--app", "flask_site", "run", "--debug", "--port", "{port}"),
-    1,
-    "Debugger PIN",
-    {**only("flask"), "PYTHONDONTWRITEBYTECODE": "1"},
-)
-DJANGO = Deployment(
-    (*INSTRUMENTED, sys.executable, "-m", "django", "runserver", "127.0.0.1:{port}"),
-    1,
-    "Quit the server",
-    {**only("django"), "DJANGO_SETTINGS_MODULE": "django_settings"},
-)
-# Each watches the working directory, or the file that it is given.
+# Frameworks' own development servers end while their threads still answer; these do not.
 RELOADING = rows(
     [pytest.param(uvicorn("fastapi_site:app", "--reload"), id="uvicorn", marks=SPAWNED)],
+    [pytest.param(gunicorn("flask_site:app", "--reload", "--reload-extra-file", "edited.py"), id="gunicorn")],
+)
+# uvicorn ends by itself, and whoever supervises it starts another; gunicorn starts another worker.
+RECYCLING = rows(
+    [pytest.param(uvicorn("fastapi_site:app", "--limit-max-requests", "40"), id="uvicorn")],
     [
         pytest.param(
-            gunicorn("flask_site:app", "--reload", "--reload-extra-file", "edited.py"), id="gunicorn"
-        ),
-        pytest.param(FLASK, id="flask"),
-        pytest.param(DJANGO, id="django"),
+            gunicorn(
+                "fastapi_site:app", "-k", "uvicorn_worker.UvicornWorker", "--max-requests", "40", workers=2
+            ),
+            id="gunicorn-uvicorn-worker",
+        )
     ],
 )
 
@@ -82,18 +76,34 @@ def test_an_edit_under_load_loses_no_delivery_of_the_process_that_is_replaced(
     deployment: Deployment, receive: Receive, serve: Serve, tmp_path: Path
 ) -> None:
     edited = tmp_path / "edited.py"
-    edited.write_text("import fastapi_site\n")
+    edited.write_text("before = True\n")
     receiver = receive()
     server = serve(deployment, OUTWORX_HOOKS_ENDPOINT=receiver.endpoint, **EXPORTING)
     pids: list[int] = []
     with under_load(server, pids):
         wait_until(lambda: len(pids) > 30, server.log)
         first = pids[0]
-        edited.write_text("import fastapi_site  # edited\n")
+        edited.write_text("before = False\n")
         wait_until(lambda: any(pid not in (0, first) for pid in list(pids)), server.log)
+    assert_nothing_lost(server, receiver, pids)
+
+
+@pytest.mark.parametrize("deployment", RECYCLING)
+def test_workers_that_end_after_so_many_requests_lose_no_delivery(
+    deployment: Deployment, receive: Receive, serve: Serve
+) -> None:
+    receiver = receive()
+    server = serve(deployment, OUTWORX_HOOKS_ENDPOINT=receiver.endpoint, **EXPORTING)
+    pids: list[int] = []
+    with under_load(server, pids):
+        # Another process answers, or none does.
+        wait_until(lambda: len(set(pids)) > deployment.workers, server.log)
+    assert_nothing_lost(server, receiver, pids)
+
+
+def assert_nothing_lost(server: Server, receiver: Receiver, pids: list[int]) -> None:
     server.terminate()
     answered = sum(pid != 0 for pid in pids)
-    unanswered = len(pids) - answered
     # One whose answer was lost on the way may well have a span too.
-    assert answered <= len(webhooks(receiver)) <= answered + unanswered
+    assert answered <= len(webhooks(receiver)) <= len(pids)
     assert "Traceback" not in server.log()
