@@ -18,6 +18,7 @@ from drops.newest import NoNewestPython, newest_python
 from e2e.scale import scaled
 from hypothesis import HealthCheck, settings
 from idempotency.servers import NoPgBouncer, pgbouncer_program
+from machines.network import NoNamespaces, ip_program
 from packaging.requirements import Requirement
 from patches import take_out
 
@@ -49,6 +50,7 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "pgbouncer": (pgbouncer_program, NoPgBouncer),
     "nginx": (nginx_program, NoNginx),
     "backends": (backends, NoBackends),
+    "network": (ip_program, NoNamespaces),
 }
 _lacking: dict[str, str] = {}
 
