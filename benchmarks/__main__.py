@@ -22,6 +22,8 @@ _ALONE = {
     "signatures": "Signatures alone",
     "idempotency": "What an idempotency key adds",
     "drops": "What the causes of silent drops cost",
+    "load": "What wrk gets through real servers, and what it costs them",
+    "scaling": "What a deployment needs for so many deliveries",
     "relay": "What the tunnel adds to a delivery",
     "ingest": "How fast outworx serve takes deliveries in",
     "pages": "How fast pages are read out of a million deliveries, and while others arrive",

@@ -57,14 +57,14 @@ class ASGICaller:
     """Calls an ASGI application on one event loop."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
         self._loop = asyncio.new_event_loop()
 
     def __call__(self, request: Inbound, count: int) -> tuple[float, set[int]]:
         return self._loop.run_until_complete(self._run(request, count))
 
     async def _run(self, request: Inbound, count: int) -> tuple[float, set[int]]:
-        app = self._app
+        app = self.app
         exchanges = [(_scope(request), _Messages(request.body, self._loop)) for _ in range(count)]
         statuses = set()
         begun = serving_time()
@@ -125,10 +125,10 @@ class WSGICaller:
     """Calls a WSGI application."""
 
     def __init__(self, app: WSGIApp) -> None:
-        self._app = app
+        self.app = app
 
     def __call__(self, request: Inbound, count: int) -> tuple[float, set[int]]:
-        app = self._app
+        app = self.app
         environs = [_environ(request) for _ in range(count)]
         statuses: set[str] = set()
 

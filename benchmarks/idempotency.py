@@ -64,7 +64,7 @@ class Lane:
 
 def application() -> FastAPI:
     """Nothing traces it."""
-    return build(Variant.BARE, 0)._app  # type: ignore[attr-defined, no-any-return]  # of an ASGICaller
+    return build(Variant.BARE, 0).app  # type: ignore[attr-defined, no-any-return]  # of an ASGICaller
 
 
 def delivering(app: ASGIApp) -> Callable[[str], Delivery]:
