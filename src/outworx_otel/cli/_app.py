@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from outworx_otel.cli.alerts import alerts
@@ -10,6 +12,7 @@ from outworx_otel.cli.doctor import doctor
 from outworx_otel.cli.endpoints import endpoints
 from outworx_otel.cli.forward import forward
 from outworx_otel.cli.list import list_deliveries
+from outworx_otel.cli.mcp import mcp
 from outworx_otel.cli.purge import purge
 from outworx_otel.cli.replay import replay
 from outworx_otel.cli.serve import serve
@@ -17,6 +20,7 @@ from outworx_otel.cli.show import show
 from outworx_otel.cli.tail import tail
 from outworx_otel.cli.trigger import trigger
 from outworx_otel.cli.verify import verify
+from outworx_otel.server.capabilities import line_of
 from outworx_otel.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
@@ -37,16 +41,23 @@ def outworx(
     """Webhooks made visible and safe."""
 
 
-app.command()(endpoints)
-app.command()(forward)
-app.command()(serve)
-app.command(context_settings={"allow_interspersed_args": False})(dev)
-app.command("list")(list_deliveries)
-app.command()(show)
-app.command()(tail)
-app.command()(trigger)
-app.command()(replay)
-app.command()(purge)
-app.command()(verify)
-app.command()(doctor)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "endpoints": endpoints,
+    "forward": forward,
+    "serve": serve,
+    "dev": dev,
+    "list": list_deliveries,
+    "show": show,
+    "tail": tail,
+    "trigger": trigger,
+    "replay": replay,
+    "purge": purge,
+    "verify": verify,
+    "doctor": doctor,
+    "mcp": mcp,
+}
+for name, command in _COMMANDS.items():
+    # What stands after the application's command is its own.
+    settings = {"allow_interspersed_args": False} if name == "dev" else None
+    app.command(name, short_help=line_of(name), context_settings=settings)(command)
 app.add_typer(alerts, name="alerts")

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import typer
 
 from outworx_otel.cli.server_calls import OutworxServer, ServerCallFailed
-from outworx_otel.server.fields import BY_NAME, FILTERED
-from outworx_otel.telemetry.outcomes import OUTCOMES
+from outworx_otel.server.capabilities import FILTERS
+from outworx_otel.server.capability import Parameter
 
 PAGE: Final = 500
 """Deliveries that a server gives at once."""
@@ -25,7 +25,8 @@ _FILTERS: Final = "filters"
 _BY_NAME: Final = inspect.Parameter.KEYWORD_ONLY
 _PANEL: Final = "Which deliveries"
 _AGO: Final = re.compile(r"\d{1,6}(\.\d{1,6})?[smhdw]")
-_TIME: Final = "2026-11-07T16:18:42Z, Unix seconds, or so long ago: 3h, 7d."
+_METAVARS: Final = {"problem": "N", "since": "TIME", "until": "TIME", "q": "TEXT"}
+_TYPES: Final[dict[str, Any]] = {"texts": list[str], "text": str, "whole": int, "flag": bool}
 
 
 @dataclass(frozen=True)
@@ -102,32 +103,26 @@ def deliveries(
 
 def _options(helps: dict[str, str]) -> dict[str, inspect.Parameter]:
     """The options, by the server's names of their parameters."""
-    options = {name: _several(name, helps.get(name) or BY_NAME[name].says) for name in FILTERED}
-    singles = (
-        ("problem", "--problem", "N", "Of the problem that has this number.", int),
-        ("since", "--since", "TIME", f"Not before: {_TIME}", str),
-        ("until", "--until", "TIME", f"Before: {_TIME}", str),
-        ("q", "--search", "TEXT", "With it in their event type, path, ids or error.", str),
-    )
-    alone = typer.Option("--unverified", help="That ran without verification.", rich_help_panel=_PANEL)
-    options["unverified"] = _parameter("unverified", Annotated[bool | None, alone])
-    for name, flag, metavar, says, kind in singles:
-        option = typer.Option(flag, metavar=metavar, help=helps.get(name) or says, rich_help_panel=_PANEL)
-        options[name] = _parameter(name, Annotated[kind | None, option])
-    return options
+    return {
+        one.name: _option(one, helps.get(one.name) or one.says) for one in FILTERS if "command" in one.ways
+    }
 
 
-def _several(name: str, says: str) -> inspect.Parameter:
-    flag = f"--{name.replace('_', '-')}"
-    if name == "outcome":
-        says = f"{says} One of {', '.join(OUTCOMES)}."
+def _option(parameter: Parameter, says: str) -> inspect.Parameter:
+    if parameter.choices:
+        says = f"{says} One of {', '.join(parameter.choices)}."
     option = typer.Option(
-        flag,
-        metavar=name.rpartition("_")[2].upper(),
-        help=f"{says} Repeatable: any of them.",
+        parameter.in_command,
+        metavar=None if parameter.kind == "flag" else _metavar(parameter),
+        help=says,
         rich_help_panel=_PANEL,
     )
-    return _parameter(name, Annotated[list[str] | None, option])
+    kind = _TYPES[parameter.kind]
+    return _parameter(parameter.name, Annotated[kind | None, option])
+
+
+def _metavar(parameter: Parameter) -> str:
+    return _METAVARS.get(parameter.name) or parameter.name.rpartition("_")[2].upper()
 
 
 def _parameter(name: str, annotation: Any) -> inspect.Parameter:
@@ -139,8 +134,10 @@ def _filters(asked: list[tuple[str, Any]]) -> DeliveryFilters:
     for name, given in asked:
         values = given if isinstance(given, list | tuple) else [] if given is None else [given]
         for value in ("true" if one is True else str(one) for one in values):
-            # The server wants a minus, which a shell's user would have to quote nowhere else.
-            pairs.append(
-                (name, f"-{value}" if name in ("since", "until") and _AGO.fullmatch(value) else value)
-            )
+            pairs.append((name, for_the_call(name, value)))
     return DeliveryFilters(tuple(pairs))
+
+
+def for_the_call(name: str, value: str) -> str:
+    """Returns a parameter's value as the server wants it: so long ago has a minus there."""
+    return f"-{value}" if name in ("since", "until") and _AGO.fullmatch(value) else value

@@ -24,6 +24,17 @@ def endpoints(
     """
     # What it would log is printed below.
     logging.getLogger("outworx_otel").addHandler(logging.NullHandler())
+    rows, warnings, problems = configured_endpoints()
+    if as_json:
+        say_json({"endpoints": rows, "warnings": warnings, "problems": problems})
+    else:
+        _print(rows, warnings, problems)
+    if problems:
+        raise typer.Exit(FAILED)
+
+
+def configured_endpoints() -> tuple[list[dict[str, str]], Sequence[str], list[str]]:
+    """Returns a row for each endpoint that is configured here, the warnings, and what has to be put right."""
     configuration = read_configuration()
     assembly = Assembly(configuration, {}, None, lambda: ())
     broken = [pattern for pattern, endpoint in assembly.endpoints.items() if endpoint.unsupported]
@@ -32,12 +43,7 @@ def endpoints(
         *(f"{pattern}: the provider has no verifier, so every delivery is rejected" for pattern in broken),
     ]
     rows = [_row(pattern, endpoint) for pattern, endpoint in assembly.endpoints.items()]
-    if as_json:
-        say_json({"endpoints": rows, "warnings": configuration.warnings, "problems": problems})
-    else:
-        _print(rows, configuration.warnings, problems)
-    if problems:
-        raise typer.Exit(FAILED)
+    return rows, configuration.warnings, problems
 
 
 def _print(rows: list[dict[str, str]], warnings: Sequence[str], problems: list[str]) -> None:

@@ -27,6 +27,10 @@ class ServerCallFailed(OutworxError):
     """The server is not there, or does not do what is asked."""
 
 
+class NoServer(ServerCallFailed):
+    """Nothing listens at the server's address."""
+
+
 class KeyRefused(ServerCallFailed):
     """The server is there, and takes neither this key nor none, or not for this."""
 
@@ -96,7 +100,7 @@ class OutworxServer:
         except NotConnected as error:
             if isinstance(error, Untrusted) or "proxy" in str(error):
                 raise ServerCallFailed(f"no answer from {base}: {error}") from None
-            raise ServerCallFailed(
+            raise NoServer(
                 f"no server at {base}: start `outworx serve`, or name another with --endpoint or OUTWORX_ENDPOINT"
             ) from None
         except CallFailed as error:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from starlette.datastructures import QueryParams
 
+from outworx_otel.server.capability import MAX_TEXT, MAX_VALUES
 from outworx_otel.server.fields import FILTERED
 from outworx_otel.server.model import Filter, Wanted
 from outworx_otel.telemetry.outcomes import OUTCOMES
@@ -19,8 +20,6 @@ _SINGLE: Final = ("problem", "unverified", "since", "until", "q")
 PARAMETERS: Final = (*FILTERED, *_SINGLE)
 """What `filter_of` reads; everything else is the caller's."""
 
-_MAX_LENGTH: Final = 1024
-MAX_VALUES: Final = 50
 _AGO: Final = re.compile(r"-(\d{1,6}(?:\.\d{1,6})?)([smhdw])")
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _UNIX: Final = re.compile(r"\d{1,11}(?:\.\d{1,9})?")
@@ -110,8 +109,8 @@ def _text(params: QueryParams, name: str) -> str:
 
 def _checked(name: str, given: str) -> str:
     text = given.strip()
-    if len(text) > _MAX_LENGTH:
-        raise BadParameter(name, f"is longer than {_MAX_LENGTH} characters")
+    if len(text) > MAX_TEXT:
+        raise BadParameter(name, f"is longer than {MAX_TEXT} characters")
     # PostgreSQL has no NUL in text.
     if "\0" in text:
         raise BadParameter(name, "contains a NUL character")

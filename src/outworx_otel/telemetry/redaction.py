@@ -55,6 +55,11 @@ _QUOTED_FIELD: Final = re.compile(r'("([^"\\]{1,128})"\s*:\s*)("(?:[^"\\]|\\.)*"
 _PART_NAME: Final = re.compile(rb'\bname="([^"\r\n]{1,128})"')
 
 
+def is_sensitive(name: str) -> bool:
+    """Whether the value of a header, a field or a variable of this name is a credential."""
+    return name not in _HARMLESS_NAMES and _SENSITIVE_NAME.search(name) is not None
+
+
 def scrub(text: str) -> str:
     """`text` without what looks like a credential, and without lone surrogates, which no exporter can encode."""
     text = _SENSITIVE_TEXT.sub(REDACTED, text)
@@ -101,9 +106,10 @@ class Redactor:
         """
         if len(name) > MAX_NAME:
             return "", None
-        sensitive = name not in _HARMLESS_NAMES and (
-            _SENSITIVE_NAME.search(name) is not None
-            or (self._headers is not None and self._headers.match(name) is not None)
+        sensitive = is_sensitive(name) or (
+            name not in _HARMLESS_NAMES
+            and self._headers is not None
+            and self._headers.match(name) is not None
         )
         shown = HTTP_REQUEST_HEADER_PREFIX + name, (REDACTED,) if sensitive else None
         if self._room > len(name):

@@ -41,8 +41,12 @@ class TriggerOptions:
     show_list: bool
 
 
-def _sample(provider: str, event: str | None) -> Sample:
-    """The one that was asked for, or the only one of a provider."""
+def chosen_sample(provider: str, event: str | None) -> Sample:
+    """The one that was asked for, or the only one of a provider.
+
+    Raises:
+        ConfigurationError: there is none, or there are several.
+    """
     if event is not None:
         return find(provider, event)
     known = listed(provider)
@@ -58,8 +62,8 @@ def run(wish: TriggerOptions) -> None:
         if wish.show_list or wish.provider is None or (wish.event is None and wish.to is None):
             _list(wish)
             return
-        sample = _sample(wish.provider, wish.event)
-        workshop = _workshop(wish, sample)
+        sample = chosen_sample(wish.provider, wish.event)
+        workshop = sample_deliveries(wish, sample)
         first = workshop.make()
     except ConfigurationError as error:
         usage("trigger", str(error))
@@ -81,7 +85,12 @@ def run(wish: TriggerOptions) -> None:
         raise typer.Exit(FAILED)
 
 
-def _workshop(wish: TriggerOptions, sample: Sample) -> SampleDeliveries:
+def sample_deliveries(wish: TriggerOptions, sample: Sample) -> SampleDeliveries:
+    """What makes the deliveries.
+
+    Raises:
+        ConfigurationError: an option cannot be used, or there is no secret.
+    """
     if wish.to is None:
         raise ConfigurationError(
             f"say where to, such as --to http://localhost:8000/webhooks/{sample.provider}"
@@ -96,6 +105,14 @@ def _workshop(wish: TriggerOptions, sample: Sample) -> SampleDeliveries:
     if credentials.secret is None and spoiling.needs_secret(wish.bad_signature):
         raise ConfigurationError(no_secret(sample.provider, path, credentials))
     return workshop
+
+
+def is_expected(status: int, bad_signature: str | None) -> bool:
+    """Whether this is the answer that such a delivery is to have."""
+    if bad_signature is None:
+        return 200 <= status < 300
+    # A body over the limit is refused before anybody looks at its signature.
+    return status == 401 or (bad_signature == "body_unavailable" and status == 413)
 
 
 class _Results:
@@ -114,20 +131,13 @@ class _Results:
             answer = sender.send(prepared.request)
         except ReplayError as error:
             problem = str(error)
-        expected = answer is not None and self._is_expected(answer.status)
+        expected = answer is not None and is_expected(answer.status, self._wish.bad_signature)
         self.unexpected += not expected
         self._counts["no answer" if answer is None else str(answer.status)] += 1
         if self._wish.as_json:
             self._print_json(prepared, again, answer, problem)
         else:
             self._print_line(prepared, again, answer, problem, expected)
-
-    def _is_expected(self, status: int) -> bool:
-        reason = self._wish.bad_signature
-        if reason is None:
-            return 200 <= status < 300
-        # A body over the limit is refused before anybody looks at its signature.
-        return status == 401 or (reason == "body_unavailable" and status == 413)
 
     def _print_line(
         self,

@@ -7,6 +7,7 @@ import math
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -45,20 +46,45 @@ class VerifyOptions:
     as_json: bool
 
 
+class Judgement(NamedTuple):
+    """What was found of a signature.
+
+    Args:
+        result: whether it is valid, and why not.
+        scheme: of the provider.
+        credentials: that were tried.
+        moment: at which it was judged, in Unix seconds.
+    """
+
+    result: SignatureResult
+    scheme: SignatureScheme
+    credentials: Credentials
+    moment: float
+
+
+def judgement(wish: VerifyOptions, evidence: CapturedRequest) -> Judgement:
+    """Judges a delivery's signature.
+
+    Args:
+        wish: with which secret, and when; where the delivery comes from does not matter.
+        evidence: the delivery.
+
+    Raises:
+        ConfigurationError: it cannot be judged.
+    """
+    scheme = _scheme(wish, evidence)
+    credentials = chosen_credentials(scheme.provider, [evidence.path], wish.secrets, wish.secret_variables)
+    if not credentials.secrets:
+        raise ConfigurationError(no_secret(scheme.provider, evidence.path or "/webhooks/...", credentials))
+    moment = _moment(wish, evidence)
+    return Judgement(_judged(wish, evidence, scheme, credentials, moment), scheme, credentials, moment)
+
+
 def run(wish: VerifyOptions) -> None:
     """Runs the command. Exits with 1 for an invalid signature, with 2 if it cannot be judged."""
     try:
         evidence = _evidence(wish)
-        scheme = _scheme(wish, evidence)
-        credentials = chosen_credentials(
-            scheme.provider, [evidence.path], wish.secrets, wish.secret_variables
-        )
-        if not credentials.secrets:
-            raise ConfigurationError(
-                no_secret(scheme.provider, evidence.path or "/webhooks/...", credentials)
-            )
-        moment = _moment(wish, evidence)
-        result = _judged(wish, evidence, scheme, credentials, moment)
+        result, scheme, credentials, moment = judgement(wish, evidence)
     except (ConfigurationError, ReplayError) as error:
         usage("verify", str(error))
     if wish.as_json:

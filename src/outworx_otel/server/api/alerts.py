@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.api.parameters import check_names, cursor_of, json_answer, limit_of, refused, single
+from outworx_otel.server.capabilities import BY_NAME
 from outworx_otel.server.filters import BadParameter
 from outworx_otel.server.problems.alert_document import alerts_document
 from outworx_otel.server.store import BadCursor, Store
 
-_KNOWN: Final = ("state", "limit", "cursor")
-_STATES: Final = ("raised", "ended")
+_KNOWN: Final = BY_NAME["list_alerts"].names("call")
+_STATES: Final = BY_NAME["list_alerts"].of("call")[0].choices
 
 
 def alert_routes(store: Store) -> list[BaseRoute]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.api.parameters import check_names, json_answer, refused, single
+from outworx_otel.server.capabilities import BY_NAME
 from outworx_otel.server.described import Time, Whole, says
 from outworx_otel.server.documents import iso_time, iso_time_if_any
 from outworx_otel.server.filters import BadParameter
@@ -22,6 +23,7 @@ from outworx_otel.server.problems.state import EndpointsOverview, EndpointState
 from outworx_otel.server.proof import SecretUses, SignatureKind
 from outworx_otel.server.store import Store
 
+_KNOWN: Final = BY_NAME["overview"].names("call")
 _RANGE: Final = re.compile(r"([1-9]\d{0,4})([smhdw])", re.ASCII)
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST: Final = 366 * 86_400
@@ -33,7 +35,7 @@ def overview_routes(store: Store) -> list[BaseRoute]:
     async def overview(request: Request) -> Response:
         params = request.query_params
         try:
-            check_names(params, ("range", "service"))
+            check_names(params, _KNOWN)
             seconds = _seconds(single(params, "range").strip() or "24h")
             service = single(params, "service").strip() or None
         except BadParameter as error:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from outworx_otel.server.capability import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, MAX_TEXT
 from outworx_otel.server.filters import BadParameter
 from outworx_otel.server.store import BadCursor
 from outworx_otel.setup.options import unknown_name
-
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 500
-_MAX_CURSOR: Final = 200
-_MAX_TEXT: Final = 1024
 
 
 class UnknownParameter(BadParameter):
@@ -50,8 +46,8 @@ def single(params: QueryParams, name: str) -> str:
     if len(given) > 1:
         raise BadParameter(name, "is given more than once")
     text = given[0] if given else ""
-    if len(text) > _MAX_TEXT:
-        raise BadParameter(name, f"is longer than {_MAX_TEXT} characters")
+    if len(text) > MAX_TEXT:
+        raise BadParameter(name, f"is longer than {MAX_TEXT} characters")
     if "\0" in text:
         raise BadParameter(name, "contains a NUL character")
     return text
@@ -92,7 +88,7 @@ def cursor_of(params: QueryParams) -> str | None:
     cursor = params.get("cursor", "")
     if len(params.getlist("cursor")) > 1:
         raise BadParameter("cursor", "is given more than once")
-    if len(cursor) > _MAX_CURSOR or "\0" in cursor:
+    if len(cursor) > MAX_CURSOR or "\0" in cursor:
         raise BadCursor
     return cursor or None
 

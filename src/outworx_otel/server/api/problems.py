@@ -12,14 +12,15 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.http.body import UNREADABLE
 from outworx_otel.server.api.parameters import check_names, cursor_of, json_answer, limit_of, refused, single
+from outworx_otel.server.capabilities import BY_NAME
+from outworx_otel.server.capability import MAX_WHOLE
 from outworx_otel.server.filters import BadParameter
 from outworx_otel.server.problems.problem import STATES, Problem, State
 from outworx_otel.server.problems.problem_document import problem_document, problems_document
 from outworx_otel.server.store import BadCursor, Store
 
-_KNOWN: Final = ("state", "service", "provider", "limit", "cursor")
+_KNOWN: Final = BY_NAME["list_problems"].names("call")
 _MAX_BODY: Final = 1024
-_MAX_NUMBER: Final = 2**31
 
 
 class ProblemChange(msgspec.Struct):
@@ -74,7 +75,7 @@ def problem_routes(store: Store) -> list[BaseRoute]:
 def _number(request: Request) -> int | None:
     text: Any = request.path_params["id"]
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0
-    return number if 0 < number < _MAX_NUMBER else None
+    return number if 0 < number <= MAX_WHOLE else None
 
 
 async def _body(request: Request) -> bytes:

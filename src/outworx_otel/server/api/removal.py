@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from outworx_otel.server.capabilities import BY_NAME
 from outworx_otel.server.described import says
 from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.store import Erased, Erasure, Store
@@ -22,7 +23,7 @@ from outworx_otel.setup.options import unknown_name
 SECONDS: Final = 5.0
 """That one call goes on removing; who called asks again where there is more."""
 
-_KNOWN: Final = ("event_id", "provider", "before", "dry_run")
+_KNOWN: Final = BY_NAME["remove_deliveries"].names("call")
 _MAX_TEXT: Final = 512
 
 

@@ -19,9 +19,10 @@ from outworx_otel.server.api.alerts import alert_routes
 from outworx_otel.server.api.overview import overview_routes
 from outworx_otel.server.api.parameters import cursor_of, flag_of, json_answer, limit_of, refused
 from outworx_otel.server.api.problems import problem_routes
+from outworx_otel.server.capabilities import BY_NAME
 from outworx_otel.server.described import ListedDelivery, Time, says
 from outworx_otel.server.documents import DeliveryTruth, delivery_document, iso_time_if_any, summary_document
-from outworx_otel.server.filters import PARAMETERS, BadParameter, filter_of
+from outworx_otel.server.filters import BadParameter, filter_of
 from outworx_otel.server.genuine import is_genuine
 from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.model import Filter, Page
@@ -29,7 +30,7 @@ from outworx_otel.server.purposes import Purpose
 from outworx_otel.server.store import BadCursor, Erased, Store, StoreUnavailable
 from outworx_otel.setup.options import unknown_name
 
-_KNOWN: Final = (*PARAMETERS, "unhandled", "limit", "cursor")
+_KNOWN: Final = BY_NAME["list_deliveries"].names("call")
 _MAX_ID: Final = 200
 _logger: Final = logging.getLogger("outworx_otel.server")
 

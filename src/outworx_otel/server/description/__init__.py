@@ -1,7 +1,8 @@
 """`/api/openapi.json`: what every JSON call takes and gives.
 
 `openapi.json` beside this file has the paths and the formats of others (OTLP, the older SDK's batch). What is ours is
-made here: of the structs that are encoded and decoded, and of the table of a delivery's fields. It cannot disagree.
+made here: of the structs that are encoded and decoded, and of the tables of capabilities and of a delivery's fields.
+It cannot disagree.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from outworx_otel.server.api.overview import OverviewDocument
 from outworx_otel.server.api.problems import ProblemChange
 from outworx_otel.server.api.removal import CountedDocument, RemovedDocument
 from outworx_otel.server.api.routes import DeliveriesDocument
+from outworx_otel.server.capabilities import CAPABILITIES
+from outworx_otel.server.capability import Capability, Parameter, value_schema
 from outworx_otel.server.described import REFERENCE
 from outworx_otel.server.documents import DeliveryTruth, WholeDelivery
 from outworx_otel.server.explaining.verdict import DeliveryVerdict
-from outworx_otel.server.fields import FIELDS, FILTERED, Field, Kind
-from outworx_otel.server.filters import MAX_VALUES
+from outworx_otel.server.fields import FIELDS, Field, Kind
 from outworx_otel.server.ingest.idempotency_calls import (
     CheckCall,
     CheckReply,
@@ -53,7 +55,6 @@ _SCHEMAS: Final[dict[Kind, dict[str, Any]]] = {
     "time": {"type": "string", "format": "date-time"},
     "seconds": {"type": "number", "minimum": 0},
 }
-_LONGEST: Final = 1024
 _OTLP: Final = ("/v1/traces", "/v1/metrics")
 _OF_EVERY_CALL: Final = {
     status: {"$ref": f"#/components/responses/{name}"}
@@ -86,11 +87,17 @@ def description() -> bytes:
                 operation["responses"] |= _OF_EVERY_CALL
     _, made = msgspec.json.schema_components(DESCRIBED, ref_template=REFERENCE)
     components["schemas"] |= _plainer(made) | {"Summary": _summary()}
-    filters = {field.name: _parameter(field) for field in FIELDS if field.filtered}
-    components["parameters"] = filters | components["parameters"]
-    listing = paths["/api/deliveries"]["get"]
-    listing["parameters"][:0] = [{"$ref": f"#/components/parameters/{name}"} for name in FILTERED]
+    for capability in CAPABILITIES:
+        if capability.call:
+            method, path = capability.call.split()
+            paths[path][method.lower()] |= _from_table(capability, path)
     return msgspec.json.encode(document)
+
+
+def _from_table(capability: Capability, path: str) -> dict[str, Any]:
+    """What the table of capabilities says of a call."""
+    parameters = [_parameter(one, in_path=f"{{{one.name}}}" in path) for one in capability.of("call")]
+    return {"summary": capability.says, **({"parameters": parameters} if parameters else {})}
 
 
 def _elsewhere(item: dict[str, Any]) -> dict[str, Any]:
@@ -130,15 +137,16 @@ def _schema(field: Field) -> dict[str, Any]:
     return _SCHEMAS[field.kind] | {"description": field.says}
 
 
-def _parameter(field: Field) -> dict[str, Any]:
-    one: dict[str, Any] = {"type": "string", "maxLength": _LONGEST}
-    if field.name == "outcome":
-        one["enum"] = list(OUTCOMES)
-    return {
-        "name": field.name,
-        "in": "query",
-        "description": f"{field.says} Repeated, any of its values will do.",
-        "schema": {"type": "array", "items": one, "maxItems": MAX_VALUES},
-        "style": "form",
-        "explode": True,
+def _parameter(parameter: Parameter, in_path: bool) -> dict[str, Any]:
+    schema = value_schema(parameter)
+    described: dict[str, Any] = {
+        "name": parameter.name,
+        "in": "path" if in_path else "query",
+        "description": parameter.says,
+        "schema": schema,
     }
+    if parameter.required:
+        described["required"] = True
+    if schema["type"] == "array":
+        described |= {"style": "form", "explode": True}
+    return described

@@ -97,11 +97,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def advice(self) -> str:
         """What to do."""
-        return (
-            _REASON_ADVICE.get(self.reason)
-            or _CAUSE_ADVICE.get(self.cause)
-            or _ADVICE.get(self.outcome, "Look at one of its deliveries.")
-        )
+        return advice_of(self.outcome, self.reason, self.cause)
+
+
+def advice_of(outcome: str, reason: str, cause: str) -> str:
+    """Returns what to do about a problem, in words of our own alone."""
+    return (
+        _REASON_ADVICE.get(reason)
+        or _CAUSE_ADVICE.get(cause)
+        or _ADVICE.get(outcome, "Look at one of its deliveries.")
+    )
 
 
 class ProblemPage(msgspec.Struct, frozen=True):
