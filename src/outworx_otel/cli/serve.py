@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from outworx_otel.cli.mcp import agents_over_http
 from outworx_otel.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ def serve(
             raise ConfigurationError(
                 "--new-key is for a server that made its own key: without --api-key, and reachable from elsewhere"
             )
-        run(settings, verbose=verbose, ready=partial(_say, open_browser))
+        agents = agents_over_http(api_key or ())
+        run(settings, agents=agents, verbose=verbose, ready=partial(_say, open_browser))
     except ConfigurationError as error:
         _fail(str(error), 2)
     except StoreUnavailable as error:
@@ -183,6 +185,8 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     row("OTLP/HTTP", f"{address}/v1/traces, /v1/metrics", "cyan")
     if settings.relay_port is not None:
         row("Tunnels", settings.tunnel_url or f"http://{own}:{settings.relay_port}", "cyan")
+    if app.serves_agents:
+        row("Agents", f"{address}/mcp", "cyan")
     row("Database", shown(make_url(settings.database)))
     if app.channels:
         row("Alerts to", ", ".join(app.channels))

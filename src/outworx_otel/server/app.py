@@ -16,6 +16,7 @@ from outworx_otel.server import api, channels, dashboard, description, ingest, r
 from outworx_otel.server.access import COOKIE, Access
 from outworx_otel.server.access.connections import CROWD
 from outworx_otel.server.access.error_answers import HANDLERS
+from outworx_otel.server.agents import Agents, AgentsEndpoint
 from outworx_otel.server.channels import AlertSender
 from outworx_otel.server.live import Live
 from outworx_otel.server.metrics import Metrics
@@ -29,11 +30,13 @@ class Application:
 
     Args:
         settings: everything that can be configured.
+        agents: what serves coding agents at `/mcp`; None where nothing does.
 
     Attributes:
         access: says what keys there are.
         metrics: what `/metrics` tells.
         channels: the names of those that alerts are sent to.
+        serves_agents: whether coding agents are served at `/mcp`.
         routes: everything that is served here.
         tunnels: tunnelled requests' own application, for `relay_port`; None where they come in here.
 
@@ -43,7 +46,10 @@ class Application:
         StoreUnavailable: the database cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, agents: Agents | None = None) -> None:
+        self._agents = agents
+        self.serves_agents = agents is not None
+        self._agents_endpoint = AgentsEndpoint()
         self.metrics = metrics = Metrics()
         # Before the database: what is wrong here is said at once.
         wanted = channels.read_channels(settings.channels)
@@ -79,10 +85,13 @@ class Application:
             *tunnels,
             *api.routes(store, self.access, self._forget, metrics),
             *description.routes(),
+            *self._agents_endpoint.routes,
             *dashboard.routes(settings, store, live, self.access, replays),
         ]
         handlers = dashboard.error_handlers(settings, self.access, HANDLERS)
-        app = Starlette(routes=self.routes, exception_handlers=handlers, lifespan=self._lifespan)
+        self._behind_checks = app = Starlette(
+            routes=self.routes, exception_handlers=handlers, lifespan=self._lifespan
+        )
         # `/deliveries/` is another path, and the table of policies knows only the paths that there are.
         app.router.redirect_slashes = False
         turned_away = dashboard.refusal_page(settings, self.access)
@@ -127,7 +136,8 @@ class Application:
         looking = asyncio.ensure_future(self._evaluator.run())
         self._alerts.start()
         try:
-            yield
+            async with self._agents_served():
+                yield
         finally:
             self.stop()
             looking.cancel()
@@ -137,7 +147,16 @@ class Application:
             await run_in_threadpool(self._evaluator.close)
             await run_in_threadpool(self._store.close)
 
+    @contextlib.asynccontextmanager
+    async def _agents_served(self) -> AsyncIterator[None]:
+        if self._agents is None:
+            yield
+            return
+        async with self._agents.serving(self._behind_checks) as serving:
+            self._agents_endpoint.serving = serving
+            yield
 
-def create_app(settings: Settings) -> Application:
+
+def create_app(settings: Settings, agents: Agents | None = None) -> Application:
     """The application of `outworx serve`; see `Application`."""
-    return Application(settings)
+    return Application(settings, agents)

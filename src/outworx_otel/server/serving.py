@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.access.connections import CROWD, HeadDeadlineProtocol
+from outworx_otel.server.agents import Agents
 from outworx_otel.server.app import Application, create_app
 from outworx_otel.server.settings import Settings
 
@@ -41,6 +42,7 @@ class PortInUse(ConfigurationError):
 def serve(
     settings: Settings,
     *,
+    agents: Agents | None = None,
     verbose: bool = False,
     ready: Callable[[Application, Settings], None] | None = None,
 ) -> None:
@@ -48,6 +50,7 @@ def serve(
 
     Args:
         settings: everything that can be configured.
+        agents: what serves coding agents at `/mcp`; None where nothing does.
         verbose: log every request.
         ready: called once connections are taken, with the application, and the settings with the ports that it has.
 
@@ -55,17 +58,18 @@ def serve(
         ConfigurationError: an option that cannot be used: an address that is taken, a database's URL.
         StoreUnavailable: the database cannot be used.
     """
-    with _opened(settings) as (app, settings, sockets):
+    with _opened(settings, agents) as (app, settings, sockets):
         _collect_less()
         asyncio.run(_serve(app, settings, sockets, verbose, ready))
 
 
 @contextlib.contextmanager
-def serving_beside(settings: Settings) -> Iterator[Settings]:
+def serving_beside(settings: Settings, agents: Agents | None = None) -> Iterator[Settings]:
     """Serves in a thread until the context ends, for a command that does something else meanwhile.
 
     Args:
         settings: everything that can be configured.
+        agents: what serves coding agents at `/mcp`; None where nothing does.
 
     Yields:
         The settings with the ports that it has.
@@ -73,7 +77,7 @@ def serving_beside(settings: Settings) -> Iterator[Settings]:
     Raises:
         ConfigurationError, StoreUnavailable: as `serve`.
     """
-    with _opened(settings) as (app, settings, sockets):
+    with _opened(settings, agents) as (app, settings, sockets):
         started: Future[Callable[[], None]] = Future()
 
         def run() -> None:
@@ -95,7 +99,9 @@ def serving_beside(settings: Settings) -> Iterator[Settings]:
 
 
 @contextlib.contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Application, Settings, list[socket.socket]]]:
+def _opened(
+    settings: Settings, agents: Agents | None
+) -> Iterator[tuple[Application, Settings, list[socket.socket]]]:
     with contextlib.ExitStack() as stack:
         # First the sockets: a second server started by mistake must not touch the first one's database.
         own = stack.enter_context(contextlib.closing(_bound(settings.host, settings.port, "--port")))
@@ -107,7 +113,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Application, Settings, list[so
         relay_port = ports[1] if len(ports) > 1 else None
         settings = dataclasses.replace(settings, port=ports[0], relay_port=relay_port)
         _allow_many_connections()
-        yield create_app(settings), settings, sockets
+        yield create_app(settings, agents), settings, sockets
 
 
 async def _serve(

@@ -26,6 +26,7 @@ from outworx_otel.cli.dev.application import (
     instrumented,
     settings_of,
 )
+from outworx_otel.cli.mcp import agents_over_http
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process import environment
 
@@ -85,11 +86,13 @@ def _served(settings: Settings, *, may_move: bool) -> Iterator[Settings]:
 
     with contextlib.ExitStack() as stack:
         try:
-            served = stack.enter_context(serving_beside(settings))
+            served = stack.enter_context(serving_beside(settings, agents_over_http(())))
         except PortInUse:
             if not may_move:
                 raise
-            served = stack.enter_context(serving_beside(dataclasses.replace(settings, port=0)))
+            served = stack.enter_context(
+                serving_beside(dataclasses.replace(settings, port=0), agents_over_http(()))
+            )
             _say(
                 f"port {settings.port} is in use, by another server or a collector: this one is at {served.port}"
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib.util
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,7 +14,10 @@ from outworx_otel.cli.server_options import LOCAL, KeyOption
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process import environment
 
-MISSING = "coding agents are served by {package}: pip install 'outworx-otel[mcp]'"
+if TYPE_CHECKING:
+    from outworx_otel.server.agents import Agents
+
+_MISSING: Final = "coding agents are served by the package {0}: pip install 'outworx-otel[mcp]'"
 
 
 def mcp(
@@ -50,10 +55,23 @@ def mcp(
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("outworx_otel"):
             raise
-        usage("mcp", MISSING.format(package=error.name))
+        usage("mcp", _MISSING.format(error.name))
     try:
         serve(url, api_key or None, authorities(ca_bundle))
     except ConfigurationError as error:
         usage("mcp", str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def agents_over_http(keys: Iterable[str]) -> Agents | None:
+    """Returns what serves the tools at `/mcp` of a server; None where what it needs is not installed.
+
+    Args:
+        keys: the server's, as `--api-key` names them: no answer may hold one.
+    """
+    if importlib.util.find_spec("mcp") is None:
+        return None
+    from outworx_otel.cli.mcp.over_http import AgentsOverHttp
+
+    return AgentsOverHttp([part for key in keys for part in (key, key.partition(":")[2])])

@@ -33,14 +33,15 @@ INSTRUCTIONS: Final = (
 )
 _AT_ONCE: Final = 8
 
-ContextOf = Callable[[ServerRequestContext[Any, Any]], ToolContext]
+ContextOf = Callable[[Any], ToolContext]
 
 
 def mcp_server(context_of: ContextOf) -> Server[Any]:
     """Returns the server.
 
     Args:
-        context_of: what a call has at hand; called in its worker thread.
+        context_of: what a call has at hand, of the HTTP request that it came by, if it did; called in the call's
+            worker thread.
     """
     tools = [_tool(capability) for capability in TOOLS]
     schemas = {tool.name: tool.input_schema for tool in tools}
@@ -59,7 +60,7 @@ def mcp_server(context_of: ContextOf) -> Server[Any]:
             places.append(anyio.CapacityLimiter(_AT_ONCE))
 
         def run() -> CallToolResult:
-            answer = called(params.name, params.arguments or {}, context_of(context))
+            answer = called(params.name, params.arguments or {}, context_of(context.request))
             texts = [TextContent(type="text", text=text) for text in answer.texts]
             return CallToolResult(content=[*texts], is_error=answer.is_error)
 

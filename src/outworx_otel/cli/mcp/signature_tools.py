@@ -124,7 +124,7 @@ def describe_endpoint(context: ToolContext, given: Mapping[str, Any]) -> ToolAns
     rows, warnings, problems = configured_endpoints()
     rows = [row for row in rows if _fits(given, row["path"], row["provider"])]
     said = f"{len(rows)} endpoints that fit are configured in this folder; {len(problems)} problems of all of them."
-    told = [{**row, "secret": _secret(row)} for row in rows]
+    told = [{**row, "secret_is_set": _has_secret(row)} for row in rows]
     configured = {"endpoints": told, "warnings": list(warnings), "problems": problems}
     here = ToolAnswer(said, (("what is configured here", configured),))
     try:
@@ -158,8 +158,7 @@ def _fits(given: Mapping[str, Any], path: Any, provider: Any) -> bool:
     return isinstance(path, str) and PathMap({path: True}).find(given["path"]) is not None
 
 
-def _secret(row: Mapping[str, str]) -> str:
-    """Whether an endpoint's secret is set, which no answer shows."""
+def _has_secret(row: Mapping[str, str]) -> bool:
     scheme = scheme_for(row["provider"])
     provider = row["provider"] if scheme is None else scheme.provider
-    return "set" if credentials_for(provider, row["path"]).secrets else "NOT set"
+    return bool(credentials_for(provider, row["path"]).secrets)

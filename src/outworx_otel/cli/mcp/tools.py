@@ -18,6 +18,7 @@ from outworx_otel.server.capability import Capability
 
 _logger: Final = logging.getLogger("outworx_otel.mcp")
 _MAX_SAID: Final = 4_000
+_OPTION: Final = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 
 Tool = Callable[[ToolContext, Mapping[str, Any]], ToolAnswer]
 FUNCTIONS: Final[dict[str, Tool]] = {
@@ -62,7 +63,7 @@ def _run(capability: Capability, given: Mapping[str, Any], context: ToolContext)
     except ServerCallFailed as error:
         return not_answered(error)
     except OutworxError as error:
-        return ToolAnswer(_in_words_of_tools(str(error)), is_error=True)
+        return ToolAnswer(_in_words_of_tools(capability, str(error)), is_error=True)
     except Exception as error:  # noqa: BLE001  # its text may hold anything
         _logger.error("the tool %s failed: %s", capability.name, type(error).__name__)
         return ToolAnswer(
@@ -72,6 +73,7 @@ def _run(capability: Capability, given: Mapping[str, Any], context: ToolContext)
         )
 
 
-def _in_words_of_tools(text: str) -> str:
-    """An error of a command as a tool's: `--secret-env` is `secret_env` there."""
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), text)
+def _in_words_of_tools(capability: Capability, text: str) -> str:
+    """An error of a command as the tool's: `--secret-env` is `secret_env` there."""
+    names = {one.in_command: one.name for one in capability.of("tool")}
+    return _OPTION.sub(lambda found: names.get(found[0], found[0]), text)

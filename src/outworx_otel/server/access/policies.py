@@ -56,6 +56,8 @@ _EXACT: Final = {
     "/live": _PAGE,
     "/login": _PUBLIC,
     "/metrics": _CALL,
+    # What sends looks for `admin` itself.
+    "/mcp": Rule(Policy.KEY, Purpose.READ, Purpose.READ),
     "/logout": Rule(Policy.PAGE),
     "/replay": _PAGE,
     "/api/alerts": _CALL,

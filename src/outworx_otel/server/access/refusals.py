@@ -41,7 +41,7 @@ def refusal(scope: Scope, status: int, message: str, headers: Mapping[str, str] 
             body = Status(code=code, message=message).SerializeToString()
             return Response(body, status, headers, _PROTOBUF)
         return _json({"code": code, "message": message}, status, headers)
-    if path.startswith("/api/") or path == "/healthz":
+    if path.startswith("/api/") or path in ("/healthz", "/mcp"):
         return _json({"error": message}, status, headers)
     return Response(message + "\n", status, headers, "text/plain; charset=utf-8")
 

@@ -39,7 +39,7 @@ _REFUSED: Final = {
     503: "There is no room now",
 }
 # What programs ask, whatever they say that they take.
-_CALLS: Final = ("/api/", "/v1/", "/t/", "/static/", "/healthz", "/live")
+_CALLS: Final = ("/api/", "/v1/", "/t/", "/static/", "/healthz", "/live", "/mcp")
 
 
 def as_page(pages: Pages, view: View) -> View:
