@@ -19,10 +19,13 @@ LEAKED = {
     "in a header": "hdr-4f8a-token-that-must-stay",
     "in a query": "qry-9c1b-token-that-must-stay",
     "in a body": "bdy-77de-token-that-must-stay",
+    "in a representation": "rep-5d6e-token-that-must-stay",
+    "in a header's line": "lin-8b9c-token-that-must-stay",
     "in metadata": "mta-12ac-token-that-must-stay",
     "by its shape": "sk_live_51HuVmAJq0ZyXwVuTsRqPoN",
     "in an error": "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
 }
+HEADERS_LINE = "in a header's line"
 BODY = (
     '{"id":"evt_1","note":"'
     + LEAKED["by its shape"]
@@ -86,7 +89,8 @@ def sent(url: str, ingest_key: str, admin_key: str) -> Incident:
                 }
             ),
             "RuntimeError",
-            f"GET https://u:p@api.example/?token={LEAKED['in a query']} said {LEAKED['in an error']}",
+            f"GET https://u:p@api.example/?token={LEAKED['in a query']} said {LEAKED['in an error']};"
+            f" {{'client_secret': '{LEAKED['in a representation']}'}} X-Api-Key: {LEAKED[HEADERS_LINE]}",
         ),
     }
     request = traces(spans.values())

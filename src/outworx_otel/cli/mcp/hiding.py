@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from outworx_otel.errors import OutworxError
+from outworx_otel.server.explaining.codes import REASONS
 from outworx_otel.server.fields import FIELDS
 from outworx_otel.server.replay import known_secrets
 from outworx_otel.signatures.secret import split_secrets
@@ -21,7 +22,6 @@ _SECRET_VARIABLE: Final = re.compile(r"SECRET|TOKEN|PASSW|API_?KEY|PRIVATE_?KEY|
 _SEVERAL: Final = "OUTWORX_SERVE_API_KEYS"
 _OURS: Final = "outworx.webhook."
 _HEADER: Final = semconv.HTTP_REQUEST_HEADER_PREFIX
-_BODIES: Final = frozenset(name.removeprefix(_OURS) for name in (semconv.REQUEST_BODY, semconv.RESPONSE_BODY))
 # What these say is ours: the verdict on a signature, not the signature.
 _OUR_NAMES: Final = frozenset(
     {
@@ -36,7 +36,9 @@ _OUR_NAMES: Final = frozenset(
         "signature",
     }
 )
-_IN_A_QUERY: Final = re.compile(r"([?&;]|^)([A-Za-z0-9_.\[\]%-]{1,64})=([^&;\s\"'<>]+)")
+_NAMED: Final = re.compile(r"(?<![A-Za-z0-9_.-])(['\"]?)([A-Za-z0-9_.\[\]%-]{1,64})\1(\s?[=:]\s?)['\"]?")
+_VALUE: Final = re.compile(r"[^&;\s\"'<>,}]+")
+_COMPOUND: Final = re.compile(r"[A-Za-z0-9][-_][A-Za-z0-9]")
 
 
 class Hiding:
@@ -52,11 +54,14 @@ class Hiding:
         self._known = re.compile("|".join(map(re.escape, longest))) if longest else None
         self._redactor = Redactor()
 
+    def said(self, text: str) -> str:
+        """A text of ours without secrets."""
+        return scrub(text if self._known is None else self._known.sub(REDACTED, text))
+
     def text(self, text: str) -> str:
-        """The text without secrets."""
-        if self._known is not None:
-            text = self._known.sub(REDACTED, text)
-        return _IN_A_QUERY.sub(_without_value, scrub(text))
+        """A text from outside without secrets: in JSON, in forms and queries, in headers, in any other words."""
+        known = text if self._known is None else self._known.sub(REDACTED, text)
+        return _without_values(self._redactor.body(known.encode("utf-8", "replace")))
 
     def document(self, value: Any, name: str = "") -> Any:
         """A document without secrets: nothing of a sensitive name, and every text as `text` gives it."""
@@ -66,17 +71,24 @@ class Hiding:
             return value if value is None or isinstance(value, bool) else REDACTED
         if isinstance(value, list | tuple):
             return [self.document(one, name) for one in value]
-        if not isinstance(value, str):
-            return value
-        return self.text(self._redactor.body(_encoded(value)) if name in _BODIES else value)
+        return self.text(value) if isinstance(value, str) else value
 
 
-def _without_value(found: re.Match[str]) -> str:
-    return f"{found[1]}{found[2]}={REDACTED}" if is_sensitive(found[2]) else found[0]
+def _without_values(text: str) -> str:
+    """The text without the values of names that are secrets'."""
+    parts, done = [], 0
+    for found in _NAMED.finditer(text):
+        value = _VALUE.match(text, found.end())
+        if value is not None and found.start() >= done and _hides_its_value(*found.groups()):
+            parts += [text[done : value.start()], REDACTED]
+            done = value.end()
+    return "".join([*parts, text[done:]])
 
 
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _hides_its_value(quote: str, name: str, between: str) -> bool:
+    """Whether it is a secret's: `token=x`, `'token': 'x'`, `X-Token: x`, but not the sentence `a bad token: x`."""
+    is_pair = quote or "=" in between or _COMPOUND.search(name)
+    return bool(is_pair) and name not in REASONS and is_sensitive(name)
 
 
 def _configured() -> Iterable[str]:

@@ -51,7 +51,7 @@ def called(name: str, given: Mapping[str, Any], context: ToolContext) -> Rendere
         answer = _run(capability, given, context)
     hiding = context.hiding
     said = "".join(
-        sign if sign.isprintable() or sign == "\n" else "?" for sign in hiding.text(answer.said)[:_MAX_SAID]
+        sign if sign.isprintable() or sign == "\n" else "?" for sign in hiding.said(answer.said)[:_MAX_SAID]
     )
     quotations = [quoted(title, hiding.document(document)) for title, document in answer.quoted]
     return RenderedAnswer([said, *quotations], answer.is_error)
