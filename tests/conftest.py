@@ -19,6 +19,7 @@ from e2e.scale import scaled
 from hypothesis import HealthCheck, settings
 from idempotency.servers import NoPgBouncer, pgbouncer_program
 from machines.network import NoNamespaces, ip_program
+from package.programs import NoIndex, NoPyright, package_index, pyright_program
 from packaging.requirements import Requirement
 from patches import take_out
 
@@ -51,6 +52,8 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "nginx": (nginx_program, NoNginx),
     "backends": (backends, NoBackends),
     "network": (ip_program, NoNamespaces),
+    "pyright": (pyright_program, NoPyright),
+    "index": (package_index, NoIndex),
 }
 _lacking: dict[str, str] = {}
 
@@ -112,6 +115,18 @@ def _unpatched() -> Iterator[None]:
 def newest() -> Path:
     """A Python 3.12 or newer, for what `sys.monitoring` shows."""
     return newest_python()
+
+
+@pytest.fixture(scope="session")
+def pyright() -> str:
+    """The type checker."""
+    return pyright_program()
+
+
+@pytest.fixture(scope="session")
+def index() -> str:
+    """What installs from the package index."""
+    return package_index()
 
 
 def is_installed(requirement: str) -> bool:

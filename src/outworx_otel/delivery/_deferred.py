@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from outworx_otel.delivery.tokens import decode_token, encode_token
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.process.forks import after_fork_in_child
+from outworx_otel.process.job_waiting import on_event_loop
 from outworx_otel.process.timer import call_in
 from outworx_otel.setup.admission import set_under_way
 from outworx_otel.setup.endpoints import Endpoint, logger
@@ -232,13 +232,7 @@ def _ends_soon() -> bool:
     # except where it is such a child's own.
     if time.monotonic() - _began_at > _YOUNG_SECONDS:
         return False
-    if _forked:
-        return True
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return True
-    return False
+    return _forked or not on_event_loop()
 
 
 def _note_fork() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import sys
 from collections.abc import Callable
@@ -136,6 +135,8 @@ def _show(row: Handshake, secret: str, endpoint: Endpoint, request: InboundReque
 
 
 async def _off_loop(work: Callable[[], Any]) -> Any:
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

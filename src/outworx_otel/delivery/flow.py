@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -85,6 +84,8 @@ async def _awaited(step: Any) -> Any:
         return await step.awaited()
     if not isinstance(step, Pause):
         return await step
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -97,6 +98,9 @@ async def _awaited(step: Any) -> Any:
 
 
 def _wait(awaitable: Awaitable[Any]) -> Any:
+    # Not for those who only import this package: it takes as long as all the rest of this room.
+    import asyncio
+
     async def wait() -> Any:
         return await awaitable
 

@@ -3,6 +3,7 @@
 - Children of `multiprocessing` (hypercorn's and granian's workers) end by `os._exit` after their finalizers.
 - uvicorn restores the default disposition and raises SIGTERM again: an application with a lifespan is told before
   (`integrations/asgi.py`), Django has none. So its `Server.shutdown` flushes once more at its end.
+- Children of Celery's end by `os._exit` after `max_tasks_per_child`, also where `resume()` was called by hand.
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ import asyncio
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import wrapt
 
 from outworx_otel.export import open_queues
 from outworx_otel.process.forks import at_first_work
 
+# A child of Celery's is replaced while others wait for its place.
+_CELERY_SECONDS: Final = 2.0
+
 _children: _Children | None = None
 
 
-def cover(flush: Callable[[], object], is_needed: Callable[[], bool]) -> None:
+def cover(flush: Callable[..., object], is_needed: Callable[[], bool]) -> None:
     """Sees to it that `flush` is called at those ends. Called again, it changes nothing.
 
     Args:
-        flush: sends what is queued; bounded, blocks.
+        flush: sends what is queued; bounded, blocks, for other seconds if it is given them.
         is_needed: whether SIGTERM itself would not send it.
     """
     global _children
@@ -36,6 +40,7 @@ def cover(flush: Callable[[], object], is_needed: Callable[[], bool]) -> None:
         # A spawned child makes its own providers.
         wrapt.register_post_import_hook(_children.begin, "multiprocessing.util")
         wrapt.register_post_import_hook(partial(_cover_uvicorn, flush, is_needed), "uvicorn.server")
+        wrapt.register_post_import_hook(partial(_cover_celery, flush), "celery.signals")
 
 
 class _Children:
@@ -70,3 +75,10 @@ def _cover_uvicorn(flush: Callable[[], object], is_needed: Callable[[], bool], m
     server = getattr(module, "Server", None)
     if callable(getattr(server, "shutdown", None)):
         wrapt.wrap_function_wrapper(server, "shutdown", shutdown)
+
+
+def _cover_celery(flush: Callable[..., object], signals: Any) -> None:
+    def ends(**_: Any) -> None:
+        flush(_CELERY_SECONDS)
+
+    signals.worker_process_shutdown.connect(ends, weak=False)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
-import urllib.request
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -85,6 +84,8 @@ def proxy_for(url: str, environ: Environ | None = None) -> Proxy | None:
         excluded = variables.get("no_proxy", variables.get("NO_PROXY", ""))
         return None if not value or _is_excluded(host, port, excluded) else _parsed(value, name)
     if environ is None and not any(_named(scheme, variables) for scheme in ("http", "https")):
+        import urllib.request
+
         # On macOS and Windows the system's settings, elsewhere nothing.
         value = urllib.request.getproxies().get(parts.scheme, "")
         if value and not urllib.request.proxy_bypass(host):

@@ -6,20 +6,22 @@ import importlib
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import wrapt
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from outworx_otel import drops
 from outworx_otel.errors import ConfigurationError, described
 from outworx_otel.process import loading
-from outworx_otel.setup.bootstrap import Endpoints, amiss, prepare, reset, stay_away
+from outworx_otel.setup.bootstrap import amiss, prepare, reset, stay_away
 from outworx_otel.setup.endpoints import logger
 from outworx_otel.setup.keywords import is_imported_by_loader
+from outworx_otel.setup.option_types import Endpoints, PassedToAll, Unpack
 from outworx_otel.setup.unguarded import SUPPORTED, outside_range
+
+if TYPE_CHECKING:
+    from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 # By framework: the modules after whose import it is switched on, and its instrumentor. None is imported because it is
 # installed: most who have aiohttp use its client alone, and what Django makes when it is imported before gevent has
@@ -43,16 +45,6 @@ _awaited: set[str] = set()
 _hooked: set[str] = set()
 
 
-def _flush_at_its_end(signals: Any) -> None:
-    """A child of Celery's ends by `os._exit`, also where `resume()` was called by hand."""
-    from outworx_otel.integrations._background import flush
-
-    signals.worker_process_shutdown.connect(flush, weak=False)
-
-
-wrapt.register_post_import_hook(_flush_at_its_end, "celery.signals")
-
-
 def instrument(
     *,
     tracer_provider: TracerProvider | None = None,
@@ -61,7 +53,7 @@ def instrument(
     excluded_urls: str | None = None,
     request_hook: Callable[..., Any] | None = None,
     response_hook: Callable[..., Any] | None = None,
-    **others: Any,
+    **others: Unpack[PassedToAll],
 ) -> None:
     """Switches on each framework that the application imports: Starlette, FastAPI, Flask, Django, Litestar, aiohttp.
 
@@ -103,6 +95,8 @@ def instrument(
 
 
 def _switch_all_on() -> None:
+    import wrapt
+
     for framework, (modules, _) in _INSTRUMENTORS.items():
         _awaited.add(framework)
         if framework not in _hooked:

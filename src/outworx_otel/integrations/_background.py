@@ -15,7 +15,6 @@ from outworx_otel.setup.bootstrap import prepare
 from outworx_otel.setup.runtime import current
 
 CARRIED_AS: Final = "outworx_token"
-_FLUSH_SECONDS: Final = 2.0
 _logger = logging.getLogger("outworx_otel")
 
 
@@ -60,10 +59,3 @@ def resumed(token: object, *, make_current: bool = True) -> ResumedWork | None:
     except Exception as error:  # noqa: BLE001  # ours
         current().failed("resuming deferred work", error)
     return None
-
-
-def flush(*_: object, **__: object) -> None:
-    """Sends what is queued: the process is about to end without a goodbye."""
-    send = current().flush
-    if send is not None:
-        send(_FLUSH_SECONDS)

@@ -10,6 +10,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from outworx_otel.integrations._inside import application_in
 from outworx_otel.integrations._patch import Patch, Reach
 from outworx_otel.setup.bootstrap import prepare, stay_away
+from outworx_otel.setup.option_types import InstrumentorArguments, Unpack
 from outworx_otel.setup.unguarded import SUPPORTED, outside_range
 
 
@@ -28,7 +29,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is untyp
         """The versions this was built for."""
         return (f"{self.framework} {SUPPORTED[self.framework]}",)
 
-    def instrument(self, **kwargs: Any) -> None:
+    def instrument(self, **kwargs: Unpack[InstrumentorArguments]) -> None:
         """Acts on every application. OpenTelemetry's own look at the versions is left to ours, which says more."""
         super().instrument(**{**kwargs, "skip_dep_check": True})
 
@@ -65,7 +66,7 @@ class ApplicationInstrumentor(Instrumentor):
     application: ClassVar[type[Any]]
 
     @classmethod
-    def instrument_app(cls, app: Any, **kwargs: Any) -> None:
+    def instrument_app(cls, app: Any, **kwargs: Unpack[InstrumentorArguments]) -> None:
         """Acts on one application; arguments as for `instrument`.
 
         Args:

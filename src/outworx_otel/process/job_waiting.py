@@ -6,7 +6,6 @@ thread for every operation, although hardly any runs out of time.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import threading
@@ -53,6 +52,8 @@ async def await_(pool: Taker, job: Job[Any], seconds: float) -> None:
 
 
 async def _await_on_asyncio(pool: Taker, job: Job[Any], seconds: float) -> None:
+    import asyncio
+
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
 
@@ -90,7 +91,9 @@ async def _await_on_trio(trio: Any, pool: Taker, job: Job[Any], seconds: float) 
 
 def on_event_loop() -> bool:
     """Whether this thread runs an event loop, so that waiting here would stop others."""
-    if asyncio._get_running_loop() is not None:
+    # Where nobody has imported it, no loop of its runs.
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
         return True
     trio = sys.modules.get("trio")
     return trio is not None and _in_trio(trio)

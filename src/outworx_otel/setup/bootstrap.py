@@ -22,6 +22,7 @@ from outworx_otel.setup.assembly import Assembly, checked_store, forget_provider
 from outworx_otel.setup.configuration import Configuration, read_configuration
 from outworx_otel.setup.endpoints import SAID, Endpoint, logger
 from outworx_otel.setup.keywords import check_keywords, is_called_by_loader, meant_as_endpoints
+from outworx_otel.setup.option_types import Endpoints
 from outworx_otel.setup.options import TrackOptions
 from outworx_otel.setup.pipeline import Beside, provide
 from outworx_otel.setup.runtime import Runtime, current, replace
@@ -31,8 +32,6 @@ from outworx_otel.telemetry.foreign import ability, is_placeholder
 
 if TYPE_CHECKING:
     from outworx_otel.export import Destination
-
-Endpoints = Mapping[str, TrackOptions | Mapping[str, Any]]
 
 _INSTALL_HINT: Final = (
     "no OpenTelemetry SDK is configured, so webhook spans go nowhere: install 'outworx-otel[auto]' "

@@ -8,11 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # installed there alone
-
 CONFIG_FILE: Final = "OUTWORX_CONFIG_FILE"
 OWN: Final = "outworx.toml"
 _SHARED: Final = "pyproject.toml"
@@ -125,10 +120,20 @@ def _read(path: Path, shown: str, called: str | None = None, *, inner: bool = Fa
         return ConfigurationFile(shown, None, f"{called}: cannot be read: {error.strerror}", path=path)
     text = raw.decode(errors="replace")
     try:
-        table: Mapping[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        table = _parsed(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # no TOML, or not in UTF-8
         return ConfigurationFile(shown, None, f"{called}: is not valid TOML: {error}", text, path)
     return ConfigurationFile(shown, _ours(table) if inner else table, path=path)
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # installed there alone
+
+    table: Mapping[str, Any] = tomllib.loads(text)
+    return table
 
 
 def _ours(table: Mapping[str, Any]) -> Mapping[str, Any]:

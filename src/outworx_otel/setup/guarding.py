@@ -6,8 +6,6 @@ import functools
 import inspect
 from typing import Any, Final
 
-import wrapt
-
 from outworx_otel.errors import ConfigurationError, UnverifiedDelivery
 from outworx_otel.setup import enforcement
 from outworx_otel.setup.admission import is_trusted, under_way
@@ -23,37 +21,6 @@ _DO: Final = (
     "an adapter such as OutworxHooksMiddleware. If a decorator above @webhook hides the handler, put functools.wraps "
     "on what that returns. In tests: with outworx_otel.testing.trusted():"
 )
-
-
-class Guarded(wrapt.FunctionWrapper):  # type: ignore[type-arg,misc,unused-ignore]  # its stubs came with wrapt 2
-    """A handler behind its guard. Signature, name, annotations and colour are the handler's own."""
-
-    def __init__(self, handler: Any, guard: Guard, whole_class: bool = False) -> None:
-        super().__init__(handler, guard)
-        self._self_endpoint: Endpoint | None = None if whole_class else guard.endpoint
-        self._self_whole_class = whole_class
-
-    def __getattr__(self, name: str) -> Any:
-        # Before 0.38, Starlette asks whatever looks like a routine for it, and an object has none.
-        if name == "__name__":
-            return type(self.__wrapped__).__name__
-        return super().__getattr__(name)
-
-    @property
-    def __outworx_webhook__(self) -> Endpoint | None:
-        """The mark of this guard: the function behind it may be marked for another route as well."""
-        return self._self_endpoint
-
-    @__outworx_webhook__.setter
-    def __outworx_webhook__(self, endpoint: Endpoint) -> None:
-        self._self_endpoint = endpoint
-
-
-class GuardedAsync(Guarded):
-    """The same for an object whose `__call__` is a coroutine function: frameworks look at that to tell its colour."""
-
-    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return await super().__call__(*args, **kwargs)
 
 
 class Guard:
@@ -81,6 +48,8 @@ class Guard:
 
     def around(self, handler: Any) -> Any:
         """The handler behind this guard; of a class, the class itself with its way in guarded."""
+        from outworx_otel.setup.guarded import Guarded, GuardedAsync
+
         if isinstance(handler, type) and not isinstance(handler, Guarded):
             self._guard_class(handler)
             return handler
@@ -93,6 +62,8 @@ class Guard:
         return kind(handler, self)
 
     def _guard_class(self, view: type[Any]) -> None:
+        from outworx_otel.setup.guarded import Guarded
+
         defined = [name for name in _ENTRIES if _is_defined(view, name)][:1]
         defined = defined or [name for name in _METHODS if _is_defined(view, name)]
         if not defined:

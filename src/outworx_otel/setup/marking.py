@@ -13,6 +13,7 @@ from outworx_otel.errors import ConfigurationError
 from outworx_otel.setup.announcement import announce, described
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.guarding import MARK, Guard, is_to_be_guarded
+from outworx_otel.setup.option_types import Unpack, WebhookOptions
 from outworx_otel.setup.options import OPTION_NAMES, TrackOptions, unknown_name
 from outworx_otel.setup.runtime import current
 
@@ -103,7 +104,7 @@ def _marked_method(handler: Any, owner: Any, method: str) -> Any:
     return None
 
 
-def webhook(provider: str | TrackOptions, **options: Any) -> Callable[[Handler], Handler]:
+def webhook(provider: str | TrackOptions, **options: Unpack[WebhookOptions]) -> Callable[[Handler], Handler]:
     """Marks a handler (function or view class) as a webhook endpoint; the instrumentors do the rest.
 
     Goes below the route's decorator: `@app.post("/hook")`, then `@webhook("stripe", signature_secret=...)`. Where it

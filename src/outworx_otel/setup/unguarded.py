@@ -6,7 +6,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from importlib import metadata
 from typing import Final
 
 DISABLED: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
@@ -48,6 +47,8 @@ def outside_range(framework: str) -> str | None:
 
     A version that cannot be read is taken for a good one.
     """
+    from importlib import metadata
+
     from packaging.specifiers import SpecifierSet
     from packaging.version import InvalidVersion, Version
 
@@ -64,6 +65,8 @@ def outside_range(framework: str) -> str | None:
 
 def launcher_is_before(version: str) -> bool:
     """Whether `opentelemetry-instrument` is an older one. One whose version cannot be read is taken for a new one."""
+    from importlib import metadata
+
     from packaging.version import InvalidVersion, Version
 
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
@@ -169,6 +168,8 @@ class AwaitedAlchemyConnection:
 
     def keeper(self) -> Callable[[str, dict[str, Any]], Awaitable[int]]:
         """See `Connection.keeper`."""
+        import asyncio
+
         from sqlalchemy.ext.asyncio import AsyncEngine
 
         engine = AsyncEngine(self._sync.engine)
