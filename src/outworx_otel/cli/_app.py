@@ -13,6 +13,7 @@ from outworx_otel.cli.endpoints import endpoints
 from outworx_otel.cli.forward import forward
 from outworx_otel.cli.list import list_deliveries
 from outworx_otel.cli.mcp import mcp
+from outworx_otel.cli.migrate import migrate
 from outworx_otel.cli.purge import purge
 from outworx_otel.cli.replay import replay
 from outworx_otel.cli.serve import serve
@@ -55,6 +56,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "doctor": doctor,
     "mcp": mcp,
+    "migrate": migrate,
 }
 for name, command in _COMMANDS.items():
     # What stands after the application's command is its own.

@@ -73,7 +73,9 @@ class KeyClaim:
         self._held = (hashed, token)
         try:
             claim: Claim
-            claim = store.claim(hashed, token, LEASE) if store.instant else (yield self._asking(hashed, token))
+            claim = (
+                store.claim(hashed, token, LEASE) if store.instant else (yield self._asking(hashed, token))
+            )
             if isinstance(claim, InProgress) and options.idempotency_on_conflict == "wait":
                 claim = yield from self._waiting(claim, hashed, token)
             if not isinstance(claim, Claimed):

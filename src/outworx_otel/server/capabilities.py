@@ -315,6 +315,11 @@ ON_THIS_MACHINE: Final = (
         command="dev",
     ),
     Capability("doctor", "Examine the set-up of an application, and say what to do", command="doctor"),
+    Capability(
+        "migrate",
+        "Rewrite an application that uses outworx-hooks so that it uses this package",
+        command="migrate",
+    ),
     Capability("try_channels", "Send a test message to every channel of alerts", command="alerts test"),
 )
 OF_THE_SERVER: Final = (
