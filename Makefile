@@ -25,7 +25,7 @@ NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	  && echo "$$python" && break; done)
 
-.PHONY: help demo test backends backends-if-go door newest test-full soak test-versions coverage lint types contracts bench clean
+.PHONY: help demo test backends backends-if-go door newest test-full soak test-versions coverage lint types contracts docs bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -80,11 +80,16 @@ types: $(VENV)/.dev ## mypy, strict
 contracts: $(VENV)/.dev ## who may import whom
 	@$(BIN)/lint-imports --no-logo
 
+# In an environment of its own, which needs nothing of ours: docstrings are read, not run. What pages have of the code
+# is written by `python -m docs_build`, and a test fails where that was forgotten.
+docs: .venvs/docs/.made ## the site; fails on dead links and anchors, and on what would be loaded from elsewhere
+	@.venvs/docs/bin/python -m docs_build.site $(ARGS)
+
 bench: $(VENV)/.bench newest ## what it costs, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) .venvs .nox dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	@rm -rf $(VENV) .venvs .nox dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip takes dependency groups (PEP 735) from 25.1 on; Debian 12 brings 23.0.
@@ -131,3 +136,9 @@ newest: .venvs/newest/.made
 	  "$(NEWEST)" -m venv .venvs/newest && \
 	  $(call INSTALL,.venvs/newest/bin/python) \
 	    --editable '.[fastapi,flask,django]' pytest httpx python-multipart pyyaml && touch $@; fi
+
+.venvs/docs/.made: pyproject.toml | $(VENV)/.made
+	@echo "Installing what the site needs into .venvs/docs ..."
+	@mkdir -p .venvs && $(PYTHON) -m venv .venvs/docs
+	@$(if $(filter uv,$(INSTALLER)),$(call INSTALL_uv,.venvs/docs/bin/python),$(BIN)/python -m pip --python .venvs/docs/bin/python --disable-pip-version-check --no-input --quiet install) --group docs
+	@touch $@

@@ -14,6 +14,7 @@ import pytest
 from collector.backends import NoBackends, backends
 from conventions import found_faults
 from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
+from documentation.sites import NoDocsEnvironment, docs_python
 from drops.newest import NoNewestPython, newest_python
 from e2e.scale import scaled
 from hypothesis import HealthCheck, settings
@@ -54,6 +55,7 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "network": (ip_program, NoNamespaces),
     "pyright": (pyright_program, NoPyright),
     "index": (package_index, NoIndex),
+    "site_builder": (docs_python, NoDocsEnvironment),
 }
 _lacking: dict[str, str] = {}
 

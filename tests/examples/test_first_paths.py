@@ -1,4 +1,4 @@
-"""Every first path of the README, walked as a newcomer does: in a fresh environment and an empty folder.
+"""Every first path of the quick start, walked as a newcomer does: in a fresh environment and an empty folder.
 
 The snippet as it is written, `outworx serve` without a key, `outworx trigger`; and the delivery stands on the server,
 valid and accepted, no silent drop, and nothing that alarms was said on the way.
@@ -16,12 +16,12 @@ from typing import Any
 
 import httpx
 import pytest
-from readme import block
+from pages import block
 
 from .newcomer import Environment, Process, wait_until
 
 SECRET = "whsec_0123456789abcdef"  # noqa: S105  # of nobody
-EXTRAS = "auto,server,fastapi,flask,django,aiohttp"
+EXTRAS = "auto,server,fastapi,flask,django,aiohttp,litestar"
 STRIPE = "stripe charge.succeeded --to {port}/webhooks/stripe"
 UVICORN = "uvicorn app:app --port {port}"
 
@@ -80,25 +80,25 @@ class FirstPath:
     variable: str = "STRIPE_WEBHOOK_SECRET"
 
 
-def app(heading: str) -> Callable[[], dict[str, str]]:
-    return lambda: {"app.py": block(heading)}
+def app(*where: str) -> Callable[[], dict[str, str]]:
+    return lambda: {"app.py": block(*where)}
 
 
-def without_init(heading: str) -> dict[str, str]:
-    snippet = block(heading)
-    return {"app.py": re.sub(r"^init\(\).*$", "", snippet, flags=re.MULTILINE)}
+def without_init(*where: str) -> Callable[[], dict[str, str]]:
+    return lambda: {"app.py": re.sub(r"^init\(\).*$", "", block(*where), flags=re.MULTILINE)}
 
 
-def exports(heading: str) -> dict[str, str]:
-    """The variables that a console block exports."""
-    lines = [line for line in block(heading, "console").splitlines() if line.startswith("export ")]
+def exports(name: str) -> dict[str, str]:
+    """The variables that a page's second console block exports."""
+    text = block(name, language="console", number=1)
+    lines = [line for line in text.splitlines() if line.startswith("export ")]
     words = [word for line in lines for word in shlex.split(line, comments=True)[1:]]
     return dict(word.split("=", 1) for word in words)
 
 
 def django_files() -> dict[str, str]:
-    """The three files of the README's block, each by the name that stands above it."""
-    parts = re.split(r"^# (\w+\.py)$", block("### Django"), flags=re.MULTILINE)
+    """The three files of the page's block, each by the name that stands above it."""
+    parts = re.split(r"^# (\w+\.py)$", block("quick-start/django.md"), flags=re.MULTILINE)
     files = {f"shop/{name}": text for name, text in zip(parts[1::2], parts[2::2], strict=True)}
     files["shop/urls.py"] = files["shop/urls.py"].replace(
         "urlpatterns", "from shop.views import stripe_webhook\n\nurlpatterns"
@@ -106,44 +106,47 @@ def django_files() -> dict[str, str]:
     return files
 
 
-ZERO_CODE = "### With no code changed"
+ZERO_CODE = "quick-start/zero-code.md"
+DECORATOR = "quick-start/index.md", "## One decorator for all of them"
 PATHS = {
     "zero code": FirstPath(
-        lambda: {"app.py": ZERO_CODE_APP, "outworx.toml": block(ZERO_CODE, "toml")},
+        lambda: {"app.py": ZERO_CODE_APP, "outworx.toml": block(ZERO_CODE, language="toml")},
         f"opentelemetry-instrument {UVICORN}",
         exports=exports(ZERO_CODE),
     ),
     "zero code, the exporters not named": FirstPath(
-        lambda: {"app.py": ZERO_CODE_APP, "outworx.toml": block(ZERO_CODE, "toml")},
+        lambda: {"app.py": ZERO_CODE_APP, "outworx.toml": block(ZERO_CODE, language="toml")},
         f"opentelemetry-instrument {UVICORN}",
     ),
-    "fastapi": FirstPath(app("### FastAPI"), UVICORN),
-    "fastapi without init": FirstPath(lambda: without_init("### FastAPI"), UVICORN),
-    "flask": FirstPath(app("### Flask"), "flask --app app run --port {port}"),
+    "fastapi": FirstPath(app("quick-start/fastapi.md"), UVICORN),
+    "fastapi without init": FirstPath(without_init("quick-start/fastapi.md"), UVICORN),
+    "flask": FirstPath(app("quick-start/flask.md"), "flask --app app run --port {port}"),
     "django by settings": FirstPath(
         django_files, "python manage.py runserver --noreload {port}", STRIPE + "/"
     ),
+    "starlette": FirstPath(app("quick-start/starlette.md"), UVICORN),
+    "litestar": FirstPath(app("quick-start/litestar.md"), UVICORN),
     "aiohttp": FirstPath(
         lambda: {
-            "app.py": block("### aiohttp and Litestar") + RUN_AIOHTTP,
+            "app.py": block("quick-start/aiohttp.md") + RUN_AIOHTTP,
         },
         "python app.py {port}",
     ),
     "decorator": FirstPath(
-        app("### One decorator for all of them"),
+        app(*DECORATOR),
         UVICORN,
         "github push --to {port}/webhooks/github",
         variable="GITHUB_WEBHOOK_SECRET",
     ),
     "instrument without init": FirstPath(
-        lambda: without_init("### One decorator for all of them"),
+        without_init(*DECORATOR),
         UVICORN,
         "github push --to {port}/webhooks/github",
         variable="GITHUB_WEBHOOK_SECRET",
     ),
     "an own provider": FirstPath(
         lambda: {
-            "app.py": OWN_PROVIDER.replace("SNIPPET", block("### Beside your own OpenTelemetry set-up")),
+            "app.py": OWN_PROVIDER.replace("SNIPPET", block("other-telemetry.md")),
             "outworx.toml": OWN_PROVIDER_FILE,
         },
         UVICORN,
@@ -214,7 +217,7 @@ def write(environment: Environment, folder: Path, path: FirstPath) -> None:
     for name, text in files.items():
         file = folder / name
         if name == "shop/settings.py":
-            # As the README says: the first entry goes in front of those that are there.
+            # As the page says: the first entry goes in front of those that are there.
             text = f"{file.read_text()}\nTHEIRS = MIDDLEWARE\n{text}\nMIDDLEWARE += THEIRS\n"
         file.write_text(text)
 

@@ -35,15 +35,18 @@ class OutworxSpanProcessor(SpanProcessor):
     `provider.add_span_processor(OutworxSpanProcessor(api_key="..."))`.
 
     Args:
-        api_key, endpoint, protocol: as in `Destination`; what is not given comes from `OUTWORX_*`.
+        api_key: as in `Destination`; what is not given of these three comes from `OUTWORX_*`.
+        endpoint: as in `Destination`.
+        protocol: as in `Destination`.
         timeout: milliseconds that one attempt may take.
         on_error: gets an `ExportError` for each thing that goes wrong, in the exporting thread; what it
             raises is logged and swallowed.
         debug: one log line (INFO) per delivered batch; None leaves it to `OUTWORX_DEBUG`.
-        max_queue_size, max_batch_size: in spans; defaults are `OTEL_BSP_MAX_QUEUE_SIZE` or 2048, and
-            `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or 512.
+        max_queue_size: in spans; `OTEL_BSP_MAX_QUEUE_SIZE` or 2048.
+        max_batch_size: in spans; `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` or 512.
         schedule_delay: milliseconds for which a batch is gathered; `OTEL_BSP_SCHEDULE_DELAY` or 1000.
-        max_queue_bytes, max_batch_bytes: the same bounds in estimated bytes.
+        max_queue_bytes: the queue's bound in estimated bytes.
+        max_batch_bytes: a batch's bound in estimated bytes.
         destination: instead of the arguments that describe one.
 
     Raises:

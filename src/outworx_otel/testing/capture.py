@@ -35,11 +35,16 @@ class CapturedDelivery:
         status: the answer's HTTP status; None where there was none.
         processing: `completed`, `failed`, `ignored`, `silent_drop`, `deferred`, or None where nothing was asked.
         reason: what the handler said of `failed` or `ignored`.
-        signature_valid, signature_reason: the verdict; None where there was nothing to verify.
+        signature_valid: the verdict; None where there was nothing to verify.
+        signature_reason: why it is not valid.
         signature_kind: `verified` or, where the sender alone is known, `authenticated`; None where it is not valid.
         idempotency: the outcome, where a key was found.
-        event_type, event_id: where known.
-        cause, file, line, exception_type: of a silent drop.
+        event_type: where known.
+        event_id: where known.
+        cause: of a silent drop.
+        file: where that is in the application.
+        line: of that file.
+        exception_type: what was swallowed.
         explanation: of an error, in words.
         span: all of it.
     """

@@ -2,7 +2,7 @@
 
 `PROVIDER` in it is the row with its source, samples and secrets. A file is imported when its provider is first asked
 for, so `_index.py` says, for all of them, what there is and which headers give them away; it is written by
-`python docs/provider_table.py`.
+`python -m docs_build`.
 """
 
 from __future__ import annotations

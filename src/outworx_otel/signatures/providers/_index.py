@@ -1,4 +1,4 @@
-"""Written by `python docs/provider_table.py` from the files beside this one."""
+"""Written by `python -m docs_build` from the files beside this one."""
 
 from __future__ import annotations
 

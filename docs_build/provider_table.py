@@ -1,14 +1,13 @@
-"""Writes what is made from the providers' files: `python docs/provider_table.py`.
+"""What is made from the providers' files: three tables, and the index by which a provider is found.
 
-These are the tables in docs/signatures.md, docs/handshakes.md and docs/published-keys.md, and the index by which a
-provider is found before its file is read. A test fails when one of them is out of date.
+The tables stand in docs/signatures.md, docs/handshakes.md and docs/published-keys.md; the index is a module, read
+before any provider's file.
 """
 
 from __future__ import annotations
 
 import json
 import pkgutil
-import re
 from pathlib import Path
 
 from outworx_otel.signatures import SignatureScheme
@@ -17,11 +16,8 @@ from outworx_otel.signatures.handshakes import handshakes_of, with_handshakes
 from outworx_otel.signatures.provider import WebhookProvider
 from outworx_otel.signatures.providers import __path__, load
 
-PAGE = Path(__file__).with_name("signatures.md")
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 INDEX = Path(__path__[0], "_index.py")
-HANDSHAKES = Path(__file__).with_name("handshakes.md")
-KEYS = Path(__file__).with_name("published-keys.md")
-_MARKS = "<!-- {0}: begin -->\n", "<!-- {0}: end -->\n"
 
 _KEYS = {
     "utf8": "as text",
@@ -48,7 +44,7 @@ _ALGORITHMS = {
     "rsa-sha256": "RSA, SHA-256",
     "token": "none: equality",
 }
-_SOURCES = {"code": "its code", "docs": "its page"}
+SOURCES = {"code": "its code", "docs": "its page"}
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -58,7 +54,7 @@ def all_providers() -> list[WebhookProvider]:
     return [load(name) for name in sorted(names)]
 
 
-def _where(row: SignatureScheme) -> str:
+def where(row: SignatureScheme) -> str:
     procedure = row.procedure or row.published
     if procedure is not None:
         return procedure.place
@@ -66,18 +62,18 @@ def _where(row: SignatureScheme) -> str:
     return " or ".join([*(f"`{name}`" for name in row.signature_header), *own])
 
 
-def _algorithm(row: SignatureScheme) -> str:
+def algorithm(row: SignatureScheme) -> str:
     if row.published is not None:
         return row.published.algorithm
     return _ALGORITHMS.get(row.algorithm, row.algorithm)
 
 
-def _signed(provider: WebhookProvider) -> str:
+def signed(provider: WebhookProvider) -> str:
     message = provider.scheme.message
     return provider.signed or (f"`{message}`" if message else "nothing")
 
 
-def _window(row: SignatureScheme) -> str:
+def window(row: SignatureScheme) -> str:
     if row.tolerance is None:
         return "none"
     if row.timestamp_field == "exp":
@@ -86,7 +82,7 @@ def _window(row: SignatureScheme) -> str:
     return f"{sign}{row.tolerance:g} s" + (", none in the future" if row.window == "elapsed" else "")
 
 
-def _needs(row: SignatureScheme) -> str:
+def needs(row: SignatureScheme) -> str:
     needs = [f"secret {_KEYS[row.key]}" if row.key != "public" else _KEYS["public"]]
     if row.published is not None:
         needs = ["[published keys](published-keys.md): extra `asymmetric`"]
@@ -97,7 +93,7 @@ def _needs(row: SignatureScheme) -> str:
     return "; ".join(needs)
 
 
-def _gives_up(provider: WebhookProvider) -> str:
+def gives_up(provider: WebhookProvider) -> str:
     if provider.gives_up is None:
         return ""
     after, source = provider.gives_up
@@ -117,15 +113,15 @@ def table() -> str:
         row = provider.scheme
         cells = [
             f"{row.title} `{row.provider}`",
-            _where(row),
+            where(row),
             row.encoding,
-            _algorithm(row),
-            _signed(provider),
-            _window(row),
+            algorithm(row),
+            signed(provider),
+            window(row),
             f"`{row.event_id}`" if row.event_id else "",
-            _needs(row),
-            f"[{_SOURCES[provider.source_kind]}]({row.source})",
-            _gives_up(provider),
+            needs(row),
+            f"[{SOURCES[provider.source_kind]}]({row.source})",
+            gives_up(provider),
         ]
         # A bar would end the cell, in code too.
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
@@ -134,7 +130,7 @@ def table() -> str:
 
 def index() -> str:
     """The module that says which providers there are, and which headers give them away."""
-    lines = ['"""Written by `python docs/provider_table.py` from the files beside this one."""', ""]
+    lines = ['"""Written by `python -m docs_build` from the files beside this one."""', ""]
     lines += ["from __future__ import annotations", "", "NAMES: tuple[str, ...] = ("]
     lines += [f"    {json.dumps(provider.scheme.provider)}," for provider in all_providers()]
     lines += [")", "DETECTION: dict[str, str] = {"]
@@ -154,7 +150,7 @@ def _stands(path: str, value: str = "") -> str:
     return f"`{name}` = `{value}` in the body" if value else f"`{name}` in the body"
 
 
-def _question(row: Handshake) -> str:
+def question(row: Handshake) -> str:
     parts = [_stands(path, json.dumps(value).strip('"')) for path, value in row.when.items()]
     parts += [_stands(path) for path in (*row.present, row.shared) if path and path != row.challenge]
     parts += [_stands(row.challenge)] if row.challenge else []
@@ -163,7 +159,7 @@ def _question(row: Handshake) -> str:
     return f"{row.method} {', '.join(parts)}".strip()
 
 
-def _reply(row: Handshake) -> str:
+def reply(row: Handshake) -> str:
     said = {"{challenge}": "the challenge", "{made}": "what is computed from it"}
     parts = [str(row.status)] if row.status != 200 else []
     if row.text:
@@ -180,7 +176,7 @@ def _reply(row: Handshake) -> str:
     return "; ".join(parts) or "200, no body"
 
 
-def _conditions(row: Handshake) -> str:
+def conditions(row: Handshake) -> str:
     needs = {"signature": "a valid signature", "token": "`verify_token`"}.get(row.proof, "")
     if row.key == "verify_token":
         needs = "`verify_token`, `public_url` as registered"
@@ -199,7 +195,7 @@ def handshake_table() -> str:
     lines = ["| provider | it sends | it is answered | needs | rule |", "|---|---|---|---|---|"]
     for name in with_handshakes():
         for row in handshakes_of(name):
-            cells = [f"`{name}`", _question(row), _reply(row), _conditions(row), f"[source]({row.source})"]
+            cells = [f"`{name}`", question(row), reply(row), conditions(row), f"[source]({row.source})"]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -217,22 +213,10 @@ def keys_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _renewed(page: str, name: str, fresh: str) -> str:
-    begin, end = (mark.format(name) for mark in _MARKS)
-    return re.sub(
-        re.escape(begin) + ".*?" + re.escape(end), lambda _: begin + fresh + end, page, flags=re.DOTALL
-    )
-
-
-def with_table(page: str) -> str:
-    """The page with a fresh table between its two marks."""
-    tables = {"providers": table(), "handshakes": handshake_table(), "published keys": keys_table()}
-    for name, fresh in tables.items():
-        page = _renewed(page, name, fresh)
-    return page
-
-
-if __name__ == "__main__":
-    INDEX.write_text(index(), encoding="utf-8")
-    for file in (PAGE, HANDSHAKES, KEYS):
-        file.write_text(with_table(file.read_text(encoding="utf-8")), encoding="utf-8")
+def parts() -> dict[Path, dict[str, str]]:
+    """What stands between marks, by page and name."""
+    return {
+        DOCS / "signatures.md": {"providers": table()},
+        DOCS / "handshakes.md": {"handshakes": handshake_table()},
+        DOCS / "published-keys.md": {"published keys": keys_table()},
+    }

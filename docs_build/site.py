@@ -1,0 +1,173 @@
+"""Builds the site: `python -m docs_build.site [--source FOLDER]`.
+
+Zensical's strict mode finds dead links and anchors. What it lets pass is looked for here: warnings about docstrings,
+pages that the navigation does not name, names of the navigation without a page, and addresses of foreign hosts from
+which a page would load something. Beside each page goes its text (`.md`), and `llms.txt` lists them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from docs_build.docstrings import twin
+from docs_build.listing import llms_txt
+
+ROOT = Path(__file__).resolve().parents[1]
+# Found by an index of their own.
+FOLDERS = ("decisions", "providers")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_WARNINGS = re.compile(r"^(griffe|mkdocstrings|mkdocs_autorefs)\b.*$", re.MULTILINE)
+_LOADED = {"link": "href", "script": "src", "img": "src", "source": "src", "iframe": "src", "video": "src"}
+_FOREIGN = re.compile(r"\s*(?:[a-z]+:)?//", re.IGNORECASE)
+_CSS_ADDRESS = re.compile(r"(?:url\(\s*|@import\s+)[\"']?((?:https?:)?//[^\"')\s]+)", re.IGNORECASE)
+
+
+class Faults(Exception):
+    """What has to be put right before the site is good, a line each."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+
+
+class _Loading(HTMLParser):
+    """The foreign addresses that a browser fetches by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.foreign: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        address = given.get(_LOADED.get(tag, "")) or ""
+        if tag == "link" and given.get("rel") in ("canonical", "alternate", "prev", "next"):
+            return
+        if _FOREIGN.match(address):
+            self.foreign.append(address)
+
+
+def load_settings(source: Path) -> dict[str, Any]:
+    """mkdocs.yml, with the names of Python objects as text."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_multi_constructor("tag:yaml.org,2002:python/name:", lambda _loader, name, _node: name)
+    settings: dict[str, Any] = yaml.load((source / "mkdocs.yml").read_text(encoding="utf-8"), Loader)  # noqa: S506
+    return settings
+
+
+def named_pages(entry: Any) -> Iterator[str]:
+    """The files that the navigation names, in its order."""
+    if isinstance(entry, str):
+        yield entry
+    elif isinstance(entry, dict):
+        for part in entry.values():
+            yield from named_pages(part)
+    else:
+        for part in entry:
+            yield from named_pages(part)
+
+
+def faults_of_navigation(source: Path, named: list[str]) -> Iterator[str]:
+    """Pages that are not named, and names without a page."""
+    pages = {page.relative_to(source / "docs").as_posix() for page in (source / "docs").rglob("*.md")}
+    found = {page for page in pages if page.split("/")[0] not in FOLDERS}
+    yield from (f"docs/{page} is not in the nav of mkdocs.yml" for page in sorted(found - set(named)))
+    yield from (f"mkdocs.yml names {page}, which is not in docs/" for page in named if page not in pages)
+    for folder in FOLDERS:
+        index = (source / "docs" / folder / "index.md").read_text(encoding="utf-8")
+        for page in sorted((source / "docs" / folder).glob("*.md")):
+            if page.name != "index.md" and f"]({page.name})" not in index:
+                yield f"docs/{folder}/{page.name} is not on docs/{folder}/index.md"
+
+
+def faults_of_loading(site: Path) -> Iterator[str]:
+    """Scripts, styles, fonts and pictures that a page or a style sheet takes from a foreign host."""
+    for page in sorted(site.rglob("*.html")):
+        looked_at = _Loading()
+        text = page.read_text(encoding="utf-8")
+        looked_at.feed(text)
+        for address in [*looked_at.foreign, *_CSS_ADDRESS.findall(text)]:
+            yield f"{page.relative_to(site)} loads {address}"
+    for sheet in sorted(site.rglob("*.css")):
+        for address in _CSS_ADDRESS.findall(sheet.read_text(encoding="utf-8")):
+            yield f"{sheet.relative_to(site)} loads {address}"
+
+
+def render(source: Path) -> None:
+    """Zensical's own part.
+
+    Raises:
+        Faults: it found some, or a docstring made it warn.
+    """
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(  # our own Python
+        [sys.executable, "-m", "zensical", "build", "--clean", "--strict"],
+        cwd=source,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    said = _COLOURS.sub("", done.stdout)
+    warnings = [found.group() for found in _WARNINGS.finditer(said)]
+    if done.returncode:
+        raise Faults([_told(said)])
+    if warnings:
+        raise Faults(warnings)
+
+
+def _told(said: str) -> str:
+    """What Zensical says of faults, without where in itself it was when it ended."""
+    faults, *traces = re.split(r"^Traceback .*\n(?:^ .*\n)*", said, flags=re.MULTILINE)
+    return "".join([faults, *(trace for trace in traces if "--strict flag" not in trace)])
+
+
+def build(source: Path) -> Path:
+    """The finished site of a folder with mkdocs.yml, docs/ and src/.
+
+    Raises:
+        Faults: something is not as it must be.
+    """
+    settings = load_settings(source)
+    named = list(named_pages(settings["nav"]))
+    faults = list(faults_of_navigation(source, named))
+    if faults:
+        raise Faults(faults)
+    render(source)
+    site = source / settings["site_dir"]
+    faults = list(faults_of_loading(site))
+    if faults:
+        raise Faults(faults)
+    for page in (source / "docs").rglob("*.md"):
+        copy = site / page.relative_to(source / "docs")
+        copy.write_text(twin(page.read_text(encoding="utf-8"), source / "src"), encoding="utf-8")
+    listed = llms_txt(settings, source / "docs")
+    (site / "llms.txt").write_text(listed, encoding="utf-8")
+    return site
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--source", type=Path, default=ROOT)
+    source = options.parse_args().source.resolve()
+    try:
+        site = build(source)
+    except Faults as faults:
+        sys.exit(f"The site is not good:\n{faults}")
+    print(f"The site is in {os.path.relpath(site)}: open {os.path.relpath(site / 'index.html')}")
+
+
+if __name__ == "__main__":
+    main()

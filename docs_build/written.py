@@ -1,0 +1,58 @@
+"""Everything in the repository that is written from the code: whole files, and parts of pages between two marks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from docs_build import import_graph, provider_pages, provider_table, references
+
+DOCS = provider_table.DOCS
+ROOT = DOCS.parent
+
+
+def home() -> str:
+    """The site's first page is the README, with links from where it stands."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = text.replace("](docs/", "](").replace("](CONTRIBUTING.md)", "](architecture.md)")
+    return text.replace("[Apache-2.0](LICENSE)", "Apache-2.0").replace("](LICENSE)", "](index.md)")
+
+
+def renewed(page: str, name: str, fresh: str) -> str:
+    """A page with a fresh part between its marks.
+
+    Raises:
+        LookupError: the page has no such marks.
+    """
+    begin, end = (f"<!-- {name}: {which} -->\n" for which in ("begin", "end"))
+    text, found = re.subn(
+        re.escape(begin) + ".*?" + re.escape(end), lambda _: begin + fresh + end, page, flags=re.DOTALL
+    )
+    if not found:
+        raise LookupError(f"no marks of {name!r}")
+    return text
+
+
+def written() -> dict[Path, str]:
+    """Each file as it must be."""
+    parts = {
+        **provider_table.parts(),
+        DOCS / "providers" / "index.md": {"providers": provider_pages.index()},
+        DOCS / "configuration.md": {"options": references.options_table()},
+        DOCS / "commands.md": {"commands": references.commands_reference()},
+        DOCS / "architecture.md": {"rooms": import_graph.picture(), "imports": import_graph.table()},
+    }
+    files = {provider_table.INDEX: provider_table.index(), DOCS / "index.md": home()}
+    files |= {provider_pages.FOLDER / name: text for name, text in provider_pages.pages().items()}
+    for page, fresh in parts.items():
+        text = page.read_text(encoding="utf-8")
+        for name, part in fresh.items():
+            text = renewed(text, name, part)
+        files[page] = text
+    return files
+
+
+def superfluous() -> list[Path]:
+    """Pages of providers that are no more."""
+    known = {*provider_pages.pages(), "index.md"}
+    return sorted(page for page in provider_pages.FOLDER.glob("*.md") if page.name not in known)
