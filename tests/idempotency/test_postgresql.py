@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, open_store
@@ -32,17 +31,19 @@ def backend(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> 
     backend.close()
 
 
-def statements_of(backend: PostgresqlBackend, work: Callable[[], object]) -> list[tuple[str, Any]]:
-    """What SQLAlchemy sends, with parameters; in autocommit mode nothing else goes over the wire."""
-    sent: list[tuple[str, Any]] = []
+def statements_of(backend: PostgresqlBackend, work: Callable[[], object]) -> list[tuple[Any, Any]]:
+    """What psycopg sends, with parameters; in autocommit mode nothing else goes over the wire."""
+    sent: list[tuple[Any, Any]] = []
+    execute = psycopg.Cursor.execute
 
-    def note(*given: Any) -> None:
-        sent.append((given[2], given[3]))
+    def note(cursor: Any, statement: Any, parameters: Any = None, **options: Any) -> Any:
+        sent.append((statement, parameters))
+        return execute(cursor, statement, parameters, **options)
 
-    engine = backend._ready()
-    event.listen(engine, "before_cursor_execute", note)
-    work()
-    event.remove(engine, "before_cursor_execute", note)
+    backend._ready()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", note)
+        work()
     return sent
 
 

@@ -8,9 +8,21 @@ from collections.abc import Generator
 from typing import Any, Final, TypeVar
 
 import psycopg
-from sqlalchemy import ColumnElement, LargeBinary, bindparam, cast, event, exists, func, literal, null, select
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    LargeBinary,
+    bindparam,
+    cast,
+    event,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.engine import Connection, Engine, create_engine
+from sqlalchemy.engine import Connection, Dialect, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import Double, String
@@ -63,6 +75,7 @@ class PostgresqlBackend(SqlBackend):
         self._url = self._url.set(drivername="postgresql+psycopg")
         self._check_options()
         self._connections = connections
+        self._written: dict[Executable, _Written] = {}
         t = self.table
         values = {**self.lease_values, "answer": None}
         attempt = (
@@ -81,6 +94,10 @@ class PostgresqlBackend(SqlBackend):
     def claim(self, key: str, token: str, lease: float) -> Claim:
         """See `BlockingStore.claim`."""
         return self.run(lambda connection: self._take(connection, key, token, lease))
+
+    def changed(self, statement: Executable, **parameters: Any) -> bool:
+        """See `SqlBackend.changed`."""
+        return self.run(lambda connection: self._ask(connection, statement, parameters).rowcount) == 1
 
     def _check_options(self) -> None:
         fixed = sorted(FIXED & self._address.options.keys())
@@ -143,18 +160,45 @@ class PostgresqlBackend(SqlBackend):
     def _take(self, connection: Connection, key: str, token: str, lease: float) -> Claim:
         parameters = {"p_key": key, "p_token": token, "p_lease": lease}
         for _ in range(MAX_RACES):
-            row = connection.execute(self._claim, parameters).one_or_none()
+            row = self._ask(connection, self._claim, parameters).fetchone()
             if row is None:
                 # Another claim of this very moment won: its row is newer than this statement's snapshot, so that the
                 # insert met it and the look-up did not. The next statement sees it.
                 continue
-            if row.claimed:
+            claimed, seconds_left, answer = row
+            if claimed:
                 return Claimed(token)
-            if row.answer is not None:
-                return Completed(decode(row.answer))
-            if row.seconds_left > 0:
-                return InProgress(row.seconds_left)
+            if answer is not None:
+                return Completed(decode(answer))
+            if seconds_left > 0:
+                return InProgress(seconds_left)
         raise TimeoutError("other claims of the same key kept coming first")
+
+    def _ask(
+        self, connection: Connection, statement: Executable, parameters: dict[str, Any]
+    ) -> psycopg.Cursor[Any]:
+        """Sends a statement by psycopg itself: SQLAlchemy would take longer over it than all else together."""
+        written = self._written.get(statement)
+        if written is None:
+            written = self._written[statement] = _Written(statement, connection.dialect)
+        there: Any = connection.connection.dbapi_connection
+        try:
+            cursor: psycopg.Cursor[Any] = there.execute(written.text, {**written.constants, **parameters})
+        except psycopg.Error as error:
+            lost: bool = there.closed  # broken, too
+            if lost:
+                connection.invalidate(error)
+            raise DBAPIError(None, None, error, hide_parameters=True, connection_invalidated=lost) from error
+        return cursor
+
+
+class _Written:
+    """A statement as psycopg takes it, and the parameters that are always the same."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.text = str(compiled)
+        self.constants: dict[str, Any] = dict(compiled.params)
 
 
 class _Connection(psycopg.Connection[Any]):
