@@ -124,7 +124,8 @@ def newest(session: nox.Session) -> None:
 @nox.parametrize("pins, folders", [nox.param(*row, id=name) for name, row in BETWEEN.items()])
 def between(session: nox.Session, pins: tuple[str, ...], folders: tuple[str, ...]) -> None:
     """Versions that many have, beside the newest of everything else, at the tests that meet them."""
-    install(session, f"{FRAMEWORKS},server", *pins)
+    # Whose transactions the tests stand in.
+    install(session, f"{FRAMEWORKS},server", *pins, "djangorestframework >=3.15", "waitress >=3")
     test(session, folders)
 
 
