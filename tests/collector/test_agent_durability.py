@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from e2e.conftest import Receive
 from e2e.scale import rows, scaled
@@ -13,6 +14,8 @@ from .daemon import until
 from .sending import OF_OTHERS, arrived, delivery, ids, post, send, traces
 
 FEW = scaled(3_000, 600)
+# Tried again sooner than in the file, so that no test waits half a minute.
+SOON = {f"otlp_http/{name}": {"retry_on_failure": {"max_interval": "1s"}} for name in ("outworx", "backend")}
 
 
 def away() -> dict[str, str]:
@@ -45,7 +48,7 @@ def arrive(receiver: Receiver, wanted: set[bytes]) -> None:
 
 def test_killing_it_with_a_full_queue_loses_nothing(collect: StartCollector, receive: Receive) -> None:
     environ = away()
-    agent = collect("agent.yaml", environ)
+    agent = collect("agent.yaml", environ, {"exporters": SOON})
     acknowledged = send(agent.url, [delivery() for _ in range(FEW)])
     assert len(acknowledged) == FEW
     agent.kill()
@@ -68,7 +71,9 @@ def test_a_receiver_that_answers_with_a_passing_trouble_is_tried_again(
         return Reply(status if index < 3 else 200)
 
     outworx, backend = receive(at_first), receive()
-    agent = collect("agent.yaml", variables(outworx.endpoint, backend.endpoint, backend.endpoint))
+    agent = collect(
+        "agent.yaml", variables(outworx.endpoint, backend.endpoint, backend.endpoint), {"exporters": SOON}
+    )
     sent = send(agent.url, [delivery() for _ in range(100)])
     assert len(sent) == 100
     until(lambda: sent <= {one.span_id for call in outworx.calls[3:] for one in call.spans()})
@@ -77,7 +82,7 @@ def test_a_receiver_that_answers_with_a_passing_trouble_is_tried_again(
 def test_a_queue_at_its_bound_refuses_and_loses_nothing(collect: StartCollector, receive: Receive) -> None:
     environ = away()
     bound = {"sending_queue": {"queue_size": 200_000}}
-    exporters = {f"otlp_http/{name}": bound for name in ("outworx", "backend")}
+    exporters = {name: soon | bound for name, soon in SOON.items()}
     agent = collect("agent.yaml", environ, {"exporters": exporters})
     spans = [delivery() for _ in range(2_000)]
     acknowledged = send(agent.url, spans)
@@ -94,7 +99,7 @@ def test_what_comes_twice_because_one_queue_was_full_is_counted_once(
 ) -> None:
     server = outworx()
     backend = f"http://127.0.0.1:{free_port()}"
-    full = {"exporters": {"otlp_http/backend": {"sending_queue": {"queue_size": 20_000}}}}
+    full = {"exporters": SOON | {"otlp_http/backend": {"sending_queue": {"queue_size": 20_000}}}}
     agent = collect("agent.yaml", variables(server.url, backend, backend), full)
     spans = [delivery() for _ in range(200)]
     refused = len(spans) - len(send(agent.url, spans))
@@ -103,7 +108,6 @@ def test_what_comes_twice_because_one_queue_was_full_is_counted_once(
     kept = receive(port=int(backend.rpartition(":")[2]))
     until(lambda: len(send(agent.url, spans)) == len(spans))
     arrive(kept, ids(spans))
-    import httpx
 
     def counted() -> int:
         answer = httpx.get(f"{server.url}/api/overview", params={"range": "24h"}, timeout=10).json()
@@ -136,7 +140,9 @@ def test_without_a_key_it_does_not_start(collect: StartCollector) -> None:
 
 def test_a_second_one_on_the_same_folder_ends_with_the_word_timeout(collect: StartCollector) -> None:
     first = collect("agent.yaml", away())
-    second = collect("agent.yaml", away() | {"OUTWORX_COLLECTOR_STORAGE": str(first.storage)}, wait=False).run()
+    second = collect(
+        "agent.yaml", away() | {"OUTWORX_COLLECTOR_STORAGE": str(first.storage)}, wait=False
+    ).run()
     assert second.process.wait(60) != 0
     assert "timeout" in second.log()
 
