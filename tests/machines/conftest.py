@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+
+# A fixture, which pytest finds here by its name.
+from collector.conftest import backends  # noqa: F401
 
 from .network import Network, ip_program
 
@@ -16,9 +18,3 @@ def network() -> Iterator[Network]:
     """A switch without machines. All processes on them have to end before it is taken down."""
     with contextlib.ExitStack() as stack:
         yield Network(stack, ip_program())
-
-
-@pytest.fixture(scope="session")
-def collector() -> Path:
-    """The collector's program."""
-    return next(Path.home().glob(".cache/outworx-backends/*/bin/otelcol"))

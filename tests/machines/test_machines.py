@@ -51,7 +51,7 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(network: Network, collector: Path, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(network: Network, backends: Path, tmp_path: Path) -> Iterator[Deployment]:
     started: list[Server] = []
     witness = tmp_path / "witness"
     witness.touch()
@@ -65,7 +65,7 @@ def deployment(network: Network, collector: Path, tmp_path: Path) -> Iterator[De
         postgres = start(Postgres(network.machine("database")))
         servers = [start(Serve(network.machine(f"server{n}"), postgres.url)) for n in (1, 2)]
         gateways = [
-            start(Gateway(network.machine(f"gateway{n}"), collector, server.url))
+            start(Gateway(network.machine(f"gateway{n}"), backends / "otelcol", server.url))
             for n, server in enumerate(servers, 1)
         ]
         applications = [

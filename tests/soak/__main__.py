@@ -14,6 +14,8 @@ def main(arguments: list[str]) -> int:
     minutes = float(arguments[0]) if arguments else 30.0
     with tempfile.TemporaryDirectory(prefix="outworx-soak-") as folder, parts(Path(folder)) as there:
         print(f"{', '.join(there.pids)} for {minutes:g} min", flush=True)
+        if "collector" not in there.pids:
+            print("NOT TESTED: the collector (make backends)", flush=True)
         found = soak(there, minutes * 60, lambda line: print(line, flush=True))
     print(f"\n{'':24} {'median':>12} {'rise':>12} {'allowed':>12} {'certainty':>10}")
     for (part, what), growth in found.growths.items():

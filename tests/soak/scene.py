@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from collector.backends import NoBackends, backends
+from collector.collector import Collector
 from e2e.deployment import uvicorn
 from e2e.process import Server
 from e2e.sender import SECRET
+from export.receiver import free_port
 from server_access.command import Command
 
 from .growth import Bound, Growth, growth_of
@@ -25,8 +28,8 @@ _SOURCE: Final = Path(__file__).parents[2] / "src"
 _MIB: Final = 1024 * 1024
 _SAMPLES: Final = 180
 _BOUNDS: Final = {
-    # A minute sees a database's cache fill; of thirty, this is less than a hundred bytes for each delivery.
-    "memory": Bound(10 * _MIB, 0.1),
+    # A minute sees a database's cache fill; of thirty, this is a hundred bytes or two for each delivery.
+    "memory": Bound(16 * _MIB, 0.1),
     "descriptors": Bound(3),
     "threads": Bound(2),
     # Milliseconds for each delivery: what others on the machine do changes little of it.
@@ -78,15 +81,42 @@ def parts(directory: Path, **environ: str) -> Iterator[Parts]:
     with contextlib.ExitStack() as stack:
         stack.callback(serve.kill)
         serve.start()
+        pids = {"server": serve.process.pid}
+        endpoint = f"{serve.url}/api/ingest"
+        if _has_collector():
+            collector = _collector(directory, endpoint)
+            stack.callback(collector.stop)
+            pids["collector"] = collector.start().pid
+            endpoint = collector.url
         control = _application(directory, "fastapi_site:app", {})
         stack.callback(control.stop)
         control.start()
         (directory / "outworx.toml").write_text(_CONFIGURATION)
-        application = _application(directory, "soak_site:app", _settings(f"{serve.url}/api/ingest") | environ)
+        application = _application(directory, "soak_site:app", _settings(endpoint, serve.port) | environ)
         stack.callback(application.stop)
         application.start()
-        pids = {"application": application.pid, "server": serve.process.pid}
+        pids["application"] = application.pid
         yield Parts(pids, application.port, serve.port, control.port)
+
+
+def _has_collector() -> bool:
+    try:
+        backends()
+    except NoBackends:
+        return False
+    return True
+
+
+def _collector(directory: Path, endpoint: str) -> Collector:
+    """The agent that is shipped. The back-ends beside Outworx are away all the time, as they may be for days."""
+    nobody = f"http://127.0.0.1:{free_port()}"
+    environ = {
+        "OUTWORX_HOOKS_ENDPOINT": endpoint,
+        "OUTWORX_HOOKS_API_KEY": "ohk_soak",
+        "OTLP_BACKEND_ENDPOINT": nobody,
+        "OTLP_METRICS_ENDPOINT": nobody,
+    }
+    return Collector(directory / "collector", "agent.yaml", environ)
 
 
 def _application(directory: Path, site: str, environ: dict[str, str]) -> Server:
@@ -95,11 +125,12 @@ def _application(directory: Path, site: str, environ: dict[str, str]) -> Server:
     return Server(deployment.command, directory, given, deployment.workers, deployment.ready_line)
 
 
-def _settings(endpoint: str) -> dict[str, str]:
+def _settings(endpoint: str, server_port: int) -> dict[str, str]:
     return {
         "GITHUB_SECRET": SECRET,
         "OUTWORX_HOOKS_ENDPOINT": endpoint,
         "OUTWORX_HOOKS_API_KEY": "ohk_soak",
+        "SITE_STORE": f"outworx://127.0.0.1:{server_port}",
         "OTEL_METRIC_EXPORT_INTERVAL": "2000",
         "PYTHONPATH": os.pathsep.join((str(_SITES), str(_SOURCE))),
     }

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 
 import outworx_otel
 
-outworx_otel.init(idempotency_store="outworx://")
+outworx_otel.init(idempotency_store=os.environ["SITE_STORE"])
 outworx_otel.instrument()
 app = FastAPI()
 LEAKS = os.environ.get("SITE_LEAKS", "").split(",")
