@@ -13,7 +13,7 @@ import typer.main
 from outworx_otel.cli._app import app
 from outworx_otel.setup.options import DEFAULT_MAX_BODY, TrackOptions
 
-_NO_DEFAULT = (None, (), False, "", [])
+_NO_DEFAULT: tuple[Any, ...] = (None, (), False, "", [])
 
 
 def arguments(documented: Any) -> dict[str, str]:

@@ -146,7 +146,7 @@ def build(source: Path) -> Path:
     if faults:
         raise Faults(faults)
     render(source)
-    site = source / settings["site_dir"]
+    site: Path = source / settings["site_dir"]
     faults = list(faults_of_loading(site))
     if faults:
         raise Faults(faults)

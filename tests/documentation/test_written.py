@@ -79,7 +79,8 @@ def test_what_a_file_registered_is_on_no_page() -> None:
 def named_variables() -> Iterator[tuple[str, Path]]:
     """The environment variables of ours that the source names, and OpenTelemetry's that it reads."""
     for file in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        text = file.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if VARIABLE.search(text) else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield from ((name, file) for name in VARIABLE.findall(node.value))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,23 @@ def test_an_example_runs_what_is_signed_and_refuses_the_rest(
 
     assert (answer.status, json.loads(answer.body)) == (200, {"received": True})
     assert done in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("heading", ["## Logfire", "## Sentry"])
+def test_what_stands_beside_other_telemetry_starts(heading: str) -> None:
+    snippet = block("recipes/sentry-and-logfire.md", heading)
+    for theirs, nowhere in (
+        ("logfire.configure()", "logfire.configure(send_to_logfire=False, console=False)"),
+        ("https://key@o0.ingest.sentry.io/0", "http://key@127.0.0.1:9/0"),
+    ):
+        snippet = snippet.replace(theirs, nowhere)
+    # It makes providers for the whole process.
+    started = subprocess.run(  # noqa: S603  # our own page
+        [sys.executable, "-c", snippet], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert started.returncode == 0, started.stderr
+    assert "Traceback" not in started.stderr
 
 
 def test_an_event_that_does_not_concern_the_example_is_answered_as_well() -> None:
