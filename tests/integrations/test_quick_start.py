@@ -121,6 +121,8 @@ def test_what_stands_beside_other_telemetry_starts(heading: str) -> None:
     for theirs, nowhere in (
         ("logfire.configure()", "logfire.configure(send_to_logfire=False, console=False)"),
         ("https://key@o0.ingest.sentry.io/0", "http://key@127.0.0.1:9/0"),
+        # Those of whatever else is installed here would be imported.
+        ("[OTLPIntegration()]", "[OTLPIntegration()], auto_enabling_integrations=False"),
     ):
         snippet = snippet.replace(theirs, nowhere)
     # It makes providers for the whole process.
