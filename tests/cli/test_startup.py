@@ -11,7 +11,16 @@ import pytest
 
 from .commands import invoked, quiet_environment
 
-HEAVY = ("opentelemetry.sdk", "sqlalchemy", "starlette", "httpx", "cryptography", "uvicorn")
+HEAVY = (
+    "opentelemetry.sdk",
+    "sqlalchemy",
+    "starlette",
+    "httpx",
+    "cryptography",
+    "uvicorn",
+    "mcp",
+    "pydantic",
+)
 IMPORTED = """
 import json, sys
 from outworx_otel.cli._app import app
@@ -36,7 +45,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor"]
+    "command", ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor", "mcp"]
 )
 def test_the_help_of_every_command_shows_examples(command: str) -> None:
     done = invoked(command, "--help")

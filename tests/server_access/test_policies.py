@@ -72,7 +72,7 @@ def test_the_table_covers_what_the_router_has(served: Application) -> None:
     }
     assert by_policy[Policy.PUBLIC] == {"/healthz", "/login", "/static/x/app.css"}
     assert by_policy[Policy.TUNNEL] == {"/t/x", "/t/x/x"}
-    assert all(path.startswith("/v1/") for path in by_policy[Policy.KEY])
+    assert all(path.startswith("/v1/") or path == "/mcp" for path in by_policy[Policy.KEY])
     assert all(path.startswith("/api/") or path == "/metrics" for path in by_policy[Policy.READ])
     assert "/deliveries/x/replay" in by_policy[Policy.PAGE]
 

@@ -41,5 +41,5 @@ class AgentsEndpoint:
         return [Route(PATH, self, methods=["POST"])]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.serving or JSONResponse({"error": _NOT_SERVED}, 501)
+        app = self.serving or JSONResponse({"error": _NOT_SERVED}, 404)
         await app(scope, receive, send)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
+from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -17,7 +17,11 @@ from outworx_otel.process import environment
 if TYPE_CHECKING:
     from outworx_otel.server.agents import Agents
 
-_MISSING: Final = "coding agents are served by the package {0}: pip install 'outworx-otel[mcp]'"
+_NEEDED: Final = "mcp"
+_OLDEST: Final = 2
+_MISSING: Final = (
+    f"coding agents are served by the package mcp, version {_OLDEST}: pip install 'outworx-otel[mcp]'"
+)
 
 
 def mcp(
@@ -50,12 +54,10 @@ def mcp(
       outworx mcp --url https://hooks.example.com
       claude mcp add outworx -- outworx mcp
     """
-    try:
-        from outworx_otel.cli.mcp.over_stdio import serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("outworx_otel"):
-            raise
-        usage("mcp", _MISSING.format(error.name))
+    if not _is_installed():
+        usage("mcp", _MISSING)
+    from outworx_otel.cli.mcp.over_stdio import serve
+
     try:
         serve(url, api_key or None, authorities(ca_bundle))
     except ConfigurationError as error:
@@ -70,8 +72,15 @@ def agents_over_http(keys: Iterable[str]) -> Agents | None:
     Args:
         keys: the server's, as `--api-key` names them: no answer may hold one.
     """
-    if importlib.util.find_spec("mcp") is None:
+    if not _is_installed():
         return None
     from outworx_otel.cli.mcp.over_http import AgentsOverHttp
 
     return AgentsOverHttp([part for key in keys for part in (key, key.partition(":")[2])])
+
+
+def _is_installed() -> bool:
+    try:
+        return int(metadata.version(_NEEDED).partition(".")[0]) >= _OLDEST
+    except (metadata.PackageNotFoundError, ValueError):
+        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from outworx_otel.cli.delivery_filters import DeliveryFilters
 from outworx_otel.cli.mcp.tool_context import ToolAnswer, ToolContext
@@ -27,7 +27,7 @@ from outworx_otel.server.replay import (
     completeness,
     target_url,
 )
-from outworx_otel.server.replay.sending import loopback_addresses
+from outworx_otel.server.replay.sending import ascii_url, loopback_addresses
 from outworx_otel.signatures import scheme_for
 from outworx_otel.telemetry import semconv
 
@@ -153,9 +153,13 @@ def _check(context: ToolContext, given: Mapping[str, Any], provider: str) -> Non
         ConfigurationError: the target leads off this machine by a tunnel, or the variable may not be used.
         ReplayError: the target is another machine.
     """
-    parts = urlsplit(target_url(given["to"]))
+    try:
+        # As it goes over the wire: what is written in another way is the same address.
+        parts = urlsplit(ascii_url(target_url(given["to"])))
+    except ValueError:
+        raise ConfigurationError("to: this is no address to send to") from None
     loopback_addresses(parts.hostname or "")
-    if _TUNNEL.match(parts.path):
+    if _TUNNEL.match(unquote(parts.path)):
         raise ConfigurationError("to: this is the address of a tunnel, which leads off this machine")
     scheme, variable = scheme_for(provider), given["secret_env"]
     if variable is not None and not context.may_use(variable, scheme is None or sends_the_secret(scheme)):
