@@ -11,6 +11,7 @@ from typing import Any
 import typer.main
 
 from outworx_otel.cli._app import app
+from outworx_otel.server.capabilities import CAPABILITIES, TOOLS
 from outworx_otel.setup.options import DEFAULT_MAX_BODY, TrackOptions
 
 _NO_DEFAULT: tuple[Any, ...] = (None, (), False, "", [])
@@ -92,3 +93,20 @@ def _parameter(parameter: Any) -> str:
     return row(
         ", ".join(f"`{one}`" for one in names), ", ".join(f"`{one}`" for one in variables), default, help_text
     )
+
+
+def tools_table() -> str:
+    """What coding agents are given."""
+    lines = [row("tool", "what it does", "needs a key for"), "|---|---|---|"]
+    for one in TOOLS:
+        lines.append(row(f"`{one.name}`", one.says, "" if one.purpose is None else one.purpose.value))
+    return "\n".join(lines) + "\n"
+
+
+def capabilities_table() -> str:
+    """What can be done, and by which call, command and tool."""
+    lines = [row("what", "call", "command", "tool"), "|---|---|---|---|"]
+    for one in CAPABILITIES:
+        ways = (one.call, one.command and f"outworx {one.command}", one.tool and one.name)
+        lines.append(row(one.says, *(f"`{way}`" if way else "" for way in ways)))
+    return "\n".join(lines) + "\n"

@@ -39,6 +39,10 @@ def written() -> dict[Path, str]:
         **provider_table.parts(),
         DOCS / "providers" / "index.md": {"providers": provider_pages.index()},
         DOCS / "configuration.md": {"options": references.options_table()},
+        DOCS / "agents.md": {
+            "tools": references.tools_table(),
+            "capabilities": references.capabilities_table(),
+        },
         DOCS / "commands.md": {"commands": references.commands_reference()},
         DOCS / "architecture.md": {"rooms": import_graph.picture(), "imports": import_graph.table()},
     }

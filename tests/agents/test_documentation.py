@@ -6,25 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from outworx_otel.server.capabilities import CAPABILITIES, TOOLS
+from outworx_otel.server.capabilities import TOOLS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
 SKILL = re.search(r"```markdown\n(.*?)```", PAGE, re.DOTALL)
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if text else ""
-
-
-def test_the_tables_are_those_of_the_code() -> None:
-    rows = [
-        f"| {one.says} | {_code(one.call)} | {_code(one.command and f'outworx {one.command}')} |"
-        f" {_code(one.name if one.tool else '')} |"
-        for one in CAPABILITIES
-    ]
-    assert PAGE.rstrip().split("\n")[-len(rows) :] == rows
-    tools = re.findall(r"^\| `(\w+)` \| ([^|]+) \| (?:not )?needed \| (\w*) ?\|$", PAGE, re.MULTILINE)
-    assert tools == [(one.name, one.says, one.purpose.value if one.purpose else "") for one in TOOLS]
 
 
 def test_the_skill_has_a_head_and_names_what_there_is() -> None:

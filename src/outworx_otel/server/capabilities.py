@@ -59,8 +59,9 @@ FILTERS: Final = (
         "A delivery's id or its beginning, an event id, a trace id or an idempotency key's hash; else a part of an"
         " event type, a route, or of a path, an exception's type or the reason of what did not go well. For a text so"
         " many deliveries are looked through at once: a page may hold few or none and still have a `next_cursor`.",
-        option="--search",
+        ways=CALL | TOOL,
     ),
+    Parameter("q", "With it in their event type, path, ids, error or body.", option="--search", ways=COMMAND),
 )
 """Which deliveries."""
 
