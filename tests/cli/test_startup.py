@@ -20,6 +20,7 @@ HEAVY = (
     "uvicorn",
     "mcp",
     "pydantic",
+    "libcst",
 )
 IMPORTED = """
 import json, sys
@@ -45,7 +46,8 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor", "mcp"]
+    "command",
+    ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor", "mcp", "migrate"],
 )
 def test_the_help_of_every_command_shows_examples(command: str) -> None:
     done = invoked(command, "--help")

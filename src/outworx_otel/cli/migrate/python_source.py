@@ -9,11 +9,13 @@ from typing import Any, Final
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import (
+    ImportAssignment,
     MetadataWrapper,
     ParentNodeProvider,
     PositionProvider,
     QualifiedNameProvider,
     QualifiedNameSource,
+    ScopeProvider,
 )
 
 from outworx_otel.cli.migrate.findings import Left, Migrated
@@ -46,7 +48,7 @@ def migrate_python(raw: bytes) -> Migrated:
 class _Reading(cst.CSTVisitor):
     """Finds what is to be rewritten, and what cannot be decided."""
 
-    METADATA_DEPENDENCIES = (ParentNodeProvider, PositionProvider, QualifiedNameProvider)
+    METADATA_DEPENDENCIES = (ParentNodeProvider, PositionProvider, QualifiedNameProvider, ScopeProvider)
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,10 +62,22 @@ class _Reading(cst.CSTVisitor):
     def visit_Import(self, node: cst.Import) -> bool:
         for alias in node.names:
             name = _dotted(alias.name)
-            if _is_old(name) and (name not in MODULES or (alias.asname and _bound(alias) == OLD)):
-                self._leave(node, advice(name) if name not in MODULES else f"it is imported as {OLD}")
+            why = self._why_it_stays(node, alias) if _is_old(name) else None
+            if why is not None:
+                self._leave(node, why)
                 self.kept.add(_bound(alias))
         return False
+
+    def _why_it_stays(self, node: cst.Import, alias: cst.ImportAlias) -> str | None:
+        name = _dotted(alias.name)
+        if name not in MODULES:
+            return advice(name)
+        if _bound(alias) == OLD:
+            scope = self.get_metadata(ScopeProvider, node)
+            bindings = () if scope is None else scope[OLD]
+            if alias.asname or not all(isinstance(one, ImportAssignment) for one in bindings):
+                return f"the name {OLD} is not bound to the module alone, so it stays"
+        return None
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         module = _module_of(node)
@@ -109,14 +123,12 @@ class _Reading(cst.CSTVisitor):
         root = _root(node)
         if root is None:
             return False
-        module, sure = self._module_behind(root)
+        module = self._module_behind(root)
         if module is None:
             return False
         name = ".".join((module, *_dotted(node).split(".")[1:]))
         known = next((prefix for prefix in _prefixes(name) if counterpart(prefix) is not None), OLD)
-        if not sure:
-            self._keep(root, f"{root.value} is also something else than the module, so it stays")
-        elif NAMES.get(known) == NEW + known[len(OLD) :]:
+        if NAMES.get(known) == NEW + known[len(OLD) :]:
             self.roots.add(root)
         elif known == name:
             self._keep(
@@ -127,13 +139,11 @@ class _Reading(cst.CSTVisitor):
             self._keep(root, f"{advice(asked)}, so it stays")
         return True
 
-    def _module_behind(self, root: cst.Name) -> tuple[str | None, bool]:
-        """The module of outworx-hooks that a name is bound to, and whether it is bound to nothing else."""
-        found: Any = tuple(self.get_metadata(QualifiedNameProvider, root, ()))
-        modules = [
-            one.name for one in found if one.source is QualifiedNameSource.IMPORT and one.name in MODULES
-        ]
-        return (modules[0] if modules else None), len(found) == 1 or root.value != OLD
+    def _module_behind(self, root: cst.Name) -> str | None:
+        """The module of outworx-hooks that a name is bound to by an import."""
+        found: Any = self.get_metadata(QualifiedNameProvider, root, ())
+        imported = (one.name for one in found if one.source is QualifiedNameSource.IMPORT)
+        return next((name for name in imported if name in MODULES), None)
 
     def _keep(self, root: cst.Name, why: str) -> None:
         self._leave(root, why)
