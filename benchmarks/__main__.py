@@ -17,6 +17,7 @@ from benchmarks.providers import SET_UP
 from benchmarks.race import run
 
 _ALONE = {
+    "imports": "What importing costs, beside the SDK's tracer",
     "instructions": "How many instructions a delivery takes, and whether they have grown",
     "export": "What the whole process spends on a delivery, its export included",
     "signatures": "Signatures alone",
