@@ -11,6 +11,9 @@ INSTALL_pip = $(1) -m pip --disable-pip-version-check --no-input --quiet install
 INSTALL_uv = $(BIN)/uv pip install --quiet --python $(1)
 INSTALL = $(call INSTALL_$(INSTALLER),$(1))
 
+# What an application may ask for.
+EXTRAS := auto,fastapi,flask,django,aiohttp,litestar,asymmetric,redis,sql,server,alerts,migrate
+
 # Lines that the tests run, in per cent, below which `make coverage` fails.
 FLOORS := signatures=95 delivery=90 idempotency=91 integrations=85
 
@@ -25,7 +28,8 @@ NEWEST ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	  && echo "$$python" && break; done)
 
-.PHONY: help demo test backends backends-if-go door newest test-full soak test-versions coverage lint types contracts docs bench clean
+.PHONY: help demo test backends backends-if-go door newest test-full soak test-versions coverage lint types contracts docs package audit sbom \
+  bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 # /p' Makefile | column -t -s '#' 2>/dev/null || sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -85,6 +89,21 @@ contracts: $(VENV)/.dev ## who may import whom
 docs: .venvs/docs/.made ## the site; fails on dead links and anchors, and on what would be loaded from elsewhere
 	@.venvs/docs/bin/python -m docs_build.site $(ARGS)
 
+package: $(VENV)/.dev ## wheel and sdist in dist/, checked as PyPI checks them
+	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@$(BIN)/twine check --strict dist/*
+
+audit: $(VENV)/.audit ## known weaknesses of what an installation brings
+	@$(BIN)/python .ci/audit.py
+
+# What an installation with every extra consists of, from one that is made for it: licences stand in no lock file.
+sbom: $(VENV)/.audit ## what an installation consists of, in dist/outworx-otel.cdx.json
+	@mkdir -p dist && $(BIN)/uv venv --quiet --clear --python $(BIN)/python .venvs/sbom
+	@$(BIN)/uv pip install --quiet --python .venvs/sbom/bin/python '.[$(EXTRAS)]'
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible \
+	  --output-format JSON --output-file dist/outworx-otel.cdx.json .venvs/sbom
+	@echo dist/outworx-otel.cdx.json
+
 bench: $(VENV)/.bench newest ## what it costs, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -120,6 +139,10 @@ $(VENV)/.bench: $(VENV)/.dev
 
 $(VENV)/.coverage: pyproject.toml | $(VENV)/.made
 	@$(PIP) install --group coverage
+	@touch $@
+
+$(VENV)/.audit: pyproject.toml | $(VENV)/.made
+	@$(PIP) install --group audit
 	@touch $@
 
 $(VENV)/.nox: pyproject.toml | $(VENV)/.made

@@ -90,5 +90,4 @@ app = OutworxHooksMiddleware(handler, outworx_otel.TrackOptions("stripe", signat
 assert asyncio.run(status(lambda body: sign("stripe", body, "whsec_1"))) == 200
 assert asyncio.run(status(lambda body: sign("stripe", body, "whsec_2"))) == 401
 assert len(ran) == 1
-assert outworx_otel.flush()
 print("all is well", file=sys.stderr)
