@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from collector.backends import NoBackends, backends
-from conventions import found_faults
+from conventions.watch import found_faults
 from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from documentation.sites import NoDocsEnvironment, docs_python
 from drops.newest import NoNewestPython, newest_python

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conventions import KeptSpans
+from conventions.watch import KeptSpans
 from integrations import deliveries
 from integrations.calls import PATH, Answer
 from integrations.deliveries import SECRET

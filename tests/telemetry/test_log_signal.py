@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conventions import look_at_event
+from conventions.watch import look_at_event
 from opentelemetry import _logs
 from opentelemetry._logs import NoOpLoggerProvider, SeverityNumber
 

@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from conventions import MODEL, OURS, Registry, found_faults, registry
+from conventions.registry import MODEL, OURS, Registry, registry
+from conventions.watch import found_faults
 from opentelemetry.semconv import attributes as stable
 from opentelemetry.semconv._incubating import attributes as incubating
 

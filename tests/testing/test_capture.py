@@ -7,7 +7,7 @@ import time
 from typing import Any, ClassVar
 
 import pytest
-from conventions import KeptSpans
+from conventions.watch import KeptSpans
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from opentelemetry import trace
