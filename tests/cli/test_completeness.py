@@ -39,6 +39,14 @@ def test_a_whole_body_comes_back_to_the_byte(body: bytes) -> None:
     assert found.request.body == body
 
 
+def test_an_unusual_method_is_sent_as_it_came() -> None:
+    unusual = {"http.request.method": "_OTHER", "http.request.method_original": "REPORT"}
+    found = completeness(_delivery(b"{}", **unusual))
+
+    assert found.request is not None
+    assert found.request.method == "REPORT"
+
+
 @given(body=st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_a_captured_body_comes_back_exactly_or_not_at_all(body: bytes) -> None:
     found = completeness(_delivery(body))
