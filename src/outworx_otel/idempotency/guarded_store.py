@@ -6,17 +6,18 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency.breaker import Breaker, StoreCounts
+from outworx_otel.idempotency.event_loops import Attempt, LoopClient, LoopsConnections
 from outworx_otel.idempotency.protocol import BlockingStore, Claim, Claimed, Held, renew_together
 from outworx_otel.idempotency.record import StoredAnswer
 from outworx_otel.idempotency.workers import WorkerPool
 from outworx_otel.process.forks import PerProcess, after_fork_in_child
-from outworx_otel.process.job_waiting import await_, wait, wait_all
+from outworx_otel.process.job_waiting import await_, in_trio, wait, wait_all
 from outworx_otel.process.jobs import Job
 
 logger = logging.getLogger("outworx_otel")
@@ -38,7 +39,8 @@ class Backend(BlockingStore, Protocol):
     """A store as its back-end is written: once, blocking, called by the guard's threads alone.
 
     Its operations raise whatever the client library raises, and may take longer than the guard waits. It may have
-    `renew_many` (see `RenewsTogether`); else the guard renews lease by lease, on half of its threads.
+    `renew_many` (see `RenewsTogether`); else the guard renews lease by lease, on half of its threads. And it may have
+    `loop_client()`, which gives a `LoopClient`, or None: what does the operations on an asyncio event loop.
     """
 
     def check(self) -> None:
@@ -64,10 +66,15 @@ class GuardedStore:
     on a lock for it and the async one on the event loop, asyncio's or trio's, both for no longer than the budget. So
     the deadline holds whatever the client library is doing: looking up a name, connecting, waiting for a lock.
 
+    Where the back-end has a `LoopClient`, an asyncio loop that has come a few times gets connections of its own, made
+    in the background. An operation that finds one idle is done there, which spares two changes of thread; where none
+    is, or it fails, a thread does it.
+
     Args:
         backend: what does the work.
         budget: seconds per operation, everything included.
-        workers: how many operations may be under way at once, and so how many connections.
+        workers: how many operations may be under way at once, and so how many connections; as many again for each
+            event loop.
     """
 
     instant = False
@@ -78,12 +85,16 @@ class GuardedStore:
         self._workers = workers
         self._pool = PerProcess(lambda: WorkerPool(workers, "outworx-store"))
         self._breaker = PerProcess(lambda: Breaker())
+        client: LoopClient[Any] | None = backend.loop_client() if hasattr(backend, "loop_client") else None
+        self._loops = None if client is None else LoopsConnections(client, workers)
         self._tidies_at = _first_tidying()
         after_fork_in_child(self.after_fork)
 
     def after_fork(self) -> None:
         """Called in a forked child: connections, threads and counts are the parent's."""
         self._backend.after_fork()
+        if self._loops is not None:
+            self._loops.after_fork()
         self._tidies_at = _first_tidying()
 
     def __repr__(self) -> str:
@@ -130,20 +141,33 @@ class GuardedStore:
         return await self._arun(
             "claim",
             lambda: self._backend.claim(key, token, lease),
+            lambda client, connection: client.claim(connection, key, token, lease),
             undo=lambda: self._backend.release(key, token),
         )
 
     async def arenew(self, key: str, token: str, lease: float) -> bool:
         """See `IdempotencyStore.arenew`."""
-        return await self._arun("renew", lambda: self._backend.renew(key, token, lease))
+        return await self._arun(
+            "renew",
+            lambda: self._backend.renew(key, token, lease),
+            lambda client, connection: client.renew(connection, key, token, lease),
+        )
 
     async def acomplete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
         """See `IdempotencyStore.acomplete`. Cancelled, it still lands."""
-        return await self._arun("complete", lambda: self._backend.complete(key, token, answer, ttl))
+        return await self._arun(
+            "complete",
+            lambda: self._backend.complete(key, token, answer, ttl),
+            lambda client, connection: client.complete(connection, key, token, answer, ttl),
+        )
 
     async def arelease(self, key: str, token: str) -> bool:
         """See `IdempotencyStore.arelease`. Cancelled, it still lands."""
-        return await self._arun("release", lambda: self._backend.release(key, token))
+        return await self._arun(
+            "release",
+            lambda: self._backend.release(key, token),
+            lambda client, connection: client.release(connection, key, token),
+        )
 
     def check(self) -> None:
         """See `IdempotencyStore.check`: asks for a sign of life, then writes through several connections at once.
@@ -164,6 +188,8 @@ class GuardedStore:
         self._breaker.forget()
         if pool is not None:
             pool.stop()
+        if self._loops is not None:
+            self._loops.close()
         self._backend.close()
 
     def _wait_all(self, calls: Sequence[Callable[[], object]], gives_up: float) -> None:
@@ -219,25 +245,57 @@ class GuardedStore:
         return self._outcome(operation, job, ticket)
 
     async def _arun(
-        self, operation: str, call: Callable[[], T], undo: Callable[[], object] | None = None
+        self,
+        operation: str,
+        call: Callable[[], T],
+        on_loop: Callable[[LoopClient[Any], Any], Awaitable[T]],
+        undo: Callable[[], object] | None = None,
     ) -> T:
         ticket = self._breaker().admit()
-        job = Job(call, time.monotonic() + self._budget)
+        gives_up = time.monotonic() + self._budget
+        loop = None if self._loops is None or in_trio() else self._loops.here()
+        attempt = None if loop is None else loop.attempt(partial(on_loop, loop.client), self._budget)
+        if attempt is not None:
+            await self._ended(attempt, ticket, call, undo)
+            if not attempt.done or attempt.error is None or isinstance(attempt.error, StoreError):
+                return self._outcome(operation, attempt, ticket)
+            # The connection may have been lost since the last operation: a thread makes another one.
+        job = Job(call, gives_up)
         try:
-            await await_(self._pool(), job, self._budget)
+            await await_(self._pool(), job, gives_up - time.monotonic())
         except StoreError as error:
             raise self._failure(str(error), ticket, timed_out=False) from error
         except BaseException:
             self._abandon(job, ticket, undo)
             raise
-        return self._outcome(operation, job, ticket)
+        value = self._outcome(operation, job, ticket)
+        if loop is not None:
+            loop.answered_by_thread()
+        return value
+
+    async def _ended(
+        self,
+        attempt: Attempt[Any, T],
+        ticket: int,
+        call: Callable[[], object],
+        undo: Callable[[], object] | None,
+    ) -> None:
+        try:
+            await attempt.end()
+        except BaseException:
+            self._breaker().gave_up(ticket)
+            # It goes on: a claim is released when it has ended, anything else lands, by a thread if need be.
+            attempt.afterwards(
+                lambda succeeded: self._in_background(undo or call) if undo or not succeeded else None
+            )
+            raise
 
     def _abandon(self, job: Job[T], ticket: int, undo: Callable[[], object] | None) -> None:
         self._breaker().gave_up(ticket)
         if undo is not None and job.abandon(undo):
             self._in_background(undo)
 
-    def _outcome(self, operation: str, job: Job[T], ticket: int) -> T:
+    def _outcome(self, operation: str, job: Job[T] | Attempt[Any, T], ticket: int) -> T:
         if not job.done:
             reason = f"no answer to a {operation} within {self._budget * 1000:g} ms"
             raise self._failure(reason, ticket, timed_out=True)

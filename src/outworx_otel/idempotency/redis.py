@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,9 +15,20 @@ from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.idempotency.memory import FORGOTTEN_AFTER
-from outworx_otel.idempotency.protocol import Claim, Claimed, Completed, Held, InProgress
-from outworx_otel.idempotency.record import StoredAnswer, decode, encode
+from outworx_otel.idempotency.protocol import Claim, Held
+from outworx_otel.idempotency.record import StoredAnswer
+from outworx_otel.idempotency.redis_on_loop import RedisOnLoop
+from outworx_otel.idempotency.redis_scripts import (
+    CLAIM,
+    COMPLETE,
+    RELEASE,
+    RENEW,
+    Arguments,
+    Script,
+    claim_of,
+    completing,
+    leasing,
+)
 from outworx_otel.idempotency.store_address import StoreAddress, as_flag, as_number
 from outworx_otel.process.forks import PerProcess
 
@@ -77,56 +86,6 @@ TAKEN_OUT: Final = OWN | FIXED | _OBJECTS | _TYPES.keys()
 # Longer than a delivery's budget: a connection that takes its time is made in the background all the same, and the
 # next delivery has it.
 _CONNECT_SECONDS: Final = 2.0
-
-
-@dataclass(frozen=True)
-class _Script:
-    text: str
-    sha: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        # SHA-1 is how Redis names scripts.
-        object.__setattr__(self, "sha", hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest())
-
-
-# A value is `p<13 digits: the lease's end, ms><token>` while in progress, `c<token>\n<answer>` when completed. Time
-# is the server's (TIME), so that no client's clock matters; Redis >= 5 replicates what a script did, not the script.
-_CLAIM: Final = _Script("""
-local value = redis.call('GET', KEYS[1])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if value then
-  if string.sub(value, 1, 1) == 'c' then return value end
-  local left = tonumber(string.sub(value, 2, 14)) - now
-  if left > 0 and string.sub(value, 15) ~= ARGV[1] then return left end
-end
-redis.call('SET', KEYS[1], string.format('p%013.0f', now + ARGV[2]) .. ARGV[1], 'PX', ARGV[2] + ARGV[3])
-return 0
-""")
-_RENEW: Final = _Script("""
-local value = redis.call('GET', KEYS[1])
-if not value or string.sub(value, 1, 1) ~= 'p' or string.sub(value, 15) ~= ARGV[1] then return 0 end
-local time = redis.call('TIME')
-local ends = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2]
-redis.call('SET', KEYS[1], string.format('p%013.0f', ends) .. ARGV[1], 'PX', ARGV[2] + ARGV[3])
-return 1
-""")
-_COMPLETE: Final = _Script("""
-local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
-local mine = ARGV[1] .. '\\n'
-if string.sub(value, 1, 1) == 'c' then
-  return string.sub(value, 2, 1 + string.len(mine)) == mine and 1 or 0
-end
-if string.sub(value, 15) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], 'c' .. mine .. ARGV[2], 'PX', ARGV[3])
-return 1
-""")
-_RELEASE: Final = _Script("""
-local value = redis.call('GET', KEYS[1])
-if not value or string.sub(value, 1, 1) ~= 'p' or string.sub(value, 15) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
-""")
 
 
 class RedisBackend:
@@ -188,25 +147,20 @@ class RedisBackend:
 
     def claim(self, key: str, token: str, lease: float) -> Claim:
         """See `BlockingStore.claim`."""
-        said = self._run(_CLAIM, key, token, _milliseconds(lease), _FORGOTTEN_MS)
-        if said == 0:
-            return Claimed(token)
-        if isinstance(said, int):
-            return InProgress(said / 1000)
-        return Completed(decode(said.partition(b"\n")[2]))
+        return claim_of(self._run(CLAIM, key, leasing(token, lease)), token)
 
     def renew(self, key: str, token: str, lease: float) -> bool:
         """See `BlockingStore.renew`."""
-        return bool(self._run(_RENEW, key, token, _milliseconds(lease), _FORGOTTEN_MS))
+        return bool(self._run(RENEW, key, leasing(token, lease)))
 
     def renew_many(self, held: Sequence[Held], lease: float) -> set[Held]:
         """See `RenewsTogether.renew_many`: one pipeline, in a Cluster one to each node."""
-        said = self._pipelined("EVALSHA", _RENEW.sha, held, lease)
+        said = self._pipelined("EVALSHA", RENEW.sha, held, lease)
         unknown = [
             one for one, answer in zip(held, said, strict=True) if isinstance(answer, redis.ResponseError)
         ]
         if unknown:  # the server has lost the script, or never had it
-            again = iter(self._pipelined("EVAL", _RENEW.text, unknown, lease))
+            again = iter(self._pipelined("EVAL", RENEW.text, unknown, lease))
             said = [next(again) if isinstance(answer, redis.ResponseError) else answer for answer in said]
         failure = next((answer for answer in said if isinstance(answer, Exception)), None)
         if failure is not None:
@@ -215,11 +169,15 @@ class RedisBackend:
 
     def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
         """See `BlockingStore.complete`."""
-        return bool(self._run(_COMPLETE, key, token, encode(answer), _milliseconds(ttl)))
+        return bool(self._run(COMPLETE, key, completing(token, answer, ttl)))
 
     def release(self, key: str, token: str) -> bool:
         """See `BlockingStore.release`."""
-        return bool(self._run(_RELEASE, key, token))
+        return bool(self._run(RELEASE, key, (token,)))
+
+    def loop_client(self) -> RedisOnLoop | None:
+        """See `Backend`; of a Cluster's nodes redis-py alone knows which one has a key."""
+        return None if self._cluster else RedisOnLoop(self._url, self._options, self._name)
 
     def check(self) -> None:
         """See `Backend.check`."""
@@ -243,8 +201,7 @@ class RedisBackend:
         def work() -> list[Any]:
             with self._connected().pipeline(transaction=False) as pipeline:
                 for key, token in held:
-                    arguments = (self._name(key), token, _milliseconds(lease), _FORGOTTEN_MS)
-                    pipeline.execute_command(command, script, 1, *arguments)
+                    pipeline.execute_command(command, script, 1, self._name(key), *leasing(token, lease))
                 answers: list[Any] = pipeline.execute(raise_on_error=False)
             return answers
 
@@ -253,14 +210,12 @@ class RedisBackend:
     def _name(self, key: str) -> str:
         return f"{self._prefix}:{{{key}}}"
 
-    def _run(self, script: _Script, key: str, *arguments: str | bytes | int) -> Any:
+    def _run(self, script: Script, key: str, arguments: Arguments) -> Any:
         name = self._name(key)
         client = self._connected()
         return _twice(lambda: self._evaluate(client, script, name, arguments))
 
-    def _evaluate(
-        self, client: Any, script: _Script, name: str, arguments: tuple[str | bytes | int, ...]
-    ) -> Any:
+    def _evaluate(self, client: Any, script: Script, name: str, arguments: Arguments) -> Any:
         try:
             return client.evalsha(script.sha, 1, name, *arguments)
         except redis.exceptions.NoScriptError:
@@ -312,10 +267,3 @@ def _twice(work: Callable[[], T]) -> T:
 def _as_redis(url: str) -> str:
     scheme = urlsplit(url).scheme
     return {"valkey": "redis", "valkeys": "rediss"}.get(scheme, scheme) + url[len(scheme) :]
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
-
-
-_FORGOTTEN_MS: Final = _milliseconds(FORGOTTEN_AFTER)

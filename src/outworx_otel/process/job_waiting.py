@@ -44,9 +44,8 @@ def wait_all(pool: Taker, jobs: Sequence[Job[Any]], seconds: float) -> None:
 
 async def await_(pool: Taker, job: Job[Any], seconds: float) -> None:
     """The same without blocking the loop that runs in this thread: trio's if it is one, else asyncio's."""
-    trio = sys.modules.get("trio")
-    if trio is not None and _in_trio(trio):
-        await _await_on_trio(trio, pool, job, seconds)
+    if in_trio():
+        await _await_on_trio(sys.modules["trio"], pool, job, seconds)
     else:
         await _await_on_asyncio(pool, job, seconds)
 
@@ -95,12 +94,14 @@ def on_event_loop() -> bool:
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
         return True
+    return in_trio()
+
+
+def in_trio() -> bool:
+    """Whether a task of trio's runs here. In guest mode there is an asyncio loop below it, in the same thread."""
     trio = sys.modules.get("trio")
-    return trio is not None and _in_trio(trio)
-
-
-def _in_trio(trio: Any) -> bool:
-    # In guest mode trio runs on top of an asyncio loop, in the same thread: only a task of its own counts.
+    if trio is None:
+        return False
     try:
         trio.lowlevel.current_task()
     except RuntimeError:
