@@ -1,4 +1,4 @@
-"""`release_version.py v1.2.3`: whether a tag names the version of the code, and the changelog has a section for it."""
+"""`release_version.py v1.2.3`: whether a tag names the version of the code and the changelog has a section for it."""
 
 from __future__ import annotations
 
