@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import grpc
 import pytest
 
 from outworx_otel.export import Destination
@@ -67,8 +68,8 @@ def exporter_log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
 def test_an_exporter_of_opentelemetry_complains_once_and_in_words(
     exporter_log: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    absence.say_absence_once("http://localhost:4318")
-    absence.say_absence_once("http://localhost:4318")
+    absence.say_absence_once("http://localhost:4318", "traces")
+    absence.say_absence_once("http://localhost:4318", "traces")
     for wait in (1.0, 2.0):
         exporter_log.warning("Transient error %s encountered, retrying in %.2fs.", "HTTPConnectionPool", wait)
     exporter_log.error("Failed to export spans batch", exc_info=ValueError("x"))
@@ -79,3 +80,42 @@ def test_an_exporter_of_opentelemetry_complains_once_and_in_words(
     assert "`outworx serve`" in line
     assert "HTTPConnectionPool" not in caplog.text
     assert other == "something else"
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("Failed to export %s batch code: %s, reason: %s", ("span", 401, "unknown key")),
+        ("Failed to export batch code: %s, reason: %s", (400, "unknown key")),
+        (
+            "Failed to export %s to %s, error code: %s, error details: %s",
+            ("traces", "localhost:4317", grpc.StatusCode.UNAUTHENTICATED, "unknown key"),
+        ),
+    ],
+)
+def test_a_receiver_that_refuses_is_not_said_to_be_away(
+    message: str,
+    arguments: tuple[object, ...],
+    exporter_log: logging.Logger,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    absence.say_absence_once("http://localhost:4318", "traces")
+    for _ in range(3):
+        exporter_log.error(message, *arguments)
+    exporter_log.warning("Transient error %s encountered, retrying in %.2fs.", "HTTPConnectionPool", 1.0)
+    refused, away = said(caplog)
+    assert "http://localhost:4318 refuses what it is sent" in refused
+    assert "unknown key" in refused
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in refused
+    assert "outworx serve" not in refused
+    assert "nothing can be delivered" in away
+
+
+def test_the_place_is_that_of_the_signal_without_its_password(
+    exporter_log: logging.Logger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://me:secret@otlp.example/v1/traces?key=s")
+    absence.say_absence_once("http://localhost:4318", "traces")
+    exporter_log.error("Failed to export %s batch code: %s, reason: %s", "span", 401, "no")
+    assert "https://otlp.example/v1/traces refuses" in caplog.text
+    assert "secret" not in caplog.text

@@ -1,0 +1,1 @@
+"""The same deliveries, as real back-ends of other makers show them."""
