@@ -11,11 +11,22 @@ DOCS = provider_table.DOCS
 ROOT = DOCS.parent
 
 
+_ELSEWHERE = re.compile(r"\]\((?!docs/|https?:|#)([^)]+)\)")
+
+
+def repository() -> str:
+    """The address that pyproject.toml gives."""
+    found = re.search(
+        r'^Repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert found is not None
+    return found[1]
+
+
 def home() -> str:
-    """The site's first page is the README, with links from where it stands."""
+    """The site's first page is the README. Links begin in docs/; what lies outside is in the repository."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    text = text.replace("](docs/", "](").replace("](CONTRIBUTING.md)", "](architecture.md)")
-    return text.replace("[Apache-2.0](LICENSE)", "Apache-2.0").replace("](LICENSE)", "](index.md)")
+    return _ELSEWHERE.sub(rf"]({repository()}/blob/main/\1)", text).replace("](docs/", "](")
 
 
 def renewed(page: str, name: str, fresh: str) -> str:
