@@ -44,7 +44,6 @@ def mcp_server(context_of: ContextOf) -> Server[Any]:
             worker thread.
     """
     tools = [_tool(capability) for capability in TOOLS]
-    schemas = {tool.name: tool.input_schema for tool in tools}
     places: list[anyio.CapacityLimiter] = []
 
     async def list_tools(
@@ -71,7 +70,6 @@ def mcp_server(context_of: ContextOf) -> Server[Any]:
         version=__version__,
         title="Outworx: webhooks",
         instructions=INSTRUCTIONS,
-        get_tool_input_schema=schemas.get,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
