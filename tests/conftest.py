@@ -35,8 +35,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.differing_executors]
 
-# One test that hangs is told from a slow machine by a quarter of an hour: pytest-timeout ends it then, with the stacks
-# of all threads, and goes on with the next. Nothing is asserted about how long a test takes.
+# A quarter of an hour tells a test that hangs from a slow machine: pytest-timeout ends it then, with the stacks of
+# all threads, and goes on with the next. Nothing is asserted about how long a test takes.
 os.environ.setdefault("PYTEST_TIMEOUT", str(scaled(7200, 900)))
 
 # Logfire, which some tests stand beside, adds itself to pydantic: half a second of each process that uses it.

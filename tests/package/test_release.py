@@ -70,7 +70,7 @@ def test_what_it_makes_is_what_make_can_make() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert asked == {"package", "sbom", "audit"}
     assert asked <= targets
-    assert re.search(r"^make audit$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(r"^make .*\baudit\b", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
