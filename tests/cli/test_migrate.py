@@ -121,6 +121,8 @@ def test_what_can_be_decided_is_rewritten(before: str, after: str | None) -> Non
         ("try:\n    import outworx_hooks\nexcept ImportError:\n    outworx_hooks = None", [2]),
         ("from outworx_hooks import (\n    init,  # the one\n    send,\n)", [1]),
         ("import outworx_hooks as outworx_hooks", [1]),
+        ("from outworx_hooks import security as s\ns.SignatureResult\ns.hmac_sha256_hex(b'', '')", [3]),
+        ("import outworx_hooks.security, outworx_hooks.transport\noutworx_hooks.init()", [1]),
         ("install('outworx-hooks')", [1]),
         ("from outworx_hooks import (", [1]),
     ],
@@ -342,6 +344,21 @@ def test_it_writes_once_and_keeps_permissions_and_what_is_not_its_business(proje
     again = invoked("migrate", str(project))
     assert "0 files changed" in again.err
     assert contents(project) == after
+
+
+def test_a_link_that_is_named_stays_one_and_its_file_is_rewritten(project: Path) -> None:
+    assert invoked("migrate", str(project / "link.py")).code == 0
+    assert (project / "link.py").is_symlink()
+    assert b"outworx_otel" in (project / "app" / "settings.py").read_bytes()
+
+
+def test_what_is_too_large_or_too_deep_is_said(tmp_path: Path) -> None:
+    (tmp_path / "large.py").write_bytes(b"import outworx_hooks\n" + b"#" * (4 << 20))
+    (tmp_path / "deep.py").write_text("import outworx_hooks\nx = " + "(" * 150 + "1" + ")" * 150 + "\n")
+    done = invoked("migrate", str(tmp_path))
+    assert "large.py: is larger than 4 MiB" in done.err
+    # Whether it is too deep is for the parser to say; it is read, or named.
+    assert (b"outworx_otel" in (tmp_path / "deep.py").read_bytes()) is ("deep.py:1:" not in done.err)
 
 
 def test_a_path_that_is_not_there_is_a_misuse(tmp_path: Path) -> None:

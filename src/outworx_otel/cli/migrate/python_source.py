@@ -34,14 +34,16 @@ def migrate_python(raw: bytes) -> Migrated:
         return Migrated(raw)
     try:
         module = cst.parse_module(raw)
-        reading = _Reading()
-        wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-        wrapper.visit(reading)
     except Exception as error:  # noqa: BLE001  # whatever the parser makes of what is no Python
         said = (getattr(error, "message", None) or str(error) or type(error).__name__).splitlines()[0]
         return Migrated(raw, (Left(getattr(error, "raw_line", 1), f"the file cannot be parsed: {said}"),))
     if module.bytes != raw:
         return Migrated(raw, (Left(1, "it could not be written back letter for letter: change it by hand"),))
+    reading = _Reading()
+    try:
+        MetadataWrapper(module, unsafe_skip_copy=True).visit(reading)
+    except RecursionError:
+        return Migrated(raw, (Left(1, "it is nested too deeply to be read: change it by hand"),))
     return Migrated(module.visit(_Writing(reading)).bytes, tuple(sorted(set(reading.left))))
 
 

@@ -100,7 +100,10 @@ def _named_only(raw: bytes) -> Migrated:
 
 def _read(path: Path) -> bytes | None:
     try:
-        if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+        if not path.is_file():
+            return None
+        if path.stat().st_size > _MAX_BYTES:
+            say(f"{path}: is larger than {_MAX_BYTES >> 20} MiB, and was not looked at", "yellow", err=True)
             return None
         return path.read_bytes()
     except OSError as error:
@@ -110,6 +113,7 @@ def _read(path: Path) -> bytes | None:
 
 def _write(path: Path, content: bytes) -> None:
     """All of it or nothing, with the same permissions."""
+    path = path.resolve()  # a link that was named goes on to be one
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
