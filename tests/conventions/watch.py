@@ -28,7 +28,8 @@ def found_faults() -> list[str]:
 
 def look_at_span(span: ReadableSpan) -> None:
     """Holds a span of ours against the registry."""
-    if span.instrumentation_scope is None or span.instrumentation_scope.name != SCOPE:
+    scope = span.instrumentation_scope
+    if scope is None or scope.name != SCOPE or span.dropped_attributes:  # which an operator's limit cuts off
         return
     events = [(event.name, event.attributes or {}) for event in span.events]
     _faults.extend(registry().faults_of_span(span.name, span.kind.name, span.attributes or {}, events))
@@ -63,7 +64,7 @@ def look_at_export(path: str, body: bytes) -> None:
     """Holds what arrived at a receiver of OTLP/HTTP against the registry."""
     if path.endswith("/v1/traces"):
         for scope in _scopes(ExportTraceServiceRequest.FromString(body).resource_spans, "scope_spans"):
-            for span in scope.spans:
+            for span in (one for one in scope.spans if not one.dropped_attributes_count):
                 kind = span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_")
                 events = [(event.name, _told(event)) for event in span.events]
                 _faults.extend(registry().faults_of_span(span.name, kind, _told(span), events))
