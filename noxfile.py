@@ -62,7 +62,7 @@ OF_SERVER = (
     *("--ignore=tests/server_access/test_description.py", "--ignore=tests/relay/test_terminal.py"),
 )
 
-SEAMS = ("tests/unit", "tests/integrations", "tests/door", "--ignore=tests/integrations/test_readme.py")
+SEAMS = ("tests/unit", "tests/integrations", "tests/door", "--ignore=tests/integrations/test_quick_start.py")
 # Packages whose ways do not cross: each stands once beside the newest of everything else, at the tests that meet it.
 BETWEEN = {
     "django-4.2": (
