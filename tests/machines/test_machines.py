@@ -51,45 +51,29 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(network: Network, backends: Path, tmp_path: Path) -> Iterator[Deployment]:
-    started: list[Server] = []
+def deployment(network: Network, start: Any, backends: Path, tmp_path: Path) -> Deployment:
     witness = tmp_path / "witness"
     witness.touch()
-
-    def start(part: Any) -> Any:
-        started.append(part)
-        return part.start()
-
-    try:
-        redis = start(Redis(network.machine("redis")))
-        postgres = start(Postgres(network.machine("database")))
-        servers = [start(Serve(network.machine(f"server{n}"), postgres.url)) for n in (1, 2)]
-        gateways = [
-            start(Gateway(network.machine(f"gateway{n}"), backends / "otelcol", server.url))
-            for n, server in enumerate(servers, 1)
-        ]
-        applications = [
-            start(
-                Application(
-                    network.machine(f"application{n}"),
-                    8000,
-                    PYTHONPATH=f"{SITES}:{SOURCE}",
-                    SITE_GATEWAY=gateway.url,
-                    SITE_KEY=KEY,
-                    SITE_STORE=redis.url,
-                    SITE_WITNESS=str(witness),
-                    GITHUB_SECRET=SECRET,
-                    OTEL_BSP_SCHEDULE_DELAY="100",
-                )
-            )
-            for n, gateway in enumerate(gateways, 1)
-        ]
-        yield Deployment(applications, gateways, servers, redis, postgres, network.machine("desk"), witness)
-    finally:
-        for part in reversed(started):
-            # pytest shows what a test's teardown prints, if the test failed.
-            print(f"--- {type(part).__name__}\n{(part.folder / 'log').read_text(errors='replace')[-3000:]}")
-            part.remove()
+    redis = start(Redis(network.machine("redis")))
+    postgres = start(Postgres(network.machine("database")))
+    servers = [start(Serve(network.machine(f"server{n}"), postgres.url)) for n in (1, 2)]
+    gateways = [
+        start(Gateway(network.machine(f"gateway{n}"), backends / "otelcol", server.url))
+        for n, server in enumerate(servers, 1)
+    ]
+    environ = {
+        "PYTHONPATH": f"{SITES}:{SOURCE}",
+        "SITE_KEY": KEY,
+        "SITE_STORE": redis.url,
+        "SITE_WITNESS": str(witness),
+        "GITHUB_SECRET": SECRET,
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+    }
+    applications = [
+        start(Application(network.machine(f"application{n}"), 8000, SITE_GATEWAY=gateway.url, **environ))
+        for n, gateway in enumerate(gateways, 1)
+    ]
+    return Deployment(applications, gateways, servers, redis, postgres, network.machine("desk"), witness)
 
 
 @dataclass(frozen=True)
