@@ -59,7 +59,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         server, disk = _server(Path(folder), count)
         collector = _collector(Path(folder), count)
-        operations, kept = _redis(Path(folder), count // 20)
+        operations, kept = _redis(Path(folder), count // 5)
         application = _application(count // 20)
     _show(Measured(application, collector, server, wire, plain, disk, operations, kept))
     return 0
