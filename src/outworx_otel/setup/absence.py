@@ -12,7 +12,6 @@ import time
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from outworx_otel.export.send_result import log_excerpt
 from outworx_otel.process import environment
 
 Signal = Literal["traces", "metrics"]
@@ -24,6 +23,7 @@ _LOGGERS: Final[dict[Signal, tuple[str, ...]]] = {
 }
 _BEGINNINGS: Final = ("Transient error", "Failed to export")
 _QUIET_SECONDS: Final = 60.0
+_MAX_SHOWN: Final = 300
 # Of gRPC's statuses, those that nobody has answered.
 _UNANSWERED: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
@@ -70,7 +70,8 @@ def _refusal(record: logging.LogRecord) -> str | None:
         # An HTTP status beyond 2xx, or one of gRPC's.
         answered = (type(one) is int and one >= 300) or bool(status and status not in _UNANSWERED)
         if answered:
-            return log_excerpt(record.getMessage())
+            said = "".join(sign if sign.isprintable() else " " for sign in record.getMessage()[:_MAX_SHOWN])
+            return " ".join(said.split())
     return None
 
 
