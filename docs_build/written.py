@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from docs_build import import_graph, provider_pages, provider_table, references
+from docs_build import conventions, import_graph, provider_pages, provider_table, references
 
 DOCS = provider_table.DOCS
 ROOT = DOCS.parent
@@ -55,6 +55,12 @@ def written() -> dict[Path, str]:
             "capabilities": references.capabilities_table(),
         },
         DOCS / "commands.md": {"commands": references.commands_reference()},
+        DOCS / "telemetry.md": {
+            "delivery": conventions.span("delivery"),
+            "process": conventions.span("process"),
+            "events": conventions.events(),
+            "metrics": conventions.metrics(),
+        },
         DOCS / "architecture.md": {"rooms": import_graph.picture(), "imports": import_graph.table()},
     }
     files = {provider_table.INDEX: provider_table.index(), DOCS / "index.md": home()}
