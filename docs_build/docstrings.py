@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ _OBJECT = re.compile(r"^::: ([\w.]+)\n(?:^ {4}.*\n|^\n(?= {4}))*", re.MULTILINE)
 
 def twin(page: str, code: Path) -> str:
     """A page's text, with docstrings."""
-    if not _OBJECT.search(page):
-        return page
-    package = griffe.load("outworx_otel", search_paths=[code], try_relative_path=False)
-    return _OBJECT.sub(lambda found: _described(package, found[1]), page)
+    return _OBJECT.sub(lambda found: _described(found[1], code), page)
 
 
-def _described(package: Any, path: str) -> str:
-    found = package[path.removeprefix(f"{package.name}.")]
+@cache
+def _package(name: str, code: Path) -> Any:
+    return griffe.load(name, search_paths=[code], try_relative_path=False)
+
+
+def _described(path: str, code: Path) -> str:
+    package, _, name = path.partition(".")
+    found = _package(package, code)[name]
     found = found.final_target if found.is_alias else found
     parts = [f"### `{found.name}`", *_text(found)]
     if found.is_class:

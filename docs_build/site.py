@@ -13,13 +13,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from docs_build.docstrings import twin
+from docs_build.foreign import faults_of_loading
 from docs_build.listing import llms_txt
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,9 +27,6 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("decisions", "providers")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _WARNINGS = re.compile(r"^(griffe|mkdocstrings|mkdocs_autorefs)\b.*$", re.MULTILINE)
-_LOADED = {"link": "href", "script": "src", "img": "src", "source": "src", "iframe": "src", "video": "src"}
-_FOREIGN = re.compile(r"\s*(?:[a-z]+:)?//", re.IGNORECASE)
-_CSS_ADDRESS = re.compile(r"(?:url\(\s*|@import\s+)[\"']?((?:https?:)?//[^\"')\s]+)", re.IGNORECASE)
 
 
 class Faults(Exception):
@@ -37,22 +34,6 @@ class Faults(Exception):
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
-
-
-class _Loading(HTMLParser):
-    """The foreign addresses that a browser fetches by itself."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.foreign: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        address = given.get(_LOADED.get(tag, "")) or ""
-        if tag == "link" and given.get("rel") in ("canonical", "alternate", "prev", "next"):
-            return
-        if _FOREIGN.match(address):
-            self.foreign.append(address)
 
 
 def load_settings(source: Path) -> dict[str, Any]:
@@ -89,19 +70,6 @@ def faults_of_navigation(source: Path, named: list[str]) -> Iterator[str]:
         for page in sorted((source / "docs" / folder).glob("*.md")):
             if page.name != "index.md" and f"]({page.name})" not in index:
                 yield f"docs/{folder}/{page.name} is not on docs/{folder}/index.md"
-
-
-def faults_of_loading(site: Path) -> Iterator[str]:
-    """Scripts, styles, fonts and pictures that a page or a style sheet takes from a foreign host."""
-    for page in sorted(site.rglob("*.html")):
-        looked_at = _Loading()
-        text = page.read_text(encoding="utf-8")
-        looked_at.feed(text)
-        for address in [*looked_at.foreign, *_CSS_ADDRESS.findall(text)]:
-            yield f"{page.relative_to(site)} loads {address}"
-    for sheet in sorted(site.rglob("*.css")):
-        for address in _CSS_ADDRESS.findall(sheet.read_text(encoding="utf-8")):
-            yield f"{sheet.relative_to(site)} loads {address}"
 
 
 def render(source: Path) -> None:

@@ -12,10 +12,21 @@ PYTHON = ROOT / ".venvs" / "docs" / "bin" / "python"
 PAGES = {
     "index.md": "# Home\n\nIt begins. See [the rest](other.md#a-part).\n",
     "other.md": "# Other\n\n## A part\n\n```mermaid\nsequenceDiagram\n    Provider->>Handler: evt_1\n```\n",
-    "api.md": "# API\n\n::: outworx_otel.flush\n",
+    "api.md": "# API\n\n::: acme.charge\n",
     "decisions/index.md": "# Decisions\n\nNone.\n",
     "providers/index.md": "# Providers\n\nNone.\n",
 }
+CODE = '''"""A package."""
+
+
+def charge(amount: int) -> int:
+    """Charges.
+
+    Args:
+        amount: how much.
+    """
+    return amount
+'''
 NAV = "nav:\n" + "".join(f"  - {name}\n" for name in PAGES)
 
 
@@ -35,11 +46,12 @@ def docs_python() -> Path:
 
 
 def small_site(folder: Path) -> Path:
-    """A folder with mkdocs.yml as it is but for its navigation, a few pages, and our source."""
+    """A folder with mkdocs.yml as it is but for its navigation, a few pages, and a package."""
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     settings = settings.replace("docs_build/overrides", str(ROOT / "docs_build" / "overrides"))
     (folder / "mkdocs.yml").write_text(re.sub(r"^nav:.*", NAV, settings, flags=re.MULTILINE | re.DOTALL))
-    (folder / "src").symlink_to(ROOT / "src")
+    (folder / "src").mkdir()
+    (folder / "src" / "acme.py").write_text(CODE)
     for name, text in PAGES.items():
         page = folder / "docs" / name
         page.parent.mkdir(parents=True, exist_ok=True)

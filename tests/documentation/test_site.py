@@ -9,54 +9,69 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from e2e.scale import rows
 from playwright.sync_api import Browser, Request
 
-from .sites import build
+from docs_build.foreign import faults_of_loading
 
-BROKEN = '''"""A module."""
+from .sites import build, small_site
 
-
-def charge(amount: int) -> int:
-    """Charges.
-
-    Args:
-        amount: how much.
-        currency: there is no such argument.
-    """
-    return amount
-'''
+# The file, what is added to it, and what the build says.
 FAULTS = {
-    "dead link": ("index.md", "[gone](gone.md)", "page does not exist"),
-    "dead anchor": ("index.md", "[gone](other.md#no-such-part)", "anchor does not exist"),
-    "dead anchor of its own page": ("index.md", "[gone](#no-such-part)", "anchor does not exist"),
-    "docstring of nothing": ("api.md", "::: outworx_otel.no_such_name", "no_such_name"),
-    "docstring that is wrong": ("api.md", "::: broken.charge", "'currency' does not appear"),
+    "dead link": ("docs/index.md", "[gone](gone.md)", "page does not exist"),
+    "dead anchor": ("docs/index.md", "[gone](other.md#no-such-part)", "anchor does not exist"),
+    "docstring that is wrong": (
+        "src/acme.py",
+        'def refund() -> None:\n    """Refunds.\n\n    Args:\n        currency: no argument.\n    """',
+        "'currency' does not appear",
+    ),
+    "dead anchor of its own page": ("docs/index.md", "[gone](#no-such-part)", "anchor does not exist"),
+    "docstring of nothing": ("docs/api.md", "::: acme.no_such_name", "no_such_name"),
     "diagram that is none": (
-        "index.md",
+        "docs/index.md",
         "```mermaid\nsequenceDiagrm\n  A->>B: x\n```",
         "No Mermaid diagram type",
     ),
-    "foreign picture": ("index.md", "![badge](https://img.example/badge.svg)", "loads https://img.example"),
-    "foreign script": ("index.md", '<script src="//cdn.example/x.js"></script>', "loads //cdn.example/x.js"),
+    "foreign picture": (
+        "docs/index.md",
+        "![badge](https://img.example/badge.svg)",
+        "index.html loads https://img.example/badge.svg",
+    ),
 }
+FIRST = list(FAULTS)[:3]
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", rows(FIRST, [name for name in FAULTS if name not in FIRST]))
 def test_a_fault_fails_the_build_and_is_named(name: str, source: Path) -> None:
-    page, text, said = FAULTS[name]
-    file = source / "docs" / page
-    file.write_text(f"{file.read_text()}\n{text}\n")
-    if "broken" in text:
-        (source / "broken").mkdir()
-        (source / "broken" / "broken.py").write_text(BROKEN)
-        settings = source / "mkdocs.yml"
-        settings.write_text(settings.read_text().replace("paths: [src]", "paths: [src, broken]"))
+    file, text, said = FAULTS[name]
+    with (source / file).open("a") as opened:
+        opened.write(f"\n\n{text}\n")
+    if "refund" in text:
+        (source / "docs" / "api.md").write_text("# API\n\n::: acme.refund\n")
 
     done = build(source)
 
     assert done.returncode == 1, done.stdout
     assert said in done.stderr
     assert not (source / "site" / "llms.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "loads"),
+    [
+        ('<script src="//cdn.example/x.js"></script>', ["//cdn.example/x.js"]),
+        ('<link rel="stylesheet" href="https://fonts.example/a.css">', ["https://fonts.example/a.css"]),
+        ('<style>@import "https://fonts.example/a.css";</style>', ["https://fonts.example/a.css"]),
+        ('<a href="https://example.com">x</a><link rel="canonical" href="https://example.com/">', []),
+        ('<img src="a.png"><script src="assets/x.js"></script>', []),
+    ],
+)
+def test_what_a_browser_would_fetch_from_elsewhere_is_named(
+    text: str, loads: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text(text)
+
+    assert list(faults_of_loading(tmp_path)) == [f"index.html loads {address}" for address in loads]
 
 
 @pytest.mark.parametrize(
@@ -83,12 +98,19 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def address(source: Path) -> Iterator[str]:
-    """Where a site without a fault is served."""
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, site_builder: Path) -> Path:
+    """A site without a fault, built."""
+    source = small_site(tmp_path_factory.mktemp("good"))
     done = build(source)
     assert done.returncode == 0, done.stderr
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(source / "site"))) as server:
+    return source
+
+
+@pytest.fixture
+def address(good: Path) -> Iterator[str]:
+    """Where it is served."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(good / "site"))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -96,12 +118,11 @@ def address(source: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_beside_each_page_is_its_text_and_one_file_lists_them(source: Path) -> None:
-    assert build(source).returncode == 0
-    site = source / "site"
+def test_beside_each_page_is_its_text_and_one_file_lists_them(good: Path) -> None:
+    site = good / "site"
 
-    assert (site / "other.md").read_text() == (source / "docs" / "other.md").read_text()
-    assert "Whether everything was delivered" in (site / "api.md").read_text()
+    assert (site / "other.md").read_text() == (good / "docs" / "other.md").read_text()
+    assert "amount: how much." in (site / "api.md").read_text()
     assert "- [Home](index.md): It begins." in (site / "llms.txt").read_text()
 
 
