@@ -110,7 +110,8 @@ def test_without_a_server_what_needs_none_works_and_the_rest_says_how_to_start_o
         assert "Not valid" in verdict.said
         assert secret not in verdict.text
         nobody = agent.call("trigger", provider="github", event="push", to="http://127.0.0.1:1/hook")
-        assert nobody.said == "nothing listens at http://127.0.0.1:1: is the application running there?"
+        assert nobody.said == "No answer came: is the application running there?"
+        assert "nothing listens at http://127.0.0.1:1" in nobody.quotations[0]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

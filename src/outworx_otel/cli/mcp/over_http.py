@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -24,6 +25,7 @@ from outworx_otel.server.purposes import Purpose
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+_logger: Final = logging.getLogger("outworx_otel.mcp")
 _MAX_REQUEST: Final = 1024 * 1024
 
 
@@ -45,10 +47,25 @@ class AgentsOverHttp:
         began = anyio.Lock()
         managers: list[StreamableHTTPSessionManager] = []
 
+        async def run(*, task_status: TaskStatus[None]) -> None:
+            try:
+                manager = await anyio.to_thread.run_sync(self._manager, calls)
+                async with manager.run():
+                    managers.append(manager)
+                    task_status.started()
+                    await anyio.sleep_forever()
+            except Exception:
+                # Of before it began, whoever asked is told; what comes later must not end the server.
+                if not managers:
+                    raise
+                _logger.exception("what serves coding agents has failed; the next request starts it again")
+            finally:
+                managers.clear()
+
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             async with began:
                 if not managers:
-                    managers.append(await running.start(self._run, calls))
+                    await running.start(run)
             await managers[0].handle_request(scope, receive, send)
 
         async with anyio.create_task_group() as running:
@@ -56,12 +73,6 @@ class AgentsOverHttp:
                 yield serve
             finally:
                 running.cancel_scope.cancel()
-
-    async def _run(self, calls: ASGIApp, *, task_status: TaskStatus[StreamableHTTPSessionManager]) -> None:
-        manager = await anyio.to_thread.run_sync(self._manager, calls)
-        async with manager.run():
-            task_status.started(manager)
-            await anyio.sleep_forever()
 
     def _manager(self, calls: ASGIApp) -> StreamableHTTPSessionManager:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager

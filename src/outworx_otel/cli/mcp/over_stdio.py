@@ -52,8 +52,9 @@ class RemoteServer:
 
     def __init__(self, url: str, api_key: str | None, authorities: Sequence[tuple[str, str]]) -> None:
         self._options = url, api_key, authorities
+        # What is wrong with them is said now, not at the first call.
         with OutworxServer(*self._options):
-            """Says what is wrong with them now, not at the first call."""
+            pass
 
     def read(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
         """Returns the JSON that GET gives; None for what is not there."""

@@ -23,6 +23,7 @@ from outworx_otel.server.purposes import EVERY, Purpose, refused
 from outworx_otel.server.replay import (
     Outgoing,
     ReplayAnswer,
+    ReplayError,
     ReplaySender,
     completeness,
     target_url,
@@ -34,6 +35,7 @@ from outworx_otel.telemetry import semconv
 _TIMEOUT_SECONDS: Final = 10.0
 _VALID: Final = semconv.SIGNATURE_VALID.removeprefix("outworx.webhook.")
 _TUNNEL: Final = re.compile(r"/+t/")
+_NO_ANSWER: Final = "No answer came: is the application running there?"
 _A_STRANGERS: Final = (
     "Its signature was not valid, so a stranger may have sent it; signed anew it would be taken for the provider's. A"
     " person who knows better can send it: outworx replay ID --to ..."
@@ -47,19 +49,17 @@ def trigger(context: ToolContext, given: Mapping[str, Any]) -> ToolAnswer:
     _check(context, given, sample.provider)
     deliveries = sample_deliveries(_trigger_options(given), sample)
     prepared, reason = deliveries.make(), given["bad_signature"]
-    said, bodies = [f"Sent {sample.provider} {sample.event} to {_shown(given['to'])}."], []
-    expected = True
-    with ReplaySender(timeout=_TIMEOUT_SECONDS, loopback_only=True) as sender:
-        for _ in range(2 if given["duplicate"] else 1):
-            answer = sender.send(prepared.request)
-            expected = expected and is_expected(answer.status, reason)
-            said.append(_answered(answer))
-            bodies.append(_body(answer))
+    said = [f"Sent {sample.provider} {sample.event} to {_shown(given['to'])}."]
+    answers = _sent(prepared.request, 2 if given["duplicate"] else 1)
+    if isinstance(answers, ToolAnswer):
+        return answers
+    said += map(_answered, answers)
+    expected = all(is_expected(answer.status, reason) for answer in answers)
     if reason is not None and not expected:
         said.append(
             "It was to be rejected: this endpoint verifies no signatures, or does not reject invalid ones."
         )
-    return ToolAnswer("\n".join(said), _quoted(bodies), is_error=not expected)
+    return ToolAnswer("\n".join(said), _quoted(answers), is_error=not expected)
 
 
 def _trigger_options(given: Mapping[str, Any]) -> TriggerOptions:
@@ -101,10 +101,11 @@ def replay(context: ToolContext, given: Mapping[str, Any]) -> ToolAnswer:
     said = f"{'Would send' if given['dry_run'] else 'Sent'} it to {_shown(given['to'])}, signed anew."
     if given["dry_run"]:
         return ToolAnswer(said, (("what would be sent", _outline(request)),))
-    with ReplaySender(timeout=_TIMEOUT_SECONDS, loopback_only=True) as sender:
-        answer = sender.send(request)
-    good = 200 <= answer.status < 300
-    return ToolAnswer(f"{said}\n{_answered(answer)}", _quoted([_body(answer)]), is_error=not good)
+    answers = _sent(request, 1)
+    if isinstance(answers, ToolAnswer):
+        return answers
+    good = 200 <= answers[0].status < 300
+    return ToolAnswer(f"{said}\n{_answered(answers[0])}", _quoted(answers), is_error=not good)
 
 
 def _replay_options(given: Mapping[str, Any]) -> ReplayOptions:
@@ -128,6 +129,15 @@ def _replay_options(given: Mapping[str, Any]) -> ReplayOptions:
         authorities=(),
         as_json=False,
     )
+
+
+def _sent(request: Outgoing, times: int) -> list[ReplayAnswer] | ToolAnswer:
+    """Sends it; returns what to say where no answer came: why may be in words of the target's."""
+    with ReplaySender(timeout=_TIMEOUT_SECONDS, loopback_only=True) as sender:
+        try:
+            return [sender.send(request) for _ in range(times)]
+        except ReplayError as error:
+            return ToolAnswer(_NO_ANSWER, (("why no answer came", {"error": str(error)}),), is_error=True)
 
 
 def _must_be_allowed(context: ToolContext) -> None:
@@ -181,12 +191,8 @@ def _answered(answer: ReplayAnswer) -> str:
     return f"Answered {answer.status} in {answer.seconds * 1000:.0f} ms{replayed}."
 
 
-def _body(answer: ReplayAnswer) -> str:
-    return answer.body.decode("utf-8", "replace")
-
-
-def _quoted(bodies: list[str]) -> tuple[tuple[str, Any], ...]:
-    kept = [body for body in bodies if body]
+def _quoted(answers: list[ReplayAnswer]) -> tuple[tuple[str, Any], ...]:
+    kept = [answer.body.decode("utf-8", "replace") for answer in answers if answer.body]
     return (("the bodies of the answers", kept),) if kept else ()
 
 
