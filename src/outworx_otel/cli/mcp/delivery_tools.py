@@ -168,9 +168,13 @@ def _exceptions(delivery: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
             yield {
                 "type": told.get(semconv.EXCEPTION_TYPE),
                 "message": told.get(semconv.EXCEPTION_MESSAGE),
-                # Its end says where.
-                "stacktrace": str(told.get(semconv.EXCEPTION_STACKTRACE) or "")[-_MAX_STACK:],
+                "stacktrace": _end_of(str(told.get(semconv.EXCEPTION_STACKTRACE) or "")),
             }
+
+
+def _end_of(stack: str) -> str:
+    """Its last lines, which say where. None is cut in two: a half of a secret would not be known as one."""
+    return stack if len(stack) <= _MAX_STACK else stack[-_MAX_STACK:].partition("\n")[2]
 
 
 def _attributes(delivery: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
