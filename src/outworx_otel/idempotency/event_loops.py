@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency.protocol import Claim
 from outworx_otel.idempotency.record import StoredAnswer
+
+if TYPE_CHECKING:
+    import asyncio
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -221,6 +223,8 @@ class LoopsConnections(Generic[C]):
 
     def here(self) -> LoopConnections[C] | None:
         """Those of the loop that runs in this thread; None where there are too many loops."""
+        import asyncio  # who only imports this package has no use for it
+
         loop = asyncio.get_running_loop()
         return self._by_loop.get(loop) or self._added(loop)
 
