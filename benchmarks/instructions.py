@@ -19,14 +19,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from benchmarks import calls
+from benchmarks import calls, key_instructions
 from benchmarks.deliveries import HOOKS, PLAIN, inbound
 from benchmarks.lanes import LANES
 from benchmarks.providers import provide
 from benchmarks.variants import Variant
 
 KEPT: Final = Path(__file__).with_name("instructions.json")
-_PACKAGES: Final = ("opentelemetry-sdk", "starlette", "fastapi", "flask", "django")
+_PACKAGES: Final = (
+    *("opentelemetry-sdk", "starlette", "fastapi", "flask", "django"),
+    *("redis", "psycopg", "sqlalchemy"),
+)
 _SHAPES: Final = {"a delivery of 1 KB": HOOKS[0], "another POST": PLAIN[1], "a GET": PLAIN[0]}
 _VARIANTS: Final = (Variant.BARE, Variant.FLOOR, Variant.OURS)
 _WARM_UP: Final = 20
@@ -44,17 +47,24 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.child:
         lane, variant = arguments.child
-        print(json.dumps(counts(lane, Variant(variant))))
+        print(json.dumps(key_counts() if lane == "keys" else counts(lane, Variant(variant))))
         return 0
     if arguments.by_function:
         _show_functions(arguments.by_function)
         return 0
     found = {lane: _added(lane) for lane in LANES}
+    keys: dict[str, int] = _child("keys", Variant.OURS)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    _show(found, kept.get("counts", {}) if kept.get("with") == _with() else {})
+    comparable = kept.get("with") == _with()
+    _show(found, kept.get("counts", {}) if comparable else {})
+    for store, added in keys.items():
+        before = kept.get("keys", {}).get(store) if comparable else None
+        print(
+            f"A key, {store}: {added:,} instructions over the delivery without one{_compared(added, before)}"
+        )
     if arguments.keep:
-        KEPT.write_text(json.dumps({"with": _with(), "counts": found}, indent=2) + "\n")
-    elif kept.get("with") != _with():
+        KEPT.write_text(json.dumps({"with": _with(), "counts": found, "keys": keys}, indent=2) + "\n")
+    elif not comparable:
         print(f"{KEPT.name} was counted with {kept.get('with')}: not compared")
     return 0
 
@@ -65,6 +75,13 @@ def counts(lane: str, variant: Variant) -> dict[str, int]:
     provide()
     call = LANES[lane].build(variant, 0)
     return {name: _count(call, shape) for name, shape in _SHAPES.items()}
+
+
+def key_counts() -> dict[str, int]:
+    """Instructions that a key adds, by store; likewise in a process of its own."""
+    logging.disable(logging.CRITICAL)
+    provide()
+    return key_instructions.counts()
 
 
 def _count(call: Any, shape: Any, by: Counter[str] | None = None) -> int:
@@ -101,13 +118,15 @@ def _count(call: Any, shape: Any, by: Counter[str] | None = None) -> int:
 
 
 def _added(lane: str) -> dict[str, dict[str, int]]:
-    found = {}
-    for variant in _VARIANTS:
-        command = [sys.executable, "-m", "benchmarks.instructions", "--child", lane, variant.value]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-        found[variant] = json.loads(done.stdout.splitlines()[-1])
+    found = {variant: _child(lane, variant) for variant in _VARIANTS}
     bare = found[Variant.BARE]
     return {shape: {one.value: found[one][shape] - bare[shape] for one in _VARIANTS[1:]} for shape in _SHAPES}
+
+
+def _child(lane: str, variant: Variant) -> Any:
+    command = [sys.executable, "-m", "benchmarks.instructions", "--child", lane, variant.value]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _show(found: dict[str, Any], kept: dict[str, Any]) -> None:
@@ -117,10 +136,14 @@ def _show(found: dict[str, Any], kept: dict[str, Any]) -> None:
             words = f"{LANES[lane].title}, {shape}: {ours:,} instructions over bare"
             if shape.startswith("a delivery"):
                 words += f", the floor {added['floor']:,}: {ours / added['floor']:.2f} times"
-            if before is not None:
-                grown = "GROWN BY MORE THAN A TENTH" if ours > before * _GROWTH else "not grown"
-                words += f"; kept: {before:,}, {grown}"
-            print(words)
+            print(words + _compared(ours, before))
+
+
+def _compared(now: int, before: int | None) -> str:
+    if before is None:
+        return ""
+    grown = "GROWN BY MORE THAN A TENTH" if now > before * _GROWTH else "not grown"
+    return f"; kept: {before:,}, {grown}"
 
 
 def _show_functions(lane: str) -> None:

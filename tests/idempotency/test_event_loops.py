@@ -214,7 +214,7 @@ def test_a_cancelled_claim_leaves_nothing_behind(store: GuardedStore, server: Re
     async def work() -> None:
         async with at_home(store):
             server.hang()
-            task = asyncio.ensure_future(store.aclaim("key", "token", 30))
+            task = asyncio.ensure_future(store.aclaim("key", "token", 300))
             await asyncio.sleep(0.02)
             await cancelled(task)
             server.resume()
