@@ -154,7 +154,9 @@ def test_without_a_key_it_does_not_start(collect: StartCollector) -> None:
 
 def test_a_second_one_on_the_same_folder_ends_with_the_word_timeout(collect: StartCollector) -> None:
     first = collect("agent.yaml", away())
-    second = collect("agent.yaml", away() | {"OUTWORX_COLLECTOR_STORAGE": str(first.storage)}, wait=False).run()
+    second = collect(
+        "agent.yaml", away() | {"OUTWORX_COLLECTOR_STORAGE": str(first.storage)}, wait=False
+    ).run()
     assert second.process.wait(60) != 0
     assert "timeout" in second.log()
 
