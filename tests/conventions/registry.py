@@ -78,6 +78,7 @@ class Name(_Strict):
 class Signal(_Strict, kw_only=True):
     brief: str
     stability: Stability = "development"
+    requirement_level: Literal["recommended", "opt_in"] = "recommended"
     note: str = ""
     attributes: list[Reference] = []
 
