@@ -18,7 +18,20 @@ SECTIONS = dict(re.findall(r"^## `outworx (\w+)`[^\n]*\n(.*?)(?=^## |\Z)", PAGE,
 
 @pytest.mark.parametrize(
     "command",
-    ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor", "mcp", "migrate"],
+    [
+        "dev",
+        "list",
+        "show",
+        "tail",
+        "trigger",
+        "replay",
+        "purge",
+        "verify",
+        "doctor",
+        "mcp",
+        "migrate",
+        "problems",
+    ],
 )
 def test_every_option_on_the_page_is_one_of_the_command(
     command: str, monkeypatch: pytest.MonkeyPatch

@@ -47,7 +47,20 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["dev", "list", "show", "tail", "trigger", "replay", "purge", "verify", "doctor", "mcp", "migrate"],
+    [
+        "dev",
+        "list",
+        "show",
+        "tail",
+        "trigger",
+        "replay",
+        "purge",
+        "verify",
+        "doctor",
+        "mcp",
+        "migrate",
+        "problems",
+    ],
 )
 def test_the_help_of_every_command_shows_examples(command: str) -> None:
     done = invoked(command, "--help")

@@ -14,6 +14,7 @@ from outworx_otel.cli.forward import forward
 from outworx_otel.cli.list import list_deliveries
 from outworx_otel.cli.mcp import mcp
 from outworx_otel.cli.migrate import migrate
+from outworx_otel.cli.problems import problems
 from outworx_otel.cli.purge import purge
 from outworx_otel.cli.replay import replay
 from outworx_otel.cli.serve import serve
@@ -47,6 +48,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "forward": forward,
     "serve": serve,
     "dev": dev,
+    "problems": problems,
     "list": list_deliveries,
     "show": show,
     "tail": tail,

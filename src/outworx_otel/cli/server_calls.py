@@ -71,13 +71,22 @@ class OutworxServer:
         self._client.close()
 
     def call(
-        self, method: str, path: str, *, seconds: float = _TIMEOUT_SECONDS, most: int = _MAX_ANSWER
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        seconds: float = _TIMEOUT_SECONDS,
+        most: int = _MAX_ANSWER,
     ) -> Reply:
         """Makes one call. Blocks.
 
         Args:
             method: HTTP's.
             path: with its query, in ASCII.
+            headers: beside the key's.
+            body: that is sent, None for none.
             seconds: when the call is over.
             most: bytes of the answer.
 
@@ -94,7 +103,9 @@ class OutworxServer:
         base = self.address
         try:
             url = ascii_url(base).rstrip("/") + path
-            reply = self._client.call(method, url, self._headers.items(), seconds=seconds, most=most)
+            reply = self._client.call(
+                method, url, (*self._headers.items(), *headers), body, seconds=seconds, most=most
+            )
             if reply.failure is not None:
                 raise reply.failure
         except NotConnected as error:

@@ -96,23 +96,28 @@ READING: Final = (
         "list_problems",
         "List problems, those first that came last",
         call="GET /api/problems",
+        command="problems",
         tool="Start here: a problem is what goes wrong in one way at one place, with how often and since when.",
         purpose=Purpose.READ,
         parameters=(
-            Parameter("state", "Only those in this state.", choices=STATES, ways=CALL | TOOL),
-            Parameter("service", "Only those of this service.", ways=CALL | TOOL),
-            Parameter("provider", "Only those of this provider.", ways=CALL | TOOL),
+            Parameter("state", "Only those in this state.", choices=STATES),
+            Parameter("service", "Only those of this service."),
+            Parameter("provider", "Only those of this provider."),
             *_PAGE,
+            Parameter(
+                "limit", "So many at most.", "whole", least=1, most=MAX_LIMIT, default=20, ways=COMMAND
+            ),
         ),
     ),
     Capability(
         "explain_problem",
         "Say all of one problem",
         call="GET /api/problems/{id}",
+        command="problems",
         tool="What happens, since when, how often, where in the application, and what to do. Of its last delivery,"
         " explain_delivery says the details.",
         purpose=Purpose.READ,
-        parameters=(_NUMBER._replace(ways=CALL | TOOL),),
+        parameters=(_NUMBER,),
     ),
     Capability(
         "list_deliveries",
@@ -175,8 +180,12 @@ CHANGING: Final = (
         "change_problem",
         "Set a problem's state",
         call="POST /api/problems/{id}",
+        command="problems",
         purpose=Purpose.ADMIN,
-        parameters=(_NUMBER._replace(ways=CALL),),
+        parameters=(
+            _NUMBER,
+            Parameter("state", "What it is from now on.", choices=STATES, option="--set", ways=COMMAND),
+        ),
     ),
     Capability(
         "remove_deliveries",
