@@ -37,6 +37,8 @@ _ROW: Final = (
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _CURSOR: Final = re.compile(r"[A-Za-z0-9_.:,~=+/-]{1,200}", re.ASCII)
 _MAX_STACK: Final = 3_000
+_MAX_SAME: Final = 20
+_PROCESSING: Final = frozenset({"completed", "failed", "ignored", "silent_drop", "deferred"})
 _NOT_CAPTURED: Final = "not captured: set capture_body = true for the endpoint to see the next ones"
 
 
@@ -45,7 +47,8 @@ def list_problems(context: ToolContext, given: Mapping[str, Any]) -> ToolAnswer:
     page = context.server.read("/api/problems", _query(given))
     problems = _listed(page, "problems")
     if not problems:
-        return ToolAnswer("No problem is like this." if given["state"] else "There is no problem.")
+        asked = any(given[name] for name in ("state", "service", "provider"))
+        return ToolAnswer("No problem is like this." if asked else "There is no problem.")
     said = [
         f"{len(problems)} problems, those first that came last. explain_problem says what to do about one."
     ]
@@ -147,6 +150,7 @@ def _whole_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
     headers = {
         name.removeprefix(_HEADER): text for name, text in delivery.items() if name.startswith(_HEADER)
     }
+    same_event = list(delivery.get("same_event") or ())[-_MAX_SAME:]
     told = {
         **{name: delivery.get(name) for name in ("why", "headline", "place", _HINT, _MARK, "error_message")},
         **_delivery_row(delivery),
@@ -155,7 +159,7 @@ def _whole_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
         "request_headers": headers,
         "request_body": delivery.get(_REQUEST) or _NOT_CAPTURED,
         "response_body": delivery.get(_RESPONSE),
-        "same_event": [_delivery_row(one) for one in delivery.get("same_event") or ()],
+        "same_event": [_delivery_row(one) for one in same_event],
         "attributes": dict(_attributes(delivery)),
     }
     return {name: one for name, one in told.items() if one not in (None, "", [], {})}
@@ -241,9 +245,6 @@ def _code(given: Any) -> str:
         given in table for table in (KINDS, REASONS, CAUSES, IDEMPOTENCY, _PROCESSING)
     )
     return str(given) if known else ""
-
-
-_PROCESSING: Final = frozenset({"completed", "failed", "ignored", "silent_drop", "deferred"})
 
 
 def _one_of(given: Any, known: Iterable[str]) -> str:

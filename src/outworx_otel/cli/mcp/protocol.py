@@ -8,7 +8,7 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 from mcp.server import Server, ServerRequestContext
-from mcp_types import (
+from mcp.types import (
     CallToolRequestParams,
     CallToolResult,
     ListToolsResult,
