@@ -34,7 +34,7 @@ def ran(server: str, *arguments: object, key: str = READER) -> Outcome:
 def test_problems_are_listed_and_one_is_told(server: str, incident: Incident, folder: Path) -> None:
     row = ran(server, "--provider", "stripe", "--json").json()[0]
     listed = ran(server)
-    assert f"{row['id']:>4}  open" in listed.out
+    assert f"{row['id']:>4}  {row['state']}" in listed.out
     told = ran(server, row["id"])
     assert "What to do  Mend the exception, and replay what is unhandled." in told.out
     assert row["last_delivery"] in told.out
