@@ -36,7 +36,7 @@ def running(backends: Path) -> Iterator[list[Daemon]]:
     for daemon in reversed(started):
         daemon.stop()
         # pytest shows what a test's teardown prints, if the test failed.
-        print(f"--- log of {daemon.folder} ---\n{daemon.log()[-8000:]}")
+        print(f"--- log of {daemon.folder} ---\n{daemon.log()[-3000:]}")
 
 
 @pytest.fixture

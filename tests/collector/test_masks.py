@@ -14,6 +14,7 @@ from outworx_otel.telemetry.redaction import REDACTED, Redactor, scrub
 
 from .conftest import StartCollector
 from .daemon import until
+from .files import COLLECTORS
 from .sending import ACCEPTED, OF_OTHERS, arrived, post
 
 HEADER: Final = "http.request.header."
@@ -61,7 +62,6 @@ HARMLESS: Final[dict[str, Any]] = {
     "mixed": {"a": [True, None], "b": "c"},
     "empty": "",
 }
-FILES: Final = ["agent.yaml", "agent-sharding.yaml", "gateway.yaml"]
 
 
 def everything() -> Span:
@@ -81,15 +81,19 @@ def everything() -> Span:
     return made
 
 
-@pytest.mark.parametrize("file", FILES)
+def all_to(endpoint: str, **others: str) -> dict[str, str]:
+    """Every variable that a file may take."""
+    names = ("OUTWORX_HOOKS_ENDPOINT", "OTLP_BACKEND_ENDPOINT", "OTLP_METRICS_ENDPOINT")
+    environ = dict.fromkeys((*names, "OUTWORX_GATEWAY_1", "OUTWORX_GATEWAY_2"), endpoint)
+    return {**environ, "OUTWORX_HOOKS_API_KEY": "any", "OUTWORX_DECISION_WAIT": "1s", **others}
+
+
+@pytest.mark.parametrize("file", COLLECTORS)
 def test_credentials_are_masked_and_nothing_else(
     collect: StartCollector, receive: Receive, file: str
 ) -> None:
     receiver = receive()
-    names = ("OUTWORX_HOOKS_ENDPOINT", "OTLP_BACKEND_ENDPOINT", "OTLP_METRICS_ENDPOINT")
-    environ = dict.fromkeys((*names, "OUTWORX_GATEWAY_1", "OUTWORX_GATEWAY_2"), receiver.endpoint)
-    environ |= {"OUTWORX_HOOKS_API_KEY": "any", "OUTWORX_DECISION_WAIT": "1s"}
-    collector = collect(file, environ)
+    collector = collect(file, all_to(receiver.endpoint))
     sent = everything()
     assert post(collector.url, traces([sent], OF_OTHERS)) == 200
     [got, *_] = until(lambda: arrived(receiver))
