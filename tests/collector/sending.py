@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import grpc
 import httpx
 from e2e.sender import NO_CERTIFICATES
 from export.receiver import Receiver
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as services
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from server_ingest.exports import PROTOBUF, WEBHOOK, span, traces
@@ -46,6 +48,12 @@ def post(url: str, request: ExportTraceServiceRequest, client: httpx.Client | No
                 f"{url}/v1/traces", content=request.SerializeToString(), headers=PROTOBUF, timeout=30
             ).status_code
     return 0
+
+
+def post_by_grpc(port: int, request: ExportTraceServiceRequest) -> None:
+    """The same to a port of gRPC; raises where it is refused."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        services.TraceServiceStub(channel).Export(request, timeout=30)
 
 
 def send(url: str, spans: Sequence[Span], scope: str = semconv.SCOPE, each: int = 20) -> set[bytes]:

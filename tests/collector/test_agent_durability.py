@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import httpx
@@ -14,7 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from .collector import Collector
 from .conftest import StartCollector, StartOutworx
 from .daemon import until
-from .sending import OF_OTHERS, arrived, delivery, ids, post, send, traces
+from .files import COLLECTORS
+from .sending import OF_OTHERS, arrived, delivery, ids, post, post_by_grpc, send, traces
 
 FEW = scaled(3_000, 600)
 # Tried again sooner than in the file, so that no test waits half a minute.
@@ -74,6 +76,20 @@ def test_ending_it_with_a_full_queue_loses_nothing(
     agent.start()
     for receiver in (outworx, backend):
         arrive(receiver, acknowledged | more)
+
+
+@pytest.mark.parametrize("seconds", rows([3], [60]))
+def test_a_receiver_that_is_away_for_a_while_gets_everything(
+    collect: StartCollector, receive: Receive, seconds: int
+) -> None:
+    environ = away()
+    agent = collect("agent.yaml", environ)
+    acknowledged: set[bytes] = set()
+    back_at = time.monotonic() + seconds
+    while time.monotonic() < back_at:
+        acknowledged |= send(agent.url, [delivery() for _ in range(50)])
+    for receiver in come_back(receive, environ):
+        arrive(receiver, acknowledged)
 
 
 @pytest.mark.parametrize("status", rows([503], [429, 502, 504]))
@@ -139,6 +155,9 @@ def test_outworx_gets_what_is_ours_and_the_back_end_everything(
     agent = collect("agent.yaml", variables(outworx.endpoint, backend.endpoint, backend.endpoint))
     ours = send(agent.url, [delivery() for _ in range(20)])
     others = send(agent.url, [delivery() for _ in range(20)], OF_OTHERS)
+    by_grpc = [delivery() for _ in range(20)]
+    post_by_grpc(agent.grpc_port, traces(by_grpc))
+    ours |= ids(by_grpc)
     arrive(backend, ours | others)
     arrive(outworx, ours)
     assert ids(arrived(outworx)) == ours
@@ -161,9 +180,14 @@ def test_a_second_one_on_the_same_folder_ends_with_the_word_timeout(collect: Sta
     assert "timeout" in second.log()
 
 
-def test_it_opens_its_own_ports_alone(collect: StartCollector) -> None:
-    agent: Collector = collect("agent.yaml", away())
-    assert agent.listening() == {
-        ("127.0.0.1", port) for port in (agent.http_port, agent.grpc_port, agent.metrics_port)
+@pytest.mark.parametrize("file", COLLECTORS)
+def test_it_opens_its_own_ports_alone_and_names_nothing_by_an_alias(
+    collect: StartCollector, file: str
+) -> None:
+    gateways = {f"OUTWORX_GATEWAY_{number}": f"http://127.0.0.1:{free_port()}" for number in (1, 2)}
+    one = collect(file, away() | gateways)
+    assert one.listening() == {
+        ("127.0.0.1", port) for port in (one.http_port, one.grpc_port, one.metrics_port)
     }
-    assert not [line for line in agent.complaints() if "eprecat" in line]
+    assert one.complaints() == []
+    assert one.storage.is_dir()

@@ -102,6 +102,12 @@ class Scene:
                 "OUTWORX_GATEWAY_2": self.gateways[1].url,
                 "OTLP_METRICS_ENDPOINT": self.metrics.endpoint,
             },
+            {
+                "exporters": {
+                    f"otlp_http/gateway_{number}": {"retry_on_failure": {"max_interval": "1s"}}
+                    for number in (1, 2)
+                }
+            },
         )
 
     def send(self, deliveries: list[Trace]) -> None:
@@ -203,6 +209,27 @@ def test_work_that_fails_long_after_the_decision_arrives_once(
     wanted = ids([*kept.spans, *late[:2], *late[3:]])
     until(lambda: wanted <= ids(arrived(scene.backend)))
     assert Counter(one.span_id for one in arrived(scene.backend)) == Counter(wanted)
+
+
+def test_killing_a_gateway_and_the_agent_loses_no_delivery_of_outworx(
+    collect: StartCollector, receive: Receive
+) -> None:
+    scene = Scene(collect, receive)
+    sent = [Trace() for _ in range(scaled(3_000, 300))]
+    scene.send(sent[:100])
+    scene.gateways[0].kill()
+    scene.send(sent[100:200])
+    scene.agent.kill()
+    scene.agent.start()
+    scene.send(sent[200:])
+    scene.gateways[1].kill()
+    for gateway in scene.gateways:
+        gateway.start()
+    wanted = {each.span_id for one in sent for each in one.ours}
+    until(
+        lambda: wanted <= ids(arrived(scene.outworx)),
+        lambda: f"{len(wanted - ids(arrived(scene.outworx)))} of {len(wanted)} are lost",
+    )
 
 
 def test_span_metrics_are_made_before_sampling(collect: StartCollector, receive: Receive) -> None:
