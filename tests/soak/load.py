@@ -78,7 +78,8 @@ class Load:
     def _deliver(self, connect: Callable[[int], http.client.HTTPConnection], number: int, kind: str) -> None:
         port = self._ports["application"]
         same = number - number % len(_KINDS) if kind == "again" else number
-        body = json.dumps({"does": kind, "number": same, "padding": "x" * 500}).encode()
+        does = "well" if kind == "again" else kind
+        body = json.dumps({"does": does, "number": same, "padding": "x" * 500}).encode()
         headers = signed(
             body, {"x-github-delivery": str(same)}, **({"key": "another"} if kind == "forged" else {})
         )
