@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from pathlib import Path
 
@@ -47,6 +49,33 @@ def test_a_receiver_that_is_down_for_three_seconds_at_the_start_of_a_burst_gets_
     server.terminate()
     assert len(webhooks(receiver)) == count
     assert "dropped" not in server.log()
+
+
+def test_a_receiver_that_hangs_holds_nobody_up_and_every_delivery_is_sent_or_counted(
+    receive: Receive, serve: Serve
+) -> None:
+    woken = threading.Event()
+
+    def hang(call: Call, index: int) -> Reply:
+        woken.wait(60)
+        return Reply()
+
+    receiver = receive(hang)
+    server = serve(
+        uvicorn("in_code:app").bare(),
+        SITE="fastapi_site:app",
+        OUTWORX_HOOKS_ENDPOINT=receiver.endpoint,
+        OUTWORX_HOOKS_API_KEY="ohk_outage",
+        OTEL_BSP_MAX_QUEUE_SIZE="50",
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE="25",
+        OTEL_BSP_SCHEDULE_DELAY="50",
+    )
+    deliver(f"{server.url}/webhooks/github", 300)
+    woken.set()
+    server.terminate()
+    lost = sum(map(int, re.findall(r"(\d+) \(the queue is full", server.log())))
+    assert lost >= 200
+    assert len({span.span_id for span in webhooks(receiver)}) + lost == 300
 
 
 def test_a_rejected_key_is_said_once_and_deliveries_go_on(receive: Receive, serve: Serve) -> None:
