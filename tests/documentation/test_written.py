@@ -12,6 +12,7 @@ from pages import ROOT, page
 
 import outworx_otel
 from docs_build.listing import first_sentence
+from docs_build.navigation import faults_of_navigation, load_settings, named_pages
 from docs_build.provider_pages import page as provider_page
 from docs_build.provider_table import all_providers, table
 from docs_build.references import commands
@@ -135,6 +136,12 @@ def test_every_command_is_told_of() -> None:
     text = page("command-line.md") + page("tunnel.md") + page("server.md")
 
     assert [name for name, _ in commands() if f"`{name}" not in text and f"{name} " not in text] == []
+
+
+def test_every_page_is_found_by_the_navigation() -> None:
+    named = list(named_pages(load_settings(ROOT)["nav"]))
+
+    assert list(faults_of_navigation(ROOT, named)) == []
 
 
 def test_the_readme_is_short() -> None:
