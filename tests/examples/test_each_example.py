@@ -169,7 +169,7 @@ def test_its_tests_pass(tmp_path: Path) -> None:
         env=quiet_environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout
