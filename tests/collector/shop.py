@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from e2e.deployment import uvicorn
+from e2e.deployment import only, uvicorn
 from e2e.process import Server
 
 SITES: Final = Path(__file__).parent / "sites"
@@ -29,6 +29,7 @@ def open_shop(
     """
     deployment = uvicorn("shop:app", workers=workers)
     standard = {
+        **only("fastapi"),
         "PYTHONPATH": str(SITES),
         "OTEL_SERVICE_NAME": SERVICE,
         "OTEL_TRACES_EXPORTER": "otlp",

@@ -115,17 +115,32 @@ class Scene:
             request = both(*(one.request() for one in deliveries[first : first + 50]))
             assert post(self.agent.url, request) == 200
 
-    def settle(self) -> None:
-        """Until whatever was sent has gone as far as it goes."""
-        until(lambda: self.agent.queued("gateway_1") + self.agent.queued("gateway_2") == 0)
+    def settle(self, count: int) -> None:
+        """Until so many traces were decided about, and what was kept has arrived."""
+        until(lambda: sum(map(decided, self.gateways)) == count)
         for gateway in self.gateways:
-            until(lambda gateway=gateway: undecided(gateway) == 0)  # type: ignore[misc]  # mypy and defaults
-            until(lambda gateway=gateway: gateway.queued("backend") + gateway.queued("outworx") == 0)  # type: ignore[misc]
+            until(lambda gateway=gateway: has_sent_everything(gateway))  # type: ignore[misc]  # mypy and defaults
 
 
-def undecided(gateway: Collector) -> float:
-    """Traces that a gateway holds."""
-    return gateway.metric("otelcol_processor_tail_sampling_sampling_traces_on_memory")
+def decided(gateway: Collector) -> float:
+    """How many traces a gateway has decided about."""
+    return gateway.metric("otelcol_processor_tail_sampling_global_count_traces_sampled")
+
+
+def has_sent_everything(gateway: Collector) -> bool:
+    """Whether what left its processors has left its exporters."""
+
+    def kept(*filters: str) -> float:
+        return sum(
+            gateway.metric("otelcol_processor_outgoing_items", processor=f"filter/{one}") for one in filters
+        )
+
+    def sent(exporter: str) -> float:
+        return gateway.metric("otelcol_exporter_sent_spans", exporter=f"otlp_http/{exporter}")
+
+    return sent("outworx") == kept("outworx") and sent("backend") == kept(
+        "no_failed_work", "only_failed_work"
+    )
 
 
 def kept_whole(receiver: Receiver, deliveries: list[Trace]) -> list[Trace]:
@@ -146,7 +161,7 @@ def test_what_is_kept_of_a_known_mix(collect: StartCollector, receive: Receive) 
     made = mix(DELIVERIES)
     everything = [one for kind in made.values() for one in kind]
     scene.send(everything)
-    scene.settle()
+    scene.settle(len(everything))
     ours = {one.span_id for each in everything for one in each.ours}
     came = Counter(one.span_id for one in arrived(scene.outworx))
     assert came == Counter(ours), "every delivery to Outworx, once, and nothing else"
@@ -174,10 +189,10 @@ def test_two_gateways_decide_alike_and_by_the_percentage(collect: StartCollector
     boring = [Trace() for _ in range(200)]
     slow = [Trace(milliseconds=100) for _ in range(20)]
     seen = []
-    for gateway in scene.gateways:
+    for number, gateway in enumerate(scene.gateways, 1):
         before = len(arrived(scene.backend))
         assert post(gateway.url, both(*(one.request() for one in (*boring, *slow)))) == 200
-        scene.settle()
+        scene.settle(number * len([*boring, *slow]))
         seen.append({one.trace_id for one in arrived(scene.backend)[before:]})
     assert seen[0] == seen[1]
     assert {one.id for one in slow} <= seen[0]
@@ -191,11 +206,12 @@ def test_work_that_fails_long_after_the_decision_arrives_once(
     dropped, kept = Trace(), Trace({semconv.OUTCOME: "deferred"})
     scene.send([dropped, kept])
     until(lambda: ids(kept.spans) <= ids(arrived(scene.backend)))
-    scene.settle()
+    scene.settle(2)
 
     def work(trace: Trace, status: str, failed: bool) -> Span:
         state = {"status": ERROR} if failed else {}
-        return span("process", {semconv.PROCESSING_STATUS: status}, trace=trace.id, kind=5, **state)
+        said = {semconv.PROVIDER: "stripe", semconv.QUEUE_DELAY: 0.5, semconv.PROCESSING_STATUS: status}
+        return span("process", said, trace=trace.id, kind=5, **state)
 
     late = [
         work(one, status, status != "completed")
@@ -204,7 +220,7 @@ def test_work_that_fails_long_after_the_decision_arrives_once(
     ]
     assert post(scene.agent.url, traces(late)) == 200
     until(lambda: ids(late) <= ids(arrived(scene.outworx)))
-    scene.settle()
+    scene.settle(2)
     # Of the kept trace everything; of the one that was not kept, what failed.
     wanted = ids([*kept.spans, *late[:2], *late[3:]])
     until(lambda: wanted <= ids(arrived(scene.backend)))

@@ -38,21 +38,23 @@ def test_each_back_end_is_offered_its_own_signal(
     )
     send(collector.url, [delivery() for _ in range(10)], OF_OTHERS)
     for _ in range(3):
+        counted = counter(5)
+        counted.resource_metrics[0].scope_metrics[0].metrics[0].unit = "{delivery}"
         answer = httpx.post(
             f"{collector.url}/v1/metrics",
-            content=counter(5).SerializeToString(),
+            content=counted.SerializeToString(),
             headers=PROTOBUF,
             verify=NO_CERTIFICATES,
         )
         assert answer.status_code == 200
     until(lambda: len(arrived(traces)) == 10)
-    counted = until(lambda: [one for call in metrics.calls for one in call.metrics()])
+    sums = until(lambda: [one for call in metrics.calls for one in call.metrics()])
     assert {call.path for call in traces.calls} == {"/v1/traces"}
     assert {call.path for call in metrics.calls} == {"/v1/metrics"}
     # Deltas have become sums: Prometheus takes no others.
-    assert {
-        one.sum.aggregation_temporality for one in counted if one.name == "outworx.webhook.deliveries"
-    } == {2}
+    assert {one.sum.aggregation_temporality for one in sums if one.name == "outworx.webhook.deliveries"} == {
+        2
+    }
     until(
         lambda: (
             15
