@@ -42,7 +42,7 @@ def test_deliveries_arrive_in_all_three_and_nothing_complains(
 
     until(lambda: len(seen()) == DELIVERIES + 1, lambda: f"Jaeger has {len(seen())}")
     [failed] = [span for span in seen() if tags(span).get("error")]
-    assert tags(failed)["outworx.webhook.outcome"] == "failed"
+    assert tags(failed)["outworx.webhook.outcome"] == "error"
     assert [log for log in failed["logs"] if "the handler failed" in str(log)]  # type: ignore[attr-defined]
     until(lambda: "GET /healthz" in {span["operationName"] for span in jaeger.spans(SERVICE)})
     assert agent.complaints() == [], "a back-end that takes only one signal is offered no other"
