@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from collector.daemon import until
 from collector.jaeger import Jaeger, tags
-from dashboard.browsing import chromium, visitor
 
 from .conftest import Shop
 
@@ -43,7 +42,7 @@ def test_deliveries_their_errors_and_a_replays_link_are_seen(
     assert {outcome for outcome, its in said.items() if its.get("error") is True} == {
         *("failed", "error", "silent_drop", "rejected")
     }
-    assert said["failed"]["otel.status_description"] == "no stock"
+    assert said["failed"]["otel.status_description"] == "failed: no stock"
     assert {its["span.kind"] for its in said.values()} == {"consumer"}
     assert said["rejected"]["outworx.webhook.signature.reason"] == "hmac_mismatch"
     assert said["accepted"]["outworx.webhook.metadata.order"] == 4711
@@ -53,23 +52,12 @@ def test_deliveries_their_errors_and_a_replays_link_are_seen(
         {field["key"]: field["value"] for field in log["fields"]} for log in found["error"]["logs"]
     ]
     assert exception["exception.message"] == "the ledger is closed"
-    # The handler's own work hangs below.
+    # The handler's own work hangs below, whatever the framework puts in between.
     whole = jaeger.trace(found["accepted"]["traceID"])
     assert whole is not None
-    below = [one for one in whole["spans"] if one["operationName"] == "reserve the stock"]
-    assert [one["references"][0]["spanID"] for one in below] == [found["accepted"]["spanID"]]
-
-
-def test_jaegers_own_page_shows_what_went_wrong(jaeger: Jaeger, shop: Shop, browser: None) -> None:
-    shop(**reporting(jaeger, "http/protobuf"))
-    until(lambda: len(deliveries(jaeger)) == 6)
-    failed = deliveries(jaeger)["error"]
-    with chromium() as opened, visitor(opened) as one:
-        one.expected = ("",)  # what another maker's page writes to the console is its own business
-        one.page.goto(f"{jaeger.page}/search?service=shop&lookback=1h&limit=20")
-        one.page.get_by_text("webhook github").first.wait_for()
-        one.picture("jaeger-search")
-        one.page.goto(f"{jaeger.page}/trace/{failed['traceID']}?uiFind={failed['spanID']}")
-        one.page.get_by_text("webhook github").last.click()
-        one.page.get_by_text("the ledger is closed").first.wait_for()
-        one.picture("jaeger-delivery")
+    parents = {one["spanID"]: one["references"][0]["spanID"] for one in whole["spans"] if one["references"]}
+    (work,) = [one["spanID"] for one in whole["spans"] if one["operationName"] == "reserve the stock"]
+    above = [work]
+    while above[-1] in parents:
+        above.append(parents[above[-1]])
+    assert found["accepted"]["spanID"] in above
