@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from outworx_otel.process import loading
 from outworx_otel.version import __version__
 
 if TYPE_CHECKING:
@@ -100,6 +101,17 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(_HOME_OF[name]), name)
     return value
+
+
+def _check_guards(what: str) -> None:
+    from outworx_otel.setup.bootstrap import check_guards
+
+    check_guards(what)
+
+
+# Whatever of ours OpenTelemetry loads by name imports this file first, and perhaps nothing else that would ask if
+# anybody guards what is configured.
+loading.on_loaded(_check_guards)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from outworx_otel import drops
 from outworx_otel.delivery.tokens import decode_token, encode_token
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.process.forks import after_fork_in_child
+from outworx_otel.process.forks import after_fork_in_child, began
 from outworx_otel.process.job_waiting import on_event_loop
 from outworx_otel.process.timer import call_in
 from outworx_otel.setup.admission import set_under_way
@@ -27,9 +27,8 @@ _NOTHING_SHARED: Final = (
     "{who} needs a secret that the web process and the worker share: set OUTWORX_TOKEN_SECRET, or give both the API "
     "key, and call outworx_otel.init() or instrument() in both"
 )
-# When this process began, as far as we were there; and whether it is known to have begun by a fork.
-_began_at = time.monotonic()
-_forked = False
+# This file may be imported after the fork, in the child alone.
+_began_at, _forked = began()
 
 
 def issue_token(runtime: Runtime, record: Record, timeout: float) -> str:

@@ -33,6 +33,13 @@ _process = os.getpid()
 _worked: int | None = None
 # Which thread begins anew, by process.
 _noticed: dict[int, int] = {}
+# When this process began, as far as anything of ours was there, and whether by a fork.
+_began = time.monotonic(), False
+
+
+def began() -> tuple[float, bool]:
+    """When this process began by the monotonic clock, as far as we were there; and whether it is known as a fork."""
+    return _began
 
 
 def after_fork_in_child(callback: Callable[[], Any]) -> None:
@@ -116,6 +123,14 @@ def _call(callback: Callable[[], Any]) -> None:
         callback()
     except Exception:  # the other callbacks must be called too
         _logger.exception("beginning anew after a fork failed")
+
+
+def _note_fork() -> None:
+    global _began
+    _began = time.monotonic(), True
+
+
+after_fork_in_child(_note_fork)
 
 
 class PerProcess(Generic[T]):

@@ -15,7 +15,7 @@ from opentelemetry.util.http import ExcludeList
 
 from outworx_otel.errors import ConfigurationError, OutworxError
 from outworx_otel.idempotency import IdempotencyStore, TransactionStore
-from outworx_otel.process import environment, loading
+from outworx_otel.process import environment
 from outworx_otel.setup import enforcement, exclusions, freezing
 from outworx_otel.setup.announcement import announce, announcement, describe, described, show_log
 from outworx_otel.setup.assembly import Assembly, checked_store, forget_providers
@@ -396,7 +396,7 @@ def _verifying(endpoints: Mapping[str, Endpoint]) -> list[str]:
     return [pattern for pattern, endpoint in endpoints.items() if endpoint.verifies]
 
 
-def _check_guards(what: str) -> None:
+def check_guards(what: str) -> None:
     """An exporter, a sampler or the instrumentors were loaded by name: will anybody guard what is configured?"""
     if not any(nobody_guards(["/"], in_code=_given.in_code)):
         return
@@ -405,9 +405,6 @@ def _check_guards(what: str) -> None:
     for said in nobody_guards(_verifying(endpoints), in_code=_given.in_code):
         logger.debug("%s: loaded, and asks for the instrumentors", what)
         amiss(said)
-
-
-loading.on_loaded(_check_guards)
 
 
 def _token_secrets() -> tuple[str, ...]:
