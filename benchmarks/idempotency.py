@@ -230,7 +230,7 @@ async def measure(url: str, database: str, port: int, file: Path) -> list[Verdic
     lanes = [*alone, *mine.values(), *in_transactions(database), *peers(url, port)]
     added = show(lanes, await race(lanes))
     return [
-        Verdict("memory: µs added", added["ours, memory"], 25.0),
+        Verdict("memory: µs added", added["ours, memory"], 20.0),
         Verdict("Redis: round trips", asked, 2.0),
         Verdict("Redis: µs added beside SET NX and GET", added["ours, redis"] - added[ROUND_TRIPS], 100.0),
         Verdict("SQLite: commits", committed, 2.0),

@@ -103,7 +103,9 @@ class MemoryStore:
                     self._forget(key)
                 self._forget_abandoned(now)
                 self._leases[key] = _Lease(token, now + lease)
-                self._add(RECORD_OVERHEAD)
+                self._bytes += RECORD_OVERHEAD
+                if self._bytes > self._max_bytes or self.records > self._max_records:
+                    self._make_room()
                 return Claimed(token)
             self._answers.move_to_end(key)
         return Completed(decode(answer.encoded))
@@ -130,7 +132,9 @@ class MemoryStore:
             self._forget_expired(now)
             del self._leases[key]
             self._answers[key] = _KeptAnswer(token, now + ttl, encoded)
-            self._add(len(encoded))
+            self._bytes += len(encoded)
+            if self._bytes > self._max_bytes:
+                self._make_room()
             return True
 
     def release(self, key: str, token: str) -> bool:
@@ -190,9 +194,8 @@ class MemoryStore:
                 self._forget(key)
                 break
 
-    def _add(self, added: int) -> None:
-        self._bytes += added
-        while self._bytes > self._max_bytes or len(self._leases) + len(self._answers) > self._max_records:
+    def _make_room(self) -> None:
+        while self._bytes > self._max_bytes or self.records > self._max_records:
             self._forget(next(iter(self._answers or self._leases)))
 
 
