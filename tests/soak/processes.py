@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Held:
-    """At one moment: bytes of memory, open descriptors and threads; processor seconds since the start."""
+    """At one moment: bytes of memory of its own, open descriptors and threads; processor seconds since the start."""
 
     memory: int
     descriptors: int
@@ -32,12 +32,14 @@ def held_by(pid: int) -> Held:
     for one in _family(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             folder = Path(f"/proc/{one}")
-            memory += int((folder / "statm").read_text().split()[1]) * _PAGE
+            status = (folder / "status").read_text()
+            # Its own pages: those of files that it has mapped (a queue on disk) are the kernel's to give back.
+            memory += int(status.partition("RssAnon:")[2].split()[0]) * 1024
             descriptors += sum(1 for _ in (folder / "fd").iterdir())
             # After the name, which may hold spaces: field 3 is the first.
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             threads += int(fields[17])
-            processor += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            processor += (int(fields[11]) + int(fields[12])) / _TICKS
     if not memory:
         raise ProcessLookupError(pid)
     return Held(memory, descriptors, threads, processor)
