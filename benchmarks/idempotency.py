@@ -240,7 +240,7 @@ async def measure(url: str, database: str, port: int, file: Path) -> list[Verdic
 def main() -> int:
     """How many limits were not kept."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from idempotency.servers import PostgresServer, RedisServer
+    from support.databases import PostgresServer, RedisServer
 
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")

@@ -31,7 +31,7 @@ _COUNTED: Final = 15
 def counts() -> dict[str, int]:
     """What each store's key adds to the same delivery without one; in a process of its own."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from idempotency.servers import PostgresServer, RedisServer
+    from support.databases import PostgresServer, RedisServer
 
     redis, database = RedisServer(), PostgresServer()
     loop = asyncio.new_event_loop()

@@ -16,18 +16,18 @@ from conventions.watch import found_faults
 from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from documentation.sites import NoDocsEnvironment, docs_python
 from drops.newest import NoNewestPython, newest_python
-from e2e.scale import scaled
 from hypothesis import HealthCheck, settings
-from idempotency.servers import NoPgBouncer, pgbouncer_program
 from machines.network import NoNamespaces, ip_program
 from package.programs import NoIndex, NoPyright, package_index, pyright_program
 from packaging.requirements import Requirement
-from patches import take_out
+from support.databases import NoPgBouncer, pgbouncer_program
+from support.patches import take_out
+from support.scale import scaled
 
 from outworx_otel.signatures import registry
 from outworx_otel.signatures.diagnosis import budget, investigation
 
-pytest_plugins = ("key_server", "random_order")
+pytest_plugins = ("support.key_server", "support.random_order")
 
 # A shell lets what it starts in the background ignore Ctrl+C, and servers that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

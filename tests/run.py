@@ -3,7 +3,7 @@
 Most tests may share the machine: four at a time on two cores, for half of the time each of them waits. Those that
 measure fractions of a second (a store has 250 ms to answer, a lease of 300 ms is renewed in time) are then run one
 after the other, with the machine to themselves.
-Each part is in a random order, and says which: see random_order.py.
+Each part is in a random order, and says which: see support/random_order.py.
 """
 
 from __future__ import annotations

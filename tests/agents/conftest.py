@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_access.command import Command
+from support.serve_command import Command
 
 from .agent import Agent, over_http, over_stdio
 from .incident import Incident, sent

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import httpx
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from server_ingest.exports import PROTOBUF, WEBHOOK, put, span, traces
+from support.exports import PROTOBUF, WEBHOOK, put, span, traces
 
 from outworx_otel.telemetry import semconv
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cli.commands import invoked
-from server_access.command import Command
 from server_access.scene import application, client
+from support.commands import invoked
+from support.serve_command import Command
 
 from outworx_otel.cli.mcp import agents_over_http
 

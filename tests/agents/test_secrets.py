@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from server_access.command import Command
+from support.serve_command import Command
 
 from .agent import Agent, over_stdio
 from .conftest import ADMIN, SECRET

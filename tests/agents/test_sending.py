@@ -14,8 +14,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 from cli.site import DEPLOYMENTS, SITES
-from e2e.process import Server, wait_until
-from server_access.command import Command
+from support.process import Server, wait_until
+from support.serve_command import Command
 
 from .agent import Agent, over_http, over_stdio
 from .incident import HOSTILE, Incident

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from server_access.command import Command
+from support.serve_command import Command
 
 from outworx_otel.server.capabilities import TOOLS
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.deployment import Deployment, gunicorn, uvicorn
-from e2e.process import Server
-from export.receiver import Receiver
+from support.deployment import Deployment, gunicorn, uvicorn
+from support.process import Server
+from support.receiver import Receiver
 
 SITES = Path(__file__).parent / "sites"
 DEPLOYMENTS = {

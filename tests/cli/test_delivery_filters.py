@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import typer
-from server_ingest.exports import PROTOBUF, WEBHOOK, span, traces
 from server_ingest.serving import Serving
+from support.commands import runner
+from support.exports import PROTOBUF, WEBHOOK, span, traces
 
 from outworx_otel.cli import delivery_filters
 from outworx_otel.cli.delivery_filters import DeliveryFilters, deliveries, takes_filters
@@ -16,8 +17,6 @@ from outworx_otel.cli.server_calls import KeyRefused, OutworxServer, ServerCallF
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.filters import PARAMETERS
 from outworx_otel.telemetry import semconv
-
-from .commands import runner
 
 KEY = "ohk_0123456789abcdef0123456789abcdef"
 

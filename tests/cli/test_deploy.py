@@ -16,11 +16,10 @@ import pytest
 import typer
 import yaml
 from dockerfile_parse import DockerfileParser
-from export.receiver import free_port
+from support.commands import quiet_environment
+from support.receiver import free_port
 
 from outworx_otel.cli._app import app
-
-from .commands import quiet_environment
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

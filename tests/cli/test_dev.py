@@ -13,13 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from e2e.scale import rows
-from e2e.sender import NO_CERTIFICATES
-from export.receiver import free_port
+from support.commands import invoked, outworx, quiet_environment
+from support.receiver import free_port
+from support.scale import rows
+from support.sender import NO_CERTIFICATES
 
 from outworx_otel.cli.dev.application import instrumented, settings_of
-
-from .commands import invoked, outworx, quiet_environment
 
 PATIENCE = 180.0
 SECRET = "whsec_0123456789abcdef0123456789"  # noqa: S105

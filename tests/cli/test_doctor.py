@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export.receiver import Receiver, Reply, free_port
-from idempotency.servers import PgBouncer, RedisServer
+from support.commands import Outcome, invoked, outworx
+from support.databases import PgBouncer, RedisServer
+from support.receiver import Receiver, Reply, free_port
 
 from outworx_otel.cli.doctor import doubles
 from outworx_otel.cli.doctor import idempotency_store as store_check
 from outworx_otel.cli.doctor import telemetry_server as server_check
 from outworx_otel.idempotency import Claim, Claimed, InProgress, postgresql_connection
-
-from .commands import Outcome, invoked, outworx
 
 STRIPE = """
 [endpoints."/webhooks/stripe"]

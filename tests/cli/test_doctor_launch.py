@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import invoked
 
 from outworx_otel.cli.doctor.check_result import CheckResult
 from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup
 from outworx_otel.cli.doctor.instrumentors import configurator
 from outworx_otel.cli.doctor.launch import launch
-
-from .commands import invoked
 
 CONFIGURATOR = """
 import os

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from key_server import KeyServer
+from support.key_server import KeyServer
 
 from outworx_otel.cli.doctor.configured_secrets import secrets
 from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.commands import invoked
 
 from outworx_otel.cli.doctor.check_result import CheckResult
 from outworx_otel.cli.doctor.configured_setup import ConfiguredSetup, configuration, destination
@@ -18,8 +19,6 @@ from outworx_otel.cli.doctor.exporters import exporters
 from outworx_otel.cli.doctor.guards import guards
 from outworx_otel.cli.doctor.idempotency_store import store
 from outworx_otel.cli.doctor.telemetry_server import server
-
-from .commands import invoked
 
 VERIFIED = '[endpoints."/webhooks/stripe"]\nprovider = "stripe"\nsignature_secret_env = "STRIPE_SECRET"\n'
 SECRET = "whsec_kept_by_the_doctor_0123"  # noqa: S105

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from support.commands import invoked
 
 from outworx_otel.cli.doctor.doubles import CHECK, TRACES
 from outworx_otel.cli.trigger.spoiling import SPOILED
-
-from .commands import invoked
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `outworx (\w+)`[^\n]*\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))

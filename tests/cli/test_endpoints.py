@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from .commands import invoked
+from support.commands import invoked
 
 FILE = """
 [endpoints."/webhooks/stripe"]

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from server_ingest.serving import Serving
+from support.commands import Outcome, invoked, outworx
 
 from outworx_otel.errors import StoreError
 from outworx_otel.export import Destination
 from outworx_otel.export.http_client import HttpClient
 from outworx_otel.export.send_result import Verdict
 from outworx_otel.idempotency import open_store
-
-from .commands import Outcome, invoked, outworx
 
 INGEST, FORWARD, READ = "a-key-to-send-with", "a-key-to-tunnel-with", "a-key-to-read-with"
 

@@ -11,11 +11,10 @@ import pytest
 from dashboard.attacks import HOSTILE_TEXT, hostile
 from dashboard.kept import delivery, one_of_each
 from dashboard.serving import filled, listening
+from support.commands import Outcome, invoked
 
 from outworx_otel.server.model import Batch, StoredDelivery
 from outworx_otel.telemetry import semconv
-
-from .commands import Outcome, invoked
 
 _WHY = re.compile(r'data-row="([^"]+)".*?<td class="c-why"><span[^>]*>([^<]*)</span>', re.DOTALL)
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="

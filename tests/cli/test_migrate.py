@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.commands import invoked
 
 from outworx_otel.cli.migrate.dependencies import migrate_pyproject, migrate_requirements
 from outworx_otel.cli.migrate.names import MODULES, NAMES, WITHOUT
 from outworx_otel.cli.migrate.python_source import migrate_python
 from outworx_otel.testing import sign
-
-from .commands import invoked
 
 ROOT = Path(__file__).parents[2]
 # What its modules list in `__all__`, and what its page imports: asked of the installed 1.5.0.

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from agents.incident import HOSTILE, Incident, sent
-from server_access.command import Command
-
-from .commands import Outcome, invoked
+from support.commands import Outcome, invoked
+from support.serve_command import Command
 
 ADMIN, READER, APP = "owx-key-of-an-admin", "owx-key-of-a-reader", "owx-key-of-an-app"
 

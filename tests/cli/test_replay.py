@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 from e2e.arrivals import webhooks
-from e2e.process import wait_until
-from export.receiver import free_port
+from support.commands import Outcome, invoked
+from support.process import wait_until
+from support.receiver import free_port
 
 from outworx_otel.cli.trigger.samples import find, render
 from outworx_otel.server.replay import SavedDelivery, write_saved
 from outworx_otel.signatures import sign_request
 
-from .commands import Outcome, invoked
 from .site import SECRETS, Site
 
 THEN = 1_790_000_000.0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from e2e.deployment import Deployment
-from e2e.process import Server, wait_until
+from support.commands import outworx
+from support.deployment import Deployment
+from support.process import Server, wait_until
 
-from .commands import outworx
 from .site import DEPLOYMENTS, SITES
 
 SECRET = "shpss_0123456789abcdef"  # noqa: S105

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from dashboard.serving import csrf_of
-from e2e.deployment import uvicorn
-from e2e.process import Server, wait_until
 from server_ingest.serving import Serving
+from support.commands import PATIENCE, Outcome, invoked, quiet_environment
+from support.deployment import uvicorn
+from support.process import Server, wait_until
 
 from outworx_otel.server.replay import choose_events
 
-from .commands import PATIENCE, Outcome, invoked, quiet_environment
 from .site import SITES
 
 SECRET = "whsec_0123456789abcdef"  # noqa: S105

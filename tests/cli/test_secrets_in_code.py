@@ -7,12 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.commands import invoked
 
 from outworx_otel.cli.doctor import source_scan
 from outworx_otel.cli.secret_options import chosen_credentials
 from outworx_otel.cli.secrets_in_code import secrets_in_code
-
-from .commands import invoked
 
 CODE = {
     "an adapter's options": 'x = TrackOptions(provider="stripe", signature_secret_env="SHOP")',

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from export.receiver import free_port
+from support.receiver import free_port
 
 from outworx_otel.server.replay import Outgoing, ReplayError, send, target_url
 from outworx_otel.server.replay.sending import MAX_ANSWER

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from export.receiver import free_port
+from support.commands import invoked
+from support.receiver import free_port
 
 from outworx_otel.cli.doctor.configured_setup import destination
 from outworx_otel.cli.server_options import server_address
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.export import Destination
 from outworx_otel.setup import bootstrap
-
-from .commands import invoked
 
 CALLS = {"forward": ("3000", "--new"), "replay": ("3f9a6c0de1b24785", "--to", "3000")}
 

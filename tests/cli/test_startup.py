@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from .commands import invoked, quiet_environment
+from support.commands import invoked, quiet_environment
 
 HEAVY = (
     "opentelemetry.sdk",

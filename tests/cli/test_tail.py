@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_ingest.exports import PROTOBUF, WEBHOOK, span, traces
 from server_ingest.serving import Serving
+from support.commands import PATIENCE, invoked, quiet_environment
+from support.exports import PROTOBUF, WEBHOOK, span, traces
 
 from outworx_otel.cli.delivery_filters import DeliveryFilters
 from outworx_otel.cli.server_calls import OutworxServer
 from outworx_otel.cli.tail import following
 from outworx_otel.telemetry import semconv
-
-from .commands import PATIENCE, invoked, quiet_environment
 
 KEY = "ohk_0123456789abcdef0123456789abcdef"
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from e2e.arrivals import Span, webhooks
-from e2e.process import wait_until
+from support.commands import Outcome, invoked, outworx, quiet_environment
+from support.process import wait_until
 
 from outworx_otel.server.replay import variable_for
 
-from .commands import Outcome, invoked, outworx, quiet_environment
 from .site import SECRETS, Site
 
 Trigger = Callable[..., Outcome]
@@ -171,7 +171,7 @@ def test_an_endpoint_that_takes_a_bad_signature_in_is_a_failure(fastapi: Site, t
 
 
 def test_nothing_listening_is_said_in_plain_words(tmp_path: Path) -> None:
-    from export.receiver import free_port
+    from support.receiver import free_port
 
     done = outworx(
         *("trigger", "stripe", "charge.succeeded", "--to", f"{free_port()}/hooks"),

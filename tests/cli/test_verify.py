@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.commands import invoked, outworx
 
 from outworx_otel.cli.verify.captured_request import from_http
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.replay import SavedDelivery, write_saved
 from outworx_otel.signatures import sign, sign_request
-
-from .commands import invoked, outworx
 
 SECRET = "whsec_of_the_cli_tests"  # noqa: S105
 BODY = b'{"id":"evt_1","type":"charge.succeeded"}'

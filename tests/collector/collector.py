@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import yaml
-from e2e.sender import NO_CERTIFICATES
-from export.receiver import free_port
+from support.receiver import free_port
+from support.sender import NO_CERTIFICATES
 
 from .backends import CONFIGURATION, program
 from .daemon import Daemon

@@ -10,7 +10,7 @@ import pytest
 
 # Fixtures, which pytest finds here by their names.
 from e2e.conftest import receive, serve  # noqa: F401
-from server_access.command import Command
+from support.serve_command import Command
 
 from . import backends as built
 from .collector import Collector

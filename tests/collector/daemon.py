@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
-from e2e.sender import NO_CERTIFICATES
+from support.sender import NO_CERTIFICATES
 from typing_extensions import Self
 
 PATIENCE = 60.0

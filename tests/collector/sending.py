@@ -9,12 +9,12 @@ from typing import Any
 
 import grpc
 import httpx
-from e2e.sender import NO_CERTIFICATES
-from export.receiver import Receiver
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as services
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from server_ingest.exports import PROTOBUF, WEBHOOK, span, traces
+from support.exports import PROTOBUF, WEBHOOK, span, traces
+from support.receiver import Receiver
+from support.sender import NO_CERTIFICATES
 
 from outworx_otel.telemetry import semconv
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from e2e.deployment import only, uvicorn
-from e2e.process import Server
+from support.deployment import only, uvicorn
+from support.process import Server
 
 SITES: Final = Path(__file__).parent / "sites"
 SERVICE: Final = "shop"

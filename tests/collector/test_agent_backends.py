@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 from e2e.conftest import Serve
-from e2e.sender import NO_CERTIFICATES, deliver, post
+from support.sender import NO_CERTIFICATES, deliver, post
 
 from .conftest import StartCollector, StartOutworx
 from .daemon import until

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 from e2e.conftest import Receive
-from e2e.scale import rows, scaled
-from export.receiver import Call, Receiver, Reply, free_port
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from support.receiver import Call, Receiver, Reply, free_port
+from support.scale import rows, scaled
 
 from .collector import Collector
 from .conftest import StartCollector, StartOutworx

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from e2e.conftest import Serve
-from e2e.sender import deliver, post
+from support.sender import deliver, post
 
 from .backends import CONFIGURATION, program
 from .conftest import StartCollector

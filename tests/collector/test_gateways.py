@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from e2e.conftest import Receive
-from e2e.scale import scaled
-from export.receiver import Receiver
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from server_ingest.exports import both, span, traces
+from support.exports import both, span, traces
+from support.receiver import Receiver
+from support.scale import scaled
 
 from outworx_otel.telemetry import semconv
 

@@ -8,7 +8,7 @@ import pytest
 from e2e.conftest import Receive
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from server_ingest.exports import put, span, traces
+from support.exports import put, span, traces
 
 from outworx_otel.telemetry.redaction import REDACTED, Redactor, scrub
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 from e2e.conftest import Receive
-from e2e.sender import NO_CERTIFICATES
-from export.receiver import Call, Reply, Script
-from server_ingest.exports import PROTOBUF, counter
+from support.exports import PROTOBUF, counter
+from support.receiver import Call, Reply, Script
+from support.sender import NO_CERTIFICATES
 
 from .conftest import StartCollector
 from .daemon import until

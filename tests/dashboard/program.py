@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from programs import system_program
+from support.programs import system_program
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 

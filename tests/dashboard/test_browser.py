@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from e2e.scale import rows
 from playwright.sync_api import Browser, expect
 from server_channels.scene import claim, raise_alert
+from support.scale import rows
 
 from dashboard.attacks import HOSTILE_TEXT
 from dashboard.browsing import PHONE, visitor

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from e2e.scale import rows
 from playwright.sync_api import Browser, Page, expect
+from support.scale import rows
 
 from dashboard.browsing import PHONE, visitor
 from dashboard.incidents import Incident, incidents, six_days

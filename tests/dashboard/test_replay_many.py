@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.process import wait_until
 from starlette.testclient import TestClient
+from support.process import wait_until
 
 from dashboard.kept import BODY, delivery, processed, raised
 from dashboard.serving import client_of, csrf_of, filled

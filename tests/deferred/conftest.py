@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from export.receiver import Receiver
 from integrations.conftest import Telemetry as _Telemetry
 
 # Fixtures, which pytest finds here by their names.
 from integrations.conftest import _clean_process, errors, monitor, telemetry  # noqa: F401
+from support.receiver import Receiver
 
 from outworx_otel import drops
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from integrations.calls import PATH, Call, Framework, Witness
 from integrations.conftest import FRAMEWORKS, Telemetry
-from integrations.deliveries import BODY, JSON
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
+from support.calls import PATH, Call, Framework, Witness
+from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackContext, TrackOptions
 

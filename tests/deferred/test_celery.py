@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from export.receiver import Receiver
+from support.receiver import Receiver
 
 from .test_rq import redis_server  # noqa: F401  # a fixture
 from .workers import Arrived, arrived, environment, run_to_its_end

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 import pytest
-from integrations.calls import PATH, Call, Framework, Reply, Witness
 from integrations.conftest import Telemetry
-from integrations.deliveries import BODY, JSON
+from support.calls import PATH, Call, Framework, Reply, Witness
+from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackContext, TrackOptions
 from outworx_otel.process import timer

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from integrations.calls import Framework
 from integrations.conftest import Telemetry
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
+from support.calls import Framework
 
 import outworx_otel
 from outworx_otel import current_track, resume

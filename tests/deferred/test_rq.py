@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from e2e.conftest import serving_from
-from e2e.deployment import uvicorn
-from e2e.scale import rows
-from export.receiver import Receiver
+from support.deployment import uvicorn
+from support.receiver import Receiver
+from support.scale import rows
 
 from .workers import SITES, Arrived, arrived, environment, run_to_its_end
 
@@ -23,7 +23,7 @@ ENDS = {"charge": "finished", "charge_in_vain": "failed", "forget": "finished"}
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[Any]:
     # The newest Python, which is given other tests of this folder, has no client of Redis.
-    from idempotency.servers import RedisServer
+    from support.databases import RedisServer
 
     server = RedisServer()
     try:

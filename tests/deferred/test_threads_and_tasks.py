@@ -14,11 +14,11 @@ from django.urls import path as url
 from fastapi import BackgroundTasks, FastAPI, Request
 from flask import Flask, g
 from integrations.asgi_apps import UnderTestClient
-from integrations.calls import PATH, Framework
 from integrations.conftest import FRAMEWORKS, Telemetry
-from integrations.deliveries import BODY, JSON
 from integrations.django_apps import UnderDjangoClient, _Urls
 from integrations.flask_apps import UnderFlaskClient
+from support.calls import PATH, Framework
+from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackContext, TrackOptions, current_track
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from integrations.calls import PATH
 from integrations.conftest import Telemetry
-from integrations.deliveries import JSON
 from opentelemetry import trace
+from support.calls import PATH
+from support.deliveries import JSON
 
 import outworx_otel
 from outworx_otel import ConfigurationError, OutworxError, TokenError, TrackOptions, current_track
@@ -159,7 +159,7 @@ def test_an_empty_secret_is_none(empty: str | bytes, token: str) -> None:
 def test_a_token_is_bounded_whatever_the_delivery(
     secret: str, monitor: Monitor, telemetry: Telemetry
 ) -> None:
-    from integrations.calls import Witness
+    from support.calls import Witness
 
     path = "/webhooks/" + "é" * 600
     monitor({path: TrackOptions("stripe", require_processing_mark=True, idempotency_key="body.id")})

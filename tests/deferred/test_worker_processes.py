@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from export.receiver import Receiver
 from integrations.conftest import Telemetry
+from support.receiver import Receiver
 
 from .delivering import Monitor, handed_on
 from .workers import SITES, arrived, environment, run_to_its_end

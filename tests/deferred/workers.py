@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from export.receiver import Receiver
+from support.receiver import Receiver
 
 from .conftest import SECRET
 

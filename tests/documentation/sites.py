@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from pages import ROOT
+from support.pages import ROOT
 
 PYTHON = ROOT / ".venvs" / "docs" / "bin" / "python"
 PAGES = {

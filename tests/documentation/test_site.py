@@ -9,8 +9,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from e2e.scale import rows
 from playwright.sync_api import Browser, Request
+from support.scale import rows
 
 from docs_build.foreign import faults_of_loading
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from pages import ROOT
+from support.pages import ROOT
 
 from outworx_otel.setup.options import TrackOptions
 

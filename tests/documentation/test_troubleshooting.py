@@ -6,7 +6,7 @@ import re
 from importlib import metadata
 
 import pytest
-from pages import page
+from support.pages import page
 
 TEXT = page("troubleshooting/index.md")
 # Message and distribution, of each row whose second cell begins with a distribution's name.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pages import ROOT, page
+from support.pages import ROOT, page
 
 import outworx_otel
 from docs_build.listing import first_sentence

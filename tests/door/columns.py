@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import pytest
-from integrations import deliveries
-from integrations.deliveries import WRONG
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
+from support import deliveries
+from support.deliveries import WRONG
 
 from outworx_otel import ConfigurationError, testing
 

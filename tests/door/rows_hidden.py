@@ -12,7 +12,6 @@ from django.views.decorators.csrf import csrf_exempt
 from fastapi import Depends, FastAPI
 from fastapi import Request as FastAPIRequest
 from flask import Flask
-from integrations.calls import PATH
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
@@ -20,6 +19,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from support.calls import PATH
 
 from .handlers import async_django_view, django_view, exempt, flask_view, starlette_handler
 from .sending import django_asgi, django_wsgi, over_asgi, over_wsgi

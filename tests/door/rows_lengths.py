@@ -13,13 +13,13 @@ from fastapi import FastAPI
 from fastapi import Request as FastAPIRequest
 from flask import Flask
 from flask.views import MethodView
-from integrations.calls import PATH
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from support.calls import PATH
 
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware

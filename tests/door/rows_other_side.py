@@ -13,12 +13,12 @@ from uuid import uuid4
 from django.urls import path as url
 from fastapi import FastAPI, Request
 from flask import Flask
-from integrations import deliveries
-from integrations.calls import PATH, Answer
-from integrations.deliveries import SECRET, WRONG
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
+from support import deliveries
+from support.calls import PATH, Answer
+from support.deliveries import SECRET, WRONG
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 

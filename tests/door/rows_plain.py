@@ -7,10 +7,10 @@ from typing import Any
 from django.urls import path as url
 from fastapi import FastAPI, Request
 from flask import Flask
-from integrations.calls import PATH
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
+from support.calls import PATH
 
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware
 from outworx_otel.integrations.asgi import instrument_app

@@ -8,11 +8,11 @@ from typing import Any
 from django.urls import path as url
 from fastapi import FastAPI, Request
 from flask import Flask
-from integrations.calls import PATH
-from integrations.deliveries import SECRET
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Match, Mount, Route
+from support.calls import PATH
+from support.deliveries import SECRET
 
 from outworx_otel import TrackOptions
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware

@@ -10,13 +10,13 @@ from django.urls import path as url
 from fastapi import FastAPI
 from flask import Flask
 from flask import request as flask_request
-from integrations.calls import PATH
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, Match, Mount, Route, Router
+from support.calls import PATH
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware

@@ -8,12 +8,12 @@ from typing import Any
 from django.urls import path as url
 from fastapi import FastAPI, Request
 from flask import Flask
-from integrations.calls import PATH
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
+from support.calls import PATH
 
 from outworx_otel import TrackOptions
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware

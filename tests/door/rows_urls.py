@@ -9,9 +9,9 @@ from django.urls import include, re_path
 from django.urls import path as url
 from fastapi import APIRouter, FastAPI, Request
 from flask import Blueprint, Flask
-from integrations.calls import PATH
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
+from support.calls import PATH
 
 from .handlers import django_view, flask_view, starlette_handler
 from .rows_plain import DJANGO_BY_HAND, ONE

@@ -11,9 +11,9 @@ from typing import Any
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
-from integrations.calls import PATH, Answer, HeaderList
 from integrations.django_apps import _Urls
 from opentelemetry import trace
+from support.calls import PATH, Answer, HeaderList
 
 from outworx_otel import current_track
 

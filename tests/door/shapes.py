@@ -10,13 +10,13 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.urls import re_path
 from fastapi import FastAPI, Request
 from flask import Flask
-from integrations.calls import PATH
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from support.calls import PATH
 
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from conventions.watch import KeptSpans
-from integrations import deliveries
-from integrations.calls import PATH, Answer
-from integrations.deliveries import SECRET
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from support import deliveries
+from support.calls import PATH, Answer
+from support.deliveries import SECRET
 
 import outworx_otel
 from outworx_otel import TrackOptions, webhook

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from integrations import deliveries
-from integrations.calls import PATH, Answer
-from integrations.deliveries import SECRET, WRONG
 from integrations.inputs import bodies, encodings, header_lists, lengths
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from support import deliveries
+from support.calls import PATH, Answer
+from support.deliveries import SECRET, WRONG
 
 from outworx_otel import verify
 

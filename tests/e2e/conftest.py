@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from export.receiver import Receiver, Script, accept
-
-from .deployment import Deployment, merged
-from .process import Server
-from .sender import SECRET
+from support.deployment import Deployment, merged
+from support.process import Server
+from support.receiver import Receiver, Script, accept
+from support.sender import SECRET
 
 Receive = Callable[..., Receiver]
 Serve = Callable[..., Server]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Final
 
-from .deployment import INSTRUMENTED, Deployment, only
-from .process import SCRIPTS
+from support.deployment import INSTRUMENTED, Deployment, only
+from support.process import SCRIPTS
 
 IN_CODE: Final = "in_code:app"
 FASTAPI, STARLETTE, DJANGO_ASGI = "fastapi_site:app", "starlette_site:app", "django_site:asgi"

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from export.receiver import Receiver
+from support.deployment import gunicorn, uvicorn
+from support.process import Server, wait_until
+from support.receiver import Receiver
+from support.sender import post, signed
 
 from .arrivals import Span, webhooks
 from .conftest import Serve, serving_from
-from .deployment import gunicorn, uvicorn
-from .process import Server, wait_until
-from .sender import post, signed
 
 SITES = {
     "fastapi": uvicorn("fastapi_site:app"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_DELTA
+from support.deployment import SPAWNED, Deployment, gunicorn, uvicorn
+from support.process import wait_until
+from support.scale import rows
+from support.sender import deliver_to_every_worker, post
 
 from .arrivals import COUNTER, counted_deliveries, metrics
 from .conftest import Receive, Serve
-from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
-from .process import wait_until
-from .scale import rows
-from .sender import deliver_to_every_worker, post
 
 DURATION = "outworx.webhook.duration"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from support.deployment import Deployment, gunicorn, uvicorn
+from support.sender import post
 
 from .arrivals import webhooks
 from .conftest import CONFIGURATION, Receive, Serve
-from .deployment import Deployment, gunicorn, uvicorn
-from .sender import post
 
 EXPORTING = {
     "OTEL_TRACES_EXPORTER": "outworx",

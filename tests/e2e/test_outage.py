@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from export.receiver import Call, Receiver, Reply, free_port
+from support.deployment import SPAWNED, Deployment, gunicorn, uvicorn
+from support.process import wait_until
+from support.receiver import Call, Receiver, Reply, free_port
+from support.scale import rows, scaled
+from support.sender import deliver
 
 from .arrivals import await_spans, webhooks
 from .conftest import Receive, Serve
-from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
-from .process import wait_until
-from .scale import rows, scaled
-from .sender import deliver
 
 AWAY = 3.0
 EXPORTING = {

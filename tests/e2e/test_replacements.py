@@ -9,14 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from export.receiver import Receiver
+from support.deployment import SPAWNED, Deployment, gunicorn, uvicorn
+from support.process import Server, wait_until
+from support.receiver import Receiver
+from support.scale import rows
+from support.sender import post
 
 from .arrivals import webhooks
 from .conftest import Receive, Serve
-from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
-from .process import Server, wait_until
-from .scale import rows
-from .sender import post
 
 EXPORTING = {
     "OTEL_TRACES_EXPORTER": "outworx",

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.process import SITES
+from support.scale import rows, scaled
+from support.sender import deliver
 
 from .arrivals import counted_deliveries, metrics, webhooks
 from .conftest import Receive, Serve
-from .process import SITES
-from .scale import rows, scaled
-from .sender import deliver
 from .servers import ROWS, Row
 
 EXPORTING = {

@@ -7,13 +7,13 @@ import threading
 
 import httpx
 import pytest
+from support.deployment import SPAWNED, Deployment, gunicorn, uvicorn
+from support.process import wait_until
+from support.scale import rows, scaled
+from support.sender import deliver, post
 
 from .arrivals import webhooks
 from .conftest import Receive, Serve
-from .deployment import SPAWNED, Deployment, gunicorn, uvicorn
-from .process import wait_until
-from .scale import rows, scaled
-from .sender import deliver, post
 
 EXPORTING = {
     "OTEL_TRACES_EXPORTER": "outworx",

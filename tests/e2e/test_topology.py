@@ -6,12 +6,12 @@ Pairs are covered, not the product: every server with each kind of tracing, ever
 from __future__ import annotations
 
 import pytest
+from support.deployment import OFFICIAL, SPAWNED, Deployment, gunicorn, uvicorn
+from support.scale import rows, scaled
+from support.sender import deliver_to_every_worker
 
 from .arrivals import Span, await_spans, spans, webhooks
 from .conftest import Receive, Serve
-from .deployment import OFFICIAL, SPAWNED, Deployment, gunicorn, uvicorn
-from .scale import rows, scaled
-from .sender import deliver_to_every_worker
 
 DELIVERIES = scaled(200, 16)
 

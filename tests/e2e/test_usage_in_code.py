@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from support.deployment import Deployment, gunicorn, uvicorn
+from support.scale import rows, scaled
+from support.sender import deliver, deliver_to_every_worker
 
 from .arrivals import counted_deliveries, metrics, spans, webhooks
 from .conftest import Receive, Serve
-from .deployment import Deployment, gunicorn, uvicorn
-from .scale import rows, scaled
-from .sender import deliver, deliver_to_every_worker
 
 DELIVERIES = scaled(1000, 200)
 BY_HAND_IN_DJANGO = {"DJANGO_SETTINGS_MODULE": "init_django_settings"}

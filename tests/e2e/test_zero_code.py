@@ -6,13 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.deployment import OFFICIAL, Deployment, gunicorn, uvicorn
+from support.process import wait_until
+from support.scale import rows
+from support.sender import SECRET, deliver, post
 
 from .arrivals import await_spans, spans, webhooks
 from .conftest import CONFIGURATION, Receive, Serve
-from .deployment import OFFICIAL, Deployment, gunicorn, uvicorn
-from .process import wait_until
-from .scale import rows
-from .sender import SECRET, deliver, post
 
 FASTAPI = uvicorn("fastapi_site:app")
 FLASK = gunicorn("flask_site:app")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from e2e.conftest import serving_from
-from e2e.deployment import Deployment, gunicorn, uvicorn
-from e2e.process import Server
-from export.receiver import Receiver
 from idempotency.conftest import postgres_server, redis_server  # noqa: F401  # fixtures, here too
+from support.deployment import Deployment, gunicorn, uvicorn
+from support.process import Server
+from support.receiver import Receiver
 
 from .scale import PROCESSES
 

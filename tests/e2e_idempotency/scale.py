@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from e2e.scale import FULL as FULL
+from support.scale import FULL as FULL
 
 PROCESSES, KEYS, DUPLICATES = (8, 200, 10) if FULL else (2, 40, 5)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.receiver import Receiver
+from support.receiver import Receiver
 
 TOO_LONG = 60.0
 _PREFIX = "outworx.webhook."

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from e2e.process import wait_until
-from e2e.sender import SECRET, signed
+from support.process import wait_until
+from support.sender import SECRET, signed
 
 
 @dataclass(frozen=True)

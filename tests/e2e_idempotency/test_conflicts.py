@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from e2e.process import wait_until
+from support.process import wait_until
 
 from .conftest import Site, at
 from .scale import SLACK

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from e2e.process import wait_until
+from support.process import wait_until
 
 from .conftest import LEASE, SOME_PLACES, Site, at
 from .scale import SLACK

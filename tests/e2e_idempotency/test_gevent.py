@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from e2e.deployment import gunicorn
-from e2e.scale import rows, scaled
-from e2e.sender import SENDERS
+from support.deployment import gunicorn
+from support.scale import rows, scaled
+from support.sender import SENDERS
 
 from .conftest import PATIENT, StartSite, UrlOf
 from .seen import runs

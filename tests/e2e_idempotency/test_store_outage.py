@@ -12,10 +12,10 @@ from statistics import median
 from typing import Any
 
 import pytest
-from e2e.deployment import Deployment
-from e2e.process import wait_until
-from e2e.scale import rows
-from idempotency.servers import RedisServer, until
+from support.databases import RedisServer, until
+from support.deployment import Deployment
+from support.process import wait_until
+from support.scale import rows
 
 from .conftest import Site, StartSite, fastapi, flask
 from .scale import BUDGET, SLACK

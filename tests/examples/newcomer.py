@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import Distribution, distribution
 from pathlib import Path, PurePath
 
-from export.receiver import free_port
 from packaging.requirements import Requirement
+from support.receiver import free_port
 
 PATIENCE = 120.0
 _SCRIPT = "#!{python}\nimport sys\nfrom {module} import {name}\nsys.exit({name}())\n"

@@ -15,7 +15,7 @@ import pytest
 from demo_deliveries import SECRETS, planned
 from demo_servers import APPLICATIONS, Application, Server, StartError, environment_of, running
 from demo_table import WIDTH, Result, show, wants_colour
-from e2e.scale import FULL
+from support.scale import FULL
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
 ESCAPE = "\x1b["

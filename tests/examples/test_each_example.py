@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx
 import pytest
-from cli.commands import invoked, quiet_environment
 from e2e.arrivals import Span, await_spans
-from export.receiver import Receiver, free_port
-from idempotency.servers import RedisServer
+from support.commands import invoked, quiet_environment
+from support.databases import RedisServer
+from support.receiver import Receiver, free_port
 
 from .conftest import ROOT
 from .newcomer import wait_until

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pages import block
+from support.pages import block
 
 from .newcomer import Environment, Process, wait_until
 

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import Tracer
+from support.receiver import Receiver, Script, accept
 
 from outworx_otel.export import report
 from outworx_otel.telemetry.semconv import SCOPE
-
-from .receiver import Receiver, Script, accept
 
 
 @pytest.fixture(autouse=True)

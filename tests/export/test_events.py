@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import Status, StatusCode, Tracer
+from support.receiver import Call, Receiver, Reply
 
 from outworx_otel.export import OutworxSpanProcessor, event_of
 from outworx_otel.telemetry import semconv
 
-from .receiver import Call, Receiver, Reply
 from .scene import QUICK, deliver
 
 KEY = "ohk_1"

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from support.receiver import Call, Receiver, Reply, free_port
 
-from .receiver import Call, Receiver, Reply, free_port
 from .test_processes import OWN_QUEUE, SDK_QUEUE, run, terminate
 
 Receive = Callable[..., Receiver]

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from networks.parts import Listening, Request, Talk, answering, read_request
 from opentelemetry.trace import Tracer
+from support.receiver import Call, Receiver, Reply, free_port
 
 from outworx_otel.export import OutworxSpanProcessor, report
 
-from .receiver import Call, Receiver, Reply, free_port
 from .scene import QUICK, deliver
 
 KEY = "ohk_1"

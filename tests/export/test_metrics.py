@@ -9,11 +9,11 @@ import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from support.receiver import Receiver, Reply, free_port
 
 from outworx_otel.export import OutworxMetricExporter
 from outworx_otel.telemetry.semconv import METRIC_DELIVERIES, SCOPE
 
-from .receiver import Receiver, Reply, free_port
 from .scene import QUICK
 
 Receive = Callable[..., Receiver]

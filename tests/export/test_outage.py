@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
+from support.receiver import Call, Receiver, Reply, free_port
 
 from outworx_otel.export import OutworxSpanExporter, OutworxSpanProcessor, RetryPolicy
 from outworx_otel.export.send_result import SendResult, Verdict
 from outworx_otel.export.sizes import size_of_resource, size_of_span
 
-from .receiver import Call, Receiver, Reply, free_port
 from .scene import QUICK, deliver
 
 KEY = "ohk_1"

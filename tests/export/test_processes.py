@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from support.receiver import Call, Receiver, Reply, free_port
 
-from .receiver import Call, Receiver, Reply, free_port
 from .scene import start_program
 
 Receive = Callable[..., Receiver]

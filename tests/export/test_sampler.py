@@ -9,11 +9,10 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
+from support.receiver import Receiver
 
 from outworx_otel.export import OutworxSpanProcessor, outworx_webhook_sampler
 from outworx_otel.telemetry.semconv import DETECTED, PROVIDER, SCOPE
-
-from .receiver import Receiver
 
 Receive = Callable[..., Receiver]
 CONFIGURED = {PROVIDER: "stripe"}

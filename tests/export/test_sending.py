@@ -9,11 +9,11 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
+from support.receiver import Call, Receiver, Reply
 
 from outworx_otel.errors import ExportError
 from outworx_otel.export import OutworxSpanExporter, OutworxSpanProcessor
 
-from .receiver import Call, Receiver, Reply
 from .scene import QUICK, deliver
 
 KEY = "ohk_not_for_logs"

@@ -10,9 +10,9 @@ import litestar
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from integrations.asgi_apps import UnderTransport
-from integrations.calls import PATH, Answer, Call, Handler, Reply, pairs
 from litestar.response import Response, Stream
 from multidict import CIMultiDict
+from support.calls import PATH, Answer, Call, Handler, Reply, pairs
 from yarl import URL
 
 _RAISED: web.AppKey[list[Exception]] = web.AppKey("raised", list)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from integrations.calls import Framework
 from integrations.conftest import (  # noqa: F401  # fixtures, which pytest finds here by their names
     _clean_process,
     errors,
     monitor,
     telemetry,
 )
+from support.calls import Framework
 
 from .apps import AioHTTPKind, LitestarKind
 

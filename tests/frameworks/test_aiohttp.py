@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientPayloadError, ClientSession, FormData, web
 from aiohttp.test_utils import TestServer
-from integrations import deliveries
-from integrations.calls import PATH, Answer
 from integrations.conftest import Telemetry
-from integrations.deliveries import BODY, JSON, SECRET
+from support import deliveries
+from support.calls import PATH, Answer
+from support.deliveries import BODY, JSON, SECRET
 
 import outworx_otel
 from outworx_otel import TrackOptions, webhook

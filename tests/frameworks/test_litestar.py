@@ -8,15 +8,15 @@ from typing import Any
 import litestar
 import pytest
 from door.handlers import asgi_handler
-from integrations import deliveries
 from integrations.asgi_apps import UnderTransport
-from integrations.calls import PATH
 from integrations.conftest import Telemetry
-from integrations.deliveries import BODY, JSON, SECRET
 from litestar.background_tasks import BackgroundTask
 from litestar.exceptions import NotAuthorizedException
 from litestar.middleware import DefineMiddleware
 from litestar.routes import HTTPRoute
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 import outworx_otel
 from outworx_otel import TrackOptions, current_track, webhook

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integrations import deliveries
 from integrations.asgi_apps import UnderTransport
-from integrations.calls import PATH
 from integrations.conftest import Telemetry
-from integrations.deliveries import BODY, JSON, SECRET
-from project_file import project
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
+from support.project_file import project
 
 import outworx_otel.integrations as integrations
 from outworx_otel import TrackOptions, current_track, register_provider, sign, verify, webhook

@@ -13,11 +13,11 @@ import httpx
 import litestar
 import pytest
 import uvicorn
-from integrations import deliveries
-from integrations.calls import PATH
 from integrations.conftest import Telemetry
-from integrations.deliveries import BODY, JSON, SECRET
 from litestar.response import Stream
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from server_ingest.serving import Serving
+from support.databases import PgBouncer, PostgresServer, RedisClusterServers, RedisServer
 
 from outworx_otel.idempotency import GuardedStore, IdempotencyStore, StoredAnswer, open_store
 
 from .scale import PATIENT
-from .servers import PgBouncer, PostgresServer, RedisClusterServers, RedisServer
 from .slow import BUDGET, Slow
 
 BACKENDS = ("memory", "sqlite", "postgresql", "redis", "cluster", "outworx")

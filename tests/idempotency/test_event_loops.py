@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.databases import RedisServer, until
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import (
@@ -27,7 +28,6 @@ from outworx_otel.idempotency import (
 )
 
 from .scale import PATIENT, SLACK
-from .servers import RedisServer, until
 
 BUDGET = 0.25
 

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from support.databases import until
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, GuardedStore, InProgress
@@ -16,7 +17,6 @@ from outworx_otel.idempotency.breaker import THRESHOLD
 from outworx_otel.idempotency.record import decode
 
 from .scale import SLACK
-from .servers import until
 from .slow import BUDGET, Slow
 
 

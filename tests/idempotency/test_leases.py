@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from support.databases import RedisServer, until
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import (
@@ -25,7 +26,6 @@ from outworx_otel.idempotency import (
     leases,
 )
 
-from .servers import RedisServer, until
 from .slow import Slow
 
 LEASE = 0.5

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.databases import PostgresServer, RedisServer, Server, until
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import (
@@ -24,7 +25,6 @@ from outworx_otel.idempotency import (
 from outworx_otel.idempotency.breaker import THRESHOLD
 
 from .scale import SCALE, SLACK
-from .servers import PostgresServer, RedisServer, Server, until
 
 BUDGET = 0.25
 # Shorter than the real one, so that the tests are.

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from support.databases import PgBouncer, PostgresServer
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, Completed, StoredAnswer, open_store, postgresql_connection
 
 from .scale import PATIENT, SCALE
-from .servers import PgBouncer, PostgresServer
 
 EVENTS = 60 * SCALE
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from support.databases import PostgresServer, free_port
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, open_store
@@ -19,7 +20,6 @@ from outworx_otel.idempotency.postgresql import PostgresqlBackend
 from outworx_otel.idempotency.store_address import parse_store_url
 
 from .scale import PATIENT, SCALE
-from .servers import PostgresServer, free_port
 
 
 @pytest.fixture

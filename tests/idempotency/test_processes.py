@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.databases import RedisServer
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, Completed, InProgress, StoredAnswer, open_store
 
 from .conftest import SHARED
 from .scale import FULL, SCALE
-from .servers import RedisServer
 
 PROCESSES = 8 if FULL else 4
 KEYS = 40 * SCALE

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from redis.connection import AbstractConnection, Connection, ConnectionPool
+from support.databases import RedisServer, free_port
 
 from outworx_otel.errors import ConfigurationError, StoreError
 from outworx_otel.idempotency import (
@@ -27,7 +28,6 @@ from outworx_otel.idempotency import (
 )
 
 from .scale import PATIENT
-from .servers import RedisServer, free_port
 
 SECRET = "p%40ss-w0rd"
 PLAIN = "p@ss-w0rd"

@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
-
-from .calls import PATH, Answer, Call, Handler, Reply, pairs
+from support.calls import PATH, Answer, Call, Handler, Reply, pairs
 
 
 def starlette_response(reply: Reply) -> Response:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import anyio
-
-from .calls import PATH, Answer, pairs
+from support.calls import PATH, Answer, pairs
 
 Message = dict[str, Any]
 

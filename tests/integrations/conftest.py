@@ -14,7 +14,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from patches import take_out
+from support.calls import Framework
+from support.patches import take_out
 
 import outworx_otel
 from outworx_otel.delivery import _handshake
@@ -23,7 +24,6 @@ from outworx_otel.setup import assembly, bootstrap
 from outworx_otel.setup import runtime as runtimes
 
 from .asgi_apps import FastAPIKind, StarletteKind
-from .calls import Framework
 from .django_apps import DjangoKind
 from .flask_apps import FlaskKind
 

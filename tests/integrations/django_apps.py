@@ -14,8 +14,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path as url
-
-from .calls import PATH, Answer, Call, Handler, Reply, pairs
+from support.calls import PATH, Answer, Call, Handler, Reply, pairs
 
 if not settings.configured:
     settings.configure(

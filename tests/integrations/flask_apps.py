@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import flask
+from support.calls import PATH, Answer, Call, Handler, Reply, pairs
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
-
-from .calls import PATH, Answer, Call, Handler, Reply, pairs
 
 
 def flask_response(reply: Reply) -> flask.Response:

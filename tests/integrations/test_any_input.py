@@ -13,16 +13,16 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from support import deliveries
+from support.calls import PATH, Call, Framework, Witness
+from support.deliveries import BODY, SECRET
 
 import outworx_otel
 from outworx_otel import TrackOptions
 
-from . import deliveries
 from .asgi_apps import FastAPIKind
 from .asgi_wire import Wire
-from .calls import PATH, Call, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, SECRET
 from .django_apps import DjangoKind
 from .flask_apps import FlaskKind
 from .inputs import VISIBLE, bodies, encodings, header_lists, lengths

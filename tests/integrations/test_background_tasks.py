@@ -11,13 +11,13 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions, current_track
 
 from .asgi_apps import UnderTestClient, UnderTransport
-from .calls import PATH
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 
 Monitor = Callable[..., None]
 STRIPE = TrackOptions("stripe", signature_secret=SECRET)

@@ -11,14 +11,14 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.instrumentation.starlette import StarletteInstrumentor
 from opentelemetry.trace import SpanKind
+from support import deliveries
+from support.calls import PATH, Witness
+from support.deliveries import BODY, SECRET
 
 from outworx_otel import TrackOptions
 
-from . import deliveries
 from .asgi_apps import FastAPIKind, StarletteKind, UnderTestClient, UnderTransport
-from .calls import PATH, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, SECRET
 from .django_apps import DjangoKind
 from .flask_apps import FlaskKind
 

@@ -9,15 +9,15 @@ from typing import Any
 import flask
 import pytest
 from opentelemetry.trace import StatusCode
+from support import deliveries
+from support.calls import PATH, Framework, Witness
+from support.deliveries import BODY, SECRET
 
 from outworx_otel import TrackOptions
 
-from . import deliveries
 from .asgi_apps import FastAPIKind
 from .asgi_wire import Wire, parts
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, SECRET
 from .django_apps import DjangoKind
 from .flask_apps import FlaskKind, UnderFlaskClient
 

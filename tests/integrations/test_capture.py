@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable
 
 import pytest
+from support.calls import PATH, Framework, Reply, Witness
+from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackOptions
 
-from .calls import PATH, Framework, Reply, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON
 
 Monitor = Callable[..., None]
 

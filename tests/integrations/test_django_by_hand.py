@@ -10,16 +10,16 @@ from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 import outworx_otel
 from outworx_otel import ConfigurationError, TrackOptions
 from outworx_otel.setup import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
-from . import deliveries
-from .calls import PATH
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 from .django_apps import UnderDjangoClient
 from .test_django_views import BOTH, MIDDLEWARE, AsyncReceiver, Receiver, app_with
 

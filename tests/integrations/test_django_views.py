@@ -16,13 +16,13 @@ from django.urls import include, path
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions, webhook
 
-from . import deliveries
-from .calls import PATH
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 from .django_apps import UnderDjangoClient
 
 Monitor = Callable[..., None]

@@ -10,13 +10,13 @@ from django.http import HttpResponse
 from fastapi import Request
 from opentelemetry.trace import StatusCode
 from starlette.responses import PlainTextResponse
+from support.calls import PATH, Call, Framework, Reply, Witness
+from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackOptions
 
 from .asgi_apps import FastAPIKind, StarletteKind
-from .calls import PATH, Call, Framework, Reply, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON
 from .django_apps import DjangoKind
 from .flask_apps import FlaskKind
 

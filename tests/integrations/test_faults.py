@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import SpanProcessor
+from support import deliveries
+from support.calls import PATH, Call, Framework, Witness
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions
 
-from . import deliveries
-from .calls import PATH, Call, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 
 Monitor = Callable[..., None]
 STRIPE = TrackOptions("stripe", signature_secret=SECRET)

@@ -8,15 +8,15 @@ from typing import Any
 import flask
 import pytest
 from flask.views import MethodView
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from outworx_otel import TrackOptions, webhook
 from outworx_otel.integrations.flask import FlaskInstrumentor, with_webhook_monitoring
 
-from . import deliveries
-from .calls import PATH
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 from .flask_apps import UnderFlaskClient
 
 Monitor = Callable[..., None]

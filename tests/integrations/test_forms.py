@@ -12,14 +12,14 @@ from django.http import JsonResponse
 from django.urls import path as url
 from django.views.decorators.csrf import csrf_exempt
 from fastapi import FastAPI, Form, UploadFile
+from support import deliveries
+from support.calls import PATH, Framework, Witness
+from support.deliveries import SECRET
 
 from outworx_otel import TrackOptions
 
-from . import deliveries
 from .asgi_apps import UnderTestClient
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import SECRET
 from .django_apps import UnderDjangoClient
 from .flask_apps import UnderFlaskClient
 

@@ -24,6 +24,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from support.calls import PATH, Framework, Witness
+from support.deliveries import JSON, slack
 
 from outworx_otel import TrackOptions, webhook
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware
@@ -32,9 +34,7 @@ from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.signatures.handshakes import WITHOUT_A_FILE
 
 from .asgi_apps import UnderTestClient
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import JSON, slack
 from .django_apps import UnderDjangoClient
 from .flask_apps import UnderFlaskClient
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support import deliveries
+from support.calls import PATH, Call, Framework, Reply, Witness
+from support.deliveries import BODY, JSON
 
 from outworx_otel import KeyFunctionError, TrackOptions
 
-from . import deliveries
-from .calls import PATH, Call, Framework, Reply, Witness
 from .conftest import FRAMEWORKS, Telemetry
-from .deliveries import BODY, JSON
 
 Monitor = Callable[..., None]
 BY_ID = TrackOptions("stripe", idempotency_key="body.id")

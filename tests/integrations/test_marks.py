@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 from opentelemetry.trace import StatusCode
+from support import deliveries
+from support.calls import PATH, Call, Framework, Reply, Witness
+from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackContext, TrackOptions, current_track
 
-from . import deliveries
-from .calls import PATH, Call, Framework, Reply, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON
 
 Monitor = Callable[..., None]
 MARKED = TrackOptions("stripe", require_processing_mark=True)

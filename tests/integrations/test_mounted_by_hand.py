@@ -10,6 +10,9 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, WebSocket
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from support import deliveries
+from support.calls import PATH, Call, Witness
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import ConfigurationError, TrackOptions, webhook
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as BareMiddleware
@@ -18,12 +21,9 @@ from outworx_otel.integrations.fastapi import OutworxHooksMiddleware
 from outworx_otel.setup import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
-from . import deliveries
 from .asgi_apps import UnderTestClient, UnderTransport, async_endpoint
 from .asgi_wire import Wire, parts
-from .calls import PATH, Call, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 
 Monitor = Callable[..., None]
 STRIPE = TrackOptions("stripe", signature_secret=SECRET)

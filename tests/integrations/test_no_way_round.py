@@ -22,18 +22,18 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, Mount, Route
+from support import deliveries
+from support.calls import PATH, Answer
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions, webhook
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware
 from outworx_otel.integrations.flask import with_webhook_monitoring
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware
 
-from . import deliveries
 from .asgi_apps import UnderTestClient
 from .asgi_wire import Wire, parts
-from .calls import PATH, Answer
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 from .django_apps import UnderDjangoClient
 from .flask_apps import UnderFlaskClient
 

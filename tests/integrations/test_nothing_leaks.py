@@ -12,6 +12,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from support import deliveries
+from support.calls import PATH, Framework, Witness
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions, webhook
 from outworx_otel.integrations import _door
@@ -20,12 +23,9 @@ from outworx_otel.integrations.fastapi import FastAPIInstrumentor
 from outworx_otel.integrations.starlette import StarletteInstrumentor
 from outworx_otel.signatures import SignatureScheme, register_provider
 
-from . import deliveries
 from .asgi_apps import UnderTestClient
 from .asgi_wire import Wire, parts
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 
 Monitor = Callable[..., None]
 

@@ -8,13 +8,13 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
+from support import deliveries
+from support.calls import PATH, Framework, Witness
+from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackOptions
 
-from . import deliveries
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON
 
 Monitor = Callable[..., None]
 STRANGER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

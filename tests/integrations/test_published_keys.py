@@ -9,14 +9,14 @@ from collections.abc import Callable
 import anyio
 import httpx
 import pytest
-from key_server import KeyServer, Signer
 from published.sns import CERTIFICATE, HEADERS, TOPIC, publish, sns_message
+from support.calls import PATH, Framework, Witness
+from support.key_server import KeyServer, Signer
 
 from outworx_otel import TrackOptions
 from outworx_otel.signatures.published import fetching, keyring
 
 from .asgi_apps import FastAPIKind
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
 
 Monitor = Callable[..., None]

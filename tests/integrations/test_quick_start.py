@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 from frameworks.apps import UnderAioHTTP
-from pages import ROOT, block, page
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
+from support.pages import ROOT, block, page
 
 from outworx_otel.cli.trigger.samples import find
 from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.setup import bootstrap
 
-from . import deliveries
 from .asgi_apps import UnderTestClient
-from .calls import PATH
-from .deliveries import BODY, JSON, SECRET
 from .django_apps import UnderDjangoClient
 from .flask_apps import UnderFlaskClient
 

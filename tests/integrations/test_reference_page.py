@@ -11,16 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel.setup import bootstrap
 from outworx_otel.setup import runtime as runtimes
 from outworx_otel.telemetry import Telemetry as Instruments
 
-from . import deliveries
 from .asgi_apps import UnderTestClient
-from .calls import PATH
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 from .django_apps import UnderDjangoClient
 from .flask_apps import UnderFlaskClient
 from .snippets import (

@@ -16,17 +16,17 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions
 from outworx_otel.integrations import _door
 from outworx_otel.telemetry import _spans
 
-from . import deliveries
 from .asgi_apps import UnderTestClient
 from .asgi_wire import Wire, parts
-from .calls import PATH
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 from .django_apps import UnderDjangoClient
 from .flask_apps import UnderFlaskClient
 
@@ -293,7 +293,8 @@ def test_starlette_a_streamed_answer_that_is_cut_off_frees_its_key(
 def test_a_streamed_answer_that_is_given_up_frees_its_key(
     app: str, monitor: Monitor, telemetry: Telemetry
 ) -> None:
-    from .calls import Reply, Witness
+    from support.calls import Reply, Witness
+
     from .django_apps import DjangoKind
     from .flask_apps import FlaskKind
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import deliveries
+from support.calls import PATH, Framework, Witness
+from support.deliveries import BODY, JSON, SECRET
 
 import outworx_otel
 from outworx_otel import ConfigurationError, TrackOptions
 
-from . import deliveries
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 
 Monitor = Callable[..., None]
 NAMES: dict[str, Callable[[], dict[str, str]]] = {

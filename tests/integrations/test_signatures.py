@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
+from support import deliveries
+from support.calls import PATH, Framework, Witness
+from support.deliveries import BODY, SECRET
 
 from outworx_otel import TrackOptions, VerifierError, sign
 
-from . import deliveries
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, SECRET
 
 Monitor = Callable[..., None]
 STRIPE = TrackOptions("stripe", signature_secret=SECRET)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from key_server import KeyServer, Published, Signer
 from published.sns import HEADERS, TOPIC, publish, sns_message
+from support.calls import PATH, Framework, Witness
+from support.key_server import KeyServer, Published, Signer
 
 from outworx_otel import TrackOptions
 
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
 
 URL = f"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37"

@@ -13,15 +13,15 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, Mount, Route, Router
 from starlette.testclient import TestClient
+from support import deliveries
+from support.calls import PATH
+from support.deliveries import BODY, JSON, SECRET
 
 import outworx_otel
 from outworx_otel import TrackOptions, webhook
 
-from . import deliveries
 from .asgi_apps import UnderTestClient, UnderTransport
-from .calls import PATH
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 
 Monitor = Callable[..., None]
 STRIPE = TrackOptions("stripe", signature_secret=SECRET)

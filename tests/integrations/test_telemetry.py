@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 from opentelemetry.trace import SpanKind
-from own_clock import set_clock
+from support import deliveries
+from support.calls import PATH, Call, Framework, Witness
+from support.deliveries import BODY, JSON, SECRET
+from support.own_clock import set_clock
 
 from outworx_otel import TrackOptions
 
-from . import deliveries
-from .calls import PATH, Call, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 
 Monitor = Callable[..., None]
 STRIPE = TrackOptions("stripe", signature_secret=SECRET)

@@ -19,17 +19,17 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span
 from packaging.requirements import Requirement
-from project_file import project
 from starlette.requests import Request
+from support import deliveries
+from support.calls import PATH, Framework, Witness
+from support.deliveries import BODY, JSON, SECRET
+from support.project_file import project
 
 import outworx_otel
 from outworx_otel import TrackOptions
 from outworx_otel.telemetry import semconv
 
-from . import deliveries
-from .calls import PATH, Framework, Witness
 from .conftest import Telemetry
-from .deliveries import BODY, JSON, SECRET
 from .flask_apps import FlaskKind
 
 TESTS = Path(__file__).parents[1]

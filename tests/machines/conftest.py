@@ -9,7 +9,7 @@ import pytest
 
 # A fixture, which pytest finds here by its name.
 from collector.conftest import backends  # noqa: F401
-from idempotency.servers import Server
+from support.databases import Server
 
 from .network import Network, ip_program
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from programs import system_program
+from support.programs import system_program
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import psycopg
 import redis
-from e2e.process import SCRIPTS
-from idempotency.servers import PostgresServer, RedisServer, Server
+from support.databases import PostgresServer, RedisServer, Server
+from support.process import SCRIPTS
 
 from .network import Machine
 

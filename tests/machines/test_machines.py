@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from e2e.scale import scaled
-from e2e.sender import SECRET, signed
-from idempotency.servers import Server, until
+from support.databases import Server, until
+from support.scale import scaled
+from support.sender import SECRET, signed
 
 from .network import Machine, Network
 from .parts import KEY, SITES, SOURCE, Application, Gateway, Postgres, Redis, Serve

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from idempotency.servers import until
 from networks.parts import Listening, Request, answering
-from server_ingest.exports import PROTOBUF, span, traces
+from support.databases import until
+from support.exports import PROTOBUF, span, traces
 
 from .network import Machine, Network
 from .parts import KEY, On, Postgres, Serve

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.commands import invoked
 from export.scene import QUICK, deliver
 from opentelemetry.sdk.trace import TracerProvider
+from support.commands import invoked
 
 from outworx_otel.export import Destination, OutworxSpanProcessor
 from outworx_otel.export import report as export_report

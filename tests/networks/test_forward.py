@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from cli.commands import invoked
-from e2e.sender import NO_CERTIFICATES
 from relay.serving import Serving
+from support.commands import invoked
+from support.sender import NO_CERTIFICATES
 
 from outworx_otel.cli.forward.filter_rules import FilterRules
 from outworx_otel.cli.forward.local_servers import LocalServers

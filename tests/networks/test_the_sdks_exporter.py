@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.commands import invoked
+from support.commands import invoked
 
 from .clients import ANSWER
 from .parts import Listening, Proxy, Request, answering

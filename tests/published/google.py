@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import jwt
-from key_server import KeyServer, Published, Signer
+from support.key_server import KeyServer, Published, Signer
 
 NOW = 1_790_000_000
 URL = "https://www.googleapis.com/oauth2/v1/certs"

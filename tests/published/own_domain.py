@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import jwt
-from key_server import KeyServer, Published, Signer
+from support.key_server import KeyServer, Published, Signer
 
 NOW = 1_790_000_000
 DOMAIN = "https://keys.example.com"

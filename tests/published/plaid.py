@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from key_server import KeyServer, Published
+from support.key_server import KeyServer, Published
 
 NOW = 1_790_000_000
 KID = "bfbd5111-8e33-4643-8ced-b2e642a72f3c"

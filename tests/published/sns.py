@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from key_server import KeyServer, Published, Signer
+from support.key_server import KeyServer, Published, Signer
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:orders"
 CERTIFICATE = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0a1b2c.pem"

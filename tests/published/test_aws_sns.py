@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from key_server import KeyServer, Signer, make_signer
+from support.key_server import KeyServer, Signer, make_signer
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import Verifier, verify

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from key_server import Asked, KeyServer, Published
+from support.key_server import Asked, KeyServer, Published
 
 from outworx_otel.signatures import verify
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from key_server import KeyServer, Signer
+from support.key_server import KeyServer, Signer
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import Verifier, verify

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from key_server import KeyServer, Published
+from support.key_server import KeyServer, Published
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import Verifier, verify

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from key_server import KeyServer, Published
+from support.key_server import KeyServer, Published
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import KeyAnswer, KeyRequest, set_key_fetcher

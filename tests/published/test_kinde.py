@@ -6,7 +6,7 @@ from typing import Any
 
 import jwt
 import pytest
-from key_server import KeyServer, Signer
+from support.key_server import KeyServer, Signer
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import Verifier, verify

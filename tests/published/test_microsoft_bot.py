@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
-from key_server import KeyServer, Published, Signer
+from support.key_server import KeyServer, Published, Signer
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import Verifier, verify

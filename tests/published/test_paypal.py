@@ -8,7 +8,7 @@ import zlib
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from key_server import Authority, KeyServer, Published, Signer
+from support.key_server import Authority, KeyServer, Published, Signer
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import Verifier, verify

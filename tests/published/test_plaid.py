@@ -7,7 +7,7 @@ import json
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from key_server import KeyServer, Published
+from support.key_server import KeyServer, Published
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import Verifier, verify

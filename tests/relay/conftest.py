@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.sender import NO_CERTIFICATES
+from support.sender import NO_CERTIFICATES
 
 from outworx_otel.server.relay import RelayLimits
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from e2e.sender import NO_CERTIFICATES
-from export.receiver import free_port
+from support.receiver import free_port
+from support.sender import NO_CERTIFICATES
 
 from .waiting import PATIENCE, wait_for
 

@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from e2e.scale import rows
-from export.receiver import free_port
+from support.receiver import free_port
+from support.scale import rows
 
 from outworx_otel.cli.console import terminal_safe
 from outworx_otel.cli.forward.json_output import JsonOutput

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from e2e.scale import rows, scaled
-from e2e.sender import NO_CERTIFICATES
+from support.scale import rows, scaled
+from support.sender import NO_CERTIFICATES
 
 from .waiting import PATIENCE, wait_for
 

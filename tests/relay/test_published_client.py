@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from peer import KEY, peer_python
+from support.peer import KEY, peer_python
 
 from .waiting import wait_for
 

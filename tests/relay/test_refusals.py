@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from cli.commands import runner
-from export.receiver import Receiver, Reply, free_port
+from support.commands import runner
+from support.receiver import Receiver, Reply, free_port
 
 from outworx_otel.cli._app import app
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx
-from e2e.sender import NO_CERTIFICATES
+from support.sender import NO_CERTIFICATES
 
 from .waiting import PATIENCE
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from support.serve_command import Command
 
 from outworx_otel.server.app import Application
 
-from .command import Command
 from .scene import application, client
 
 Start = Callable[..., Command]

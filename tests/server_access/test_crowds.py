@@ -13,12 +13,12 @@ import httpx
 import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Send
+from support.serve_command import Command
 
 from outworx_otel.server import Settings, create_app
 from outworx_otel.server.access import access_guard, connections
 from outworx_otel.server.access.connections import Crowd, HeadDeadlineProtocol
 
-from .command import Command
 from .scene import HTML, KEY, WITH_KEY, form_token
 
 # More than there are places for strangers; the full count is more than there are places at all.

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import pytest
 import schemathesis
-from e2e.scale import FULL, scaled
 from hypothesis import Phase, assume, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -22,13 +21,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from starlette.routing import Route
+from support.scale import FULL, scaled
+from support.serve_command import PATIENCE, Command
 
 from outworx_otel.server import description as description_room
 from outworx_otel.server.app import Application
 from outworx_otel.server.description import description
 from outworx_otel.version import __version__
 
-from .command import PATIENCE, Command
 from .scene import KEY, WITH_KEY, client
 
 CHECKS = [

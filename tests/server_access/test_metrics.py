@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
-from server_ingest.exports import PROTOBUF, WEBHOOK, counter, span, traces
 from server_ingest.serving import Serving
 from starlette.testclient import TestClient
+from support.exports import PROTOBUF, WEBHOOK, counter, span, traces
 
 from outworx_otel.server.app import Application
 from outworx_otel.server.store import transaction

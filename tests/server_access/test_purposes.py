@@ -10,6 +10,7 @@ import pytest
 from dashboard.kept import processed
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from support.serve_command import Command
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server import Settings, create_app
@@ -20,7 +21,6 @@ from outworx_otel.server.model import Batch
 from outworx_otel.server.purposes import EVERY, Purpose, given_key
 from outworx_otel.server.store import Store
 
-from .command import Command
 from .scene import HTML, ORIGIN, application, client, form_token, log_in
 
 KEYS = {word: f"a-key-to-{word}-with" for word in ("ingest", "forward", "read", "admin")}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from idempotency.servers import PostgresServer
+from support.databases import PostgresServer
 
 from outworx_otel.server.access.api_keys import ApiKeys, digest
 from outworx_otel.server.settings import Settings

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cli.commands import runner
+from support.commands import runner
+from support.serve_command import Command
 
 from outworx_otel.cli._app import app
 
-from .command import Command
 from .conftest import Start
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from .command import Command
+from support.serve_command import Command
 
 OK = b"HTTP/1.1 200"
 CLOSE = b"Connection: close\r\n\r\n"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from export.receiver import free_port
-from server_access.command import PATIENCE, Command
+from support.receiver import free_port
+from support.serve_command import PATIENCE, Command
 
 SITES = Path(__file__).parent / "sites"
 SECRET = "a-secret-between-two"  # noqa: S105  # made up

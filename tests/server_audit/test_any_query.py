@@ -6,9 +6,9 @@ import itertools
 from urllib.parse import quote
 
 import httpx
-from e2e.scale import FULL
-from server_access.command import Command
-from server_ingest.exports import PROTOBUF, span, traces
+from support.exports import PROTOBUF, span, traces
+from support.scale import FULL
+from support.serve_command import Command
 
 from outworx_otel.server.filters import PARAMETERS
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_access.command import Command
-from server_ingest.exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces
+from support.exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces
+from support.serve_command import Command
 
 from .conftest import Serve
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from export.receiver import Receiver
 from server_store.conftest import (
     open_store,
     postgres,
@@ -15,6 +14,7 @@ from server_store.conftest import (
     sqlite_url,
     template_file,
 )
+from support.receiver import Receiver
 
 __all__ = [
     "open_store",

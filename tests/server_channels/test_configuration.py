@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
-from export.receiver import Receiver
+from support.receiver import Receiver
 from typer.testing import CliRunner
 
 from outworx_otel.cli._app import app

@@ -15,14 +15,14 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from e2e.scale import scaled
-from export.receiver import Call, Receiver, Reply
 from fastapi import FastAPI, Request
 from relay.waiting import PATIENCE, wait_for
-from server_access.command import Command as Serve
 from server_problems.staged import came
 from server_store.conftest import OpenStore
 from server_store.samples import batch
+from support.receiver import Call, Receiver, Reply
+from support.scale import scaled
+from support.serve_command import Command as Serve
 
 from outworx_otel import TrackOptions
 from outworx_otel.integrations.fastapi import OutworxHooksMiddleware

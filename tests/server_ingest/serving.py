@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import uvicorn
-from e2e.sender import NO_CERTIFICATES
+from support.sender import NO_CERTIFICATES
 
 from outworx_otel.server import Settings, create_app
 from outworx_otel.server.model import SpanRecord

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces
 
 from outworx_otel.telemetry import semconv
 
-from .exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces
 from .serving import Serving
 from .test_events import EVENT
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.exports import PROTOBUF, WEBHOOK, span, traces
 
 from outworx_otel.server.ingest.span_sorting import sort
 from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.server.model import StoredDelivery
 from outworx_otel.telemetry import semconv
 
-from .exports import PROTOBUF, WEBHOOK, span, traces
 from .serving import Serving
 
 NAMES = sorted(value for name, value in vars(semconv).items() if name.isupper() and isinstance(value, str))

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from support.exports import JSON, PROTOBUF, as_json, counter, span, traces
 
-from .exports import JSON, PROTOBUF, as_json, counter, span, traces
 from .serving import Serving
 from .test_events import EVENT, sent
 

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from support.exports import span, traces
 
 from outworx_otel.server.ingest.loose_json import TooManyParts, check_parts
 from outworx_otel.server.ingest.otlp_parts import has_more_fields
 from outworx_otel.server.ingest.span_sorting import sort
 from outworx_otel.server.ingest.waiting_spans import WaitingSpans
-
-from .exports import span, traces
 
 MOST_MIB = 200
 """What the largest batch of real spans takes; without the bounds these take from 140 MiB to some GiB."""

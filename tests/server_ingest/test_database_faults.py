@@ -13,7 +13,7 @@ import pytest
 
 # A fixture, which pytest finds here by its name.
 from idempotency.conftest import postgres_server  # noqa: F401
-from idempotency.servers import PostgresServer
+from support.databases import PostgresServer
 
 from .serving import Serving
 

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from support.exports import JSON
 
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
-from .exports import JSON
 from .serving import Serving
 
 EVENT: dict[str, Any] = {

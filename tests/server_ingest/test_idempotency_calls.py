@@ -8,8 +8,8 @@ import threading
 from typing import Any
 
 import pytest
+from support.exports import JSON
 
-from .exports import JSON
 from .serving import Serving
 
 KEY = {"key": "evt_1"}

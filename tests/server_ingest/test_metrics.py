@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
+from support.exports import PROTOBUF, counter
 
 from outworx_otel.server.ingest import otlp_metrics
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, MAX_POINTS, DeliveryCounter
 from outworx_otel.server.model import Batch, Count
 from outworx_otel.telemetry import semconv
 
-from .exports import PROTOBUF, counter
 from .serving import Serving
 
 BEGAN = 1_800_000_000 * 10**9

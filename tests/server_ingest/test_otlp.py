@@ -14,11 +14,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from support.exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces, zipped
 
 from outworx_otel.server.ingest.otlp_wire import MAX_PART_BYTES
 from outworx_otel.telemetry import semconv
 
-from .exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces, zipped
 from .serving import Serving
 
 PATHS = ("/v1/traces", "/api/ingest/v1/traces")

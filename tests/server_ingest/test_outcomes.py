@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from integrations.calls import PATH, Call, Framework, Reply, Witness
 from integrations.conftest import Telemetry
-from integrations.deliveries import BODY, JSON, SECRET, WRONG, stripe
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from support.calls import PATH, Call, Framework, Reply, Witness
+from support.deliveries import BODY, JSON, SECRET, WRONG, stripe
 
 from outworx_otel import TrackOptions
 from outworx_otel.server.ingest.outcome import outcome_of

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from export.receiver import Receiver, Reply, free_port
+from support.receiver import Receiver, Reply, free_port
 
 from outworx_otel.errors import ConfigurationError, StoreError
 from outworx_otel.idempotency import (

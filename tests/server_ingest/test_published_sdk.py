@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from export.receiver import free_port
-from peer import KEY, peer_python
+from support.peer import KEY, peer_python
+from support.receiver import free_port
 
 from .serving import Serving
 

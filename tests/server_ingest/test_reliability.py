@@ -16,13 +16,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from e2e.sender import NO_CERTIFICATES
-from export.receiver import free_port
+from support.exports import PROTOBUF, counter, span, traces
+from support.receiver import free_port
+from support.sender import NO_CERTIFICATES
 
 from outworx_otel.server.model import Batch
 from outworx_otel.server.store import BatchRefused, StoreUnavailable
 
-from .exports import PROTOBUF, counter, span, traces
 from .serving import Serving
 
 Serve = Callable[..., Serving]

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commands import invoked
-from idempotency.servers import PostgresServer
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from sqlalchemy import create_engine, select
+from support.commands import invoked
+from support.databases import PostgresServer
+from support.exports import PROTOBUF, WEBHOOK, span, traces
 
 from outworx_otel.idempotency import hashed_key
 from outworx_otel.server.store.packing import pack
 from outworx_otel.server.store.schema import metadata
 from outworx_otel.telemetry import semconv
 
-from .exports import PROTOBUF, WEBHOOK, span, traces
 from .serving import Serving
 
 # It stands in whatever of a delivery a person's data can stand in.

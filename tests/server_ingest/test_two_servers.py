@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from idempotency.servers import PostgresServer, until
+from support.databases import PostgresServer, until
+from support.exports import PROTOBUF, span, traces
 
 from outworx_otel.server.ingest import elsewhere, waiting_spans
 
-from .exports import PROTOBUF, span, traces
 from .serving import Serving
 
 TRACE, LONELY = b"trace of a shop!", b"trace of nobody!"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from support.exports import PROTOBUF, both, span, traces
 
 from outworx_otel.server.ingest import waiting_spans
 from outworx_otel.server.ingest.span_sorting import sort
 from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.server.model import Batch
 
-from .exports import PROTOBUF, both, span, traces
 from .serving import Serving
 
 TRACE = b"trace of a shop!"

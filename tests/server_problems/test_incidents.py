@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from e2e.scale import scaled
 from server_store.samples import DAY, NOW, batch
+from support.scale import scaled
 
 from outworx_otel.server.rule_settings import RuleSettings
 from outworx_otel.server.rules import Evaluator

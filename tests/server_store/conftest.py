@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from idempotency.servers import PgBouncer, PostgresServer
+from support.databases import PgBouncer, PostgresServer
 
 from outworx_otel.server.store import Store
 from outworx_otel.server.store.schema import metadata

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from e2e.scale import scaled
+from support.scale import scaled
 
 from outworx_otel.server.model import Filter
 from server_store.conftest import OpenStore

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from idempotency.scale import PATIENT
-from idempotency.servers import PostgresServer
+from support.databases import PostgresServer
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.idempotency import Claimed

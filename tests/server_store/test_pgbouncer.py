@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from idempotency.servers import PgBouncer, PostgresServer
+from support.databases import PgBouncer, PostgresServer
 
 from outworx_otel.idempotency import Claimed
 from outworx_otel.server.model import Filter

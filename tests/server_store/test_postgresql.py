@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from idempotency.servers import PostgresServer
+from support.databases import PostgresServer
 
 from outworx_otel.server.model import Filter
 from outworx_otel.server.store import QueryTooWide, Store, StoreUnavailable

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.scale import rows as some
+from support.scale import rows as some
 
 from outworx_otel.server.model import Batch, Count, Filter
 from outworx_otel.server.store import Store

@@ -9,8 +9,8 @@ from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
-from e2e.scale import scaled
 from sqlalchemy import event
+from support.scale import scaled
 
 from outworx_otel.server.model import Batch, Filter
 from outworx_otel.server.store import Store, StoreBusy

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.sampling import Sampler
-from project_file import project
+from support.project_file import project
 
 from outworx_otel.export.by_name import NamedMetricExporter, NamedSpanExporter
 from outworx_otel.export.sampler import configured_sampler

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from e2e.arrivals import counted_deliveries, metrics, webhooks
-from export.receiver import Receiver, accept
+from support.receiver import Receiver, accept
 
 pytestmark = pytest.mark.needs("mangum >=0.19", "azure-functions >=1.21")
 
@@ -20,7 +20,7 @@ import sys
 
 sys.path[:0] = {paths!r}
 import outworx_otel
-from e2e.sender import SECRET, signed
+from support.sender import SECRET, signed
 from outworx_otel import TrackOptions
 
 outworx_otel.init(endpoints={{"/webhooks/github": TrackOptions("github", signature_secret=SECRET)}})

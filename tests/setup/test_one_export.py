@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from export.receiver import Receiver
+from support.receiver import Receiver
 
 from .test_processes import run
 

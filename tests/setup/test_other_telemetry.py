@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.scale import rows
-from export.receiver import Receiver
+from support.receiver import Receiver
+from support.scale import rows
 
 from .test_processes import run
 

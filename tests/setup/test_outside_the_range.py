@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project_file import project
+from support.project_file import project
 
 from outworx_otel.setup import unguarded
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from e2e.deployment import NOT_LOADED, only
-from e2e.scale import rows
+from support.deployment import NOT_LOADED, only
+from support.scale import rows
 
 SITE = Path(__file__).parent / "sites" / "flask_site.py"
 INSTRUMENT = str(Path(sys.executable).parent / "opentelemetry-instrument")

@@ -8,9 +8,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from e2e.scale import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.scale import scaled
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.signatures import KnownSecret, SignatureResult, Verifier, sign, sign_request, verify

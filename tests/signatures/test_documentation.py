@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages import page
+from support.pages import page
 
 from outworx_otel.signatures import REASONS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from e2e.scale import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.scale import scaled
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.headers import Headers

@@ -6,9 +6,9 @@ import math
 from uuid import UUID
 
 import pytest
-from e2e.scale import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.scale import scaled
 
 from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import Verifier, providers, scheme_for, sign_request, verify

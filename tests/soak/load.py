@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from e2e.sender import signed
+from support.sender import signed
 
 _SENDERS: Final = 3
 _PAUSE: Final = 0.01

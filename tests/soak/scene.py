@@ -13,11 +13,11 @@ from typing import Final
 
 from collector.backends import NoBackends, backends
 from collector.collector import Collector
-from e2e.deployment import uvicorn
-from e2e.process import Server
-from e2e.sender import SECRET
-from export.receiver import free_port
-from server_access.command import Command
+from support.deployment import uvicorn
+from support.process import Server
+from support.receiver import free_port
+from support.sender import SECRET
+from support.serve_command import Command
 
 from .growth import Bound, Growth, growth_of
 from .load import Load

@@ -18,15 +18,15 @@ from door.sending import over_asgi, over_wsgi
 from door.site import SIGNED, Rows, Send, Site
 from fastapi import FastAPI, Request
 from flask import Flask, request
-from integrations import deliveries
-from integrations.calls import PATH, Answer
-from integrations.deliveries import SECRET
 from slack_bolt.adapter.asgi import SlackRequestHandler as SlackASGI
 from slack_bolt.adapter.fastapi import SlackRequestHandler as SlackFastAPI
 from slack_bolt.adapter.flask import SlackRequestHandler as SlackFlask
 from slack_bolt.authorization import AuthorizeResult
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from support import deliveries
+from support.calls import PATH, Answer
+from support.deliveries import SECRET
 
 from outworx_otel import TrackOptions
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware

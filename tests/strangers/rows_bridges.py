@@ -17,11 +17,11 @@ from door.sending import DjangoUnder, over_asgi, over_wsgi
 from door.site import SIGNED, Rows, Send, Site
 from fastapi import FastAPI
 from flask import Flask
-from integrations.calls import PATH
-from integrations.deliveries import SECRET
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
+from support.calls import PATH
+from support.deliveries import SECRET
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from outworx_otel import TrackOptions

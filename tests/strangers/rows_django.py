@@ -10,7 +10,6 @@ from django.urls import path as url
 from door.rows_plain import DJANGO_BY_HAND, ONE
 from door.sending import django_asgi, django_wsgi
 from door.site import Rows, Send, Site
-from integrations.calls import PATH
 from ninja import NinjaAPI
 from rest_framework.decorators import api_view
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.urlpatterns import format_suffix_patterns
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
+from support.calls import PATH
 
 ROWS = Rows()
 Urls = Callable[[Site, bool], list[Any]]

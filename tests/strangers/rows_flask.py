@@ -14,7 +14,7 @@ from door.sending import over_asgi, over_wsgi
 from door.site import SIGNED, Rows, Send, Site
 from flask.views import MethodView
 from flask_restx import Api, Resource
-from integrations.calls import PATH
+from support.calls import PATH
 
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware
 from outworx_otel.integrations.flask import FlaskInstrumentor, with_webhook_monitoring

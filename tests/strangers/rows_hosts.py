@@ -16,11 +16,11 @@ from door.sending import DjangoUnder
 from door.site import SIGNED, Rows, Send, Site
 from fastapi import FastAPI, Request
 from flask import Flask
-from integrations.calls import PATH, Answer
 from mangum import Mangum
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
+from support.calls import PATH, Answer
 
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware as AnyASGIMiddleware
 from outworx_otel.integrations.starlette import OutworxHooksMiddleware

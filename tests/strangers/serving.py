@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from e2e.process import Server
-from integrations.deliveries import SECRET
+from support.deliveries import SECRET
+from support.process import Server
 
 SITES = Path(__file__).parent / "sites"
 

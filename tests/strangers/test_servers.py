@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from door.site import event
-from e2e.scale import rows
-from integrations import deliveries
-from integrations.deliveries import JSON, WRONG
+from support import deliveries
+from support.deliveries import JSON, WRONG
+from support.scale import rows
 
 from .serving import KINDS, Running, running
 

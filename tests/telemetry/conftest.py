@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from own_clock import set_clock
+from support.own_clock import set_clock
 
 from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import SignatureResult

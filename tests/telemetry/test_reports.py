@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
-from own_clock import set_clock
+from support.own_clock import set_clock
 
 from outworx_otel.telemetry import Record
 from outworx_otel.telemetry.outcomes import Outcome

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from idempotency.conftest import postgres_server  # noqa: F401  # a fixture, here too
-from idempotency.servers import MariaServer
 from integrations.conftest import (  # noqa: F401  # fixtures, here too
     Telemetry,
     _clean_process,
     telemetry,
 )
+from support.databases import MariaServer
 
 import outworx_otel
 from outworx_otel import TrackOptions

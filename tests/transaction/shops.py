@@ -10,12 +10,12 @@ import psycopg
 from fastapi import Depends, FastAPI, Request
 from flask_sqlalchemy import SQLAlchemy
 from integrations.asgi_apps import UnderTestClient
-from integrations.calls import PATH, Answer
 from integrations.flask_apps import UnderFlaskClient
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from starlette.responses import JSONResponse
+from support.calls import PATH, Answer
 
 import outworx_otel
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from idempotency.servers import Server
 from sqlalchemy import make_url
+from support.databases import Server
 
 from .databases import Place
 from .nursery import Nursery, Worker

@@ -21,10 +21,10 @@ from django.template.response import TemplateResponse
 from django.test import override_settings
 from django.urls import path as url
 from django.views.decorators.csrf import csrf_exempt
-from integrations.calls import PATH
 from integrations.conftest import Telemetry
 from integrations.django_apps import UnderDjangoClient, _Urls
 from sqlalchemy import make_url, text
+from support.calls import PATH
 
 import outworx_otel
 from outworx_otel import ConfigurationError

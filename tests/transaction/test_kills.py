@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from e2e.scale import FULL, rows
 from sqlalchemy import text
+from support.scale import FULL, rows
 
 from outworx_otel.idempotency import hashed_key
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import flask
 import pytest
-from integrations.calls import PATH
 from integrations.conftest import Telemetry
 from integrations.flask_apps import UnderFlaskClient
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
+from support.calls import PATH
 
 import outworx_otel
 from outworx_otel import TransactionError

@@ -9,12 +9,12 @@ from typing import Any
 
 import flask
 import pytest
-from idempotency.servers import until
-from integrations.calls import PATH
 from integrations.conftest import Telemetry
 from integrations.flask_apps import UnderFlaskClient
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
+from support.calls import PATH
+from support.databases import until
 
 import outworx_otel
 from outworx_otel.delivery._once_block import _made

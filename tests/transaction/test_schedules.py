@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from e2e.scale import FULL, scaled
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from idempotency.servers import PostgresServer
 from integrations.asgi_apps import UnderTestClient
 from integrations.flask_apps import UnderFlaskClient
 from sqlalchemy import text
+from support.databases import PostgresServer
+from support.scale import FULL, scaled
 
 from outworx_otel.delivery import _once_block
 from outworx_otel.idempotency.transaction import Rivals

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from integrations.calls import PATH
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from support.calls import PATH
 
 import outworx_otel
 

@@ -13,7 +13,6 @@ import pytest
 from fastapi import FastAPI, Request
 from frameworks.apps import AioHTTPKind, LitestarKind
 from integrations.asgi_apps import UnderTestClient
-from integrations.calls import PATH, Call, Framework, Reply, Witness
 from integrations.conftest import FRAMEWORKS
 from integrations.flask_apps import UnderFlaskClient
 from sqlalchemy import text
@@ -24,6 +23,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from support.calls import PATH, Call, Framework, Reply, Witness
 
 import outworx_otel
 

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import random_order
+from support import random_order
 
 TESTS = "\n".join(f"def test_{number}(): assert {number} != FAILS" for number in range(12))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ("random_order",)\n')
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ("support.random_order",)\n')
     for name in ("a", "b", "c"):
         (tmp_path / f"test_{name}.py").write_text(f"FAILS = -1\n{TESTS}\n")
     return tmp_path
@@ -33,7 +33,7 @@ def run(folder: Path, *arguments: str, seed: str | None = None) -> str:
     # Whoever else is installed takes seconds to come up, in each process.
     environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     environ["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(random_order.__file__).parent), environ.get("PYTHONPATH", "")]
+        [str(Path(random_order.__file__).parents[1]), environ.get("PYTHONPATH", "")]
     )
     command = [
         sys.executable,

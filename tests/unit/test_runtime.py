@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from own_clock import set_clock
+from support.own_clock import set_clock
 
 from outworx_otel import ConfigurationError, StoreError, TrackOptions, VerifierError, webhook
 from outworx_otel.delivery.track import TrackContext, current_track

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from own_clock import set_clock
+from support.own_clock import set_clock
 
 from outworx_otel import ConfigurationError, TrackOptions, VerifierError, webhook
 from outworx_otel.delivery import Delivery, InboundRequest, Proceed, Respond

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from export.receiver import free_port
+from support.receiver import free_port
 
-SITES = Path(__file__).parent / "sites"
+SITES = Path(__file__).parents[1] / "e2e" / "sites"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PATIENCE = 60.0
 

@@ -10,7 +10,7 @@ from inspect import signature
 import pytest
 from uvicorn import Config
 
-from .process import SCRIPTS
+from support.process import SCRIPTS
 
 INSTRUMENTED = (str(SCRIPTS / "opentelemetry-instrument"),)
 SPAWNED = pytest.mark.needs("opentelemetry-instrumentation >=0.63b0")

@@ -24,7 +24,8 @@ from typing import Any
 
 import psycopg
 import redis
-from programs import system_program
+
+from support.programs import system_program
 
 
 class Server:

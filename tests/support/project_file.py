@@ -14,6 +14,6 @@ else:
 
 def project() -> dict[str, Any]:
     """The table `[project]`."""
-    path = Path(__file__).resolve().parents[1] / "pyproject.toml"
+    path = Path(__file__).resolve().parents[2] / "pyproject.toml"
     found: dict[str, Any] = tomllib.loads(path.read_text())["project"]
     return found

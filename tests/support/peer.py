@@ -12,7 +12,7 @@ VERSION: Final = "1.5.0"
 KEY: Final = "ohk_" + "0123456789abcdef" * 2
 """It insists on this form of a key."""
 
-_ROOT: Final = Path(__file__).parents[1] / ".venvs"
+_ROOT: Final = Path(__file__).parents[2] / ".venvs"
 _PACKAGES: Final = (
     f"outworx-hooks=={VERSION}",
     "fastapi>=0.110",
