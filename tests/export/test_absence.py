@@ -115,7 +115,8 @@ def test_the_place_is_that_of_the_signal_without_its_password(
     exporter_log: logging.Logger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://me:secret@otlp.example/v1/traces?key=s")
-    absence.say_absence_once("http://localhost:4318", "traces")
+    destination = Destination(endpoint="http://localhost:4318", standard=True)
+    absence.say_absence_once(destination.named("traces"), "traces")
     exporter_log.error("Failed to export %s batch code: %s, reason: %s", "span", 401, "no")
     assert "https://otlp.example/v1/traces refuses" in caplog.text
     assert "secret" not in caplog.text

@@ -63,6 +63,7 @@ class Destination:
     metrics_url: str = dataclasses.field(init=False, repr=False)
     events_url: str = dataclasses.field(init=False, repr=False)
     _basic: Mapping[str, str | None] = dataclasses.field(init=False, repr=False, hash=False)
+    _named: Mapping[str, str] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -81,17 +82,18 @@ class Destination:
                 " (argument protocol, variable OUTWORX_PROTOCOL)"
             )
         put(self, "events_url", _with_query(self.endpoint, query))
-        users = {}
+        users, named = {}, {}
         for signal, path in zip(("traces", "metrics"), _SIGNAL_PATHS, strict=True):
             own = environment.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") if self.standard else None
             if own:
                 parts = _checked(own)
-                users[signal] = basic(parts)
-                put(self, f"{signal}_url", _with_query(_shown(parts, parts.path), parts.query))
+                users[signal], named[signal] = basic(parts), _shown(parts, parts.path)
+                put(self, f"{signal}_url", _with_query(named[signal], parts.query))
             else:
-                users[signal] = user
+                users[signal], named[signal] = user, self.endpoint
                 put(self, f"{signal}_url", _with_query(self.endpoint + path, query))
         put(self, "_basic", users)
+        put(self, "_named", named)
         if self.api_key is not None and any(users.values()):
             raise ConfigurationError(
                 "endpoint holds a user name and password, and there is an api_key: a request has one Authorization. "
@@ -114,6 +116,10 @@ class Destination:
     def shown(self, url: str) -> str:
         """Returns one of its URLs without the query, which may hold a token."""
         return url.partition("?")[0]
+
+    def named(self, signal: Literal["traces", "metrics"]) -> str:
+        """Returns the endpoint, or the URL that a variable gives this signal alone; it may be shown."""
+        return self._named[signal]
 
     def is_at(self, endpoint: str | None) -> bool:
         """Returns whether this is the endpoint that a variable names."""

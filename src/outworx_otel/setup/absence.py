@@ -10,9 +10,6 @@ import logging
 import threading
 import time
 from typing import Final, Literal
-from urllib.parse import urlsplit
-
-from outworx_otel.process import environment
 
 Signal = Literal["traces", "metrics"]
 
@@ -79,14 +76,13 @@ def say_absence_once(endpoint: str, signal: Signal) -> None:
     """Shortens what OTLP's exporters log while nothing can be delivered. Harmless when called again.
 
     Args:
-        endpoint: where both signals go, unless a variable names another place for this one.
+        endpoint: where the signal goes, as it may be shown.
         signal: whose exporter is made.
     """
-    own = environment.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
     for name in _LOGGERS[signal]:
         logger = logging.getLogger(name)
         if not any(isinstance(one, _OnceAMinute) for one in logger.filters):
-            logger.addFilter(_shared(endpoint if own is None else _shown(own)))
+            logger.addFilter(_shared(endpoint))
 
 
 _filters: Final[dict[str, _OnceAMinute]] = {}
@@ -95,9 +91,3 @@ _filters: Final[dict[str, _OnceAMinute]] = {}
 def _shared(endpoint: str) -> _OnceAMinute:
     """One for all signals: it is one receiver that is away."""
     return _filters.setdefault(endpoint, _OnceAMinute(endpoint))
-
-
-def _shown(url: str) -> str:
-    """Without user, password and query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -89,7 +89,7 @@ def _provide_spans(
         _made = provider
         if destination.standard:
             if _exports("OTEL_TRACES_EXPORTER"):
-                say_absence_once(destination.endpoint, "traces")
+                say_absence_once(destination.named("traces"), "traces")
                 provider.add_span_processor(_plain_processor())
             else:
                 yield _NO_EXPORTER
@@ -148,7 +148,7 @@ def _provide_metrics(
         note_made(exporter)
         reader = LazyMetricReader(exporter)
     elif _exports("OTEL_METRICS_EXPORTER"):
-        say_absence_once(destination.endpoint, "metrics")
+        say_absence_once(destination.named("metrics"), "metrics")
         reader = _plain_reader()
     else:
         return
