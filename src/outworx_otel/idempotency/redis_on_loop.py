@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -24,10 +23,6 @@ from outworx_otel.idempotency.redis_scripts import (
     leasing,
 )
 
-logger = logging.getLogger("outworx_otel")
-
-_CONNECT_SECONDS: Final = 2.0
-
 
 class RedisOnLoop:
     """See `LoopClient`. It has no client and no pool of redis-py's: those cost as much as the round trip.
@@ -41,7 +36,7 @@ class RedisOnLoop:
     def __init__(self, url: str, options: dict[str, Any], name: Callable[[str], str]) -> None:
         self._url = url
         # The caller keeps the time: redis-py would make a task for each thing that it sends.
-        self._options = {**options, "socket_timeout": None, "socket_connect_timeout": _CONNECT_SECONDS}
+        self._options = {**options, "socket_timeout": None}
         self._name = name
         self._pool: Any = None
 
