@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from cli.site import DEPLOYMENTS, SITES
+from cli.site import DEPLOYMENTS, REPORTING
 from support.process import Server, wait_until
 from support.serve_command import Command
 
@@ -48,11 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     site = DEPLOYMENTS["uvicorn-fastapi"]
     environ = {
         "SHOP_SECRET": SECRET,
-        "PYTHONPATH": str(SITES),
-        "OTEL_TRACES_EXPORTER": "outworx",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
+        **REPORTING,
         "OUTWORX_ENDPOINT": server.url,
     }
     application = Server(site.command, folder, environ, 1, site.ready_line)

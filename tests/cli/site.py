@@ -16,6 +16,14 @@ DEPLOYMENTS = {
     "uvicorn-fastapi": uvicorn("webhook_fastapi:app"),
     "gunicorn-flask": gunicorn("webhook_flask:app"),
 }
+# Of a site that sends the span of each delivery soon, and nothing else.
+REPORTING = {
+    "PYTHONPATH": str(SITES),
+    "OTEL_TRACES_EXPORTER": "outworx",
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_LOGS_EXPORTER": "none",
+    "OTEL_BSP_SCHEDULE_DELAY": "50",
+}
 
 SECRETS = {
     "STRIPE_SECRET": "whsec_of_the_cli_tests",
@@ -57,11 +65,7 @@ def site(name: str, folder: Path) -> Iterator[Site]:
     environ = {
         **deployment.environ,
         **SECRETS,
-        "PYTHONPATH": str(SITES),
-        "OTEL_TRACES_EXPORTER": "outworx",
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
+        **REPORTING,
         "OUTWORX_HOOKS_ENDPOINT": receiver.endpoint,
     }
     server = Server(deployment.command, folder, environ, deployment.workers, deployment.ready_line)

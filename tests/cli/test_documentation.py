@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.commands import invoked
+from support.commands import EXPLAINED, invoked
 
 from outworx_otel.cli.doctor.doubles import CHECK, TRACES
 from outworx_otel.cli.trigger.spoiling import SPOILED
@@ -15,23 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encodi
 SECTIONS = dict(re.findall(r"^## `outworx (\w+)`[^\n]*\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "dev",
-        "list",
-        "show",
-        "tail",
-        "trigger",
-        "replay",
-        "purge",
-        "verify",
-        "doctor",
-        "mcp",
-        "migrate",
-        "problems",
-    ],
-)
+@pytest.mark.parametrize("command", EXPLAINED)
 def test_every_option_on_the_page_is_one_of_the_command(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from support.commands import outworx
 from support.deployment import Deployment
 from support.process import Server, wait_until
 
-from .site import DEPLOYMENTS, SITES
+from .site import DEPLOYMENTS, REPORTING
 
 SECRET = "shpss_0123456789abcdef"  # noqa: S105
 CONFIGURATION = """
@@ -42,11 +42,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Serv
         server.start()
         environ = {
             "SHOP_SECRET": SECRET,
-            "PYTHONPATH": str(SITES),
-            "OTEL_TRACES_EXPORTER": "outworx",
-            "OTEL_METRICS_EXPORTER": "none",
-            "OTEL_LOGS_EXPORTER": "none",
-            "OTEL_BSP_SCHEDULE_DELAY": "50",
+            **REPORTING,
             "OUTWORX_HOOKS_ENDPOINT": server.url,
             "OUTWORX_HOOKS_API_KEY": KEY,
         }

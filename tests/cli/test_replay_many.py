@@ -20,7 +20,7 @@ from support.process import Server, wait_until
 
 from outworx_otel.server.replay import choose_events
 
-from .site import SITES
+from .site import REPORTING
 
 SECRET = "whsec_0123456789abcdef"  # noqa: S105
 CONFIGURATION = """
@@ -79,11 +79,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     serving = Serving(folder / "outworx.db")
     environ = {
         "BANK_SECRET": SECRET,
-        "PYTHONPATH": str(SITES),
-        "OTEL_TRACES_EXPORTER": "outworx",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
+        **REPORTING,
         "OUTWORX_HOOKS_ENDPOINT": serving.url,
     }
     deployment = uvicorn("mendable_fastapi:app")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.commands import invoked, quiet_environment
+from support.commands import EXPLAINED, invoked, quiet_environment
 
 HEAVY = (
     "opentelemetry.sdk",
@@ -44,23 +44,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert json.loads(done.stdout.decode().splitlines()[-1]) == []
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "dev",
-        "list",
-        "show",
-        "tail",
-        "trigger",
-        "replay",
-        "purge",
-        "verify",
-        "doctor",
-        "mcp",
-        "migrate",
-        "problems",
-    ],
-)
+@pytest.mark.parametrize("command", EXPLAINED)
 def test_the_help_of_every_command_shows_examples(command: str) -> None:
     done = invoked(command, "--help")
 

@@ -25,11 +25,8 @@ def redis_server() -> Iterator[Any]:
     # The newest Python, which is given other tests of this folder, has no client of Redis.
     from support.databases import RedisServer
 
-    server = RedisServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -35,11 +35,8 @@ Framework = Callable[[int], Deployment]
 @pytest.fixture(scope="module")
 def shared_server() -> Iterator[RedisServer]:
     """A Redis that no other module uses."""
-    server = RedisServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -24,38 +24,26 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
-    server = RedisServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def cluster_servers() -> Iterator[RedisClusterServers]:
-    servers = RedisClusterServers()
-    try:
-        yield servers.start()
-    finally:
-        servers.remove()
+    with RedisClusterServers() as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def pgbouncer(postgres_server: PostgresServer) -> Iterator[PgBouncer]:
-    server = PgBouncer(postgres_server)
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PgBouncer(postgres_server) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,8 @@ BUDGET = 0.25
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
     """One that is mistreated."""
-    server = RedisServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture

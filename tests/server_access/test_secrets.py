@@ -18,11 +18,8 @@ EXPOSED = Settings(host="0.0.0.0")  # noqa: S104  # nothing is bound
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -32,11 +32,8 @@ KEY = hashed_key("an endpoint", EVENT)
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PostgresServer() as server:
+        yield server
 
 
 def planted(trace: bytes = TRACE, **attributes: Any) -> Span:

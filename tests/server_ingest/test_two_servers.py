@@ -17,11 +17,8 @@ TRACE, LONELY = b"trace of a shop!", b"trace of nobody!"
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.mark.parametrize("order", ["the delivery first", "its spans first"])

@@ -25,20 +25,14 @@ OpenStore = Callable[..., Store]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def pgbouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
-    server = PgBouncer(postgres)
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PgBouncer(postgres) as server:
+        yield server
 
 
 def fresh_database(server: PostgresServer, encoding: str = "UTF8") -> str:

@@ -201,11 +201,8 @@ def test_a_role_without_create_needs_tables_that_are_there(
 
 @pytest.fixture
 def small_server() -> Iterator[PostgresServer]:
-    server = PostgresServer(max_connections=12)
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PostgresServer(max_connections=12) as server:
+        yield server
 
 
 def test_a_server_with_few_connections_is_enough(small_server: PostgresServer, open_store: OpenStore) -> None:

@@ -15,11 +15,8 @@ from server_store.samples import DAY, NOW, batch, deliveries, one
 
 @pytest.fixture
 def own_server() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with PostgresServer() as server:
+        yield server
 
 
 def test_a_server_that_stops_is_said_and_all_is_well_once_it_is_back(

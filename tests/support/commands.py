@@ -19,6 +19,12 @@ PATIENCE = 60.0
 # Before Click 8.2, the two streams were one unless this was said.
 _APART: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 
+# Commands with a section of their own on the page, and examples in their help.
+EXPLAINED = (
+    *("dev", "problems", "list", "show", "tail", "trigger", "replay"),
+    *("purge", "verify", "doctor", "mcp", "migrate"),
+)
+
 
 def runner() -> CliRunner:
     """Runs a command in this process, and keeps its two streams apart."""

@@ -20,15 +20,38 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import redis
 
 from support.programs import system_program
 
+Kept = TypeVar("Kept", bound="Removable")
 
-class Server:
+
+class Removable:
+    """Something that runs for as long as a `with` lasts, and leaves nothing behind, also where it does not start."""
+
+    def start(self) -> Any:
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self: Kept) -> Kept:
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.remove()
+
+
+class Server(Removable):
     """A server process that can be stopped, started again on its port, hung and resumed."""
 
     scheme = ""
@@ -130,7 +153,7 @@ class RedisNode(RedisServer):
         return ("--cluster-enabled", "yes", "--cluster-config-file", f"nodes-{self.port}.conf")
 
 
-class RedisClusterServers:
+class RedisClusterServers(Removable):
     """Three primaries."""
 
     def __init__(self) -> None:

@@ -30,11 +30,8 @@ PLACES = ("postgresql", "sqlite", *(("mariadb",) if FULL else ()))
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[MariaServer]:
-    server = MariaServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with MariaServer() as server:
+        yield server
 
 
 @pytest.fixture
