@@ -27,54 +27,54 @@ FIRST = (3, 10)
 
 FRAMEWORKS = "auto,fastapi,flask,django,aiohttp,litestar,asymmetric,redis,sql"
 SERVER = "auto,fastapi,flask,django,redis,sql,server"
+# What sets an application up, whatever its framework.
+SET_UP = (
+    "tests/package/test_public_face.py",
+    "tests/setup/test_bootstrap.py",
+    "tests/setup/test_guarding.py",
+)
 # What `.ci/run` has time for: each framework's seams, each way in and out, the front door.
 CORE = (
-    *(f"tests/unit/test_{name}.py" for name in ("bootstrap", "guarding", "patch", "public_face")),
+    *SET_UP,
     *(
         f"tests/integrations/test_{name}.py"
         for name in ("beside_the_official", "bodies", "exceptions", "marks", "no_way_round", "selection")
     ),
-    "tests/door/test_plain.py",
+    *("tests/integrations/test_patch.py", "tests/door/test_plain.py"),
 )
 # Without what needs a vendor's SDK, or other servers than uvicorn and gunicorn.
 OF_FRAMEWORKS = (
-    *(
-        "tests/unit",
-        "tests/integrations",
-        "tests/door",
-        "tests/frameworks",
-        "tests/telemetry",
-        "tests/testing",
-    ),
-    *("tests/setup", "tests/export", "tests/signatures", "tests/drops", "tests/deferred", "tests/e2e"),
-    *(
-        "--ignore=tests/integrations/test_quick_start.py",
-        "--ignore=tests/signatures/test_vendor_libraries.py",
-    ),
-    "--ignore=tests/e2e/test_servers.py",
+    *("tests/delivery", "tests/door", "tests/drops", "tests/e2e", "tests/export", "tests/http_messages"),
+    *("tests/integrations", "tests/process", "tests/setup", "tests/signatures", "tests/telemetry"),
+    *("tests/testing", "tests/package/test_house.py", "tests/package/test_public_face.py"),
+    *("--ignore=tests/e2e/idempotency", "--ignore=tests/e2e/test_servers.py"),
+    "--ignore=tests/integrations/test_quick_start.py",
+    *("--ignore=tests/signatures/published", "--ignore=tests/signatures/test_vendor_libraries.py"),
 )
-# Its stores have 250 ms to answer: it wants the machine to itself.
+# Its stores have 250 ms to answer: it wants the machine to itself. What keeps keys in transactions does not.
 TO_ITSELF = "tests/idempotency"
+TRANSACTIONS = "tests/idempotency/transaction"
 OF_SERVER = (
-    *("tests/server_store", "tests/server_ingest", "tests/server_access", "tests/server_problems"),
-    *("tests/cli", "tests/relay"),
+    *("tests/server/store", "tests/server/ingest", "tests/server/access", "tests/server/problems"),
+    *("tests/cli", "tests/server/relay"),
     TO_ITSELF,
-    # With tools of their own: the published SDK, a fuzzer, a terminal.
-    "--ignore=tests/server_ingest/test_published_sdk.py",
-    *("--ignore=tests/server_access/test_description.py", "--ignore=tests/relay/test_terminal.py"),
+    # With tools of their own: the published SDK, a fuzzer, a terminal, the client of coding agents.
+    "--ignore=tests/server/ingest/test_published_sdk.py",
+    *("--ignore=tests/server/access/test_description.py", "--ignore=tests/server/relay/test_terminal.py"),
+    "--ignore=tests/cli/mcp",
 )
 
-SEAMS = ("tests/unit", "tests/integrations", "tests/door", "--ignore=tests/integrations/test_quick_start.py")
+SEAMS = (*SET_UP, "tests/integrations", "tests/door", "--ignore=tests/integrations/test_quick_start.py")
 # Packages whose ways do not cross: each stands once beside the newest of everything else, at the tests that meet it.
 BETWEEN = {
     "django-4.2": (
         ("django ~=4.2.0", "wrapt <2"),
-        (*SEAMS, "tests/frameworks", "tests/transaction/test_django.py"),
+        (*SEAMS, f"{TRANSACTIONS}/test_django.py"),
     ),
     "django-5.2": (("django ~=5.2.0", "protobuf <7"), (*SEAMS, "tests/telemetry", "tests/export")),
     "sqlalchemy-2.0": (
         ("sqlalchemy <2.1", "redis <6", "starlette <1"),
-        (*SEAMS, TO_ITSELF, "tests/transaction"),
+        (*SEAMS, TO_ITSELF, TRANSACTIONS),
     ),
 }
 
@@ -179,4 +179,4 @@ def test(session: nox.Session, folders: tuple[str, ...]) -> None:
     if any(not one.startswith("-") for one in together):
         session.run(*pytest, "-n", "2", "--dist", "loadfile", *together)
     if len(together) < len(chosen):
-        session.run(*pytest, TO_ITSELF)
+        session.run(*pytest, TO_ITSELF, f"--ignore={TRANSACTIONS}")

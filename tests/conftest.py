@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from collector.backends import NoBackends, backends
 from conventions.watch import found_faults
-from dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from documentation.sites import NoDocsEnvironment, docs_python
 from drops.newest import NoNewestPython, newest_python
 from hypothesis import HealthCheck, settings
 from machines.network import NoNamespaces, ip_program
 from package.programs import NoIndex, NoPyright, package_index, pyright_program
 from packaging.requirements import Requirement
+from server.dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from support.databases import NoPgBouncer, pgbouncer_program
 from support.patches import take_out
 from support.scale import scaled

@@ -14,7 +14,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 ALONE = (
-    "e2e_idempotency",
+    "e2e/idempotency",
     "idempotency/test_async_face.py",
     "idempotency/test_guard.py",
     "idempotency/test_leases.py",

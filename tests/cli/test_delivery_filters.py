@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import typer
-from server_ingest.serving import Serving
+from server.ingest.serving import Serving
 from support.commands import runner
 from support.exports import PROTOBUF, WEBHOOK, span, traces
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from server_ingest.serving import Serving
+from server.ingest.serving import Serving
 from support.commands import Outcome, invoked, outworx
 
 from outworx_otel.errors import StoreError

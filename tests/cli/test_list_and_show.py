@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from dashboard.attacks import HOSTILE_TEXT, hostile
-from dashboard.kept import delivery, one_of_each
-from dashboard.serving import filled, listening
+from server.dashboard.attacks import HOSTILE_TEXT, hostile
+from server.dashboard.kept import delivery, one_of_each
+from server.dashboard.serving import filled, listening
 from support.commands import Outcome, invoked
 
 from outworx_otel.server.model import Batch, StoredDelivery

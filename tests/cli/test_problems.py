@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agents.incident import HOSTILE, Incident, sent
 from support.commands import Outcome, invoked
 from support.serve_command import Command
+
+from cli.mcp.incident import HOSTILE, Incident, sent
 
 ADMIN, READER, APP = "owx-key-of-an-admin", "owx-key-of-a-reader", "owx-key-of-an-app"
 

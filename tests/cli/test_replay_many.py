@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from dashboard.serving import csrf_of
-from server_ingest.serving import Serving
+from server.dashboard.serving import csrf_of
+from server.ingest.serving import Serving
 from support.commands import PATIENCE, Outcome, invoked, quiet_environment
 from support.deployment import uvicorn
 from support.process import Server, wait_until

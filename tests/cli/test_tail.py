@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_ingest.serving import Serving
+from server.ingest.serving import Serving
 from support.commands import PATIENCE, invoked, quiet_environment
 from support.exports import PROTOBUF, WEBHOOK, span, traces
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dashboard.browsing import chromium
 from playwright.sync_api import Browser
+from server.dashboard.browsing import chromium
 
 from .sites import docs_python, small_site
 

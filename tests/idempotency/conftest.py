@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_ingest.serving import Serving
+from server.ingest.serving import Serving
 from support.databases import PgBouncer, PostgresServer, RedisClusterServers, RedisServer
 
 from outworx_otel.idempotency import GuardedStore, IdempotencyStore, StoredAnswer, open_store

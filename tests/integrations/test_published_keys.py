@@ -9,7 +9,7 @@ from collections.abc import Callable
 import anyio
 import httpx
 import pytest
-from published.sns import CERTIFICATE, HEADERS, TOPIC, publish, sns_message
+from signatures.published.sns import CERTIFICATE, HEADERS, TOPIC, publish, sns_message
 from support.calls import PATH, Framework, Witness
 from support.key_server import KeyServer, Signer
 

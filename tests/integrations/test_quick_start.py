@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frameworks.apps import UnderAioHTTP
 from support import deliveries
 from support.calls import PATH
 from support.deliveries import BODY, JSON, SECRET
 from support.pages import ROOT, block, page
 
+from integrations.frameworks.apps import UnderAioHTTP
 from outworx_otel.cli.trigger.samples import find
 from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.setup import bootstrap

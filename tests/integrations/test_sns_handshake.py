@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from published.sns import HEADERS, TOPIC, publish, sns_message
+from signatures.published.sns import HEADERS, TOPIC, publish, sns_message
 from support.calls import PATH, Framework, Witness
 from support.key_server import KeyServer, Published, Signer
 

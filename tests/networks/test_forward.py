@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from relay.serving import Serving
+from server.relay.serving import Serving
 from support.commands import invoked
 from support.sender import NO_CERTIFICATES
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 VARIABLE: Final = "OUTWORX_TEST_SEED"
-LONG: Final = ("e2e", "setup", "examples", "server_audit", "relay", "dashboard", "networks", "export", "cli")
+LONG: Final = ("e2e", "setup", "examples", "audit", "relay", "dashboard", "networks", "export", "cli")
 _OFF: Final = "off"
 _SEED: Final = pytest.StashKey[str]()
 _HANDED_ON: Final = "outworx_test_seed"

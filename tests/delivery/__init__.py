@@ -1,0 +1,1 @@
+"""One delivery's way through the house, and work that goes on after its answer."""

@@ -1,0 +1,1 @@
+"""Forks, timers and the environment."""

@@ -1,0 +1,29 @@
+"""Stores, as the store's own tests have them."""
+
+from __future__ import annotations
+
+from server.store.conftest import (
+    empty_url,
+    open_store,
+    postgres,
+    postgresql_url,
+    shared_database,
+    sqlite_store,
+    sqlite_url,
+    store,
+    template_file,
+    url,
+)
+
+__all__ = [
+    "empty_url",
+    "open_store",
+    "postgres",
+    "postgresql_url",
+    "shared_database",
+    "sqlite_store",
+    "sqlite_url",
+    "store",
+    "template_file",
+    "url",
+]

@@ -1,0 +1,111 @@
+"""A store of its own for each test, in SQLite and in PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from support.databases import PgBouncer, PostgresServer
+
+from outworx_otel.server.store import Store
+from outworx_otel.server.store.schema import metadata
+from server.store.samples import NOW
+
+MIB = 1024 * 1024
+_numbers = itertools.count()
+
+OpenStore = Callable[..., Store]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
+    with PgBouncer(postgres) as server:
+        yield server
+
+
+def fresh_database(server: PostgresServer, encoding: str = "UTF8") -> str:
+    """The URL of an empty one."""
+    name = f"store_{next(_numbers)}"
+    with server.connect() as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0".encode()
+        )
+    return server.url.rpartition("/")[0] + "/" + name
+
+
+@pytest.fixture(scope="session")
+def template_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With its tables made: that takes a while, and most tests have nothing to do with it."""
+    file = tmp_path_factory.mktemp("template") / "outworx.db"
+    Store(f"sqlite:///{file}", max_queued_bytes=MIB).close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres: PostgresServer) -> str:
+    url = fresh_database(postgres)
+    Store(url, max_queued_bytes=MIB).close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'outworx.db'}"
+    return fresh_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, template_file: Path) -> str:
+    shutil.copy(template_file, tmp_path)
+    return f"sqlite:///{tmp_path / 'outworx.db'}"
+
+
+@pytest.fixture
+def postgresql_url(shared_database: str) -> str:
+    """Emptied, which is faster than another one."""
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with psycopg.connect(shared_database.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables}".encode())
+    return shared_database
+
+
+@pytest.fixture
+def open_store() -> Iterator[OpenStore]:
+    """Opens stores whose clock stands at `NOW`, and closes them."""
+    with contextlib.ExitStack() as opened:
+
+        def open_one(url: str, **options: Any) -> Store:
+            store = Store(url, **{"max_queued_bytes": 64 * MIB, "clock": lambda: NOW / 1e9, **options})
+            opened.callback(store.close)
+            return store
+
+        yield open_one
+
+
+@pytest.fixture
+def store(url: str, open_store: OpenStore) -> Store:
+    return open_store(url)
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str, open_store: OpenStore) -> Store:
+    return open_store(sqlite_url)

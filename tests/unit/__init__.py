@@ -1,1 +1,0 @@
-"""The rooms that know no framework, one test file each."""
