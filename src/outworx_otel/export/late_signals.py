@@ -9,6 +9,9 @@ nothing is done: an event loop looks by itself.
 
 Trio takes the pipe too, and warns where it is not free. That Trio is imported says nothing: httpcore imports it
 wherever it is installed, and our exporter imports httpcore. So the pipe is given back when Trio runs.
+
+asyncio takes the pipe away in every forked child (Python 3.12 and newer), whosever it is. Where it was imported late its
+hook runs after ours, so the pipe is taken back behind it.
 """
 
 from __future__ import annotations
@@ -73,6 +76,7 @@ def watch(number: signal.Signals, is_unseen: Callable[[], bool], seconds: float,
     if _again is None:
         wrapt.register_post_import_hook(_make_way, "trio")
         after_fork_in_child(_begin_anew)
+        wrapt.register_post_import_hook(_follow_asyncio, "asyncio.events")
     _again = partial(watch, number, is_unseen, seconds, status)
 
 
@@ -98,6 +102,20 @@ def _make_way(trio: object) -> None:
 def _as_trio_takes_it(wrapped: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
     leave()
     return wrapped(*args, **kwargs)
+
+
+def _follow_asyncio(asyncio: object) -> None:
+    if hasattr(os, "register_at_fork"):
+        # Hooks run in the order of their registration.
+        os.register_at_fork(after_in_child=_take_back)
+
+
+def _take_back() -> None:
+    """In a forked child, behind asyncio's hook."""
+    if _ours is not None and threading.current_thread() is threading.main_thread():
+        current = signal.set_wakeup_fd(_ours[1], warn_on_full_buffer=False)
+        if current not in (-1, _ours[1]):
+            signal.set_wakeup_fd(current)
 
 
 def _begin_anew() -> None:
