@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import event
 
 from outworx_otel.server.model import Filter
-from outworx_otel.server.store import Store, delivery_pages, searching
-from outworx_otel.server.store.newest import PageStart
+from outworx_otel.server.store import Store, searching
+from outworx_otel.server.store.places import PageStart, cursor_of
 from server.store.conftest import MIB
 from server.store.samples import DAY, NOW, batch, deliveries
 
@@ -118,7 +118,7 @@ def no_table_is_scanned(steps: list[str]) -> None:
 def test_a_page_is_read_off_an_index(
     filled: Store, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], deep: bool
 ) -> None:
-    cursor = delivery_pages.cursor_of(PageStart(NOW - DAY // 2, 1)) if deep else None
+    cursor = cursor_of(PageStart(NOW - DAY // 2, 1)) if deep else None
 
     def ask() -> Any:
         return filled.deliveries(Filter(**fields), 50, cursor)

@@ -1,6 +1,7 @@
 """Where deliveries are kept: SQLAlchemy Core on SQLite or PostgreSQL."""
 
-from outworx_otel.server.store.erasure import Erased, Erasure
+from outworx_otel.server.store.erasure import Erased
+from outworx_otel.server.store.history import Erasure
 from outworx_otel.server.store.store import Store
 from outworx_otel.server.store.store_errors import (
     BadCursor,

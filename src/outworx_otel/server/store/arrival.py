@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select
 
-from outworx_otel.server.store.schema import deliveries, marks, spans
+from outworx_otel.server.store.history import HistoryWriter
+from outworx_otel.server.store.schema import marks
 
 
 def last_number(connection: Connection, table: Table) -> int:
@@ -16,11 +17,11 @@ def last_number(connection: Connection, table: Table) -> int:
     return max(map(int, connection.execute(select(there, marked)).one()))
 
 
-def mark(connection: Connection, age: int, now: int, every: float) -> None:
+def mark(connection: Connection, history: HistoryWriter, age: int, now: int, every: float) -> None:
     """Makes a mark, unless the last one is younger than `every` seconds."""
     last = connection.execute(select(func.max(marks.c.age))).scalar_one()
     if last is None or age - last >= max(every, 1):
-        numbers = {table.name: last_number(connection, table) for table in (deliveries, spans)}
+        numbers = {"deliveries": history.last_delivery(), "spans": history.last_span()}
         connection.execute(insert(marks), {"age": age, "wall": now, **numbers})
 
 

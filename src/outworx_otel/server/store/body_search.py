@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
 
-from outworx_otel.server.model import Filter
-from outworx_otel.server.store.newest import During, FoundPlaces, PageStart, newest_places
-from outworx_otel.server.store.packing import MAY_KEEP_A_BODY, unpack
-from outworx_otel.server.store.schema import details
+from outworx_otel.server.store.packing import unpack
+from outworx_otel.server.store.places import FoundPlaces, PageStart
 from outworx_otel.server.stored_bodies import MAX_TEXT, bytes_of
 from outworx_otel.telemetry import semconv
 
@@ -37,12 +34,21 @@ class _KeptBodies(msgspec.Struct):
     body_size: int | None = None
 
 
-def in_bodies(connection: Connection, wanted: Filter, during: During, limit: int, term: str) -> FoundPlaces:
-    """Returns deliveries with a body in which a page shows the text, newest first."""
-    places = newest_places(connection, wanted, during, PLACES_AT_ONCE)
+def in_bodies(
+    places: Sequence[PageStart],
+    details_of: Callable[[Sequence[PageStart]], dict[int, bytes]],
+    limit: int,
+    term: str,
+) -> FoundPlaces:
+    """Returns deliveries with a body in which a page shows the text, newest first.
+
+    Args:
+        places: the newest deliveries, `PLACES_AT_ONCE` where there are as many.
+        details_of: by their numbers, the details of those of some deliveries that may have kept a body.
+    """
     folded, ends_at = term.lower(), time.monotonic() + SECONDS_AT_ONCE
     found: list[PageStart] = []
-    for unpacked, (place, detail) in enumerate(_with_bodies(connection, places), 1):
+    for unpacked, (place, detail) in enumerate(_with_bodies(places, details_of), 1):
         if _is_in(folded, unpack(detail, _KeptBodies)):
             found.append(place)
             if len(found) >= limit:
@@ -52,15 +58,13 @@ def in_bodies(connection: Connection, wanted: Filter, during: During, limit: int
     return FoundPlaces(found, places[-1] if len(places) >= PLACES_AT_ONCE else None)
 
 
-def _with_bodies(connection: Connection, places: Sequence[PageStart]) -> Iterator[tuple[PageStart, bytes]]:
+def _with_bodies(
+    places: Sequence[PageStart], details_of: Callable[[Sequence[PageStart]], dict[int, bytes]]
+) -> Iterator[tuple[PageStart, bytes]]:
     """Those that may have kept a body, in the same order, each with its detail."""
     for start in range(0, len(places), _READ_TOGETHER):
         some = places[start : start + _READ_TOGETHER]
-        query = select(details.c.seq, details.c.detail).where(
-            details.c.seq.in_([place.seq for place in some]),
-            func.substr(details.c.detail, 1, 1) == MAY_KEEP_A_BODY,
-        )
-        there = {row.seq: row.detail for row in connection.execute(query)}
+        there = details_of(some)
         yield from ((place, there[place.seq]) for place in some if place.seq in there)
 
 

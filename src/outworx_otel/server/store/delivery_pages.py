@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW
-from outworx_otel.server.model import Filter, Page, StoredDelivery, Summary
-from outworx_otel.server.store.newest import (
-    FIRST,
-    During,
-    FoundPlaces,
-    PageStart,
-    newest_places,
-)
+from outworx_otel.server.model import Filter, StoredDelivery, Summary
+from outworx_otel.server.store.newest import During, newest_places
 from outworx_otel.server.store.packing import unpack
+from outworx_otel.server.store.places import FoundPlaces, PageStart
 from outworx_otel.server.store.schema import deliveries, details, facets
 from outworx_otel.server.store.searching import searched
-from outworx_otel.server.store.store_errors import BadCursor
 
 _COLUMNS: Final = (
     deliveries.c.seq,
@@ -31,29 +22,6 @@ _COLUMNS: Final = (
     *(facets.c[name] for name in FACETED),
 )
 _OPTIONAL: Final = tuple(name for name in FACETED if not BY_NAME[name].always)
-_CURSOR: Final = struct.Struct(">qq")
-
-
-def cursor_of(place: PageStart) -> str:
-    """Returns the cursor for the start of a page."""
-    return base64.urlsafe_b64encode(_CURSOR.pack(*place)).rstrip(b"=").decode()
-
-
-def page_start_of(cursor: str | None) -> PageStart:
-    """Reads a cursor that `cursor_of` made.
-
-    Raises:
-        BadCursor: anything else.
-    """
-    if cursor is None:
-        return FIRST
-    try:
-        place = PageStart(*_CURSOR.unpack(base64.b64decode(cursor + "==", altchars=b"-_", validate=True)))
-    except (ValueError, binascii.Error, struct.error):
-        raise BadCursor from None
-    if cursor_of(place) != cursor:
-        raise BadCursor
-    return place
 
 
 def places(connection: Connection, wanted: Filter, after: PageStart, limit: int) -> FoundPlaces:
@@ -62,15 +30,6 @@ def places(connection: Connection, wanted: Filter, after: PageStart, limit: int)
     if wanted.search is not None:
         return searched(connection, wanted, during, limit)
     return FoundPlaces(newest_places(connection, wanted, during, limit))
-
-
-def page_of(connection: Connection, found: FoundPlaces, limit: int) -> Page:
-    """A page of the first ones, out of one more than `limit` at least, where there are as many."""
-    shown = summaries(connection, found.places[:limit])
-    if len(found.places) > limit:
-        return Page(shown, cursor_of(found.places[limit - 1]))
-    onward = found.onward
-    return Page(shown, None) if onward is None else Page(shown, cursor_of(onward), onward.time_ns)
 
 
 def summaries(connection: Connection, found: Sequence[PageStart]) -> list[Summary]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete
 
 from outworx_otel.server.problems.judging import Arrived, EndpointKey, Kind, event_number
 from outworx_otel.server.store.endpoints import Endpoints
+from outworx_otel.server.store.history import HistoryWriter
 from outworx_otel.server.store.packing import text
 from outworx_otel.server.store.problem_records import ProblemRow
 from outworx_otel.server.store.schema import events
@@ -24,11 +25,6 @@ _RAN: Final = frozenset({"accepted", "unprotected"})
 _HANDLED: Final = _RAN | {"replayed"}
 # Nobody's, wherever it came to: what was not proved genuine tells nothing of an event.
 _OF_AN_EVENT: Final = _HANDLED | {"in_flight", "deferred", "refused", "failed", "silent_drop", "error"}
-_BEFORE: Final = (
-    "SELECT d.event_id, d.time_ns, d.signature_valid, d.id, f.outcome, f.service, f.environment, f.provider,"
-    " f.route, d.path, d.problem"
-    " FROM deliveries d JOIN facets f ON f.id = d.facet WHERE d.event_hash IN ({}) ORDER BY d.seq LIMIT 5000"
-)
 
 
 class Event(msgspec.Struct):
@@ -83,11 +79,12 @@ _REPLACES: Final = replaces(events, "hash")
 _COLUMNS: Final = ", ".join(Event.__struct_fields__)
 
 
-def tell(connection: Connection, mark: str, endpoints: Endpoints, told: Sequence[Told]) -> None:
+def tell(
+    connection: Connection, mark: str, history: HistoryWriter, endpoints: Endpoints, told: Sequence[Told]
+) -> None:
     """Keeps what is known of events. Call it before the deliveries themselves are written."""
     ids = Counter(one.of.event_hash for one in told if one.is_delivery and one.of.event_hash is not None)
-    known = "SELECT DISTINCT event_hash FROM deliveries WHERE event_hash IN ({})"
-    before = {row[0] for row in select_among(connection, mark, known, list(ids))}
+    before = history.known_events(list(ids))
     again = before.union(id for id, number in ids.items() if number > 1)
     wanted = [
         (event_number(one.of.judged.endpoint, one.of.judged.event_id, one.of.judged.delivery), one)
@@ -102,7 +99,7 @@ def tell(connection: Connection, mark: str, endpoints: Endpoints, told: Sequence
     kept = _stored(connection, mark, [number for number, _ in wanted])
     there = set(kept)
     fresh = {number: one.of for number, one in wanted if number not in kept}
-    earlier = _from_deliveries(connection, mark, endpoints, fresh.values(), before)
+    earlier = _from_deliveries(history, endpoints, fresh.values(), before)
     kept |= {number: event for number, event in earlier.items() if number in fresh}
     for number, one in sorted(wanted, key=lambda pair: pair[1].of.judged.at_ns):
         judged = one.of.judged
@@ -136,23 +133,21 @@ def _stored(connection: Connection, mark: str, numbers: Sequence[int]) -> dict[i
 
 
 def _from_deliveries(
-    connection: Connection, mark: str, endpoints: Endpoints, fresh: Iterable[Arrived], before: set[Any]
+    history: HistoryWriter, endpoints: Endpoints, fresh: Iterable[Arrived], before: set[int]
 ) -> dict[int, Event]:
     """Events that had no row, from the deliveries of them that there are."""
-    wanted = {one.event_hash for one in fresh if one.event_hash in before}
+    wanted = {one.event_hash for one in fresh if one.event_hash is not None and one.event_hash in before}
     found: dict[int, Event] = {}
-    for row in select_among(connection, mark, _BEFORE, list(wanted)):
-        event_id, time_ns, valid, delivery, outcome, *key, path, problem = row
-        if (outcome not in _OF_AN_EVENT or valid is False or valid == 0) and problem is None:
+    for one in history.of_events(list(wanted)):
+        time_ns, outcome = one.time_ns, one.outcome
+        if (outcome not in _OF_AN_EVENT or one.signature_valid is False) and one.problem is None:
             continue
-        endpoint_key = EndpointKey(*key)
-        if not endpoint_key.route:
-            endpoint_key = endpoint_key._replace(route=path or "")
-        number = event_number(endpoint_key, event_id, delivery)
+        endpoint_key = EndpointKey(one.service, one.environment, one.provider, one.route or one.path or "")
+        number = event_number(endpoint_key, one.event_id, one.id)
         endpoint = endpoints.number_of(endpoint_key)
         event = found.get(number)
         if event is None:
-            event = found[number] = Event(number, endpoint, event_id, time_ns, time_ns)
+            event = found[number] = Event(number, endpoint, one.event_id, time_ns, time_ns)
         event.came(time_ns, outcome)
         if outcome in _RAN:
             event.ran(time_ns, endpoint)

@@ -23,10 +23,12 @@ ENDPOINT: Final = ("provider", "route", "service", "environment")
 
 
 class Facet(NamedTuple):
-    """Numbers of a facet and of its endpoint."""
+    """Numbers of a facet and of its endpoint, and what it is: `overflow` where it stands for others."""
 
     id: int
     endpoint: int
+    key: FacetKey
+    overflow: bool = False
 
 
 class Facets:
@@ -87,10 +89,11 @@ def remove_unused_facets(connection: Connection, limit: int) -> None:
 
 
 def _stored(connection: Connection, key: FacetKey) -> Facet | None:
+    f = facets.c
     row = connection.execute(
-        select(facets.c.id, facets.c.endpoint).where(facets.c.digest == _digest(key))
+        select(f.id, f.endpoint, f.overflow).where(f.digest == _digest(key))
     ).one_or_none()
-    return None if row is None else Facet(row.id, row.endpoint)
+    return None if row is None else Facet(row.id, row.endpoint, key, bool(row.overflow))
 
 
 def _add(connection: Connection, key: FacetKey, number: int, *, overflow: bool) -> Facet:
@@ -105,7 +108,7 @@ def _add(connection: Connection, key: FacetKey, number: int, *, overflow: bool) 
         **values,
     }
     connection.execute(insert(facets), row)
-    return Facet(number, endpoint)
+    return Facet(number, endpoint, key, overflow)
 
 
 def _of_the_others(name: str, value: str) -> str:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true, tuple_
 
 from outworx_otel.server.model import Filter, Hits
 from outworx_otel.server.store.newest import (
-    FIRST,
     During,
-    FoundPlaces,
     InThisOrder,
-    PageStart,
     chosen_facets,
     event_types_of,
     of_problem,
     read_places,
 )
 from outworx_otel.server.store.packing import text
+from outworx_otel.server.store.places import FIRST, MOST_COUNTED, PageStart, counted, hits_of
 from outworx_otel.server.store.schema import deliveries, facets
 from outworx_otel.server.store.searching import searched
-
-MOST_COUNTED: Final = 1000
 
 
 def neighbours(connection: Connection, wanted: Filter, id: str) -> tuple[str | None, str | None]:
@@ -48,10 +44,10 @@ def hits(connection: Connection, wanted: Filter) -> Hits:
     y = deliveries.alias("y")
     if wanted.problem is not None:
         some = of_problem(wanted).where(during.condition()).limit(MOST_COUNTED + 1)
-        return _counted(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+        return counted(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
     if not chosen and not types:
         some = select(y.c.seq).where(during.condition(y.c)).limit(MOST_COUNTED + 1)
-        return _counted(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+        return counted(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
     count = 0
     for event_type in _each(types):
         same = _of_facet(y.c, event_type)
@@ -65,16 +61,7 @@ def hits(connection: Connection, wanted: Filter) -> Hits:
         count += connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
         if count > MOST_COUNTED:
             break
-    return _counted(count)
-
-
-def hits_of(found: FoundPlaces) -> Hits:
-    """What a search for one more than `MOST_COUNTED` tells."""
-    return _counted(len(found.places), at_least=found.onward is not None)
-
-
-def _counted(count: int, *, at_least: bool = False) -> Hits:
-    return Hits(min(count, MOST_COUNTED), at_least or count > MOST_COUNTED)
+    return counted(count)
 
 
 def _nearest(

@@ -11,27 +11,10 @@ from sqlalchemy.ext.compiler import compiles
 from outworx_otel.server.fields import BY_NAME, FACETED
 from outworx_otel.server.model import RAN, Filter
 from outworx_otel.server.store.packing import facet_text, text
+from outworx_otel.server.store.places import PageStart, range_of
 from outworx_otel.server.store.schema import deliveries, endpoints, facets
 
 NEWEST_FIRST: Final = (deliveries.c.time_ns.desc(), deliveries.c.seq.desc())
-_LAST: Final = 2**63 - 1
-
-
-class PageStart(NamedTuple):
-    """Where a page begins: after the delivery of this time and number."""
-
-    time_ns: int
-    seq: int
-
-
-FIRST: Final = PageStart(_LAST, _LAST)
-
-
-class FoundPlaces(NamedTuple):
-    """Places of a page, newest first; `onward` is where a search that stopped early goes on."""
-
-    places: list[PageStart]
-    onward: PageStart | None = None
 
 
 def newest(
@@ -107,8 +90,7 @@ class During(NamedTuple):
     @classmethod
     def of(cls, wanted: Filter, after: PageStart) -> During:
         """The time of a filter, as far as it comes after a place in the order of pages."""
-        before = min(after, PageStart(_clamped(wanted.until, _LAST), 0))
-        return cls(before, _clamped(wanted.since, -_LAST), wanted.unverified)
+        return cls(*range_of(wanted, after), wanted.unverified)
 
     def condition(self, columns: Any = deliveries.c, since: Any = None) -> ColumnElement[bool]:
         """As SQL, of the given columns and from another time on."""
@@ -181,7 +163,3 @@ newest_of_each_facet: Final[dict[str, Callable[[Any, str | None, During, int], S
 def read_places(connection: Connection, query: Select[Any]) -> list[PageStart]:
     """Runs a query for places."""
     return [PageStart(row[0], row[1]) for row in connection.execute(query).all()]
-
-
-def _clamped(time_ns: int | None, default: int) -> int:
-    return default if time_ns is None else max(-_LAST, min(time_ns, _LAST))

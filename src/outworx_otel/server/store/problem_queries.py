@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select, tuple_
 
 from outworx_otel.server.problems.problem import Problem, ProblemPage
-from outworx_otel.server.store.delivery_pages import cursor_of, page_start_of
-from outworx_otel.server.store.newest import PageStart
 from outworx_otel.server.store.packing import facet_text
+from outworx_otel.server.store.places import PageStart, cursor_of, page_start_of
 from outworx_otel.server.store.schema import endpoints, events, problems
 
 _SHOWN = tuple(

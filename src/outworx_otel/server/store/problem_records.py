@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, func, select, update
 
-from outworx_otel.server.problems.judging import Arrived, Fingerprint, Judged, Kind
+from outworx_otel.server.problems.judging import Fingerprint, Judged, Kind
 from outworx_otel.server.store.endpoints import OTHER, EndpointRecord, Endpoints
-from outworx_otel.server.store.schema import deliveries, problems
+from outworx_otel.server.store.schema import problems
 from outworx_otel.server.store.statements import insert_rows, replaces, select_among
 from outworx_otel.server.store.tallies import PROBLEM_NUMBER, set_tally, tally
 
@@ -100,28 +100,6 @@ class Problems:
             problem.last_ns, problem.last_delivery = at_ns, judged.delivery
             problem.message = judged.message or problem.message
         return problem
-
-    def claim_stored(self, problem: ProblemRow, like: Arrived, number: int) -> list[Arrived]:
-        """The last deliveries of a facet that were written before, which belong to the problem as well."""
-        if number <= 0:
-            return []
-        d = deliveries.c
-        before = (
-            select(d.seq, d.time_ns, d.id, d.event_id, d.event_hash)
-            .where(d.facet == like.facet, d.problem.is_(None), d.time_ns <= like.judged.at_ns)
-            .order_by(d.time_ns.desc(), d.seq.desc())
-            .limit(number)
-        )
-        rows = self._connection.execute(before).all()
-        seqs = [row.seq for row in rows]
-        self._connection.execute(update(deliveries).where(d.seq.in_(seqs)).values(problem=problem.id))
-        return [
-            like._replace(
-                judged=like.judged._replace(at_ns=row.time_ns, event_id=row.event_id, delivery=row.id),
-                event_hash=row.event_hash,
-            )
-            for row in rows
-        ]
 
     def write(self) -> None:
         """Writes back what was counted."""

@@ -12,43 +12,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from outworx_otel.server.store.arrival import forget_marks, mark, mark_before
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.figures import FINE_SECONDS
-from outworx_otel.server.store.schema import (
-    LEVELS,
-    deliveries,
-    details,
-    durations,
-    endpoint_figures,
-    event_types,
-    rollups,
-    spans,
-    unproved,
-)
-from outworx_otel.server.store.tallies import (
-    AGE,
-    AGE_WALL,
-    DELIVERIES,
-    DELIVERY_BYTES,
-    DELIVERY_OVERHEAD,
-    REUSABLE_BYTES,
-    SPAN_BYTES,
-    SPAN_OVERHEAD,
-    UNPROVED_BYTES,
-    add_to_tally,
-    set_tally,
-    tally,
-)
-
-ROWS_AT_ONCE: Final = 500
-SHARE_OF_SPANS: Final = 0.25
-"""Of the room, for spans that are no deliveries."""
-
-SHARE_OF_UNPROVED: Final = 0.1
-"""Of the room, what deliveries that no signature proved genuine keep when it is short. Beyond it they go first."""
+from outworx_otel.server.store.history import History, HistoryWriter
+from outworx_otel.server.store.removal import ROWS_AT_ONCE
+from outworx_otel.server.store.schema import LEVELS, durations, endpoint_figures, event_types, rollups
+from outworx_otel.server.store.tallies import AGE, AGE_WALL, set_tally, tally
 
 _DAY: Final = 86_400
 _MARKS_EVERY: Final = 3600
@@ -57,7 +29,6 @@ _MOST_AWAY: Final = _DAY
 _SLOTS_AT_ONCE: Final = 12
 _RESTS: Final = 60.0
 _GOES_ON_AFTER: Final = 0.02
-_BYTES: Final = func.length(details.c.detail) + DELIVERY_OVERHEAD
 
 
 class Retention:
@@ -74,12 +45,14 @@ class Retention:
     def __init__(
         self,
         database: Database,
+        history: History,
         days: float,
         max_bytes: int,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._history = history
         self._days = days
         self._max_bytes = max_bytes
         self._clock = clock
@@ -96,28 +69,24 @@ class Retention:
             Seconds after which to call again: soon where there is more to remove.
         """
         with self._database.write() as connection:
-            removed = self._remove_old(connection)
-            removed += self._remove_spans_beyond_their_share(connection, ROWS_AT_ONCE + written)
-            removed += self._remove_for_room(connection, ROWS_AT_ONCE + written)
+            history = self._history.writer(connection)
+            removed = self._remove_old(connection, history)
+            removed += history.make_room(self._max_bytes, ROWS_AT_ONCE + written)
+        history.finish()
         if removed:
             return _GOES_ON_AFTER
         with self._database.write() as connection:
             more = self._database.shrink(connection)
         return _GOES_ON_AFTER if more else _RESTS
 
-    def _remove_old(self, connection: Connection) -> int:
+    def _remove_old(self, connection: Connection, history: HistoryWriter) -> int:
         now, kept = int(self._clock()), self._days * _DAY
         age = self._age(connection, now)
-        mark(connection, age, now, min(_MARKS_EVERY, kept / 24))
+        mark(connection, history, age, now, min(_MARKS_EVERY, kept / 24))
         old = mark_before(connection, age - kept)
         oldest, removed = 0, 0
         if old is not None:
-            d, s = deliveries.c.seq, spans.c.seq
-            first = select(d).where(d <= old.deliveries).order_by(d).limit(ROWS_AT_ONCE)
-            removed += remove_deliveries(connection, list(connection.execute(first).scalars()))
-            removed += remove_spans(
-                connection, select(s).where(s <= old.spans).order_by(s).limit(ROWS_AT_ONCE)
-            )
+            removed += history.remove_arrived(old.deliveries, old.spans)
             forget_marks(connection, old.age)
             # Figures are kept by the deliveries' own times.
             oldest = min(old.wall, now - int(kept))
@@ -139,62 +108,6 @@ class Retention:
         set_tally(connection, AGE_WALL, now)
         return age
 
-    def _remove_spans_beyond_their_share(self, connection: Connection, at_once: int) -> int:
-        if tally(connection, SPAN_BYTES) <= self._max_bytes * SHARE_OF_SPANS:
-            return 0
-        return remove_spans(connection, select(spans.c.seq).order_by(spans.c.seq).limit(at_once))
-
-    def _remove_for_room(self, connection: Connection, at_once: int) -> int:
-        used = self._database.size(connection)
-        if not self._database.counts_free_room:
-            # What is removed makes room inside the files, which what is written fills again.
-            reusable = tally(connection, REUSABLE_BYTES)
-            of_all = self._database.size(connection, deliveries, details)
-            used -= of_all * reusable // max(tally(connection, DELIVERY_BYTES) + reusable, 1)
-        over = used - self._max_bytes
-        if over <= 0:
-            return 0
-        d = deliveries.c
-        first = select(d.seq, _BYTES).join(details, details.c.seq == d.seq).order_by(d.seq).limit(at_once)
-        beyond_its_share = tally(connection, UNPROVED_BYTES) - int(self._max_bytes * SHARE_OF_UNPROVED)
-        if beyond_its_share > 0:
-            first, over = first.where(unproved), min(over, beyond_its_share)
-        seqs: list[int] = []
-        for seq, size in connection.execute(first).all():
-            seqs.append(seq)
-            over -= size
-            if over <= 0:
-                break
-        return remove_deliveries(connection, seqs)
-
-
-def remove_deliveries(connection: Connection, seqs: list[int]) -> int:
-    """Removes deliveries with their details. Returns how many."""
-    if not seqs:
-        return 0
-    held = select(func.sum(_BYTES)).join(deliveries, deliveries.c.seq == details.c.seq)
-    held = held.where(details.c.seq.in_(seqs))
-    size, of_unproved = (
-        int(connection.execute(one).scalar_one() or 0) for one in (held, held.where(unproved))
-    )
-    add_to_tally(connection, DELIVERY_BYTES, -size)
-    add_to_tally(connection, REUSABLE_BYTES, size)
-    add_to_tally(connection, UNPROVED_BYTES, -of_unproved)
-    for table in (details, deliveries):
-        _delete(connection, table, seqs)
-    add_to_tally(connection, DELIVERIES, -len(seqs))
-    return len(seqs)
-
-
-def remove_spans(connection: Connection, which: Select[Any]) -> int:
-    """Removes the spans whose numbers a query gives. Returns how many."""
-    seqs = list(connection.execute(which).scalars())
-    if seqs:
-        held = select(func.sum(func.length(spans.c.detail) + SPAN_OVERHEAD)).where(spans.c.seq.in_(seqs))
-        add_to_tally(connection, SPAN_BYTES, -int(connection.execute(held).scalar_one() or 0))
-        _delete(connection, spans, seqs)
-    return len(seqs)
-
 
 def _remove_slots(connection: Connection, table: Any, level: int, keeps_from: int, *where: Any) -> int:
     """The first few of the slots that ended before a time."""
@@ -203,8 +116,3 @@ def _remove_slots(connection: Connection, table: Any, level: int, keeps_from: in
         return 0
     until = min(first + _SLOTS_AT_ONCE * level, keeps_from // level * level)
     return int(connection.execute(delete(table).where(*where, table.c.slot < until)).rowcount)
-
-
-def _delete(connection: Connection, table: Any, seqs: list[int]) -> None:
-    for start in range(0, len(seqs), ROWS_AT_ONCE):
-        connection.execute(delete(table).where(table.c.seq.in_(seqs[start : start + ROWS_AT_ONCE])))

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true
 
 from outworx_otel.server.fields import FACETED, SEARCHED
 from outworx_otel.server.model import Filter
-from outworx_otel.server.store.body_search import PREFIX, in_bodies
+from outworx_otel.server.store.body_search import PLACES_AT_ONCE, PREFIX, in_bodies
 from outworx_otel.server.store.newest import (
     NEWEST_FIRST,
     During,
-    FoundPlaces,
-    PageStart,
     chosen_facets,
     event_types_of,
     newest,
     newest_of_all,
     newest_of_each_facet,
+    newest_places,
     of_problem,
     read_places,
 )
-from outworx_otel.server.store.packing import hashed, text
-from outworx_otel.server.store.schema import deliveries, event_types, facets
+from outworx_otel.server.store.packing import MAY_KEEP_A_BODY, hashed, text
+from outworx_otel.server.store.places import FoundPlaces, PageStart
+from outworx_otel.server.store.schema import deliveries, details, event_types, facets
 
 LOOKED_THROUGH: Final = 5000
 """Deliveries that a search for a text looks through at once, of those that may hold more than their facet tells."""
@@ -43,7 +44,7 @@ def searched(connection: Connection, wanted: Filter, during: During, limit: int)
     """
     term = text(wanted.search) or ""
     if term.startswith(PREFIX) and len(term) > len(PREFIX):
-        return in_bodies(connection, wanted, during, limit, term.removeprefix(PREFIX))
+        return _in_bodies(connection, wanted, during, limit, term.removeprefix(PREFIX))
     exact, beginnings = _by_id(connection, wanted, during, limit, term)
     ids = sorted(exact | beginnings, reverse=True)
     if exact or (ids and not term.isalpha()):
@@ -57,8 +58,19 @@ def searched(connection: Connection, wanted: Filter, during: During, limit: int)
         # Below that there may be others between them.
         found = [place for place in found if place >= end]
     if not found and end is None:
-        return in_bodies(connection, wanted, during, limit, term)
+        return _in_bodies(connection, wanted, during, limit, term)
     return FoundPlaces(found[:limit], None if len(found) >= limit else end)
+
+
+def _in_bodies(connection: Connection, wanted: Filter, during: During, limit: int, term: str) -> FoundPlaces:
+    def details_of(places: Sequence[PageStart]) -> dict[int, bytes]:
+        query = select(details.c.seq, details.c.detail).where(
+            details.c.seq.in_([place.seq for place in places]),
+            func.substr(details.c.detail, 1, 1) == MAY_KEEP_A_BODY,
+        )
+        return {row.seq: row.detail for row in connection.execute(query)}
+
+    return in_bodies(newest_places(connection, wanted, during, PLACES_AT_ONCE), details_of, limit, term)
 
 
 def _by_id(

@@ -22,8 +22,7 @@ from outworx_otel.server.problems.sending import (
 )
 from outworx_otel.server.store.alert_records import alert_of
 from outworx_otel.server.store.database import Database
-from outworx_otel.server.store.delivery_pages import cursor_of, page_start_of
-from outworx_otel.server.store.newest import PageStart
+from outworx_otel.server.store.places import PageStart, cursor_of, page_start_of
 from outworx_otel.server.store.schema import alert_sendings, alerts
 from outworx_otel.server.store.store_errors import StoreUnavailable
 

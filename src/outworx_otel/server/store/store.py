@@ -33,10 +33,8 @@ from outworx_otel.server.store import (
     alert_records,
     bounds,
     choices,
-    delivery_pages,
     endpoint_overview,
     joined,
-    neighbours,
     overview,
     problem_queries,
     rule_queries,
@@ -46,17 +44,26 @@ from outworx_otel.server.store import (
 from outworx_otel.server.store.claims import Claims
 from outworx_otel.server.store.database import open_database
 from outworx_otel.server.store.database_errors import is_connection, is_of_the_batch, is_passing
-from outworx_otel.server.store.erasure import Erased, Erasure, erase, number_of
+from outworx_otel.server.store.erasure import Erased, erase
 from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_facets
+from outworx_otel.server.store.history import Duplicates, Erasure, History, HistoryReader
 from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
-from outworx_otel.server.store.newest import FIRST
 from outworx_otel.server.store.packing import Packed, packed
+from outworx_otel.server.store.places import (
+    FIRST,
+    MOST_COUNTED,
+    FoundPlaces,
+    cursor_of,
+    hits_of,
+    page_start_of,
+)
 from outworx_otel.server.store.problem_records import change_state
 from outworx_otel.server.store.retention import Retention
 from outworx_otel.server.store.sendings import Sendings
+from outworx_otel.server.store.sql_history import SqlHistory
 from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailable
-from outworx_otel.server.store.transaction import Duplicates, Transactions
+from outworx_otel.server.store.transaction import Transactions
 from outworx_otel.server.store.writer import Writer
 
 _LEASE_NS = 120 * 10**9
@@ -119,8 +126,9 @@ class Store:
         self.claims = Claims(database.writing, database.look, connections=database.claimers)
         self.secrets = KeptSecrets(database.writing)
         self.sendings = Sendings(database, clock)
+        self._history: History = SqlHistory(database)
         self._transactions = Transactions(database.mark, Facets(max_facets), clocks)
-        self._retention = Retention(database, retention_days, max_bytes, clock, ticks)
+        self._retention = Retention(database, self._history, retention_days, max_bytes, clock, ticks)
         self._writer = Writer(self._write, self._tidy, max_queued_bytes, took)
 
     def write(self, batch: Batch) -> Future[None]:
@@ -144,45 +152,43 @@ class Store:
             QueryTooWide: a search that has too much to look through.
             StoreUnavailable: as from every method here, where the database does not answer.
         """
-        after = delivery_pages.page_start_of(cursor)
-        with self._database.read() as connection:
-            found = delivery_pages.places(connection, wanted, after, limit + 1)
-            return delivery_pages.page_of(connection, found, limit)
+        after = page_start_of(cursor)
+        with self._history.read() as history:
+            return _page_of(history, history.places(wanted, after, limit + 1), limit)
 
     def listed(self, wanted: Filter, limit: int, cursor: str | None = None) -> tuple[Page, Hits]:
         """One page, and how many deliveries there are on all, counted to 1,000 at most; raises as `deliveries`."""
-        after = delivery_pages.page_start_of(cursor)
-        with self._database.read() as connection:
+        after = page_start_of(cursor)
+        with self._history.read() as history:
             # A search tells both at once.
             is_search = wanted.search is not None and cursor is None
-            most = neighbours.MOST_COUNTED if is_search else limit
-            found = delivery_pages.places(connection, wanted, after, most + 1)
-            page = delivery_pages.page_of(connection, found, limit)
+            found = history.places(wanted, after, (MOST_COUNTED if is_search else limit) + 1)
+            page = _page_of(history, found, limit)
             if is_search:
-                return page, neighbours.hits_of(found)
+                return page, hits_of(found)
             if cursor is None and page.next_cursor is None:
                 return page, Hits(len(page.deliveries))
-            return page, neighbours.hits(connection, wanted)
+            return page, history.hits(wanted)
 
     def hits(self, wanted: Filter) -> Hits:
         """How many there are, counted to 1,000 at most."""
-        with self._database.read() as connection:
-            return neighbours.hits(connection, wanted)
+        with self._history.read() as history:
+            return history.hits(wanted)
 
     def neighbours(self, wanted: Filter, id: str) -> tuple[str | None, str | None]:
         """Ids of the newer and of the older one beside a delivery, of those that a filter lets through."""
-        with self._database.read() as connection:
-            return neighbours.neighbours(connection, wanted, id)
+        with self._history.read() as history:
+            return history.neighbours(wanted, id)
 
     def delivery(self, id: str) -> StoredDelivery | None:
         """All of one."""
-        with self._database.read() as connection:
-            return joined.delivery_by_id(connection, id)
+        with self._history.read() as history:
+            return history.delivery(id)
 
     def spans(self, trace_id: str) -> list[SpanRecord]:
         """The other spans of a trace, in the order in which they began; at most 200 of each trace are kept."""
-        with self._database.read() as connection:
-            return joined.spans_of_trace(connection, trace_id)
+        with self._history.read() as history:
+            return history.spans(trace_id)
 
     @property
     def queued(self) -> tuple[int, int]:
@@ -197,8 +203,8 @@ class Store:
     def size(self) -> int | None:
         """Bytes that the database takes on the disk, as retention counts them; None where it does not answer."""
         try:
-            with self._database.read() as connection:
-                return self._database.size(connection)
+            with self._history.read() as history:
+                return history.size()
         except StoreUnavailable:
             return None
 
@@ -209,18 +215,18 @@ class Store:
 
     def traces_with_deliveries(self, traces: Sequence[str]) -> set[str]:
         """Those of the traces (ids in hexadecimal) that have a delivery, whichever server took it."""
-        with self._database.read() as connection:
-            return joined.traces_with_deliveries(connection, traces)
+        with self._history.read() as history:
+            return history.traces_with_deliveries(traces)
 
     def deferred_of(self, delivery: Summary) -> list[SpanRecord]:
         """The `process` spans that are linked to a delivery."""
-        with self._database.read() as connection:
-            return joined.deferred_of(connection, delivery)
+        with self._history.read() as history:
+            return history.deferred_of(delivery)
 
     def same_event(self, summary: Summary) -> list[Summary]:
         """Deliveries of the same provider and event id, or the same key; this one too, oldest first, at most 100."""
-        with self._database.read() as connection:
-            return joined.same_event(connection, summary)
+        with self._history.read() as history:
+            return history.same_event(summary)
 
     def unhandled(self, of: Sequence[Summary]) -> set[str]:
         """The ids of those deliveries whose event went wrong and was not handled since."""
@@ -233,8 +239,8 @@ class Store:
         Raises:
             QueryTooWide: it takes too long to count them.
         """
-        with self._database.read() as connection:
-            return number_of(connection, which)
+        with self._history.read() as history:
+            return history.erasable(which)
 
     def erase(self, which: Erasure) -> Future[Erased]:
         """Removes some deliveries with all that is kept of them, between the writer's transactions.
@@ -245,7 +251,10 @@ class Store:
         def work() -> Erased:
             try:
                 with self._database.erasing() as connection:
-                    return erase(connection, which)
+                    history = self._history.writer(connection)
+                    erased = erase(connection, history, which)
+                history.finish()
+                return erased
             except SQLAlchemyError as error:
                 raise StoreUnavailable(self._database.explain(error)) from error
 
@@ -256,7 +265,7 @@ class Store:
 
         def work() -> str | None:
             try:
-                return self._database.overwrite()
+                return self._history.overwrite()
             except (SQLAlchemyError, sqlite3.Error) as error:
                 return f"it could not be overwritten: {self._database.explain(error)}"
 
@@ -339,9 +348,11 @@ class Store:
         Args:
             every: look at one of so many; None: at as many as a rhythm is learnt from.
         """
-        with self._database.read() as connection:
-            every = every or rule_queries.sampling(connection, endpoint, since_ns)
-            return rule_queries.arrivals(connection, endpoint, since_ns, every, limit), every
+        if every is None:
+            with self._database.read() as connection:
+                every = rule_queries.sampling(connection, endpoint, since_ns)
+        with self._history.read() as history:
+            return history.arrivals(endpoint, since_ns, every, limit), every
 
     def settle(
         self,
@@ -392,9 +403,9 @@ class Store:
         """Whole deliveries, newest first, some at a time from the database."""
         after = FIRST
         while limit > 0:
-            with self._database.read() as connection:
-                found, onward = delivery_pages.places(connection, wanted, after, min(limit, _AT_ONCE))
-                some = delivery_pages.whole(connection, found)
+            with self._history.read() as history:
+                found, onward = history.places(wanted, after, min(limit, _AT_ONCE))
+                some = history.whole(found)
             yield from some
             if onward is None and not found:
                 return
@@ -416,6 +427,7 @@ class Store:
         """Writes what is queued and closes the database."""
         self._writer.close()
         self.claims.close()
+        self._history.close()
         self._database.close()
 
     @contextlib.contextmanager
@@ -454,11 +466,17 @@ class Store:
     def _commit(self, batches: Sequence[Packed]) -> None:
         careful = False
         tries = 0
+        deliveries, spans = (
+            sum(map(len, (getattr(batch, name) for batch in batches))) for name in ("rows", "spans")
+        )
         while True:
             self._transactions.begin()
             try:
+                self._history.prepare(deliveries, spans)
                 with self._database.write() as connection:
-                    self._transactions.write(connection, batches, careful=careful)
+                    history = self._history.writer(connection, careful=careful)
+                    self._transactions.write(connection, history, batches)
+                history.finish()
             except Duplicates:
                 if careful:
                     raise
@@ -473,3 +491,12 @@ class Store:
             else:
                 self._transactions.commit()
                 return
+
+
+def _page_of(history: HistoryReader, found: FoundPlaces, limit: int) -> Page:
+    """A page of the first ones, out of one more than `limit` at least, where there are as many."""
+    shown = history.summaries(found.places[:limit])
+    if len(found.places) > limit:
+        return Page(shown, cursor_of(found.places[limit - 1]))
+    onward = found.onward
+    return Page(shown, None) if onward is None else Page(shown, cursor_of(onward), onward.time_ns)

@@ -8,36 +8,22 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from outworx_otel.server.fields import FACETED, IN_ROW
 from outworx_otel.server.problems.clocks import KnownClock
 from outworx_otel.server.problems.judging import Arrived, Kind
 from outworx_otel.server.store import watch
-from outworx_otel.server.store.arrival import last_number
 from outworx_otel.server.store.endpoint_figures import EndpointCounts
-from outworx_otel.server.store.facets import OTHER, Facets
+from outworx_otel.server.store.facets import OTHER, Facet, Facets
 from outworx_otel.server.store.figures import Figures
-from outworx_otel.server.store.packing import Packed
+from outworx_otel.server.store.history import MAX_SPANS_PER_TRACE, HistoryWriter, NewDelivery
+from outworx_otel.server.store.packing import FacetKey, Packed
 from outworx_otel.server.store.recent import RecentCounts
-from outworx_otel.server.store.schema import deliveries, details, spans
-from outworx_otel.server.store.statements import insert_rows
-from outworx_otel.server.store.tallies import (
-    DELIVERIES,
-    DELIVERY_BYTES,
-    DELIVERY_OVERHEAD,
-    REUSABLE_BYTES,
-    SPAN_BYTES,
-    SPAN_OVERHEAD,
-    UNPROVED_BYTES,
-    add_to_tally,
-)
 
-MAX_SPANS_PER_TRACE: Final = 200
 MAX_COUNTED: Final = 2000
 """Services, providers, routes and outcomes that are told apart."""
 
-_AT_ONCE: Final = 500
 _ID, _TIME, _DURATION, _EVENT_TYPE, _VALID = (
     IN_ROW.index(name) for name in ("id", "time_ns", "duration_ns", "event_type", "signature_valid")
 )
@@ -48,10 +34,6 @@ _endpoint: Final = operator.itemgetter(*map(FACETED.index, ("service", "provider
 _DEALT_WITH: Final = frozenset(
     {"accepted", "failed", "silent_drop", "deferred", "error", "replayed", "in_flight", "unprotected"}
 )
-
-
-class Duplicates(Exception):
-    """Something was stored before; the transaction must be rolled back."""
 
 
 class Transactions:
@@ -93,20 +75,17 @@ class Transactions:
             else:
                 self.kept[OTHER, OTHER, OTHER, key[3]] += count
 
-    def write(self, connection: Connection, batches: Sequence[Packed], *, careful: bool) -> None:
+    def write(self, connection: Connection, history: HistoryWriter, batches: Sequence[Packed]) -> None:
         """All of it, in the transaction that is open.
 
-        Args:
-            careful: looks first what is there; else all is taken to be new, as it nearly always is.
-
         Raises:
-            Duplicates: not all was new.
+            Duplicates: not all was new, and the history did not look first.
         """
         keys = [key for batch in batches for key in batch.keys]
         counts = [count for batch in batches for count in batch.counts]
         numbers = self._facets.numbers(connection, [*keys, *(key for key, _ in counts)])
         figures, judged = Figures(), EndpointCounts()
-        self._deliveries(connection, batches, keys, numbers, figures, judged, careful)
+        self._deliveries(connection, history, batches, keys, numbers, figures, judged)
         for key, count in counts:
             if self._recent.is_new(key, count):
                 figures.count(numbers[key], count.time_ns, count.value)
@@ -116,96 +95,64 @@ class Transactions:
         ]
         if clocks:
             self._clocks_now = watch.take_clocks(connection, self._mark, clocks)
-        ends = watch.new_ends(connection, self._mark, [end for batch in batches for end in batch.ends])
+        ends = watch.new_ends(history, [end for batch in batches for end in batch.ends])
         if ends:
-            watch.take_ends(connection, self._mark, ends, judged)
+            watch.take_ends(connection, self._mark, history, ends, judged)
         judged.write(connection, self._mark)
-        self._spans(connection, [span for batch in batches for span in batch.spans])
+        _write_spans(history, [span for batch in batches for span in batch.spans])
 
     def _deliveries(
         self,
         connection: Connection,
+        history: HistoryWriter,
         batches: Sequence[Packed],
-        keys: Sequence[Any],
-        numbers: Any,
+        keys: Sequence[FacetKey],
+        numbers: Mapping[FacetKey, Facet],
         figures: Figures,
         counts: EndpointCounts,
-        careful: bool,
     ) -> None:
         rows = [row for batch in batches for row in batch.rows]
         if not rows:
             return
-        there = _there(connection, [row[_ID] for row in rows]) if careful else set()
-        seq = last_number(connection, deliveries)
-        size = unproved = 0
-        new: list[list[Any]] = []
-        kept: list[tuple[int, bytes]] = []
+        there = history.stored([row[_ID] for row in rows], [row[_TIME] for row in rows])
+        seq = history.last_delivery()
+        new: list[NewDelivery] = []
         arrived: list[Arrived] = []
         packed = (detail for batch in batches for detail in batch.details)
         judged = (one for batch in batches for one in batch.judged)
         for key, row, detail, verdict in zip(keys, rows, packed, judged, strict=True):
-            if careful:
+            if there is not None:
                 if row[_ID] in there:
                     continue
                 there.add(row[_ID])
             seq += 1
             facet = numbers[key]
             self._kept_now[_endpoint(key)] += 1
-            new.append([seq, facet.id, *row, None])
+            new.append(NewDelivery(seq, facet, row, detail, None))
             linked = row[_TRACE] + row[_SPAN] if verdict.kind is Kind.DEFERRED else ""
             arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], linked))
-            kept.append((seq, detail))
             proved = row[_VALID] is True
             offered = proved or (row[_VALID] is None and key[_OUTCOME] in _DEALT_WITH)
             event_type = row[_EVENT_TYPE] if offered else None
             figures.add(facet, row[_TIME], row[_DURATION], event_type, proved=proved)
-            bytes_of_it = len(detail) + DELIVERY_OVERHEAD
-            size += bytes_of_it
-            if not proved:
-                unproved += bytes_of_it
-        for place, problem in watch.take(connection, self._mark, arrived, counts).items():
-            new[place][-1] = problem
-        if insert_rows(connection, self._mark, deliveries, new, "DO NOTHING") != len(new):
-            raise Duplicates
-        insert_rows(connection, self._mark, details, kept)
-        add_to_tally(connection, DELIVERIES, len(new))
-        add_to_tally(connection, DELIVERY_BYTES, size)
-        add_to_tally(connection, REUSABLE_BYTES, -size)
-        if unproved:
-            add_to_tally(connection, UNPROVED_BYTES, unproved)
-
-    def _spans(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """As many of each trace as there is room for."""
-        if not rows:
-            return
-        held = _held(connection, sorted({row[0] for row in rows}))
-        seq = last_number(connection, spans)
-        kept: list[tuple[Any, ...]] = []
-        for row in rows:
-            # The outcome of deferred work is never left out.
-            if held[row[0]] < MAX_SPANS_PER_TRACE or row[3] is not None:
-                held[row[0]] += 1
-                seq += 1
-                kept.append((seq, *row))
-        added = insert_rows(connection, self._mark, spans, kept, "DO NOTHING")
-        if kept and added:
-            size = sum(len(row[-1]) + SPAN_OVERHEAD for row in kept)
-            add_to_tally(connection, SPAN_BYTES, size * added // len(kept))
+        for place, problem in watch.take(connection, self._mark, history, arrived, counts).items():
+            new[place] = new[place]._replace(problem=problem)
+        history.insert(new)
 
 
-def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
-        found.update(connection.execute(select(deliveries.c.id).where(deliveries.c.id.in_(part))).scalars())
-    return found
-
-
-def _held(connection: Connection, traces: Sequence[str]) -> Counter[str]:
-    held: Counter[str] = Counter()
-    for start in range(0, len(traces), _AT_ONCE):
-        part = traces[start : start + _AT_ONCE]
-        query = select(spans.c.trace_id, func.count()).where(spans.c.trace_id.in_(part))
-        for trace, count in connection.execute(query.group_by(spans.c.trace_id)).all():
-            held[trace] = count
-    return held
+def _write_spans(history: HistoryWriter, rows: Sequence[tuple[Any, ...]]) -> None:
+    """As many of each trace as there is room for."""
+    if not rows:
+        return
+    held = history.spans_of(sorted({row[0] for row in rows}))
+    seq = history.last_span()
+    kept: list[tuple[Any, ...]] = []
+    for row in rows:
+        of_trace = held.setdefault(row[0], set())
+        # The outcome of deferred work is never left out.
+        if row[1] not in of_trace and (len(of_trace) < MAX_SPANS_PER_TRACE or row[3] is not None):
+            of_trace.add(row[1])
+            seq += 1
+            kept.append((seq, *row))
+    if kept:
+        history.insert_spans(kept)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
-from outworx_otel.server.model import SpanRecord
 from outworx_otel.server.problems.clocks import ClockReading, KnownClock, clock_after
 from outworx_otel.server.problems.judging import (
     MISMATCHES,
@@ -22,30 +21,30 @@ from outworx_otel.server.problems.judging import (
 from outworx_otel.server.store.endpoint_figures import EndpointCounts
 from outworx_otel.server.store.endpoints import Endpoints
 from outworx_otel.server.store.event_truth import Told, tell
-from outworx_otel.server.store.packing import hashed, unpack
+from outworx_otel.server.store.history import HistoryWriter
+from outworx_otel.server.store.packing import hashed
+from outworx_otel.server.store.places import PageStart
 from outworx_otel.server.store.problem_records import ProblemRow, Problems
-from outworx_otel.server.store.schema import clocks, deliveries, spans
-from outworx_otel.server.store.statements import insert_rows, replaces, select_among
+from outworx_otel.server.store.schema import clocks
+from outworx_otel.server.store.statements import insert_rows, replaces
 
 MAX_CLOCKS: Final = 200
 _CLOCK_REPLACES: Final = replaces(clocks, "service, environment", keeps=("service", "environment"))
-_OF_DELIVERIES: Final = (
-    "SELECT d.seq, d.trace_id, d.span_id, d.id, d.event_id, d.signature_valid, d.path, d.time_ns, d.problem,"
-    " f.service, f.environment, f.provider, f.route"
-    " FROM deliveries d JOIN facets f ON f.id = d.facet WHERE d.id IN ({})"
-)
 _KINDS: Final = {"accepted": Kind.GOOD}
 
 
 class _Worked(NamedTuple):
-    seq: int
+    place: PageStart
     end: Arrived
-    came_ns: int
     problem: int | None
 
 
 def take(
-    connection: Connection, mark: str, arrived: Sequence[Arrived], counts: EndpointCounts
+    connection: Connection,
+    mark: str,
+    history: HistoryWriter,
+    arrived: Sequence[Arrived],
+    counts: EndpointCounts,
 ) -> dict[int, int]:
     """Counts deliveries that are about to be written; the problems of those that belong to one, by their place."""
     found: dict[int, int] = {}
@@ -66,19 +65,18 @@ def take(
             told += [Told(arrived[place], None) for place in places]
         else:
             places.sort(key=lambda place: arrived[place].judged.at_ns)
-            told += _one_by_one(connection, mark, endpoints, problems, arrived, places, found, counts)
+            told += _one_by_one(history, endpoints, problems, arrived, places, found, counts)
     for place, one in enumerate(arrived):
         if one.judged.kind is not Kind.NOTHING:
             counts.came(endpoints[one.judged.endpoint].id, one.judged, is_problem=place in found)
-    tell(connection, mark, endpoints, told)
+    tell(connection, mark, history, endpoints, told)
     problems.write()
     endpoints.write()
     return found
 
 
 def _one_by_one(
-    connection: Connection,
-    mark: str,
+    history: HistoryWriter,
     endpoints: Endpoints,
     problems: Problems,
     arrived: Sequence[Arrived],
@@ -88,7 +86,7 @@ def _one_by_one(
 ) -> Iterator[Told]:
     """Counts the deliveries of an endpoint in their order."""
     deferred = [arrived[place] for place in places if arrived[place].judged.kind is Kind.DEFERRED]
-    ends = _ends_before_their_deliveries(connection, mark, deferred)
+    ends = _ends_before_their_deliveries(history, deferred)
     for place in places:
         one = arrived[place]
         judged = one.judged
@@ -98,7 +96,7 @@ def _one_by_one(
             is_mismatch = judged.kind is Kind.MISMATCH
             if is_mismatch and endpoints[judged.endpoint].mismatches == MISMATCHES:
                 yield from _earlier_mismatches(
-                    endpoints, problems, problem, arrived, places, found, one, counts
+                    history, endpoints, problem, arrived, places, found, one, counts
                 )
         if problem is not None or judged.kind not in (Kind.BAD, Kind.MISMATCH):
             yield Told(one, problem)
@@ -115,8 +113,8 @@ def _one_by_one(
 
 
 def _earlier_mismatches(
+    history: HistoryWriter,
     endpoints: Endpoints,
-    problems: Problems,
     problem: ProblemRow,
     arrived: Sequence[Arrived],
     places: Sequence[int],
@@ -130,7 +128,7 @@ def _earlier_mismatches(
     before = [at for at in before if arrived[at].judged.at_ns <= until_ns][1 - MISMATCHES :]
     for at in before:
         found[at] = problem.id
-    stored = problems.claim_stored(problem, fifth, MISMATCHES - 1 - len(before))
+    stored = history.claim(problem.id, fifth, MISMATCHES - 1 - len(before))
     endpoint = endpoints[fifth.judged.endpoint]
     for one, is_delivery in (*((arrived[at], True) for at in before), *((one, False) for one in stored)):
         problem.deliveries += 1
@@ -144,41 +142,42 @@ def _earlier_mismatches(
         yield Told(one, problem, is_delivery)
 
 
-def take_ends(connection: Connection, mark: str, ends: Sequence[Ended], counts: EndpointCounts) -> None:
+def take_ends(
+    connection: Connection, mark: str, history: HistoryWriter, ends: Sequence[Ended], counts: EndpointCounts
+) -> None:
     """Counts how deferred work ended, where its delivery is there; call it once for each span."""
     by_id = {_id_of(end.linked): end for end in ends}
     worked: list[_Worked] = []
-    for row in select_among(connection, mark, _OF_DELIVERIES, list(by_id)):
-        seq, trace, span, id, event_id, valid, path, came_ns, before, *key = row
-        if by_id[id].linked == trace + span:
-            endpoint = EndpointKey(*key)
-            if not endpoint.route:
-                endpoint = endpoint._replace(route=path or "")
-            known = None if valid is None else bool(valid)
-            of_delivery = Judged(Kind.DEFERRED, endpoint, came_ns, "deferred", known, False, event_id, id)
-            judged = _after_work(of_delivery, by_id[id])
-            end = Arrived(judged, 0, hashed(event_id), trace + span)
-            worked.append(_Worked(seq, end, came_ns, before))
+    for one in history.deferred(list(by_id)):
+        linked = one.trace_id + one.span_id
+        if by_id[one.id].linked == linked:
+            endpoint = EndpointKey(one.service, one.environment, one.provider, one.route or one.path or "")
+            came_ns, known = one.place.time_ns, one.signature_valid
+            told_of = (one.event_id, one.id)
+            of_delivery = Judged(Kind.DEFERRED, endpoint, came_ns, "deferred", known, False, *told_of)
+            judged = _after_work(of_delivery, by_id[one.id])
+            end = Arrived(judged, 0, hashed(one.event_id), linked)
+            worked.append(_Worked(one.place, end, one.problem))
     if not worked:
         return
     worked.sort(key=lambda one: one.end.judged.at_ns)
     judgements = [one.end.judged for one in worked]
     endpoints, problems = _loaded(connection, mark, judgements, {one.endpoint for one in judgements})
     told: list[Told] = []
-    for seq, end, came_ns, before in worked:
+    for place, end, before in worked:
         problem = _counted(endpoints, problems, end.judged)
         told.append(Told(end, problem, is_delivery=False))
         # Its work was tried again: it counts once, as it ended last.
         again = before is not None
         counts.ended(
             endpoints[end.judged.endpoint].id,
-            came_ns,
+            place.time_ns,
             good=problem is None,
             bad=(problem is not None) - again,
         )
         if problem is not None:
-            connection.execute(update(deliveries).where(deliveries.c.seq == seq).values(problem=problem.id))
-    tell(connection, mark, endpoints, told)
+            history.set_problem(place, problem.id)
+    tell(connection, mark, history, endpoints, told)
     problems.write()
     endpoints.write()
 
@@ -254,31 +253,25 @@ def _after_work(judged: Judged, ended: Ended) -> Judged:
     )
 
 
-def _ends_before_their_deliveries(
-    connection: Connection, mark: str, deferred: Sequence[Arrived]
-) -> dict[str, Ended]:
+def _ends_before_their_deliveries(history: HistoryWriter, deferred: Sequence[Arrived]) -> dict[str, Ended]:
     """How deferred work ended whose delivery comes only now."""
     found: dict[str, Ended] = {}
     if deferred:
-        query = "SELECT detail FROM spans WHERE delivery IN ({})"
-        for (detail,) in select_among(connection, mark, query, [one.linked for one in deferred]):
-            ended = judge_process(unpack(detail, SpanRecord))
+        for span in history.ends([one.linked for one in deferred]):
+            ended = judge_process(span)
             if ended is not None:
                 found[ended.linked] = ended
     return found
 
 
-def new_ends(connection: Connection, mark: str, ends: Sequence[tuple[str, str, Ended]]) -> list[Ended]:
+def new_ends(history: HistoryWriter, ends: Sequence[tuple[str, str, Ended]]) -> list[Ended]:
     """Those whose span (trace id, span id) is not kept yet."""
     if not ends:
         return []
-    query = f"SELECT trace_id, span_id FROM {spans.name} WHERE trace_id IN ({{}})"  # noqa: S608
-    there = {
-        tuple(row) for row in select_among(connection, mark, query, list({trace for trace, _, _ in ends}))
-    }
+    there = history.spans_of(sorted({trace for trace, _, _ in ends}))
     fresh: dict[tuple[str, str], Ended] = {}
     for trace, span, ended in ends:
-        if (trace, span) not in there:
+        if span not in there.get(trace, ()):
             fresh[trace, span] = ended
     return list(fresh.values())
 
