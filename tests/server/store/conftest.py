@@ -68,7 +68,21 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_database(request.getfixturevalue("postgres"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def state_of(url: str) -> str:
+    """Where a store of columns keeps what needs transactions: beside its folder."""
+    return f"sqlite:///{url.removeprefix('chdb:///')}.state.db"
+
+
+@pytest.fixture
+def chdb_url(tmp_path: Path) -> str:
+    """ClickHouse's engine in this process; one folder at a time."""
+    return f"chdb:///{tmp_path / 'columns'}"
+
+
+in_columns = pytest.param("chdb", marks=pytest.mark.needs("chdb-core-lite >=26.5"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", in_columns])
 def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
@@ -94,7 +108,8 @@ def open_store() -> Iterator[OpenStore]:
     with contextlib.ExitStack() as opened:
 
         def open_one(url: str, **options: Any) -> Store:
-            store = Store(url, **{"max_queued_bytes": 64 * MIB, "clock": lambda: NOW / 1e9, **options})
+            usual = {"max_queued_bytes": 64 * MIB, "clock": lambda: NOW / 1e9, "state": state_of(url)}
+            store = Store(url, **{**usual, **options})
             opened.callback(store.close)
             return store
 

@@ -29,6 +29,7 @@ class NewDelivery(NamedTuple):
         facet: what it is faceted by.
         row: its columns (`packing.Packed.rows`).
         detail: all of it, as `packing.pack` made it.
+        is_offered: whether filters offer its event type.
         problem: the number of the problem that it belongs to.
     """
 
@@ -36,7 +37,8 @@ class NewDelivery(NamedTuple):
     facet: Facet
     row: tuple[Any, ...]
     detail: bytes
-    problem: int | None
+    is_offered: bool
+    problem: int | None = None
 
 
 class OfAnEvent(NamedTuple):
@@ -209,6 +211,9 @@ class HistoryWriter(Protocol):
 class History(Protocol):
     """Opens readers and writers."""
 
+    compresses: bool
+    """Whether it compresses details by itself, and all the better where they are not yet."""
+
     def read(self) -> AbstractContextManager[HistoryReader]:
         """A reader.
 
@@ -226,6 +231,13 @@ class History(Protocol):
         Args:
             connection: with the state's transaction.
             careful: looks first what is there.
+        """
+
+    def check(self) -> None:
+        """Returns where it answers.
+
+        Raises:
+            StoreUnavailable: it does not.
         """
 
     def overwrite(self) -> str | None:

@@ -44,6 +44,9 @@ _LONGEST: Final = tuple(
 # body: what was packed before that was said begins as if it might have.
 MAY_KEEP_A_BODY: Final = b"\x01"
 _KEEPS_NO_BODY: Final = b"\x02"
+# The same of what is not packed at all, because whoever keeps it does that.
+_PLAIN_MAY_KEEP_A_BODY: Final = b"\x03"
+_PLAIN_KEEPS_NO_BODY: Final = b"\x04"
 _BODIES: Final = (semconv.REQUEST_BODY, semconv.RESPONSE_BODY)
 _WINDOW: Final = -13
 _fresh: Final = zlib.compressobj(2, zlib.DEFLATED, _WINDOW, 6, zdict=DICTIONARY)
@@ -75,12 +78,17 @@ class Packed(NamedTuple):
 
 
 def packed(
-    batch: Batch, now_ns: int, clocks: Mapping[tuple[str, str], KnownClock] = MappingProxyType({})
+    batch: Batch,
+    now_ns: int,
+    clocks: Mapping[tuple[str, str], KnownClock] = MappingProxyType({}),
+    *,
+    compressed: bool = True,
 ) -> Packed:
     """What to write of a batch that comes now.
 
     Args:
         clocks: what is known of services' clocks, by service and environment.
+        compressed: whether details are.
 
     Raises:
         BatchRefused: it holds what no table can, such as an outcome that does not exist.
@@ -91,9 +99,9 @@ def packed(
         done.clocks.update(corrections.readings)
         facets = _FacetKeys()
         for delivery in batch.deliveries:
-            _add(done, delivery, now_ns, corrections, facets)
+            _add(done, delivery, now_ns, corrections, facets, compressed=compressed)
         for span in batch.spans:
-            done.spans.append(_span_row(span, now_ns))
+            done.spans.append(_span_row(span, now_ns, compressed=compressed))
             ended = judge_process(span)
             if ended is not None:
                 done.ends.append((*done.spans[-1][:2], ended._replace(at_ns=min(ended.at_ns, now_ns))))
@@ -107,13 +115,15 @@ def packed(
     return done
 
 
-def pack(kept: msgspec.Struct, *, keeps_body: bool = False) -> bytes:
+def pack(kept: msgspec.Struct, *, keeps_body: bool = False, compressed: bool = True) -> bytes:
     """Compressed with a dictionary of the names that are always there: 1.4 KB become 220 bytes."""
     try:
         plain = msgspec.msgpack.encode(kept)
     except (UnicodeEncodeError, OverflowError):
         # Half a surrogate pair, or a number beyond 64 bits.
         plain = msgspec.msgpack.encode(_encodable(msgspec.to_builtins(kept)))
+    if not compressed:
+        return (_PLAIN_MAY_KEEP_A_BODY if keeps_body else _PLAIN_KEEPS_NO_BODY) + plain
     compressor = (_fresh_small if len(plain) <= _SMALL else _fresh).copy()
     first = MAY_KEEP_A_BODY if keeps_body else _KEEPS_NO_BODY
     return first + compressor.compress(plain) + compressor.flush()
@@ -121,8 +131,15 @@ def pack(kept: msgspec.Struct, *, keeps_body: bool = False) -> bytes:
 
 def unpack(data: bytes, type_: type[T]) -> T:
     """Reverses `pack`."""
-    plain = zlib.decompressobj(_WINDOW, zdict=DICTIONARY).decompress(memoryview(data)[1:])
+    plain: bytes | memoryview = memoryview(data)[1:]
+    if data[:1] not in (_PLAIN_MAY_KEEP_A_BODY, _PLAIN_KEEPS_NO_BODY):
+        plain = zlib.decompressobj(_WINDOW, zdict=DICTIONARY).decompress(plain)
     return msgspec.msgpack.decode(plain, type=type_)
+
+
+def may_keep_a_body(detail: bytes) -> bool:
+    """Whether what `pack` made may be of a delivery that kept a body."""
+    return detail[:1] in (MAY_KEEP_A_BODY, _PLAIN_MAY_KEEP_A_BODY)
 
 
 def text(value: str | None, limit: int = _MAX_TEXT) -> str | None:
@@ -154,7 +171,13 @@ class _FacetKeys(dict[tuple[Any, ...], FacetKey]):
 
 
 def _add(
-    done: Packed, delivery: StoredDelivery, now_ns: int, corrections: Corrections, facets: _FacetKeys
+    done: Packed,
+    delivery: StoredDelivery,
+    now_ns: int,
+    corrections: Corrections,
+    facets: _FacetKeys,
+    *,
+    compressed: bool,
 ) -> None:
     time_ns = corrections.came_at(delivery)
     if time_ns != delivery.time_ns:
@@ -177,19 +200,20 @@ def _add(
     ]
     done.rows.append((*row, hashed(row[_EVENT_ID]), hashed(row[_KEY])))
     keeps_body = any(name in delivery.attributes for name in _BODIES)
-    done.details.append(pack(delivery, keeps_body=keeps_body))
+    done.details.append(pack(delivery, keeps_body=keeps_body, compressed=compressed))
     done.judged.append(judge(delivery, min(time_ns, now_ns)))
 
 
-def _span_row(span: SpanRecord, now_ns: int) -> tuple[Any, ...]:
+def _span_row(span: SpanRecord, now_ns: int, *, compressed: bool) -> tuple[Any, ...]:
     time_ns = kept_time(span.time_ns, now_ns)
     if time_ns != span.time_ns:
         span = msgspec.structs.replace(span, time_ns=time_ns)
-    detail = pack(span)
-    if len(detail) > MAX_SPAN_BYTES:
+    detail = pack(span, compressed=compressed)
+    if len(detail) > (MAX_SPAN_BYTES if compressed else 4 * MAX_SPAN_BYTES):
         # Its place in the timeline is worth more than what it says.
         detail = pack(
-            msgspec.structs.replace(span, name=span.name[:_MAX_TEXT], attributes={}, events=(), links=())
+            msgspec.structs.replace(span, name=span.name[:_MAX_TEXT], attributes={}, events=(), links=()),
+            compressed=compressed,
         )
     link = span.links[0] if span.scope == semconv.SCOPE and span.links else None
     delivery = None if link is None else text(link.trace_id + link.span_id, 2 * _MAX_ID)

@@ -22,7 +22,7 @@ MAX_ARRIVALS: Final = 60_000
 _HOUR_NS: Final = 3600 * 10**9
 _WEEK_NS: Final = 7 * 24 * _HOUR_NS
 # Anyone can send what comes to one of these.
-_NOT_HEARD: Final = ("rejected", "handshake", "unrouted", "redirected", "turned_away")
+NOT_HEARD: Final = ("rejected", "handshake", "unrouted", "redirected", "turned_away")
 
 
 def snapshot(connection: Connection, now_ns: int, too_long: Callable[[str], float]) -> Snapshot:
@@ -98,7 +98,7 @@ def _facets_of(endpoint: EndpointState) -> Select[Any]:
         f.environment == endpoint.environment,
         f.provider == endpoint.provider,
         f.route == endpoint.route,
-        f.outcome.not_in(_NOT_HEARD),
+        f.outcome.not_in(NOT_HEARD),
     )
 
 

@@ -43,6 +43,8 @@ _DEFERRED: Final = (
 class SqlHistory:
     """Of a database that has the state as well."""
 
+    compresses = False
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -58,6 +60,9 @@ class SqlHistory:
     def writer(self, connection: Connection, *, careful: bool = False) -> SqlWriter:
         """See `History.writer`."""
         return SqlWriter(self._database, connection, careful=careful)
+
+    def check(self) -> None:
+        """See `History.check`: who asks has asked the state."""
 
     def overwrite(self) -> str | None:
         """See `History.overwrite`."""

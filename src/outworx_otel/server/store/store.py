@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.model import (
     Batch,
     Choices,
@@ -42,6 +43,8 @@ from outworx_otel.server.store import (
     watch,
 )
 from outworx_otel.server.store.claims import Claims
+from outworx_otel.server.store.columns.address import is_column_store
+from outworx_otel.server.store.columns.history import ColumnHistory
 from outworx_otel.server.store.database import open_database
 from outworx_otel.server.store.database_errors import is_connection, is_of_the_batch, is_passing
 from outworx_otel.server.store.erasure import Erased, erase
@@ -66,6 +69,7 @@ from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailabl
 from outworx_otel.server.store.transaction import Transactions
 from outworx_otel.server.store.writer import Writer
 
+DEFAULT_STATE = "sqlite:///outworx-state.db"
 _LEASE_NS = 120 * 10**9
 _GIB = 1024**3
 _AT_ONCE = 200
@@ -81,7 +85,8 @@ class Store:
     """Everything that is kept. Its methods block, `write` but little: call them in a thread.
 
     Args:
-        url: `sqlite:///path` or `postgresql+psycopg://...`.
+        url: `sqlite:///path`, `postgresql+psycopg://...`, `clickhouse://...` or `chdb:///path`.
+        state: where a store of columns keeps what needs transactions: one of the first two.
         max_queued_bytes: see `Settings`.
         retention_days: what arrived before is removed.
         max_bytes: deliveries go when the database grows beyond it, see `Retention`.
@@ -100,6 +105,7 @@ class Store:
         self,
         url: str,
         *,
+        state: str = DEFAULT_STATE,
         max_queued_bytes: int,
         retention_days: float = 30.0,
         max_bytes: int = 4 * _GIB,
@@ -111,22 +117,25 @@ class Store:
     ) -> None:
         self._clock = clock
         self._refused: tuple[float, str] | None = None
-        self._database = database = open_database(url, lock_seconds)
+        in_columns = is_column_store(url)
+        self._database = database = open_database(state if in_columns else url, lock_seconds)
+        self._history: History = SqlHistory(database)
         try:
             migrate(database)
             with database.write() as connection:
                 remove_unused_facets(connection, max_facets)
                 clocks = watch.known_clocks(connection)
+            if in_columns:
+                self._history = ColumnHistory(url, database, clock)
         except SQLAlchemyError as error:
             database.close()
             raise StoreUnavailable(database.explain(error)) from error
-        except StoreUnavailable:
+        except (StoreUnavailable, ConfigurationError):
             database.close()
             raise
         self.claims = Claims(database.writing, database.look, connections=database.claimers)
         self.secrets = KeptSecrets(database.writing)
         self.sendings = Sendings(database, clock)
-        self._history: History = SqlHistory(database)
         self._transactions = Transactions(database.mark, Facets(max_facets), clocks)
         self._retention = Retention(database, self._history, retention_days, max_bytes, clock, ticks)
         self._writer = Writer(self._write, self._tidy, max_queued_bytes, took)
@@ -142,7 +151,9 @@ class Store:
         """
         self._writer.make_sure_of_room(batch.size)
         now_ns = int(self._clock() * 1e9)
-        return self._writer.submit(packed(batch, now_ns, self._transactions.clocks), batch.size)
+        compressed = not self._history.compresses
+        rows = packed(batch, now_ns, self._transactions.clocks, compressed=compressed)
+        return self._writer.submit(rows, batch.size)
 
     def deliveries(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
         """One page, newest first.
@@ -422,6 +433,7 @@ class Store:
             raise StoreUnavailable(refused[1])
         with self._database.read() as connection:
             connection.execute(select(schema.tallies).limit(1)).all()
+        self._history.check()
 
     def close(self) -> None:
         """Writes what is queued and closes the database."""
@@ -443,16 +455,21 @@ class Store:
         """All together, or, where one is to blame, each alone."""
         try:
             self._commit(batches)
-        except SQLAlchemyError as error:
-            if not is_of_the_batch(error):
-                why = self._database.explain(error)
-                self._refused = self._clock(), why
-                return [StoreUnavailable(why)] * len(batches)
+        except StoreUnavailable as error:
+            return self._not_now(str(error), batches)
+        except (SQLAlchemyError, BatchRefused) as error:
+            why = str(error) if isinstance(error, BatchRefused) else self._database.explain(error)
+            if not isinstance(error, BatchRefused) and not is_of_the_batch(error):
+                return self._not_now(why, batches)
             if len(batches) == 1:
-                return [BatchRefused(self._database.explain(error))]
+                return [BatchRefused(why)]
             return [self._write([batch])[0] for batch in batches]
         self._refused = None
         return [None] * len(batches)
+
+    def _not_now(self, why: str, batches: Sequence[Packed]) -> Sequence[BaseException]:
+        self._refused = self._clock(), why
+        return [StoreUnavailable(why)] * len(batches)
 
     def _tidy(self, written: int) -> float:
         """Some housekeeping; the seconds until the next."""

@@ -21,6 +21,10 @@ PROBLEM_NUMBER: Final = "problem_number"
 ALERT_NUMBER: Final = "alert_number"
 """The last that was given to an alert."""
 
+LAST_DELIVERY: Final = "last_delivery"
+"""The last number that was given to a delivery, where the history is in columns."""
+LAST_SPAN: Final = "last_span"
+
 AGE: Final = "age"
 """Seconds that the store has been in use, as far as is known."""
 AGE_WALL: Final = "age_wall"

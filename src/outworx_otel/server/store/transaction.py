@@ -128,12 +128,12 @@ class Transactions:
             seq += 1
             facet = numbers[key]
             self._kept_now[_endpoint(key)] += 1
-            new.append(NewDelivery(seq, facet, row, detail, None))
             linked = row[_TRACE] + row[_SPAN] if verdict.kind is Kind.DEFERRED else ""
             arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], linked))
             proved = row[_VALID] is True
-            offered = proved or (row[_VALID] is None and key[_OUTCOME] in _DEALT_WITH)
-            event_type = row[_EVENT_TYPE] if offered else None
+            is_offered = proved or (row[_VALID] is None and key[_OUTCOME] in _DEALT_WITH)
+            new.append(NewDelivery(seq, facet, row, detail, is_offered))
+            event_type = row[_EVENT_TYPE] if is_offered else None
             figures.add(facet, row[_TIME], row[_DURATION], event_type, proved=proved)
         for place, problem in watch.take(connection, self._mark, history, arrived, counts).items():
             new[place] = new[place]._replace(problem=problem)
