@@ -14,6 +14,7 @@ import pytest
 from support.databases import PgBouncer, PostgresServer
 
 from outworx_otel.server.store import Store
+from outworx_otel.server.store.columns.history import ColumnHistory
 from outworx_otel.server.store.schema import metadata
 from server.store.samples import NOW
 
@@ -85,6 +86,22 @@ in_columns = pytest.param("chdb", marks=pytest.mark.needs("chdb-core-lite >=26.5
 @pytest.fixture(params=["sqlite", "postgresql", in_columns])
 def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """Of a database that several servers may have open."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+def rows(store: Store, table: str) -> int:
+    """How many there are, wherever they are."""
+    history = store._history
+    if isinstance(history, ColumnHistory) and table in ("deliveries", "details", "spans"):
+        name = f"outworx.outworx_{table.replace('details', 'deliveries')}"
+        return int(history._engine.query(f"SELECT count() FROM {name}")[0][0])  # noqa: S608
+    with store._database.read() as connection:
+        return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())  # noqa: S608
 
 
 @pytest.fixture

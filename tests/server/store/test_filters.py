@@ -202,7 +202,10 @@ def test_more_endpoints_than_are_told_apart_still_show_what_they_are(url: str, o
     assert {endpoint.provider: endpoint.total for endpoint in figures.endpoints}["_OTHER"] == 80
 
 
-def test_there_is_room_for_new_endpoints_once_old_ones_are_gone(url: str, open_store: OpenStore) -> None:
+def test_there_is_room_for_new_endpoints_once_old_ones_are_gone(
+    shared_url: str, open_store: OpenStore
+) -> None:
+    url = shared_url
     now = NOW / 1e9
     store = open_store(url, max_facets=20, clock=lambda: now, ticks=lambda: now)
     store.write(batch(*(one(id=f"{n}", provider=f"old-{n}") for n in range(30)))).result(20)

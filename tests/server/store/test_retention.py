@@ -11,7 +11,7 @@ from support.scale import rows as some
 
 from outworx_otel.server.model import Batch, Count, Filter
 from outworx_otel.server.store import Store
-from server.store.conftest import MIB, OpenStore
+from server.store.conftest import MIB, OpenStore, rows
 from server.store.samples import DAY, NOW, batch, deliveries, one, span
 
 
@@ -22,11 +22,6 @@ def tidy(store: Store) -> int:
         steps += 1
         assert steps < 1000
     return steps
-
-
-def rows(store: Store, table: str) -> int:
-    with store._database.read() as connection:
-        return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())  # noqa: S608
 
 
 class Time:
@@ -154,7 +149,8 @@ def test_an_old_time_of_the_senders_makes_nothing_old(sqlite_url: str, open_stor
 def test_what_was_never_proved_genuine_pushes_no_history_out(
     url: str, open_store: OpenStore, big: int
 ) -> None:
-    store = open_store(url, max_bytes=(3 if url.startswith("sqlite") else 6) * MIB)
+    room = {"sqlite": 3, "postgresql": 6, "chdb": 1}
+    store = open_store(url, max_bytes=room[url.partition(":")[0].partition("+")[0]] * MIB)
     genuine = [one(id=f"genuine-{number}", signature_valid=True) for number in range(2000)]
     store.write(batch(*genuine)).result(30)
     for part in range(12):

@@ -13,7 +13,7 @@ from outworx_otel.server.store.body_search import PLACES_AT_ONCE, PREFIX, in_bod
 from outworx_otel.server.store.columns import conditions as c
 from outworx_otel.server.store.columns.engine import Engine
 from outworx_otel.server.store.columns.moved import Moved
-from outworx_otel.server.store.columns.rows import AS_BYTES, READ, key_of, number_of, summary_of
+from outworx_otel.server.store.columns.rows import AS_BYTES, READ, head_of, key_of, number_of, summary_of
 from outworx_otel.server.store.columns.tables import LETTERS, Tables
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.facets import OTHER
@@ -187,7 +187,7 @@ class ColumnReader:
 
     def _with_id(self, id: str) -> list[str]:
         id = text(id, 200) or ""
-        return [c.has_any("h", [id[:4]]), f"id = {c.literal(number_of(id))}"]
+        return [c.has_any("h", [head_of(id)]), f"id = {c.literal(number_of(id))}"]
 
     def _chosen(self, wanted: Filter) -> list[str]:
         found = c.chosen(wanted)

@@ -86,7 +86,7 @@ def _thin(engine: Engine, tables: Tables, table: str, partition: str, part: floa
     """Removes the first part of a partition's rows, and writes it anew."""
     columns = "(day, proved)" if table == tables.deliveries else "day"
     within = f"{columns} = {partition}"
-    query = f"SELECT toUInt64(quantileTDigest({min(part, 1.0)})(seq)) FROM {table} WHERE {within}"
+    query = f"SELECT toUInt64(quantile({min(part, 1.0)})(seq)) FROM {table} WHERE {within}"
     until = engine.query(query, seconds=60)[0][0]
     delete(engine, tables, table, f"{within} AND seq <= {until}")
     local = tables.local[table]

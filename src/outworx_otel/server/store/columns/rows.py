@@ -44,6 +44,11 @@ def number_of(id: str) -> bytes:
     )
 
 
+def head_of(id: str) -> str:
+    """The beginning that the index on facets has of an id."""
+    return (id + number_of(id).hex())[:4]
+
+
 def key_of(key: str) -> bytes:
     """What an idempotency key is kept as: most are 64 hexadecimal digits. No text begins with a NUL."""
     return b"\0" + bytes.fromhex(key) if _HEX_KEY.fullmatch(key) else key.encode()

@@ -35,7 +35,7 @@ WORDS_OF_FACETS: Final = (
     " concat('b=', toString(keeps_body))]"
 )
 """All that filters ask for, and the first four characters of the id: one index finds each of them, and all together.
-A query says it in the same words. (An expression with `id_text = ''`, which the optimizer rewrites, finds no index.)"""
+A query says it in the same words. (The optimizer rewrites `id_text = ''`: that would find no index.)"""
 
 _TEXT: Final = "LowCardinality(String)"
 # Numbers that rise or repeat are kept as their differences; what is random gains nothing by compression.

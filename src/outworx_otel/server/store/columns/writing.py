@@ -16,12 +16,13 @@ from outworx_otel.server.store.columns import room
 from outworx_otel.server.store.columns.engine import Engine
 from outworx_otel.server.store.columns.moved import Moved
 from outworx_otel.server.store.columns.reading import ColumnReader
-from outworx_otel.server.store.columns.rows import columns_of, number_of, span_columns
+from outworx_otel.server.store.columns.rows import columns_of, head_of, number_of, span_columns
 from outworx_otel.server.store.columns.tables import DELIVERIES, LETTERS, SPANS, Tables
 from outworx_otel.server.store.history import Deferred, Erasable, Erasure, NewDelivery, OfAnEvent
 from outworx_otel.server.store.packing import hashed, unpack
 from outworx_otel.server.store.places import PageStart
 from outworx_otel.server.store.schema import facets
+from outworx_otel.server.store.store_errors import BatchRefused
 
 EVENTS_LOOKED_BACK: Final = 8
 """Days. No provider sends an event again for longer."""
@@ -113,7 +114,11 @@ class ColumnWriter:
 
     def insert(self, new: Sequence[NewDelivery]) -> None:
         if new:
-            columns = columns_of(new, self._day)
+            try:
+                columns = columns_of(new, self._day)
+            except (TypeError, ValueError) as error:
+                # Its message quotes the value.
+                raise BatchRefused(f"cannot be kept: {type(error).__name__}") from None
             self._engine.insert("outworx_deliveries", DELIVERIES, columns, f"{self._query_id}-deliveries")
             ids = [number_of(one.row[_ID]) for one in new]
             self._after.append(lambda: self._recent.add(ids))
@@ -162,7 +167,7 @@ class ColumnWriter:
             return []
         numbers = c.among(number_of(id) for id in ids)
         found = []
-        for part in _parts(sorted({id[:4] for id in ids})):
+        for part in _parts(sorted({head_of(id) for id in ids})):
             conditions = [c.has_any("h", part), f"id IN {numbers}"]
             found += [
                 Deferred(
