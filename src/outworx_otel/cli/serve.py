@@ -43,9 +43,18 @@ def serve(
         str,
         typer.Option(
             envvar="OUTWORX_SERVE_DATABASE",
-            help="sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
+            help="sqlite:///PATH, postgresql+psycopg://USER:PASSWORD@HOST/NAME, or for very many deliveries"
+            " clickhouse://USER:PASSWORD@HOST:8123/NAME.",
         ),
     ] = "sqlite:///outworx.db",
+    state: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OUTWORX_SERVE_STATE",
+            help="Where clickhouse:// keeps what needs transactions: sqlite:///PATH or postgresql+psycopg://…;"
+            " sqlite:///outworx-state.db without it.",
+        ),
+    ] = None,
     api_key: Annotated[
         list[str] | None,
         typer.Option(
@@ -140,6 +149,7 @@ def serve(
             host=host,
             port=port,
             database=database,
+            state=state,
             api_keys=tuple(api_key or ()),
             new_key=new_key,
             public_url=public_url,
@@ -171,6 +181,7 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     from rich.text import Text
     from sqlalchemy.engine import make_url
 
+    from outworx_otel.server.store import DEFAULT_STATE, is_column_store
     from outworx_otel.server.store.database import shown
 
     console = Console(highlight=False, soft_wrap=True)
@@ -188,6 +199,8 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     if app.serves_agents:
         row("Agents", f"{address}/mcp", "cyan")
     row("Database", shown(make_url(settings.database)))
+    if is_column_store(settings.database):
+        row("State", shown(make_url(settings.state or DEFAULT_STATE)))
     if app.channels:
         row("Alerts to", ", ".join(app.channels))
     _say_key(app, row)

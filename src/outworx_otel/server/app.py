@@ -56,6 +56,7 @@ class Application:
         self.channels = tuple(channel.name for channel in wanted)
         self._store = store = Store(
             settings.database,
+            state=settings.state,
             max_queued_bytes=settings.max_queued_bytes,
             retention_days=settings.retention_days,
             max_bytes=settings.max_database_bytes,

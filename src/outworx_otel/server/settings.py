@@ -26,7 +26,8 @@ class Settings:
     Args:
         host: the address to bind.
         port: the port; 4318 is OTLP/HTTP's own. 0 takes a free one.
-        database: `sqlite:///path` or `postgresql+psycopg://...`.
+        database: `sqlite:///path`, `postgresql+psycopg://...`, `clickhouse://...` or `chdb:///path`.
+        state: where the last two keep what needs transactions: one of the first two; None: a file beside.
         channels: those that alerts are sent to, as the configuration file names them.
         api_keys: the keys that are taken, each with its purpose before it or without one (`purposes.given_key`);
             none, on loopback, means any or none.
@@ -55,6 +56,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 4318
     database: str = field(default="sqlite:///outworx.db", repr=False)
+    state: str | None = field(default=None, repr=False)
     channels: ChannelTables = field(default=ChannelTables(), repr=False)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     new_key: bool = False

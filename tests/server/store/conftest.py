@@ -69,9 +69,9 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_database(request.getfixturevalue("postgres"))
 
 
-def state_of(url: str) -> str:
+def state_of(url: str) -> str | None:
     """Where a store of columns keeps what needs transactions: beside its folder."""
-    return f"sqlite:///{url.removeprefix('chdb:///')}.state.db"
+    return f"sqlite:///{url.removeprefix('chdb:///')}.state.db" if url.startswith("chdb") else None
 
 
 @pytest.fixture

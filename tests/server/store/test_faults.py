@@ -151,7 +151,7 @@ def test_a_path_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
         ("sqlite:///:memory:", "needs a file"),
         ("sqlite://host/path.db", "three slashes"),
         ("sqlite:////nowhere/at/all/outworx.db", "/nowhere/at/all does not exist: make it"),
-        ("mysql://me:secret-word@host/db", "mysql:// is not supported; use sqlite:///path or postgresql"),
+        ("mysql://me:secret-word@host/db", "mysql:// is not supported; use sqlite:///path, postgresql"),
         ("secret-word", "no URL of a database"),
         ("", "no URL of a database"),
     ],

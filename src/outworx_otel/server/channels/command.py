@@ -11,7 +11,7 @@ from outworx_otel.server.channels.notice import Notice
 from outworx_otel.server.channels.program import run_program
 
 # What is the server's own.
-_KEPT_BACK = ("OUTWORX_SERVE_API_KEYS", "OUTWORX_SERVE_DATABASE")
+_KEPT_BACK = ("OUTWORX_SERVE_API_KEYS", "OUTWORX_SERVE_DATABASE", "OUTWORX_SERVE_STATE")
 
 
 @dataclass(frozen=True)

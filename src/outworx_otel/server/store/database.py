@@ -22,7 +22,7 @@ from outworx_otel.server.store.store_errors import QueryTooWide, StoreUnavailabl
 
 READ_SECONDS: Final = 5.0
 WRITERS: Final = 2
-_KNOWN: Final = "sqlite:///path or postgresql+psycopg://user@host/name"
+_KNOWN: Final = "sqlite:///path, postgresql+psycopg://user@host/name or clickhouse://user@host:8123/name"
 # An option of ours; what a small server can spare, and the least that works.
 _CONNECTIONS: Final = "connections"
 _LEAST_CONNECTIONS: Final = 4

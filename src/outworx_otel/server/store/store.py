@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -69,7 +69,7 @@ from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailabl
 from outworx_otel.server.store.transaction import Transactions
 from outworx_otel.server.store.writer import Writer
 
-DEFAULT_STATE = "sqlite:///outworx-state.db"
+DEFAULT_STATE: Final = "sqlite:///outworx-state.db"
 _LEASE_NS = 120 * 10**9
 _GIB = 1024**3
 _AT_ONCE = 200
@@ -86,7 +86,7 @@ class Store:
 
     Args:
         url: `sqlite:///path`, `postgresql+psycopg://...`, `clickhouse://...` or `chdb:///path`.
-        state: where a store of columns keeps what needs transactions: one of the first two.
+        state: where the last two keep what needs transactions: one of the first two; None: `DEFAULT_STATE`.
         max_queued_bytes: see `Settings`.
         retention_days: what arrived before is removed.
         max_bytes: deliveries go when the database grows beyond it, see `Retention`.
@@ -105,7 +105,7 @@ class Store:
         self,
         url: str,
         *,
-        state: str = DEFAULT_STATE,
+        state: str | None = None,
         max_queued_bytes: int,
         retention_days: float = 30.0,
         max_bytes: int = 4 * _GIB,
@@ -118,7 +118,13 @@ class Store:
         self._clock = clock
         self._refused: tuple[float, str] | None = None
         in_columns = is_column_store(url)
-        self._database = database = open_database(state if in_columns else url, lock_seconds)
+        if state is not None and not in_columns:
+            raise ConfigurationError(
+                "--state is for clickhouse:// and chdb://: every other database has its own"
+            )
+        self._database = database = open_database(
+            (state or DEFAULT_STATE) if in_columns else url, lock_seconds
+        )
         self._history: History = SqlHistory(database)
         try:
             migrate(database)
