@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from server.store.conftest import (
+    chdb_url,
     empty_url,
     open_store,
     postgres,
@@ -16,6 +17,7 @@ from server.store.conftest import (
 )
 
 __all__ = [
+    "chdb_url",
     "empty_url",
     "open_store",
     "postgres",

@@ -80,7 +80,8 @@ def chdb_url(tmp_path: Path) -> str:
     return f"chdb:///{tmp_path / 'columns'}"
 
 
-in_columns = pytest.param("chdb", marks=pytest.mark.needs("chdb-core-lite >=26.5"))
+ENGINE = "chdb-core-lite >=26.5"
+in_columns = pytest.param("chdb", marks=pytest.mark.needs(ENGINE))
 
 
 @pytest.fixture(params=["sqlite", "postgresql", in_columns])

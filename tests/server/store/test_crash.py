@@ -11,7 +11,7 @@ import pytest
 from support.scale import scaled
 
 from outworx_otel.server.model import Filter
-from server.store.conftest import OpenStore
+from server.store.conftest import ENGINE, OpenStore, state_of
 from server.store.samples import DAY, NOW
 
 _PER_BATCH = 7
@@ -20,7 +20,7 @@ import sys
 from server.store.samples import NOW, batch, one
 from outworx_otel.server.store import Store
 
-store = Store(sys.argv[1], max_queued_bytes=1 << 26, clock=lambda: NOW / 1e9)
+store = Store(sys.argv[1], state=sys.argv[2] or None, max_queued_bytes=1 << 26, clock=lambda: NOW / 1e9)
 number = 0
 while True:
     waiting = []
@@ -35,11 +35,13 @@ while True:
 
 
 @pytest.mark.parametrize("kill_after", [15, 40, scaled(400, 90)])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("chdb", marks=pytest.mark.needs(ENGINE))])
 def test_killed_while_writing_nothing_acknowledged_is_lost(
-    sqlite_url: str, open_store: OpenStore, kill_after: int
+    request: pytest.FixtureRequest, open_store: OpenStore, kind: str, kill_after: int
 ) -> None:
+    url = request.getfixturevalue(f"{kind}_url")
     writer = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", _WRITES, sqlite_url],
+        [sys.executable, "-c", _WRITES, url, state_of(url) or ""],
         stdout=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": ":".join([str(Path(__file__).parents[2]), *sys.path])},
@@ -50,7 +52,7 @@ def test_killed_while_writing_nothing_acknowledged_is_lost(
     acknowledged += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
     writer.wait(20)
 
-    store = open_store(sqlite_url)
+    store = open_store(url)
     there = list(store.iterate(Filter(), 100_000))
     per_batch = Counter(int(one.service) for one in there)
     assert set(acknowledged) <= set(per_batch)

@@ -141,6 +141,9 @@ class ColumnHistory:
         self._tables.claim(f"{number:016x}")
         try:
             with self._state.write() as connection:
+                for row in connection.execute(select(batches)).all():
+                    self._taken_out(row, row.last_delivery, row.last_span)
+                connection.execute(delete(batches))
                 for name, table in (
                     (LAST_DELIVERY, self._tables.deliveries),
                     (LAST_SPAN, self._tables.spans),
