@@ -184,6 +184,31 @@ def test_a_server_that_is_away_is_said_in_one_line_without_its_password(
     assert "Traceback" not in caplog.text
 
 
+def test_while_it_is_away_what_the_state_knows_is_told_and_nothing_is_taken(
+    columns: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine in this process cannot be away, as a server can."""
+    columns.write(batch(one(id="before", outcome="failed"))).result(30)
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("database clickhouse://host/hooks: it does not answer")
+
+    with monkeypatch.context() as gone:
+        for name in ("query", "insert", "change"):
+            gone.setattr(Engine, name, away)
+        assert columns.overview(NOW - DAY, NOW + DAY, Filter()).total == 1
+        assert len(columns.problems().problems) == 1
+        assert columns.claims.claim("key", "token", 30)
+        for asked in (lambda: columns.deliveries(Filter(), 5), columns.healthy):
+            with pytest.raises(StoreUnavailable, match="does not answer"):
+                asked()
+        refused = columns.write(batch(one(id="refused")))
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            refused.result(30)
+    columns.write(batch(one(id="refused"))).result(30)
+    assert set(listed(columns)) == {"before", "refused"}
+
+
 @pytest.mark.parametrize(
     ("url", "module", "extra"),
     [
@@ -206,6 +231,7 @@ class _Recorded:
     database = "hooks"
     cluster = "three_shards"
     shown = "clickhouse://host/hooks"
+    is_in_process = False
 
     def __init__(self) -> None:
         self.statements: list[str] = []
@@ -218,7 +244,7 @@ def test_the_tables_of_a_cluster_are_replicated_and_spread(columns: Store) -> No
     recorded = _Recorded()
     Tables(recorded).make()  # type: ignore[arg-type]
     local, spread = recorded.statements[:2]
-    assert "hooks.outworx_deliveries_local ON CLUSTER 'three_shards'" in local
+    assert "`hooks`.outworx_deliveries_local ON CLUSTER 'three_shards'" in local
     assert (
         "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/outworx_deliveries', '{replica}')"
         in local

@@ -21,7 +21,7 @@ def literal(value: str | bytes | int) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, bytes):
-        return f"unhex('{value.hex()}')"
+        return "'\\x" + value.hex(" ").replace(" ", "\\x") + "'" if value else "''"
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

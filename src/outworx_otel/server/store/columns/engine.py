@@ -63,11 +63,12 @@ class Engine:
         self.shown = address.shown
         self.database = address.database
         self.cluster = address.cluster
+        self.is_in_process = address.path is not None
         self._address = address
         # It would tell of an outage with the stack of each try.
         logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
         self._check_that_it_is_installed()
-        self._lock = None if address.path is None else _Lock(address)
+        self._lock = _Lock(address) if self.is_in_process else None
         # An empty place is a client that has not been made yet.
         self._clients: queue.LifoQueue[Client | None] = queue.LifoQueue()
         for _ in range(_CLIENTS):
@@ -198,7 +199,7 @@ class Engine:
         )
 
     def _check_that_it_is_installed(self) -> None:
-        extra = "clickhouse" if self._address.path is None else "chdb"
+        extra = "chdb" if self.is_in_process else "clickhouse"
         try:
             import clickhouse_connect  # noqa: F401
 

@@ -127,8 +127,8 @@ class Tables:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.deliveries = f"{engine.database}.outworx_deliveries"
-        self.spans = f"{engine.database}.outworx_spans"
+        self.deliveries = f"`{engine.database}`.outworx_deliveries"
+        self.spans = f"`{engine.database}`.outworx_spans"
         spread = engine.cluster is not None
         self.local = {name: f"{name}_local" if spread else name for name in (self.deliveries, self.spans)}
         self.everywhere = f" ON CLUSTER '{engine.cluster}'" if spread else ""
@@ -139,7 +139,7 @@ class Tables:
         Raises:
             StoreUnavailable: it does not answer, or this user may not.
         """
-        if self._engine.database == "outworx":
+        if self._engine.is_in_process:
             self._engine.change(f"CREATE DATABASE IF NOT EXISTS {self._engine.database}{self.everywhere}")
         for table, columns, indices, order, shard in (
             (self.deliveries, DELIVERIES, _OF_DELIVERIES, "(time, seq)", "cityHash64(id)"),
