@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 READ_SECONDS: Final = 5
+"""A page is not waited for any longer."""
+
+WRITE_SECONDS: Final = 20
+"""What a writer has to know is waited for: no exporter can narrow it."""
+
 INSERT_SECONDS: Final = 20
 """The server gives an insert up after that: before the client does, so that none comes to an end unseen."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from outworx_otel.server.store.columns import room
 from outworx_otel.server.store.columns.address import address_of
-from outworx_otel.server.store.columns.engine import Engine
+from outworx_otel.server.store.columns.engine import READ_SECONDS, WRITE_SECONDS, Engine
 from outworx_otel.server.store.columns.moved import Moved, batches, metadata
 from outworx_otel.server.store.columns.reading import ColumnReader
 from outworx_otel.server.store.columns.tables import Tables, new_state
@@ -104,7 +104,7 @@ class ColumnHistory:
             self._engine,
             self._tables,
             connection,
-            self._reader(),
+            self._reader(seconds=WRITE_SECONDS),
             self._moved,
             numbers,
             f"outworx-{self._holder}-{self._written}",
@@ -114,7 +114,7 @@ class ColumnHistory:
 
     def check(self) -> None:
         """See `History.check`."""
-        self._engine.query("SELECT 1")
+        self._engine.query("SELECT 1", seconds=WRITE_SECONDS)
 
     def overwrite(self) -> str | None:
         """See `History.overwrite`."""
@@ -126,8 +126,8 @@ class ColumnHistory:
         """See `History.close`."""
         self._engine.close()
 
-    def _reader(self) -> ColumnReader:
-        return ColumnReader(self._engine, self._tables, self._state, self._moved)
+    def _reader(self, seconds: int = READ_SECONDS) -> ColumnReader:
+        return ColumnReader(self._engine, self._tables, self._state, self._moved, seconds=seconds)
 
     def _claim(self) -> None:
         """Makes the state's own tables, and sees to it that both belong together."""
@@ -182,7 +182,9 @@ class ColumnHistory:
                 continue
             self._wait_for_no_insert(row.holder)
             condition = f"seq BETWEEN {first} AND {last}"
-            if self._engine.query(f"SELECT count() FROM {table} WHERE {condition}")[0][0]:
+            if self._engine.query(f"SELECT count() FROM {table} WHERE {condition}", seconds=WRITE_SECONDS)[0][
+                0
+            ]:
                 room.delete(self._engine, self._tables, table, condition)
                 self._recent.clear()
                 found = True
@@ -195,7 +197,7 @@ class ColumnHistory:
             StoreUnavailable: something is.
         """
         own = f"SELECT count() FROM system.processes WHERE query_id LIKE 'outworx-{holder}-%'"
-        if self._engine.query(own)[0][0]:
+        if self._engine.query(own, seconds=WRITE_SECONDS)[0][0]:
             raise StoreUnavailable(
                 f"database {self._engine.shown}: an insert has not come to an end: send again"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -11,7 +12,7 @@ from outworx_otel.server.model import Filter, Hits, SpanRecord, StoredDelivery, 
 from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.store.body_search import PLACES_AT_ONCE, PREFIX, in_bodies
 from outworx_otel.server.store.columns import conditions as c
-from outworx_otel.server.store.columns.engine import Engine
+from outworx_otel.server.store.columns.engine import READ_SECONDS, Engine
 from outworx_otel.server.store.columns.moved import Moved
 from outworx_otel.server.store.columns.rows import AS_BYTES, READ, head_of, key_of, number_of, summary_of
 from outworx_otel.server.store.columns.tables import LETTERS, Tables
@@ -45,11 +46,21 @@ class ColumnReader:
     """See `HistoryReader`.
 
     Args:
-        state: what names are known, and which problem was given to a delivery later on.
+        state: what names are known.
+        moved: which problem was given to a delivery later on.
+        seconds: how long a query may take.
     """
 
-    def __init__(self, engine: Engine, tables: Tables, state: Database, moved: Moved) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        engine: Engine,
+        tables: Tables,
+        state: Database,
+        moved: Moved,
+        *,
+        seconds: int = READ_SECONDS,
+    ) -> None:
+        self.query = functools.partial(engine.query, seconds=seconds)
         self._deliveries, self._spans = tables.deliveries, tables.spans
         self._tables = tables
         self._state = state
@@ -81,7 +92,7 @@ class ColumnReader:
             return hits_of(self._searched(wanted, FIRST, MOST_COUNTED + 1))
         conditions = c.where([*self._chosen(wanted), *c.during(range_of(wanted, FIRST))])
         some = f"SELECT 1 FROM {self._deliveries} {conditions} LIMIT {MOST_COUNTED + 1}"
-        return counted(self._engine.query(f"SELECT count() FROM ({some})")[0][0])
+        return counted(self.query(f"SELECT count() FROM ({some})")[0][0])
 
     def neighbours(self, wanted: Filter, id: str) -> tuple[str | None, str | None]:
         places = self._newest(self._with_id(id), 1)
@@ -143,12 +154,12 @@ class ColumnReader:
             *([f"seq % {every} = 0"] if every > 1 else []),
         ]
         query = f"SELECT toUnixTimestamp64Nano(time) FROM {self._deliveries} {c.where(conditions)}"
-        rows = self._engine.query(f"{query} {c.NEWEST_FIRST} LIMIT {limit}")
+        rows = self.query(f"{query} {c.NEWEST_FIRST} LIMIT {limit}")
         return [row[0] / 1e9 for row in reversed(rows)]
 
     def erasable(self, which: Erasure) -> int:
         query = f"SELECT count() FROM {self._deliveries} {c.where(self.to_erase(which))}"
-        return int(self._engine.query(query)[0][0])
+        return int(self.query(query)[0][0])
 
     def size(self) -> int:
         return sum(self._tables.sizes().values())
@@ -169,20 +180,20 @@ class ColumnReader:
         self, conditions: Iterable[str], limit: int, *, order: str = c.NEWEST_FIRST
     ) -> list[PageStart]:
         query = f"SELECT {c.PLACE} FROM {self._deliveries} {c.where(conditions)} {order} LIMIT {limit}"
-        return [PageStart(*row) for row in self._engine.query(query)]
+        return [PageStart(*row) for row in self.query(query)]
 
     def _rows(self, found: Sequence[PageStart], names: Iterable[str]) -> Sequence[Sequence[Any]]:
         if not found:
             return []
         query = f"SELECT {', '.join(names)} FROM {self._deliveries} WHERE {c.of_places(found)}"
-        return self._engine.query(query, as_bytes=AS_BYTES)
+        return self.query(query, as_bytes=AS_BYTES)
 
     def _details(self, found: Sequence[PageStart], type_: type[T]) -> dict[int, T]:
         return {seq: unpack(detail, type_) for seq, detail in self._rows(found, ("seq", "detail"))}
 
     def _read_spans(self, condition: str) -> list[SpanRecord]:
         query = f"SELECT detail FROM {self._spans} WHERE {condition} LIMIT {MAX_SPANS_PER_TRACE}"
-        rows = self._engine.query(query, as_bytes=("detail",))
+        rows = self.query(query, as_bytes=("detail",))
         return sorted((unpack(row[0], SpanRecord) for row in rows), key=lambda span: span.time_ns)
 
     def _with_id(self, id: str) -> list[str]:

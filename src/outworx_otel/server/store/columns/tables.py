@@ -6,7 +6,7 @@ import secrets
 from typing import Any, Final
 
 from outworx_otel.server.fields import FACETED
-from outworx_otel.server.store.columns.engine import Engine
+from outworx_otel.server.store.columns.engine import WRITE_SECONDS, Engine
 from outworx_otel.server.store.store_errors import StoreUnavailable
 
 SCHEMA: Final = 1
@@ -211,7 +211,10 @@ class Tables:
             f"SELECT table, partition, sum(bytes_on_disk) FROM {parts} WHERE active AND rows > 0"
             f" AND database = '{self._engine.database}' AND table IN {tuple(names)} GROUP BY table, partition"
         )
-        return {(names[table], partition): size for table, partition, size in self._engine.query(query)}
+        return {
+            (names[table], partition): size
+            for table, partition, size in self._engine.query(query, seconds=WRITE_SECONDS)
+        }
 
 
 def new_state() -> str:

@@ -109,7 +109,7 @@ class ColumnWriter:
                     f"SELECT id FROM {self._tables.deliveries} WHERE time BETWEEN {c.at(first)} AND {c.at(last)}"
                     f" AND id IN {c.among(numbers)}"
                 )
-                there.update(row[0] for row in self._engine.query(query, indexed=False))
+                there.update(row[0] for row in self._reader.query(query, indexed=False))
         return {by_number[number] for number in there}
 
     def insert(self, new: Sequence[NewDelivery]) -> None:
@@ -130,7 +130,7 @@ class ColumnWriter:
                 f"SELECT trace_id, span_id FROM {self._tables.spans}"
                 f" WHERE {self._since(_SPANS_LOOKED_BACK)} AND trace_id IN {c.among(traces)}"
             )
-            for trace, span in self._engine.query(query, indexed=False):
+            for trace, span in self._reader.query(query, indexed=False):
                 found.setdefault(trace, set()).add(span)
         return found
 
@@ -144,7 +144,7 @@ class ColumnWriter:
             f"SELECT DISTINCT event_hash FROM {self._tables.deliveries}"
             f" WHERE {self._since(EVENTS_LOOKED_BACK)} AND event_hash IN {c.among(hashes)}"
         )
-        return {row[0] for row in self._engine.query(query, indexed=False)}
+        return {row[0] for row in self._reader.query(query, indexed=False)}
 
     def of_events(self, hashes: Sequence[int]) -> Iterator[OfAnEvent]:
         if not hashes:
@@ -187,7 +187,7 @@ class ColumnWriter:
 
     def ends(self, linked: Sequence[str]) -> Iterator[SpanRecord]:
         query = f"SELECT detail FROM {self._tables.spans} WHERE delivery IN {c.among(linked)}"
-        for (detail,) in self._engine.query(query, as_bytes=("detail",)):
+        for (detail,) in self._reader.query(query, as_bytes=("detail",)):
             yield unpack(detail, SpanRecord)
 
     def claim(self, problem: int, like: Arrived, number: int) -> list[Arrived]:
@@ -213,7 +213,7 @@ class ColumnWriter:
 
     def set_problem(self, place: PageStart, problem: int) -> None:
         query = f"SELECT problem FROM {self._tables.deliveries} WHERE {c.of_places([place])}"
-        rows = self._engine.query(query)
+        rows = self._reader.query(query)
         self._moved.move(self._connection, place, problem, rows[0][0] if rows else 0)
 
     def remove_arrived(self, until_delivery: int, until_span: int) -> int:
@@ -247,7 +247,7 @@ class ColumnWriter:
         if traces:
             of_these += f" OR (trace_id IN {c.among(traces)} AND delivery = '')"
         query = f"SELECT count() FROM {self._tables.spans} WHERE {of_these}"
-        number = int(self._engine.query(query)[0][0])
+        number = int(self._reader.query(query)[0][0])
         self._moved.forget(self._connection, [one.place.seq for one in found])
         if number:
             self._after.append(lambda: room.delete(self._engine, self._tables, self._tables.spans, of_these))
@@ -265,14 +265,14 @@ class ColumnWriter:
             f"SELECT DISTINCT event_id FROM {self._tables.deliveries} WHERE event_hash IN {hashes}"
             f" AND event_id IN {c.among(event_ids)} AND {_beside(without)}"
         )
-        return {row[0] for row in self._engine.query(query)}
+        return {row[0] for row in self._reader.query(query)}
 
     def has_event_type(self, name: str, without: Sequence[Erasable]) -> bool:
         query = (
             f"SELECT 1 FROM {self._tables.deliveries} WHERE {c.has_any('t', [name])} AND {_beside(without)}"
             " LIMIT 1"
         )
-        return bool(self._engine.query(query))
+        return bool(self._reader.query(query))
 
     def finish(self) -> None:
         for work in self._after:
@@ -286,7 +286,7 @@ class ColumnWriter:
             f"SELECT {c.PLACE}, problem FROM {self._tables.deliveries} {c.where(conditions)}"
             f" ORDER BY {order} LIMIT {limit}"
         )
-        rows = self._engine.query(query)
+        rows = self._reader.query(query)
         places = [PageStart(time_ns, seq) for time_ns, seq, _ in rows]
         moved = self._moved.problems(self._connection, [place.seq for place in places])
         problems = {seq: moved.get(seq, problem) or None for _, seq, problem in rows}
