@@ -26,7 +26,7 @@ DEFAULT = sys.executable
 FIRST = (3, 10)
 
 FRAMEWORKS = "auto,fastapi,flask,django,aiohttp,litestar,asymmetric,redis,sql"
-SERVER = "auto,fastapi,flask,django,redis,sql,server"
+SERVER = "auto,fastapi,flask,django,asymmetric,redis,sql,server,migrate"
 # What sets an application up, whatever its framework.
 SET_UP = (
     "tests/package/test_public_face.py",
@@ -61,7 +61,7 @@ OF_SERVER = (
     # With tools of their own: the published SDK, a fuzzer, a terminal, the client of coding agents.
     "--ignore=tests/server/ingest/test_published_sdk.py",
     *("--ignore=tests/server/access/test_description.py", "--ignore=tests/server/relay/test_terminal.py"),
-    "--ignore=tests/cli/mcp",
+    *("--ignore=tests/cli/mcp", "--ignore=tests/cli/test_deploy.py"),
 )
 
 SEAMS = (*SET_UP, "tests/integrations", "tests/door", "--ignore=tests/integrations/test_quick_start.py")

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.commands import runner
+from support.commands import invoked
 from support.serve_command import Command
 
-from outworx_otel.cli._app import app
 
 from .conftest import Start
 
@@ -73,11 +72,10 @@ def test_a_port_in_use_is_said_and_the_database_left_alone(start: Start, tmp_pat
     ],
 )
 def test_what_cannot_work_is_said_at_once(arguments: tuple[str, ...], status: int, told: str) -> None:
-    result = runner().invoke(app, ["serve", "--port", "0", *arguments])
-    assert result.exit_code == status, result.output
-    assert told in result.output
-    assert "hunter2" not in result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
+    ended = invoked("serve", "--port", "0", *arguments)
+    assert ended.code == status, ended.err
+    assert told in ended.err
+    assert "hunter2" not in ended.out + ended.err
 
 
 def test_a_file_that_is_no_database_is_said(start: Start, tmp_path: Path) -> None:
@@ -153,9 +151,9 @@ def test_requests_are_logged_only_when_asked_for(start: Start) -> None:
 
 def test_an_empty_variable_does_not_open_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTWORX_SERVE_API_KEYS", " ")
-    result = runner().invoke(app, ["serve", "--port", "0"])
-    assert result.exit_code == 2
-    assert "OUTWORX_SERVE_API_KEYS is set and empty" in result.output
+    ended = invoked("serve", "--port", "0")
+    assert ended.code == 2
+    assert "OUTWORX_SERVE_API_KEYS is set and empty" in ended.err
 
 
 @pytest.mark.parametrize(("arguments", "apart"), [((), False), (("--trust-proxy", "127.0.0.1"), True)])
@@ -187,8 +185,8 @@ def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, text: str | None, to
     file = tmp_path / "server.toml"
     if text is not None:
         file.write_text(text)
-    ended = runner().invoke(app, ["serve", "--port", "0", "--config", str(file)])
-    assert ended.exit_code == 2
-    assert told in ended.output
-    assert "--config" in ended.output
-    assert "Traceback" not in ended.output
+    ended = invoked("serve", "--port", "0", "--config", file)
+    assert ended.code == 2
+    assert told in ended.err
+    assert "--config" in ended.err
+    assert "Traceback" not in ended.err

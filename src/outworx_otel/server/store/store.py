@@ -140,7 +140,7 @@ class Store:
             database.close()
             raise
         self.claims = Claims(database.writing, database.look, connections=database.claimers)
-        self.secrets = KeptSecrets(database.writing)
+        self.secrets = KeptSecrets(database)
         self.sendings = Sendings(database, clock)
         self._transactions = Transactions(database.mark, Facets(max_facets), clocks)
         self._retention = Retention(database, self._history, retention_days, max_bytes, clock, ticks)
