@@ -11,9 +11,6 @@ from opentelemetry import trace
 
 import outworx_otel
 from outworx_otel import InstrumentationError
-from outworx_otel.integrations import _door
-from outworx_otel.telemetry import _spans
-from outworx_otel.telemetry._allowance import SpanAllowance
 
 # Their assertions explain themselves as those of a test module do.
 pytest.register_assert_rewrite("door.columns")
@@ -34,9 +31,6 @@ def open_site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Open]
 
     def made(guarded: bool = True) -> Site:
         site = Site(guarded, monkeypatch, tmp_path)
-        # Strangers may cause ten spans a second: each site begins with all of them.
-        monkeypatch.setattr(_spans, "_unproved", SpanAllowance(_spans.UNPROVED_SPANS_PER_SECOND))
-        monkeypatch.setattr(_door, "_proofs", (-1, 0))
         # An application sets its provider once in its life; here one life follows another.
         trace._TRACER_PROVIDER = site.tracer_provider
         outworx_otel.uninstrument()

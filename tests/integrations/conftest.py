@@ -18,8 +18,6 @@ from support.calls import Framework
 from support.patches import take_out
 
 import outworx_otel
-from outworx_otel.delivery import _handshake
-from outworx_otel.integrations import _door
 from outworx_otel.setup import assembly, bootstrap
 from outworx_otel.setup import runtime as runtimes
 
@@ -115,8 +113,6 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr(bootstrap, "_given", bootstrap._Given(ready=True))
     monkeypatch.setattr(assembly, "_stores", {})
     monkeypatch.setattr(bootstrap, "_said", set())
-    monkeypatch.setattr(_door, "_excluded", None)
-    monkeypatch.setattr(_handshake, "_shown", set())
     yield
     outworx_otel.uninstrument()
     take_out()

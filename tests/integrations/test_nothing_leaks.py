@@ -17,7 +17,6 @@ from support.calls import PATH, Framework, Witness
 from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions, webhook
-from outworx_otel.integrations import _door
 from outworx_otel.integrations.asgi import OutworxHooksMiddleware
 from outworx_otel.integrations.fastapi import FastAPIInstrumentor
 from outworx_otel.integrations.starlette import StarletteInstrumentor
@@ -73,7 +72,6 @@ def test_excluded_urls_that_are_no_expression_exclude_nothing_and_break_nothing(
     each: Framework, monitor: Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_PYTHON_OUTWORX_EXCLUDED_URLS", "*health")
-    monkeypatch.setattr(_door, "_excluded", None)
     monitor({PATH: TrackOptions("stripe", signature_secret=SECRET)})
     app = each.serve(Witness())
     assert app.post(BODY, deliveries.stripe()).status == 200

@@ -21,8 +21,6 @@ from support.calls import PATH
 from support.deliveries import BODY, JSON, SECRET
 
 from outworx_otel import TrackOptions
-from outworx_otel.integrations import _door
-from outworx_otel.telemetry import _spans
 
 from .asgi_apps import UnderTestClient
 from .asgi_wire import Wire, parts
@@ -33,12 +31,6 @@ from .flask_apps import UnderFlaskClient
 Monitor = Callable[..., None]
 STRIPE = TrackOptions("stripe", signature_secret=SECRET)
 NEAR = PATH + "s"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_spans, "_unproved", _spans.SpanAllowance(10))
-    monkeypatch.setattr(_door, "_proofs", (0, 0))
 
 
 async def received(request: Request) -> Any:

@@ -128,7 +128,7 @@ def test_metadata_is_bounded_and_what_is_over_is_counted(
 def test_a_flood_of_rejected_deliveries_is_counted_in_full_and_traced_in_part(
     each: Framework, monitor: Monitor, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_clock(monkeypatch, "setup.endpoints", lambda: 1000.0)
+    set_clock(monkeypatch, "process.rates", lambda: 1000.0)
     monitor({PATH: STRIPE})
     app = each.serve(Witness())
     for _ in range(25):

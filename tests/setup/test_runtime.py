@@ -54,7 +54,7 @@ def test_a_failure_of_ours_carries_its_cause() -> None:
 
 def test_rejected_deliveries_are_reported_ten_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    set_clock(monkeypatch, "setup.endpoints", lambda: now[0])
+    set_clock(monkeypatch, "process.rates", lambda: now[0])
     rejecting, other = endpoint(), endpoint()
     assert sum(rejecting.may_report_rejection() for _ in range(1000)) == 10
     assert other.may_report_rejection()

@@ -16,8 +16,7 @@ from support.own_clock import set_clock
 
 from outworx_otel.http.headers import Headers
 from outworx_otel.signatures import SignatureResult
-from outworx_otel.telemetry import Record, Telemetry, _spans
-from outworx_otel.telemetry._allowance import SpanAllowance
+from outworx_otel.telemetry import Record, Telemetry
 from outworx_otel.telemetry.redaction import Redactor
 
 GENUINE = SignatureResult(True)
@@ -65,7 +64,6 @@ class Scene:
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A provider of this test's own, and a whole allowance of spans in a second that does not end."""
-    monkeypatch.setattr(_spans, "_unproved", SpanAllowance(_spans.UNPROVED_SPANS_PER_SECOND))
     set_clock(monkeypatch, "telemetry._allowance", lambda: 1000.0)
     scene = Scene()
     yield scene

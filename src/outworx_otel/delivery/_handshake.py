@@ -23,8 +23,6 @@ from outworx_otel.signatures.handshake import (
 from outworx_otel.telemetry import Record
 
 _MAX_SHOWN: Final = 10
-# The secrets that were handed over and shown, as hashes: each is shown once.
-_shown: set[bytes] = set()
 
 
 def met(
@@ -115,10 +113,10 @@ def _show(row: Handshake, secret: str, endpoint: Endpoint, request: InboundReque
     On stderr and nowhere else: a log record goes to whoever collects logs. A stranger can hand over secrets too, so
     there is an end to it.
     """
-    seen = hashlib.sha256(secret.encode()).digest()
-    if seen in _shown:
+    shown, seen = endpoint.shown_secrets, hashlib.sha256(secret.encode()).digest()
+    if seen in shown:
         return True
-    if len(_shown) >= _MAX_SHOWN or sys.stderr is None:
+    if len(shown) >= _MAX_SHOWN or sys.stderr is None:
         return False
     try:
         print(
@@ -130,7 +128,7 @@ def _show(row: Handshake, secret: str, endpoint: Endpoint, request: InboundReque
         )
     except (OSError, ValueError):  # closed
         return False
-    _shown.add(seen)
+    shown.add(seen)
     return True
 
 

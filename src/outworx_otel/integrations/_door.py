@@ -7,16 +7,12 @@ Django's `get_response`, or the place where an adapter is mounted by hand.
 from __future__ import annotations
 
 import difflib
-import os
-import re
-import time
 import zlib
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.util.http import ExcludeList
 
 from outworx_otel.delivery import Delivery, Respond
 from outworx_otel.delivery.flow import Call, Flow
@@ -24,42 +20,19 @@ from outworx_otel.errors import UnverifiedDelivery
 from outworx_otel.integrations._adapter import Adapter, Found, unverified
 from outworx_otel.integrations._visit import Visit
 from outworx_otel.setup.admission import set_under_way
-from outworx_otel.setup.endpoints import Endpoint, logger
-from outworx_otel.setup.exclusions import GENERAL_VARIABLE, OWN_VARIABLE, excluded_urls
+from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.setup.marking import marked
 from outworx_otel.setup.runtime import Runtime
 
 PROOF_BYTES: Final = 64 * 1024
-_PROOFS_PER_SECOND: Final = 10
 _PROOF_ENDPOINTS: Final = 8
 _NEAR_ROUTES: Final = 200
-
-_excluded: ExcludeList | None = None
-_own: bool = False
-_proofs = (0, 0)
-
-
-def read_excluded_urls() -> None:
-    """Reads `OTEL_PYTHON_OUTWORX_EXCLUDED_URLS`, else `OTEL_PYTHON_EXCLUDED_URLS`, anew."""
-    global _excluded, _own
-    own, general = os.environ.get(OWN_VARIABLE), os.environ.get(GENERAL_VARIABLE)
-    _own = own is not None
-    try:
-        _excluded = excluded_urls(own if own is not None else general or "")
-    except re.error as error:
-        logger.error(
-            "outworx: %s holds no regular expression, so no URL is excluded: %s",
-            OWN_VARIABLE if _own else GENERAL_VARIABLE,
-            error,
-        )
-        _excluded = ExcludeList([])
 
 
 def is_opened(path: str, endpoint: Endpoint, runtime: Runtime) -> bool:
     """Whether an excluded URL lets this request by: our own variable any, the others what does not verify."""
-    if _excluded is None:
-        read_excluded_urls()
-    if _excluded and _excluded.url_disabled(path) and (_own or not endpoint.verifies):
+    excluded = runtime.exclusions
+    if excluded.name(path) and (excluded.opens or not endpoint.verifies):
         return True
     given = runtime.excluded_urls
     return given is not None and not endpoint.verifies and given.url_disabled(path)
@@ -69,9 +42,7 @@ def is_silent(path: str, runtime: Runtime) -> bool:
     """Whether a request is verified and not reported: suppressed instrumentation, URLs excluded from traces."""
     if not is_instrumentation_enabled():
         return True
-    if _excluded is None:
-        read_excluded_urls()
-    if _excluded and _excluded.url_disabled(path):
+    if runtime.exclusions.name(path):
         return True
     return runtime.excluded_urls is not None and runtime.excluded_urls.url_disabled(path)
 
@@ -287,14 +258,10 @@ def decoded(body: bytes | None, encoding: str | None, endpoint: Endpoint) -> byt
 
 def _may_buffer(runtime: Runtime, endpoint: Endpoint, delivery: Delivery) -> bool:
     """Whether the body of a request to a path that is not configured is kept, to tell a lost delivery from a scan."""
-    global _proofs
     size = delivery.record.body_size
     if size is None or not 0 < size <= PROOF_BYTES or not runtime.verifying(endpoint.options.provider):
         return False
-    second = int(time.monotonic())
-    now, count = _proofs
-    _proofs = (second, count + 1 if now == second else 1)
-    return now != second or count < _PROOFS_PER_SECOND
+    return runtime.proofs.take()
 
 
 def report(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -13,6 +12,7 @@ from outworx_otel import signatures
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.http.body import FieldPicker
 from outworx_otel.http.paths import PathMap
+from outworx_otel.process.rates import PerSecond
 from outworx_otel.setup import enforcement
 from outworx_otel.setup.handshakes import handshakes_for
 from outworx_otel.setup.options import DEFAULT_METHODS, SOURCES, TOKEN_SOURCES, TrackOptions
@@ -49,7 +49,7 @@ class Endpoint:
     """
 
     __slots__ = (
-        "_rejections",
+        "_rejected_spans",
         "_secrets",
         "_unmarked",
         "admits_by_body",
@@ -73,6 +73,7 @@ class Endpoint:
         "redactor",
         "secret_file",
         "secret_memory",
+        "shown_secrets",
         "source",
         "type_header",
         "unsupported",
@@ -106,8 +107,10 @@ class Endpoint:
         self.known_secrets = known_secrets
         self.methods = frozenset(options.methods)
         self.paths = None if options.paths is None else PathMap(dict.fromkeys(options.paths, True))
-        self._rejections = (0, 0)
+        self._rejected_spans = PerSecond(REJECTED_SPANS_PER_SECOND)
         self._unmarked = 0
+        # Secrets that a provider handed over and that were shown, as hashes: each is shown once.
+        self.shown_secrets: set[bytes] = set()
         # Whether there is a verdict to give, and whether the body must be read before the handler may run.
         self.verifies = self.problem is not None or options.verifies or options.signature_valid is not None
         # Default `methods`: enforce on every request with a body.
@@ -270,10 +273,7 @@ class Endpoint:
 
     def may_report_rejection(self) -> bool:
         """False once a second has seen ten rejected deliveries: a flood costs its sender, not our back-end."""
-        second = int(time.monotonic())
-        now, count = self._rejections
-        self._rejections = (second, count + 1 if now == second else 1)
-        return now != second or count < REJECTED_SPANS_PER_SECOND
+        return self._rejected_spans.take()
 
 
 def _nearest(provider: str) -> str:

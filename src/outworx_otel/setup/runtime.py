@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, KeysView, Mapping
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 
@@ -13,7 +14,9 @@ from outworx_otel.errors import InstrumentationError, OutworxError, described
 from outworx_otel.http.headers import from_environ
 from outworx_otel.http.paths import PathMap
 from outworx_otel.idempotency import IdempotencyStore, MemoryStore, TransactionStore
+from outworx_otel.process.rates import PerSecond
 from outworx_otel.setup.endpoints import Endpoint, logger, stricter, with_standing_verification
+from outworx_otel.setup.exclusions import Exclusions
 from outworx_otel.setup.options import DEFAULT_METHODS, TrackOptions
 from outworx_otel.telemetry import Telemetry
 from outworx_otel.telemetry.redaction import scrub
@@ -21,6 +24,7 @@ from outworx_otel.telemetry.redaction import scrub
 # A view of the table: providers that are registered later are in it.
 _DETECTION_NAMES: Final = signatures.DETECTION_HEADERS.keys()
 _MAX_SAID: Final = 1024
+_PROOFS_PER_SECOND: Final = 10
 _TELL_AGAIN: Final = 60.0
 _MAX_TOLD: Final = 256
 _first: Final = itemgetter(0)
@@ -89,6 +93,13 @@ class Runtime:
                 provider = endpoint.options.provider
                 self._verifying[provider] = (*self._verifying.get(provider, ()), endpoint)
         self._told: dict[tuple[str, str], float] = {}
+        # Bodies that are kept, at paths that are not configured, to tell a lost delivery from a scan.
+        self.proofs = PerSecond(_PROOFS_PER_SECOND)
+
+    @cached_property
+    def exclusions(self) -> Exclusions:
+        """The paths that the variables exclude, read at the first request: applications set variables late."""
+        return Exclusions()
 
     def delivery_begins(self) -> None:
         """The first time, what was put off until there is a delivery to report is done.

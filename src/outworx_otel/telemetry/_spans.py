@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 
 UNPROVED_SPANS_PER_SECOND: Final = 10
-# One for the process: several `Telemetry` must not add up in a flood.
-_unproved: Final = SpanAllowance(UNPROVED_SPANS_PER_SECOND)
 
 
 class Telemetry:
@@ -45,6 +43,7 @@ class Telemetry:
         self._tracer = tracer_of(tracer_provider)
         self._instruments = instruments_of(meter_provider)
         self._events = Events()
+        self._unproved = SpanAllowance(UNPROVED_SPANS_PER_SECOND)
 
     def start(self, record: Record) -> None:
         """Starts the span of a delivery that was let in or turned away, as of when it began."""
@@ -60,7 +59,7 @@ class Telemetry:
 
     def start_if_affordable(self, record: Record) -> None:
         """Starts the span of what any stranger may send: where it was not proved genuine, ten a second at most."""
-        if record.is_genuine or _unproved.take(record.provider):
+        if record.is_genuine or self._unproved.take(record.provider):
             self.start(record)
 
     def finish(self, record: Record) -> None:
