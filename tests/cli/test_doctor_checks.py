@@ -382,9 +382,9 @@ def test_one_span_by_two_exporters_to_one_place_is_warned_of(
 def test_whose_trace_a_delivery_joins_is_explained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     official = _of(doubles(ConfiguredSetup()), "ok")
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastapi,flask,django,starlette,asgi,wsgi")
-    monkeypatch.setattr(doctor_doubles, "_FASTAPI_TRACES", (0,))
+    monkeypatch.setattr(doctor_doubles, "version", lambda name: "0.142.0")
     by_itself = _of(doubles(ConfiguredSetup()), "ok")
-    monkeypatch.setattr(doctor_doubles, "_FASTAPI_TRACES", (999,))
+    monkeypatch.setattr(doctor_doubles, "version", lambda name: "0.141.0")
     alone = _of(doubles(ConfiguredSetup()), "hint")
 
     assert any("takes over the trace id" in text for text in official)

@@ -85,11 +85,10 @@ def test_what_arrives_is_shown_once_also_after_the_server_was_away(tmp_path: Pat
 
 
 def test_what_came_in_late_is_new_and_what_is_remembered_is_bounded(
-    serving: Serving, monkeypatch: pytest.MonkeyPatch
+    serving: Serving,
 ) -> None:
-    monkeypatch.setattr(following, "_REMEMBERED", 2)
     with OutworxServer(serving.url) as server:
-        arrivals = following.Arrivals(server, DeliveryFilters())
+        arrivals = following.Arrivals(server, DeliveryFilters(), remembered=2)
         for _ in range(4):
             report(serving)
         assert [len(arrivals.new()), len(arrivals._seen)] == [4, 2]

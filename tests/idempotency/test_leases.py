@@ -23,7 +23,6 @@ from outworx_otel.idempotency import (
     MemoryStore,
     StoredAnswer,
     lease_keeper,
-    leases,
 )
 
 from .slow import Slow
@@ -139,10 +138,8 @@ def test_leases_over_the_bound_are_not_kept_and_that_is_said_once(
     assert sum("not renewed" in record.message for record in caplog.records) == 1
 
 
-def test_a_failed_commit_is_tried_once_more(
-    keeper: LeaseKeeper, store: Flaky, answer: StoredAnswer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leases, "_LAST_TRY_AFTER", 0.05)
+def test_a_failed_commit_is_tried_once_more(store: Flaky, answer: StoredAnswer) -> None:
+    keeper = LeaseKeeper(last_try_after=0.05)
     store.claim("key", "token", 100)
     keeper.complete_later(store, "key", "token", answer, 60)
     until(lambda: keeper.kept == 0, "the commit")
@@ -150,13 +147,9 @@ def test_a_failed_commit_is_tried_once_more(
 
 
 def test_a_commit_that_fails_again_is_given_up(
-    keeper: LeaseKeeper,
-    store: Flaky,
-    answer: StoredAnswer,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    store: Flaky, answer: StoredAnswer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(leases, "_LAST_TRY_AFTER", 0.05)
+    keeper = LeaseKeeper(last_try_after=0.05)
     store.failures = 5
     store.claim("key", "token", 100)
     keeper.complete_later(store, "key", "token", answer, 60)

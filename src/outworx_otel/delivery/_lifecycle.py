@@ -38,7 +38,7 @@ from outworx_otel.signatures import SignatureResult
 from outworx_otel.signatures.handshake import Handshake
 from outworx_otel.telemetry import Outcome, Record, outcome_of
 
-_BACKGROUND_SECONDS: Final = 30.0
+BACKGROUND_SECONDS: Final = 30.0
 _LOGGED_OUTCOMES: Final = frozenset({"error", "failed", "silent_drop"})
 
 
@@ -449,7 +449,7 @@ class Delivery:
             run_sync(self._defer(answer))
             self.finish(end_ns)
 
-        return call_in(_BACKGROUND_SECONDS, stop)
+        return call_in(BACKGROUND_SECONDS, stop)
 
     def _defer(self, answer: OutboundResponse) -> Flow[None]:
         if not self._step("settle"):

@@ -22,7 +22,7 @@ DEFAULT_ENDPOINT: Final = "https://hooks.outworx.io/api/ingest"
 DEFAULT_TIMEOUT: Final = 3000
 _HOST_AND_PORT: Final = re.compile(r"[\w.-]+:\d+(?:/\S*)?")
 _HOSTED: Final = "https://hooks.outworx.io"
-_STANDARD_ENDPOINT: Final = "http://localhost:4318"
+STANDARD_ENDPOINT: Final = "http://localhost:4318"
 _SIGNAL_PATHS: Final = ("/v1/traces", "/v1/metrics")
 # What is shorter stands in too many words to be taken out of a text.
 _LEAST_SECRET: Final = 4
@@ -170,7 +170,7 @@ class Destination:
         if debug is None:
             debug = environment.is_on(*environment.DEBUG, environ=environ)
         standard_endpoint = (
-            environment.text("OTEL_EXPORTER_OTLP_ENDPOINT", environ=environ) or _STANDARD_ENDPOINT
+            environment.text("OTEL_EXPORTER_OTLP_ENDPOINT", environ=environ) or STANDARD_ENDPOINT
         )
         standard = api_key is None and endpoint is None
         if endpoint is None:

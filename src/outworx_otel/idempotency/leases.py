@@ -19,7 +19,7 @@ logger = logging.getLogger("outworx_otel")
 
 MAX_LEASES: Final = 10_000
 MAX_BATCH: Final = 500
-_LAST_TRY_AFTER: Final = 2.0
+LAST_TRY_AFTER: Final = 2.0
 
 
 class Lease:
@@ -68,9 +68,11 @@ class LeaseKeeper:
 
     Args:
         max_leases: how many are kept; what is over runs on its first lease alone, which is logged once.
+        last_try_after: seconds until a commit or a release that failed is tried once more.
     """
 
-    def __init__(self, max_leases: int = MAX_LEASES) -> None:
+    def __init__(self, max_leases: int = MAX_LEASES, last_try_after: float = LAST_TRY_AFTER) -> None:
+        self._last_try_after = last_try_after
         self._max = max_leases
         self._in_process = PerProcess(_Kept)
         self._timer = Timer("outworx-leases", max_waiting=2 * max_leases)
@@ -149,7 +151,7 @@ class LeaseKeeper:
                 with kept.lock:
                     kept.ends -= 1
 
-        self._timer.call_in(_LAST_TRY_AFTER, act)
+        self._timer.call_in(self._last_try_after, act)
 
     def _has_room(self, kept: _Kept) -> bool:
         if kept.leases + kept.ends < self._max:

@@ -130,12 +130,9 @@ class _Schedule:
             del deadline
 
 
-_deadlines: Timer | None = None
+deadlines = Timer("outworx-deadlines")
 
 
 def call_in(seconds: float, call: Callable[[], object]) -> Deadline:
     """Makes `call` after `seconds`, on one daemon thread of this process. It must not take long."""
-    global _deadlines
-    if _deadlines is None:
-        _deadlines = Timer("outworx-deadlines")
-    return _deadlines.call_in(seconds, call)
+    return deadlines.call_in(seconds, call)

@@ -15,6 +15,7 @@ from support.deliveries import BODY, JSON
 
 from outworx_otel import TrackContext, TrackOptions
 from outworx_otel.process import timer
+from outworx_otel.process.timer import Timer
 
 from .delivering import DJANGO, FASTAPI, FLASK, MARKED, Monitor, deliver, is_error, process, processes, said
 
@@ -23,7 +24,7 @@ each = pytest.mark.parametrize("framework", [FASTAPI, FLASK, DJANGO], ids=lambda
 
 @pytest.fixture(autouse=True)
 def _fresh_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timer, "_deadlines", None)
+    monkeypatch.setattr(timer, "deadlines", Timer("of this test alone"))
 
 
 @each
@@ -197,7 +198,7 @@ def test_a_deadline_in_the_far_future_keeps_no_other_from_being_met(
 def test_more_waiting_work_than_can_be_kept_in_mind_accuses_nobody(
     monitor: Monitor, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timer, "_MAX_WAITING", 3)
+    monkeypatch.setattr(timer, "deadlines", Timer("of this test alone", max_waiting=3))
     monitor({PATH: MARKED})
     tracks = [deliver(FLASK, lambda track: track.defer(60)) for _ in range(6)]
     assert [span.name for span in telemetry.spans()] == ["webhook stripe"] * 6
@@ -209,7 +210,7 @@ def test_more_waiting_work_than_can_be_kept_in_mind_accuses_nobody(
 def test_what_was_marked_makes_room_for_the_next(
     monitor: Monitor, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timer, "_MAX_WAITING", 3)
+    monkeypatch.setattr(timer, "deadlines", Timer("of this test alone", max_waiting=3))
     monitor({PATH: MARKED})
     for _ in range(6):
         deliver(FLASK, lambda track: track.defer(60)).processed()

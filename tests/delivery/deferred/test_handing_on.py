@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from integrations.conftest import Telemetry
 
 from outworx_otel import TrackContext, current_track, resume
 from outworx_otel.process import timer
+from outworx_otel.process.timer import Timer
 
 from .delivering import FLASK, Monitor, deliver, handed_on, is_error, processes, said
 
@@ -83,8 +85,8 @@ def test_outside_of_a_delivery_there_is_nothing_to_hand_on_and_nothing_to_resume
 def test_nothing_waits_in_this_process_for_what_another_has_the_token_of(
     secret: str, monitor: Monitor, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timer, "_deadlines", None)
+    monkeypatch.setattr(timer, "deadlines", Timer("of this test alone"))
     handed_on(monitor, timeout=0.01)
-    assert timer._deadlines is None
+    assert "of this test alone" not in [thread.name for thread in threading.enumerate()]
     deliver(FLASK, lambda track: None)
     assert "process" not in [span.name for span in telemetry.spans()]

@@ -191,7 +191,7 @@ def test_a_background_task_that_outlasts_our_patience_defers_by_itself(
         return "soon"
 
     app.post(PATH)(receive)
-    monkeypatch.setattr(_lifecycle, "_BACKGROUND_SECONDS", 0.05)
+    monkeypatch.setattr(_lifecycle, "BACKGROUND_SECONDS", 0.05)
     monitor({PATH: TrackOptions("stripe", require_processing_mark=True)})
     assert UnderTestClient(app, raises=True).post(BODY, JSON).status == 200
     assert said(telemetry.delivery(), "processing.status") == "deferred"

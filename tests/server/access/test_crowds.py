@@ -78,7 +78,7 @@ def test_the_slowest_login_gives_way_and_is_told_so(tmp_path: Path) -> None:
 def test_slow_callers_with_a_key_give_way_to_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_guard, "_PATIENCE", 0.0)
+    monkeypatch.setattr(access_guard, "PATIENCE_SECONDS", 0.0)
     slow = (
         b"POST /api/ingest" + HOST + f"Authorization: Bearer {KEY}\r\n".encode() + BODY % b"application/json"
     )
@@ -98,7 +98,7 @@ def test_slow_callers_with_a_key_give_way_to_each_other(
 def test_a_body_with_a_key_that_never_ends_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_guard, "_BODY_SECONDS", 0.05)
+    monkeypatch.setattr(access_guard, "BODY_SECONDS", 0.05)
     key = f"Authorization: Bearer {KEY}\r\n".encode()
 
     async def drip() -> None:

@@ -303,7 +303,6 @@ def test_a_fetcher_of_ones_own_never_holds_up_for_longer_than_ours(
 ) -> None:
     go = threading.Event()
     monkeypatch.setattr(fetching, "SECONDS", 0.05)
-    monkeypatch.setattr(keyring, "_PATIENCE", 0.05)
     set_key_fetcher(lambda _: KeyAnswer(b"a" if go.wait(10) else b""))
     try:
         assert "no answer within 0.05 s" in _hint(Keyring().get(wanted()))

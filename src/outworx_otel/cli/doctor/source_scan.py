@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _MAX_FILES: Final = 1000
-_MAX_FOLDERS: Final = 5000
+MAX_FOLDERS: Final = 5000
 _MAX_BYTES: Final = 512 * 1024
 _SKIPPED: Final = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})
 
@@ -76,10 +76,15 @@ def listed(found: list[SourceLine]) -> str:
     return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"
 
 
-def python_files(directory: Path) -> Iterator[Path]:
-    """The Python files below a directory, without those of environments and of what was built."""
+def python_files(directory: Path, most_folders: int = MAX_FOLDERS) -> Iterator[Path]:
+    """The Python files below a directory, without those of environments and of what was built.
+
+    Args:
+        directory: an application's.
+        most_folders: that are looked into.
+    """
     for number, (folder, folders, files) in enumerate(os.walk(directory)):
-        if number >= _MAX_FOLDERS:
+        if number >= most_folders:
             # Somebody's home folder, and no application's.
             return
         here = Path(folder)

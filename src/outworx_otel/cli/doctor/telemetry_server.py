@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHECK: Final = "exporter"
 CLOCK: Final = "clock"
-_TIMEOUT_SECONDS: Final = 4.0
+TIMEOUT_SECONDS: Final = 4.0
 _OFF: Final = 5.0
 # What most providers allow, where no endpoint says otherwise.
 _USUAL_TOLERANCE: Final = 300.0
@@ -100,9 +100,7 @@ def _as_the_exporter(destination: Destination) -> Reply:
 
     client = HttpClient(destination)
     try:
-        return client.exchange(
-            destination.traces_url, b"", "application/x-protobuf", timeout=_TIMEOUT_SECONDS
-        )
+        return client.exchange(destination.traces_url, b"", "application/x-protobuf", timeout=TIMEOUT_SECONDS)
     finally:
         client.close()
 
@@ -132,7 +130,7 @@ def _as_the_sdk(destination: Destination) -> Reply:
         destination.traces_url,
         data=b"",
         headers=headers,
-        timeout=_TIMEOUT_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         verify=said("CERTIFICATE") or True,
         cert=(certificate, key) if certificate and key else certificate,
         allow_redirects=False,
@@ -172,7 +170,7 @@ def _unwell(url: str) -> CheckResult | None:
     health = f"{parts.scheme}://{parts.netloc}/healthz"
     client = BoundedClient(exporters_trust)
     try:
-        status = client.call("GET", health, seconds=_TIMEOUT_SECONDS).status
+        status = client.call("GET", health, seconds=TIMEOUT_SECONDS).status
     except (CallFailed, ConfigurationError, OSError, ValueError):
         # Only a server that says so itself is unwell: another one need not have this call at all.
         return None
@@ -274,7 +272,7 @@ def _port_only(destination: Destination) -> Iterator[CheckResult]:
     parts = urlsplit(destination.endpoint)
     address = (parts.hostname or "localhost", parts.port or 4317)
     try:
-        socket.create_connection(address, timeout=_TIMEOUT_SECONDS).close()
+        socket.create_connection(address, timeout=TIMEOUT_SECONDS).close()
     except OSError as error:
         yield problem(
             CHECK,

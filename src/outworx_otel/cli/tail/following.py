@@ -19,7 +19,7 @@ _LONGEST_PAUSE_SECONDS: Final = 15.0
 _LOOKED_BACK: Final = "-15m"
 _MOST_AT_ONCE: Final = 10 * PAGE
 # More than one look can show: what was forgotten cannot come again.
-_REMEMBERED: Final = 4 * _MOST_AT_ONCE
+REMEMBERED: Final = 4 * _MOST_AT_ONCE
 
 
 class Arrivals:
@@ -28,10 +28,12 @@ class Arrivals:
     Args:
         server: whose.
         filters: which.
+        remembered: how many of them are known again.
     """
 
-    def __init__(self, server: OutworxServer, filters: DeliveryFilters) -> None:
+    def __init__(self, server: OutworxServer, filters: DeliveryFilters, remembered: int = REMEMBERED) -> None:
         self._server = server
+        self._remembered = remembered
         self._filters = filters.with_("since", _LOOKED_BACK)
         self._begun = _time_of(server)
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -54,7 +56,7 @@ class Arrivals:
         for one in looked:
             self._seen[one["id"]] = None
             self._seen.move_to_end(one["id"])
-        while len(self._seen) > _REMEMBERED:
+        while len(self._seen) > self._remembered:
             self._seen.popitem(last=False)
         return sorted(new, key=_arrived)
 

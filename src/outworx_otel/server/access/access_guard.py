@@ -28,10 +28,10 @@ VISIT: Final = "outworx.visit"
 
 # A form of ours; ingest and the relay have limits of their own.
 _MAX_PAGE_BYTES: Final = 64 * 1024
-_FORM_SECONDS: Final = 20.0
-_BODY_SECONDS: Final = 60.0
+FORM_SECONDS: Final = 20.0
+BODY_SECONDS: Final = 60.0
 # A body that is still coming after this time gives way to a new request, where all places are taken.
-_PATIENCE: Final = 10.0
+PATIENCE_SECONDS: Final = 10.0
 # Marks the scope of a request that has its place by a key: its connection outlives those of strangers.
 PROVEN: Final = "outworx.proven"
 # What whoever asks may do, in the scope of a request that goes on.
@@ -89,7 +89,7 @@ class AccessGuard:
         self._bad_keys = bad_keys
         self._origins = origins
         self._page = page
-        self._places = Places(settings.max_concurrent, _PATIENCE)
+        self._places = Places(settings.max_concurrent, PATIENCE_SECONDS)
         self._strangers = Places(settings.max_strangers, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -232,7 +232,7 @@ def _bounded(receive: Receive, place: Place, policy: Policy, headers: Headers) -
     """
     if policy not in (Policy.PAGE, Policy.PUBLIC):
         # How large it may be is known where it is read.
-        return place.bounded(receive, _BODY_SECONDS, None)
+        return place.bounded(receive, BODY_SECONDS, None)
     if (announced_length(headers.get("content-length")) or 0) > _MAX_PAGE_BYTES:
         raise RequestRefused(413, f"A form may have {_MAX_PAGE_BYTES} bytes.")
-    return place.bounded(receive, _FORM_SECONDS, _MAX_PAGE_BYTES)
+    return place.bounded(receive, FORM_SECONDS, _MAX_PAGE_BYTES)
