@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.commands import invoked
+from support.first_set_up import begin_anew
 from support.receiver import free_port
 
 from outworx_otel.cli.doctor.configured_setup import destination
@@ -47,8 +48,7 @@ def test_where_both_names_are_set_everything_takes_the_newer_and_says_so_once(
     monkeypatch.setenv("OUTWORX_HOOKS_ENDPOINT", "http://127.0.0.1:2")
     monkeypatch.setenv("OUTWORX_API_KEY", "ohk_1")
     monkeypatch.setenv("OUTWORX_HOOKS_API_KEY", "ohk_2")
-    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
-    monkeypatch.setattr(bootstrap, "_said", set())
+    begin_anew(monkeypatch)
     differ = "OUTWORX_ENDPOINT and OUTWORX_HOOKS_ENDPOINT differ; OUTWORX_ENDPOINT is taken"
 
     command = invoked("forward", "3000", "--new")

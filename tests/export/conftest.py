@@ -10,7 +10,6 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import Tracer
 from support.receiver import Receiver, Script, accept
 
-from outworx_otel.export import report
 from outworx_otel.telemetry.semconv import SCOPE
 
 
@@ -19,7 +18,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("OTEL_", "OUTWORX_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(report, "_said", set())
 
 
 @pytest.fixture

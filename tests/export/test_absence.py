@@ -58,11 +58,11 @@ def test_what_is_lost_at_the_end_is_one_line_with_every_count(caplog: pytest.Log
 
 @pytest.fixture
 def exporter_log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
-    logger = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-    monkeypatch.setattr(logger, "filters", list(logger.filters))
-    monkeypatch.setattr(absence, "_filters", {})
-    logger.filters.clear()
-    return logger
+    """That of an exporter of spans over HTTP; no exporter's has a filter yet."""
+    http, grpc = "opentelemetry.exporter.otlp.proto.http", "opentelemetry.exporter.otlp.proto.grpc.exporter"
+    for name in (f"{http}.trace_exporter", f"{http}.metric_exporter", grpc):
+        monkeypatch.setattr(logging.getLogger(name), "filters", [])
+    return logging.getLogger(f"{http}.trace_exporter")
 
 
 def test_an_exporter_of_opentelemetry_complains_once_and_in_words(

@@ -15,10 +15,10 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from support.calls import Framework
+from support.first_set_up import begin_anew
 from support.patches import take_out
 
 import outworx_otel
-from outworx_otel.setup import assembly, bootstrap
 from outworx_otel.setup import runtime as runtimes
 
 from .asgi_apps import FastAPIKind, StarletteKind
@@ -105,15 +105,12 @@ def telemetry() -> Iterator[Telemetry]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     for name in list(os.environ):
         if name.startswith(("OTEL_", "OUTWORX_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given(ready=True))
-    monkeypatch.setattr(assembly, "_stores", {})
-    monkeypatch.setattr(bootstrap, "_said", set())
-    yield
+    yield begin_anew(monkeypatch, ready=True)
     outworx_otel.uninstrument()
     take_out()
     runtimes.replace(runtimes.Runtime())
@@ -128,11 +125,11 @@ def errors() -> list[Exception]:
 
 
 @pytest.fixture
-def monitor(telemetry: Telemetry, errors: list[Exception]) -> Callable[..., None]:
+def monitor(telemetry: Telemetry, errors: list[Exception], _clean_process: Any) -> Callable[..., None]:
     """Switches every framework on: `monitor({path: TrackOptions(...)})`."""
 
     def switch_on(configured: Any = None, on_error: Callable[[Any], Any] = errors.append) -> None:
-        bootstrap._given.on_error = on_error
+        _clean_process.on_error = on_error
         outworx_otel.instrument(
             tracer_provider=telemetry.tracer_provider,
             meter_provider=telemetry.meter_provider,

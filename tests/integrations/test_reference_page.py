@@ -14,10 +14,9 @@ import pytest
 from support import deliveries
 from support.calls import PATH
 from support.deliveries import BODY, JSON, SECRET
+from support.first_set_up import begin_anew
 
 from outworx_otel.setup import bootstrap
-from outworx_otel.setup import runtime as runtimes
-from outworx_otel.telemetry import Telemetry as Instruments
 
 from .asgi_apps import UnderTestClient
 from .conftest import Telemetry
@@ -48,9 +47,9 @@ def _as_on_the_page(monkeypatch: pytest.MonkeyPatch, telemetry: Telemetry) -> No
     monkeypatch.setenv("OUTWORX_HOOKS_API_KEY", "your-api-key")
     # `init()` would set up exporters for the whole process; what it does is tested where processes are started.
     monkeypatch.setattr(bootstrap, "provide", lambda *arguments: ())
-    instruments = Instruments(telemetry.tracer_provider, telemetry.meter_provider)
-    monkeypatch.setattr(runtimes, "_current", runtimes.Runtime(telemetry=instruments))
-    monkeypatch.setattr(bootstrap, "_rebuild", lambda *arguments, **options: None)
+    begin_anew(
+        monkeypatch, tracer_provider=telemetry.tracer_provider, meter_provider=telemetry.meter_provider
+    )
 
 
 def run(snippet: str, **names: Any) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from support.commands import invoked
 
 from outworx_otel.export import Destination, OutworxSpanProcessor
-from outworx_otel.export import report as export_report
 from outworx_otel.export.retry_policy import RetryPolicy
 from outworx_otel.telemetry.semconv import SCOPE
 
@@ -51,7 +50,6 @@ def test_no_span_is_lost_to_a_receiver_that_says_100_for_ever_and_then_recovers(
 def test_user_password_and_query_are_sent_and_never_logged(
     answer: bytes, listen: Listen, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_report, "_said", set())
     seen: list[Request] = []
     server = listen(
         answering(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.first_set_up import begin_anew
 
 from outworx_otel import ConfigurationError, TrackOptions, init
 from outworx_otel.setup import bootstrap
@@ -24,8 +25,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
         if name.startswith(("OTEL_", "OUTWORX_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
-    monkeypatch.setattr(bootstrap, "_said", set())
+    begin_anew(monkeypatch)
     # Exporters and exit handlers are the business of the tests that start processes.
     monkeypatch.setattr(bootstrap, "provide", lambda *arguments: ())
     yield

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.first_set_up import begin_anew
 
 import outworx_otel
 from outworx_otel import ConfigurationError
-from outworx_otel.setup import bootstrap
 from outworx_otel.setup import runtime as runtimes
 from outworx_otel.signatures import DETECTION_HEADERS, providers, verify
 
@@ -19,8 +19,7 @@ from outworx_otel.signatures import DETECTION_HEADERS, providers, verify
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
-    monkeypatch.setattr(bootstrap, "_said", set())
+    begin_anew(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

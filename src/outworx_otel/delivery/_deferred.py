@@ -12,7 +12,7 @@ from outworx_otel import drops
 from outworx_otel.delivery.tokens import decode_token, encode_token
 from outworx_otel.delivery.track import TrackContext
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.process.forks import after_fork_in_child, began
+from outworx_otel.process.forks import began
 from outworx_otel.process.job_waiting import on_event_loop
 from outworx_otel.process.timer import call_in
 from outworx_otel.setup.admission import set_under_way
@@ -27,8 +27,6 @@ _NOTHING_SHARED: Final = (
     "{who} needs a secret that the web process and the worker share: set OUTWORX_TOKEN_SECRET, or give both the API "
     "key, and call outworx_otel.init() or instrument() in both"
 )
-# This file may be imported after the fork, in the child alone.
-_began_at, _forked = began()
 
 
 def issue_token(runtime: Runtime, record: Record, timeout: float) -> str:
@@ -229,14 +227,7 @@ def _ends_soon() -> bool:
     # A child that was forked for one job (RQ's work horse) ends without a goodbye, and with what is queued. Often
     # it is the first to import this package, and then nothing tells of the fork. An event loop is not held up,
     # except where it is such a child's own.
-    if time.monotonic() - _began_at > _YOUNG_SECONDS:
+    began_at, forked = began()
+    if time.monotonic() - began_at > _YOUNG_SECONDS:
         return False
-    return _forked or not on_event_loop()
-
-
-def _note_fork() -> None:
-    global _began_at, _forked
-    _began_at, _forked = time.monotonic(), True
-
-
-after_fork_in_child(_note_fork)
+    return forked or not on_event_loop()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from outworx_otel.errors import ExportError, OutworxError
 
@@ -18,8 +19,19 @@ OnError = Callable[[OutworxError], object]
 _SAY_DROPS_EVERY: Final = 60.0
 
 _logger = logging.getLogger("outworx_otel")
-# Spans and metrics of one destination share the key: a rejected key is logged once for both.
-_said: set[str] = set()
+
+
+class _Said:
+    """The topics that were logged about one destination."""
+
+    __slots__ = ("__weakref__", "topics")
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+
+
+# Spans and metrics of one destination share them: a rejected key is logged once for both.
+_about: Final[WeakValueDictionary[str, _Said]] = WeakValueDictionary()
 
 
 class ExportReport:
@@ -33,7 +45,7 @@ class ExportReport:
 
     def __init__(self, destination: Destination, noun: str, on_error: OnError | None = None) -> None:
         self._endpoint = destination.endpoint
-        self._fingerprint = destination.fingerprint
+        self._said = _about.setdefault(destination.fingerprint, _Said())
         local = urlsplit(destination.endpoint).hostname in ("localhost", "127.0.0.1", "::1")
         self._advice = "; `outworx serve` starts a receiver on this machine" if local else ""
         self._debug = destination.debug
@@ -109,16 +121,14 @@ class ExportReport:
 
     def once(self, topic: str, message: str) -> None:
         """Logs a message about a topic of this destination once."""
-        name = f"{self._fingerprint}:{topic}"
-        if name not in _said:
-            _said.add(name)
+        if topic not in self._said.topics:
+            self._said.topics.add(topic)
             self.say(message)
 
     def forget(self, topic: str) -> bool:
         """Lets `once` log about a topic again. Returns whether it has done so."""
-        name = f"{self._fingerprint}:{topic}"
-        was_said = name in _said
-        _said.discard(name)
+        was_said = topic in self._said.topics
+        self._said.topics.discard(topic)
         return was_said
 
     def say(self, message: str) -> None:

@@ -30,7 +30,7 @@ class _OnceAMinute(logging.Filter):
 
     def __init__(self, endpoint: str) -> None:
         super().__init__()
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._next = {"away": 0.0, "refuses": 0.0}
         self._lock = threading.Lock()
 
@@ -48,13 +48,13 @@ class _OnceAMinute(logging.Filter):
                 "outworx: nothing can be delivered to %s, where telemetry goes without a key or an endpoint; "
                 "`outworx serve` starts a receiver there, OUTWORX_ENDPOINT names another one"
             )
-            record.args = (self._endpoint,)
+            record.args = (self.endpoint,)
         elif due:
             record.msg = (
                 "outworx: %s refuses what it is sent, and that is lost (%s): look at the endpoint, at the key in "
                 "OTEL_EXPORTER_OTLP_HEADERS and, for metrics, at OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
             )
-            record.args = (self._endpoint, refusal)
+            record.args = (self.endpoint, refusal)
         record.exc_info = record.exc_text = None
         return due
 
@@ -85,9 +85,10 @@ def say_absence_once(endpoint: str, signal: Signal) -> None:
             logger.addFilter(_shared(endpoint))
 
 
-_filters: Final[dict[str, _OnceAMinute]] = {}
-
-
 def _shared(endpoint: str) -> _OnceAMinute:
     """One for all signals: it is one receiver that is away."""
-    return _filters.setdefault(endpoint, _OnceAMinute(endpoint))
+    for name in {name for names in _LOGGERS.values() for name in names}:
+        for known in logging.getLogger(name).filters:
+            if isinstance(known, _OnceAMinute) and known.endpoint == endpoint:
+                return known
+    return _OnceAMinute(endpoint)

@@ -14,7 +14,7 @@ from outworx_otel.setup.options import TrackOptions, unknown_name
 from outworx_otel.signatures import KnownSecret, SignatureScheme, register_provider
 from outworx_otel.signatures.registry import unregister_provider
 
-_stores: dict[str, IdempotencyStore | TransactionStore] = {}
+Stores = dict[str, IdempotencyStore | TransactionStore]
 # The providers that a file added to the table.
 _registered: list[str] = []
 
@@ -27,6 +27,7 @@ class Assembly:
         from_code: endpoints given in code, which come before.
         store: the idempotency store given in code, or its URL.
         known_secrets: all configured secrets, for the diagnosis.
+        stores: those that were opened before, by their URL; gets the one that is opened now.
 
     Raises:
         ConfigurationError: the store given in code cannot be used.
@@ -38,6 +39,7 @@ class Assembly:
         from_code: Mapping[str, Endpoint],
         store: IdempotencyStore | TransactionStore | str | None,
         known_secrets: Callable[[], Iterable[KnownSecret]],
+        stores: Stores | None = None,
     ) -> None:
         self.problems = list(configuration.problems)
         # Endpoints whose secret is not set in this environment: said at start, and closed.
@@ -45,6 +47,7 @@ class Assembly:
         self.warnings = list(configuration.warnings)
         self.endpoints: dict[str, Endpoint] = {}
         self._known_secrets = known_secrets
+        self._stores: Stores = {} if stores is None else stores
         for name, row in configuration.providers.items():
             self._register(name, row)
         for found in configuration.endpoints:
@@ -62,7 +65,7 @@ class Assembly:
                 self.closed.append(endpoint.handshakes.problem)
             self.endpoints[pattern] = standing
         if isinstance(store, str):
-            self.store = _opened(store)
+            self.store = _opened(store, self._stores)
         else:
             self.store = self._store(configuration.store_url) if store is None else store
 
@@ -102,10 +105,10 @@ class Assembly:
 
     def _store(self, url: str | None) -> IdempotencyStore | TransactionStore:
         try:
-            return _opened(url or "memory://")
+            return _opened(url or "memory://", self._stores)
         except ConfigurationError as error:
             self.problems.append(f"{error}; until then, keys are kept in this process's memory")
-            return _opened("memory://")
+            return _opened("memory://", self._stores)
 
 
 def forget_providers() -> None:
@@ -115,22 +118,26 @@ def forget_providers() -> None:
 
 
 def checked_store(
-    store: IdempotencyStore | TransactionStore | str,
+    store: IdempotencyStore | TransactionStore | str, stores: Stores
 ) -> IdempotencyStore | TransactionStore | str:
     """The store itself, or its URL.
+
+    Args:
+        store: one of the two.
+        stores: as for `Assembly`.
 
     Raises:
         ConfigurationError: the URL cannot be used, or it is no store.
     """
     if isinstance(store, str):
-        _opened(store)
+        _opened(store, stores)
     elif not isinstance(store, TransactionStore) and not callable(getattr(store, "claim", None)):
         raise ConfigurationError(f"idempotency_store must be a URL or a store, not {type(store).__name__}")
     return store
 
 
-def _opened(url: str) -> IdempotencyStore | TransactionStore:
-    store = _stores.get(url)
+def _opened(url: str, stores: Stores) -> IdempotencyStore | TransactionStore:
+    store = stores.get(url)
     if store is None:
-        store = _stores[url] = open_store(url)
+        store = stores[url] = open_store(url)
     return store

@@ -18,7 +18,7 @@ from outworx_otel.idempotency import IdempotencyStore, TransactionStore
 from outworx_otel.process import environment
 from outworx_otel.setup import enforcement, exclusions, freezing
 from outworx_otel.setup.announcement import announce, announcement, describe, described, show_log
-from outworx_otel.setup.assembly import Assembly, checked_store, forget_providers
+from outworx_otel.setup.assembly import Assembly, Stores, checked_store, forget_providers
 from outworx_otel.setup.configuration import Configuration, read_configuration
 from outworx_otel.setup.endpoints import SAID, Endpoint, logger
 from outworx_otel.setup.keywords import check_keywords, is_called_by_loader, meant_as_endpoints
@@ -63,11 +63,13 @@ class _Given:
     in_code: bool = False
     ready: bool = False
     announced: str | None = None
+    # What was logged, and is not again; the stores that were opened, by their URL.
+    said: set[str] = field(default_factory=set)
+    stores: Stores = field(default_factory=dict)
 
 
 _given = _Given()
 _lock = threading.RLock()
-_said: set[str] = set()
 
 
 def init(
@@ -124,7 +126,7 @@ def init(
         if on_error is not None:
             _given.on_error = on_error
         if idempotency_store is not None:
-            _given.store = checked_store(idempotency_store)
+            _given.store = checked_store(idempotency_store, _given.stores)
         if detect is not None:
             _given.detect = detect
         if flush_on_sigterm is not None:
@@ -241,10 +243,10 @@ def say_mounted(by: str, endpoints: Mapping[str, Endpoint]) -> None:
             file = read_configuration().file
             _given.announced = _line(file, current().endpoints)
             announce(_line(file, current().endpoints, mounted))
-        elif mounted is not None and mounted not in _said:
+        elif mounted is not None and mounted not in _given.said:
             announce(f"outworx: {mounted}")
         if mounted is not None:
-            _said.add(mounted)
+            _given.said.add(mounted)
 
 
 def amiss(problem: str) -> None:
@@ -369,9 +371,13 @@ def _line(file: str | None, endpoints: Mapping[str, Endpoint], mounted: str | No
     return announcement(file, endpoints, _given.destination, provider, mounted)
 
 
+def _assembled(configuration: Configuration) -> Assembly:
+    return Assembly(configuration, _given.endpoints, _given.store, _known_secrets, _given.stores)
+
+
 def _runtime(configuration: Configuration) -> tuple[Assembly, Runtime]:
     forget_providers()
-    assembly = Assembly(configuration, _given.endpoints, _given.store, _known_secrets)
+    assembly = _assembled(configuration)
     return assembly, Runtime(
         assembly.endpoints,
         telemetry=Telemetry(
@@ -401,7 +407,7 @@ def check_guards(what: str) -> None:
     if not any(nobody_guards(["/"], in_code=_given.in_code)):
         return
     configuration = read_configuration()
-    endpoints = Assembly(configuration, _given.endpoints, _given.store, _known_secrets).endpoints
+    endpoints = _assembled(configuration).endpoints
     for said in nobody_guards(_verifying(endpoints), in_code=_given.in_code):
         logger.debug("%s: loaded, and asks for the instrumentors", what)
         amiss(said)
@@ -523,8 +529,8 @@ def unflushed() -> Callable[[], object] | None:
 
 
 def _say_once(level: int, message: str) -> None:
-    if message not in _said and message not in SAID:
-        _said.add(message)
+    if message not in _given.said and message not in SAID:
+        _given.said.add(message)
         logger.log(level, "%s", message)
 
 

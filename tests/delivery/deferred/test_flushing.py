@@ -23,8 +23,8 @@ def flushed(token: str) -> list[float]:
 @pytest.fixture(params=[False, True], ids=["made anew", "forked"])
 def forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether this process is known to be a forked one; it has just begun in any case."""
-    monkeypatch.setattr(_deferred, "_forked", request.param)
-    monkeypatch.setattr(_deferred, "_began_at", time.monotonic())
+    now = time.monotonic()
+    monkeypatch.setattr(_deferred, "began", lambda: (now, request.param))
     return bool(request.param)
 
 
@@ -47,7 +47,7 @@ def test_so_does_one_whose_job_takes_its_time(
     forked: bool, token: str, flushed: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with resume(token) as track:
-        monkeypatch.setattr(_deferred, "_began_at", time.monotonic() - 3600)
+        monkeypatch.setattr(_deferred, "began", lambda: (time.monotonic() - 3600, forked))
         track.processed()
     assert len(flushed) == 1
 
@@ -61,7 +61,7 @@ def test_one_that_fails_sends_too(forked: bool, token: str, flushed: list[float]
 def test_a_process_that_has_been_there_for_long_leaves_it_to_the_batch(
     forked: bool, token: str, flushed: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_deferred, "_began_at", time.monotonic() - 3600)
+    monkeypatch.setattr(_deferred, "began", lambda: (time.monotonic() - 3600, forked))
     work(token)
     assert flushed == []
 

@@ -11,11 +11,11 @@ from integrations.conftest import Telemetry
 from opentelemetry import trace
 from support.calls import PATH
 from support.deliveries import JSON
+from support.first_set_up import begin_anew
 
 import outworx_otel
 from outworx_otel import ConfigurationError, OutworxError, TokenError, TrackOptions, current_track
 from outworx_otel.delivery.tokens import MAX_TOKEN
-from outworx_otel.setup import bootstrap
 
 from .conftest import SECRET
 from .delivering import FLASK, MARKED, Monitor, deliver, handed_on, is_error, process, processes, said
@@ -191,7 +191,7 @@ def test_a_worker_that_was_never_set_up_is_told_what_to_do(
     from outworx_otel.setup import runtime as runtimes
 
     runtimes.replace(runtimes.Runtime())
-    monkeypatch.setattr(bootstrap, "_given", bootstrap._Given())
+    begin_anew(monkeypatch)
     with pytest.raises(ConfigurationError, match=r"outworx_otel\.init\(\)"), outworx_otel.resume(token):
         pytest.fail("the work was begun")
 

@@ -17,7 +17,6 @@ from support.databases import MariaServer
 import outworx_otel
 from idempotency.conftest import postgres_server  # noqa: F401  # a fixture, here too
 from outworx_otel import TrackOptions
-from outworx_otel.setup import bootstrap
 
 from .databases import Place
 from .shops import HABITS
@@ -78,11 +77,11 @@ def habit_and_place(request: pytest.FixtureRequest, place_on: Callable[[str], Pl
 
 
 @pytest.fixture
-def configure(telemetry: Telemetry) -> Callable[..., None]:  # noqa: F811
+def configure(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:  # noqa: F811
     """Instruments every framework, with keys in a place's own transactions."""
 
     def switch_on(store: str, **options: object) -> None:
-        bootstrap._given.store = store
+        monkeypatch.setenv("OUTWORX_IDEMPOTENCY_STORE", store)
         wanted = TrackOptions("stripe", **{"idempotency_key": "body.id", **options})  # type: ignore[arg-type]
         outworx_otel.instrument(
             tracer_provider=telemetry.tracer_provider,
