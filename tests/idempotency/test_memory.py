@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -19,8 +19,6 @@ from outworx_otel.idempotency import (
     InProgress,
     MemoryStore,
     StoredAnswer,
-    memory,
-    open_store,
 )
 from outworx_otel.idempotency.memory import FORGOTTEN_AFTER, RECORD_OVERHEAD
 
@@ -179,15 +177,17 @@ def test_a_forked_child_begins_empty_and_free(answer: StoredAnswer) -> None:
     assert store.claim("done", "parent", 30) == Completed(answer)
 
 
-def test_it_says_once_that_it_is_per_process(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "_said", False)
-    with caplog.at_level(logging.INFO, "outworx_otel"):
-        open_store("memory://")
-        open_store("memory://")
-    said = [record for record in caplog.records if "this process alone" in record.message]
-    assert [record.levelno for record in said] == [logging.INFO]
+def test_it_says_once_that_it_is_per_process() -> None:
+    code = (
+        "import logging\n"
+        "logging.basicConfig(level=logging.INFO)\n"
+        "from outworx_otel.idempotency import open_store\n"
+        "open_store('memory://'), open_store('memory://')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("INFO:outworx_otel:")
+    assert "this process alone" in line
 
 
 def test_an_empty_store_is_a_store_all_the_same() -> None:

@@ -24,7 +24,6 @@ from outworx_otel.idempotency import (
     MemoryStore,
     open_store,
     register_store,
-    store_urls,
 )
 
 from .scale import PATIENT
@@ -261,11 +260,6 @@ def test_an_option_that_is_passed_over_is_named_in_the_log(caplog: pytest.LogCap
     assert "decode_responses, protocol is passed over" in said[0]
     assert "autocommit is passed over" in said[1]
     assert SECRET not in caplog.text
-
-
-@pytest.fixture(autouse=True)
-def _own_schemes_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_urls, "_registered", {})
 
 
 def test_a_registered_scheme_is_opened_with_the_whole_url() -> None:

@@ -42,11 +42,6 @@ def until(check: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-@pytest.fixture(autouse=True)
-def _callbacks_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forks, "_callbacks", [])
-
-
 def test_a_callback_is_called_in_the_child_alone() -> None:
     called: list[int] = []
     after_fork_in_child(lambda: called.append(os.getpid()))
@@ -55,10 +50,16 @@ def test_a_callback_is_called_in_the_child_alone() -> None:
 
 
 def test_a_callback_that_raises_keeps_no_other_from_its_turn() -> None:
-    called: list[bool] = []
-    after_fork_in_child(lambda: 1 / 0)
-    after_fork_in_child(lambda: called.append(True))
-    assert in_child(lambda: called == [True])
+    class Broken:
+        def call(self) -> None:
+            called.append("broken")
+            raise ZeroDivisionError
+
+    # An object's method: a function would be called in every child of the tests that follow.
+    called, broken = list[str](), Broken()
+    after_fork_in_child(broken.call)
+    after_fork_in_child(lambda: called.append("the next"))
+    assert in_child(lambda: called == ["broken", "the next"])
 
 
 def test_a_function_that_is_given_twice_is_called_once() -> None:
@@ -99,13 +100,15 @@ def test_a_method_is_called_for_as_long_as_its_object_lives() -> None:
         def count(self) -> None:
             Counter.called += 1
 
+    gc.collect()
+    before = len(forks._callbacks)
     kept, gone = Counter(), Counter()
     after_fork_in_child(kept.count)
     after_fork_in_child(gone.count)
     del gone
     gc.collect()
     assert in_child(lambda: Counter.called == 1)
-    assert len(forks._callbacks) == 1
+    assert len(forks._callbacks) == before + 1
 
 
 def test_each_process_makes_its_own_once() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 import logging
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from support.own_clock import set_clock
 
 from outworx_otel import TrackOptions, UnverifiedDelivery, webhook
 from outworx_otel.drops.handlers import functions_behind
@@ -155,7 +157,9 @@ def test_nobody_is_refused_while_enforcement_only_reports(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OUTWORX_ENFORCE", "report")
-    monkeypatch.setattr("outworx_otel.setup.enforcement._said_at", -1e9)
+    # An hour from now: whatever was said before, it is time to say it again.
+    later = time.monotonic() + 3600
+    set_clock(monkeypatch, "setup.enforcement", lambda: later)
     assert [plain(n) for n in range(3)] == ["0", "1", "2"]
     assert caplog.text.count("NOBODY IS REFUSED") == 1
 

@@ -26,11 +26,12 @@ from outworx_otel.server.store import Erased, Store
 
 
 class Application:
-    """The application of `outworx serve`. The database is opened here and closed when its lifespan ends.
+    """The application of `outworx serve`. The store is closed when its lifespan ends.
 
     Args:
         settings: everything that can be configured.
         agents: what serves coding agents at `/mcp`; None where nothing does.
+        store: what keeps everything; None opens the database that the settings name.
 
     Attributes:
         access: says what keys there are.
@@ -46,7 +47,7 @@ class Application:
         StoreUnavailable: the database cannot be used.
     """
 
-    def __init__(self, settings: Settings, agents: Agents | None = None) -> None:
+    def __init__(self, settings: Settings, agents: Agents | None = None, store: Store | None = None) -> None:
         self._agents = agents
         self.serves_agents = agents is not None
         self._agents_endpoint = AgentsEndpoint()
@@ -54,14 +55,16 @@ class Application:
         # Before the database: what is wrong here is said at once.
         wanted = channels.read_channels(settings.channels)
         self.channels = tuple(channel.name for channel in wanted)
-        self._store = store = Store(
-            settings.database,
-            state=settings.state,
-            max_queued_bytes=settings.max_queued_bytes,
-            retention_days=settings.retention_days,
-            max_bytes=settings.max_database_bytes,
-            took=metrics.commits.observe,
-        )
+        if store is None:
+            store = Store(
+                settings.database,
+                state=settings.state,
+                max_queued_bytes=settings.max_queued_bytes,
+                retention_days=settings.retention_days,
+                max_bytes=settings.max_database_bytes,
+                took=metrics.commits.observe,
+            )
+        self._store = store
         try:
             self.access = Access(settings, store)
         except BaseException:
@@ -158,6 +161,6 @@ class Application:
             yield
 
 
-def create_app(settings: Settings, agents: Agents | None = None) -> Application:
+def create_app(settings: Settings, agents: Agents | None = None, store: Store | None = None) -> Application:
     """The application of `outworx serve`; see `Application`."""
-    return Application(settings, agents)
+    return Application(settings, agents, store)

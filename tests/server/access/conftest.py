@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 from support.serve_command import Command
+from support.staged_store import StagedStore
 
 from outworx_otel.server.app import Application
 
@@ -25,9 +26,15 @@ def app(tmp_path: Path) -> Iterator[Application]:
 
 
 @pytest.fixture
-def open_app(tmp_path: Path) -> Iterator[Application]:
+def store(tmp_path: Path) -> StagedStore:
+    """That of `open_app`."""
+    return StagedStore(tmp_path / "outworx.db")
+
+
+@pytest.fixture
+def open_app(tmp_path: Path, store: StagedStore) -> Iterator[Application]:
     """A server on loopback without a key."""
-    served = application(tmp_path, api_keys=())
+    served = application(tmp_path, store, api_keys=())
     with client(served):
         yield served
 

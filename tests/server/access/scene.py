@@ -18,10 +18,10 @@ HTML = {"Accept": "text/html,application/xhtml+xml"}
 FOREIGN = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
 
 
-def application(directory: Path, **settings: Any) -> Application:
-    """The whole server on a database of its own; with a key unless told otherwise."""
+def application(directory: Path, store: Any = None, **settings: Any) -> Application:
+    """The whole server on a store of its own; with a key unless told otherwise."""
     settings.setdefault("api_keys", (KEY,))
-    return create_app(Settings(database=f"sqlite:///{directory / 'outworx.db'}", **settings))
+    return create_app(Settings(database=f"sqlite:///{directory / 'outworx.db'}", **settings), store=store)
 
 
 def client(app: Application, origin: str = ORIGIN, address: str = "127.0.0.1") -> TestClient:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from support.staged_store import StagedStore
 
 from outworx_otel.server.app import Application
 from outworx_otel.server.documents import jsonable
@@ -291,15 +292,10 @@ def test_deep_values_are_cut_off() -> None:
     assert "..." in json.dumps(jsonable(value))
 
 
-def test_the_health_is_that_of_the_database(
-    open_app: Application, caller: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_health_is_that_of_the_database(caller: TestClient, store: StagedStore) -> None:
     assert caller.get("/healthz").json() == {"status": "ok"}
 
-    def broken() -> None:
-        raise StoreUnavailable("the disk is full: free some space")
-
-    monkeypatch.setattr(open_app._store, "healthy", broken)
+    store.faults["healthy"] = StoreUnavailable("the disk is full: free some space")
     answer = caller.get("/healthz")
     assert answer.status_code == 503
     assert answer.json() == {"status": "unavailable", "error": "the database cannot be used: see the log"}
@@ -307,13 +303,9 @@ def test_the_health_is_that_of_the_database(
 
 @pytest.mark.parametrize("fault", [StoreUnavailable("the disk is full: free some space"), StoreBusy()])
 def test_a_database_that_fails_is_a_503_that_says_when_to_come_again(
-    open_app: Application, caller: TestClient, monkeypatch: pytest.MonkeyPatch, fault: Exception
+    caller: TestClient, store: StagedStore, fault: Exception
 ) -> None:
-    def broken(*_: object) -> None:
-        raise fault
-
-    monkeypatch.setattr(open_app._store, "deliveries", broken)
-    monkeypatch.setattr(open_app._store, "write", broken)
+    store.faults |= {"deliveries": fault, "write": fault}
     answer = caller.get("/api/deliveries")
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0

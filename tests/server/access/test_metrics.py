@@ -139,14 +139,9 @@ def test_it_needs_a_key_that_reads_where_keys_are_needed(locked: Application) ->
 
 
 def test_a_database_that_is_away_hides_its_size_and_nothing_else(
-    open_app: Application, monkeypatch: pytest.MonkeyPatch
+    open_app: Application, tmp_path: Path
 ) -> None:
-    from outworx_otel.server.store import StoreUnavailable
-
-    def away(*_: object) -> None:
-        raise StoreUnavailable("away")
-
-    monkeypatch.setattr(open_app._store._database, "read", away)
+    (tmp_path / "outworx.db").rename(tmp_path / "aside.db")
     found = numbers(client(open_app).get("/metrics").text)
     assert "outworx_database_size_bytes" not in found
     assert "outworx_writer_queue_bytes" in found

@@ -10,6 +10,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 from starlette.types import Message
+from support.staged_store import StagedStore
 
 from outworx_otel.server.access import access_guard
 from outworx_otel.server.access.origins import Origins
@@ -109,14 +110,9 @@ def test_every_answer_of_ours_carries_the_headers(
     assert "strict-transport-security" not in answer.headers
 
 
-def test_a_fault_carries_them_too_and_tells_nothing(
-    app: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> object:
-        raise RuntimeError("the secret of the house")
-
-    monkeypatch.setattr(app._store, "deliveries", broken)
-    answer = client(app).get("/api/deliveries", headers=WITH_KEY)
+def test_a_fault_carries_them_too_and_tells_nothing(open_app: Application, store: StagedStore) -> None:
+    store.faults["deliveries"] = RuntimeError("the secret of the house")
+    answer = client(open_app).get("/api/deliveries")
     assert answer.status_code == 500
     assert {name: answer.headers.get(name) for name in OWN} == OWN
     assert "secret" not in answer.text

@@ -10,6 +10,7 @@ import pytest
 
 # Fixtures, which pytest finds here by their names.
 from integrations.conftest import _clean_process, each, errors, monitor, telemetry  # noqa: F401
+from support.staged_store import StagedStore
 
 from .serving import Serving
 
@@ -36,6 +37,18 @@ def serve(tmp_path: Path, _ending: list[Serving]) -> Iterator[Callable[..., Serv
     for one in started:
         one.stop(wait=False)
         _ending.append(one)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StagedStore:
+    """That of `staged`."""
+    return StagedStore(tmp_path / "staged.db")
+
+
+@pytest.fixture
+def staged(serve: Callable[..., Serving], store: StagedStore) -> Serving:
+    """A server with the defaults, whose store fails where the test says so."""
+    return serve(store=store)
 
 
 @pytest.fixture

@@ -22,10 +22,11 @@ class Serving:
     Args:
         database: a file, or a URL.
         port: 0 takes a free one.
+        store: what keeps everything, instead of one on the database.
         settings: others than the defaults.
     """
 
-    def __init__(self, database: Path | str, port: int = 0, **settings: Any) -> None:
+    def __init__(self, database: Path | str, port: int = 0, store: Any = None, **settings: Any) -> None:
         self.database = database
         # asyncio switches Nagle's algorithm off only where the protocol is named.
         self._bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -35,7 +36,7 @@ class Serving:
         self.port: int = self._bound.getsockname()[1]
         url = database if isinstance(database, str) else f"sqlite:///{database}"
         options = {"port": self.port, "database": url, **settings}
-        self.app = create_app(Settings(**options))
+        self.app = create_app(Settings(**options), store=store)
         self._server = uvicorn.Server(
             uvicorn.Config(self.app, log_level="critical", timeout_graceful_shutdown=2, ws="none", http="h11")
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 from support.exports import PROTOBUF, counter
+from support.staged_store import StagedStore
 
 from outworx_otel.server.ingest import otlp_metrics
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, MAX_POINTS, DeliveryCounter
@@ -114,19 +115,11 @@ def test_a_request_of_too_many_data_points_is_refused_whole(server: Serving, poi
     assert answer.status_code == 413
 
 
-def test_counts_are_stored(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[Batch] = []
-    real = server.app._store.write
-
-    def write(batch: Batch) -> object:
-        written.append(batch)
-        return real(batch)
-
-    monkeypatch.setattr(server.app._store, "write", write)
+def test_counts_are_stored(staged: Serving, store: StagedStore) -> None:
     for path in ("/v1/metrics", "/api/ingest/v1/metrics"):
-        answer = server.post(path, counter(2, time_ns=time.time_ns()).SerializeToString(), PROTOBUF)
+        answer = staged.post(path, counter(2, time_ns=time.time_ns()).SerializeToString(), PROTOBUF)
         assert (answer.status_code, answer.content) == (200, b"")
-    assert _values(written) == [2, 2]
+    assert _values(store.batches) == [2, 2]
 
 
 def _values(batches: Sequence[Batch]) -> list[float]:

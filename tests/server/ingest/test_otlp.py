@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.exports import JSON, PROTOBUF, WEBHOOK, as_json, counter, span, traces, zipped
+from support.staged_store import StagedStore
 
 from outworx_otel.server.ingest.otlp_wire import MAX_PART_BYTES
 from outworx_otel.telemetry import semconv
@@ -263,23 +264,19 @@ def test_gzip_of_several_members_and_deflate_are_read(server: Serving) -> None:
 
 @pytest.mark.parametrize("format", FORMATS, ids=["protobuf", "json"])
 def test_a_server_that_holds_too_much_says_when_to_come_again(
-    serve: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch, format: dict[str, str]
+    staged: Serving, store: StagedStore, format: dict[str, str]
 ) -> None:
     from outworx_otel.server.store import StoreBusy
 
-    def full(batch: object) -> None:
-        raise StoreBusy
-
-    server = serve()
-    monkeypatch.setattr(server.app._store, "write", full)
+    store.faults["write"] = StoreBusy()
     request = traces([span()])
-    answer = server.post("/v1/traces", encoded(request, format), format)
+    answer = staged.post("/v1/traces", encoded(request, format), format)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert failed(answer.content, format)
-    monkeypatch.undo()
-    assert server.post("/v1/traces", encoded(request, format), format).status_code == 200
-    assert len(server.deliveries()) == 1
+    store.faults.clear()
+    assert staged.post("/v1/traces", encoded(request, format), format).status_code == 200
+    assert len(staged.deliveries()) == 1
 
 
 def test_metrics_are_answered_as_metrics(server: Serving) -> None:

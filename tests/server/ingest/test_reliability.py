@@ -19,6 +19,7 @@ import pytest
 from support.exports import PROTOBUF, counter, span, traces
 from support.receiver import free_port
 from support.sender import NO_CERTIFICATES
+from support.staged_store import StagedStore
 
 from outworx_otel.server.model import Batch
 from outworx_otel.server.store import BatchRefused, StoreUnavailable
@@ -28,34 +29,23 @@ from .serving import Serving
 Serve = Callable[..., Serving]
 
 
-def failing(error: Exception) -> Callable[[Batch], Future[None]]:
-    def write(batch: Batch) -> Future[None]:
-        future: Future[None] = Future()
-        future.set_exception(error)
-        return future
-
-    return write
-
-
 @pytest.mark.parametrize("path", ["/v1/traces", "/v1/metrics"])
 def test_what_could_not_be_written_is_a_503_and_can_be_sent_again(
-    server: Serving, monkeypatch: pytest.MonkeyPatch, path: str
+    staged: Serving, store: StagedStore, path: str
 ) -> None:
     request = traces([span()]) if path.endswith("traces") else counter(1)
-    monkeypatch.setattr(server.app._store, "write", failing(StoreUnavailable("the disk is full: free some")))
-    answer = server.post(path, request.SerializeToString(), PROTOBUF)
+    store.faults["written"] = StoreUnavailable("the disk is full: free some")
+    answer = staged.post(path, request.SerializeToString(), PROTOBUF)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert b"the disk is full" in answer.content
-    monkeypatch.undo()
-    assert server.post(path, request.SerializeToString(), PROTOBUF).status_code == 200
+    store.faults.clear()
+    assert staged.post(path, request.SerializeToString(), PROTOBUF).status_code == 200
 
 
-def test_what_can_never_be_written_is_not_asked_for_again(
-    server: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server.app._store, "write", failing(BatchRefused("cannot be kept")))
-    assert server.post("/v1/traces", traces([span()]).SerializeToString(), PROTOBUF).status_code == 400
+def test_what_can_never_be_written_is_not_asked_for_again(staged: Serving, store: StagedStore) -> None:
+    store.faults["written"] = BatchRefused("cannot be kept")
+    assert staged.post("/v1/traces", traces([span()]).SerializeToString(), PROTOBUF).status_code == 400
 
 
 def test_a_request_whose_client_hangs_up_is_written_all_the_same(server: Serving) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.exports import PROTOBUF, both, span, traces
+from support.staged_store import StagedStore
 
 from outworx_otel.server.ingest import waiting_spans
 from outworx_otel.server.ingest.span_sorting import sort
@@ -103,16 +104,13 @@ def test_traces_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_spans_that_waited_for_a_delivery_that_could_not_be_written_wait_on(
-    server: Serving, monkeypatch: pytest.MonkeyPatch
+    staged: Serving, store: StagedStore
 ) -> None:
     from outworx_otel.server.store import StoreBusy
 
-    def full(batch: Batch) -> None:
-        raise StoreBusy
-
-    server.post("/v1/traces", traces([query()], scope="sqlalchemy").SerializeToString(), PROTOBUF)
-    monkeypatch.setattr(server.app._store, "write", full)
-    assert server.post("/v1/traces", DELIVERY.SerializeToString(), PROTOBUF).status_code == 503
-    monkeypatch.undo()
-    assert server.post("/v1/traces", DELIVERY.SerializeToString(), PROTOBUF).status_code == 200
-    assert [record.name for record in server.spans(TRACE)] == ["SELECT"]
+    staged.post("/v1/traces", traces([query()], scope="sqlalchemy").SerializeToString(), PROTOBUF)
+    store.faults["write"] = StoreBusy()
+    assert staged.post("/v1/traces", DELIVERY.SerializeToString(), PROTOBUF).status_code == 503
+    store.faults.clear()
+    assert staged.post("/v1/traces", DELIVERY.SerializeToString(), PROTOBUF).status_code == 200
+    assert [record.name for record in staged.spans(TRACE)] == ["SELECT"]
