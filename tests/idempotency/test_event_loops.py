@@ -18,6 +18,7 @@ from support.databases import RedisServer, until
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import (
+    Claim,
     Claimed,
     Completed,
     GuardedStore,
@@ -26,6 +27,8 @@ from outworx_otel.idempotency import (
     breaker,
     open_store,
 )
+from outworx_otel.idempotency.redis import TAKEN_OUT, RedisBackend
+from outworx_otel.idempotency.store_urls import parse_store_url
 
 from .scale import PATIENT, SLACK
 
@@ -39,27 +42,57 @@ def server() -> Iterator[RedisServer]:
         yield server
 
 
+class NotingBackend(RedisBackend):
+    """Notes the keys that threads ask for: a loop's own connections are asked in another way."""
+
+    def __init__(self, server: RedisServer, budget: float) -> None:
+        super().__init__(parse_store_url(server.url, TAKEN_OUT), budget=budget, connections=8)
+        self.by_threads: list[str] = []
+
+    def claim(self, key: str, token: str, lease: float) -> Claim:
+        self.by_threads.append(key)
+        return super().claim(key, token, lease)
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        self.by_threads.append(key)
+        return super().renew(key, token, lease)
+
+    def complete(self, key: str, token: str, answer: StoredAnswer, ttl: float) -> bool:
+        self.by_threads.append(key)
+        return super().complete(key, token, answer, ttl)
+
+    def release(self, key: str, token: str) -> bool:
+        self.by_threads.append(key)
+        return super().release(key, token)
+
+
+class NotingStore(GuardedStore):
+    """As `open_store` opens one, over a backend that notes."""
+
+    def __init__(self, server: RedisServer, budget: float) -> None:
+        self.noting = NotingBackend(server, budget)
+        super().__init__(self.noting, budget=budget, workers=8)
+
+
 @pytest.fixture
-def store(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[GuardedStore]:
+def store(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[NotingStore]:
     monkeypatch.setattr(breaker, "FIRST_PAUSE", 0.3)
-    store = open_store(server.url, budget=BUDGET)
-    assert isinstance(store, GuardedStore)
+    store = NotingStore(server, BUDGET)
     until(lambda: store.claim("first", "token", 30), "the first connection")
     yield store
     store.close()
 
 
 @pytest.fixture
-def patient(server: RedisServer) -> Iterator[GuardedStore]:
+def patient(server: RedisServer) -> Iterator[NotingStore]:
     """For what is not about time."""
-    store = open_store(server.url, budget=PATIENT)
-    assert isinstance(store, GuardedStore)
+    store = NotingStore(server, PATIENT)
     yield store
     store.close()
 
 
 @asynccontextmanager
-async def at_home(store: GuardedStore) -> AsyncIterator[list[str]]:
+async def at_home(store: NotingStore) -> AsyncIterator[list[str]]:
     """A loop that has a connection; within, what threads are asked to do is listed."""
     assert store._loops is not None
     kept = store._loops.here()
@@ -69,16 +102,8 @@ async def at_home(store: GuardedStore) -> AsyncIterator[list[str]]:
         assert time.monotonic() < gives_up, "no connection was made"
         await store.arelease(secrets.token_hex(), "token")
         await asyncio.sleep(0.01)
-    by_threads: list[str] = []
-    evaluate = store._backend._run  # type: ignore[attr-defined]
-
-    def note(script: Any, *rest: Any) -> Any:
-        by_threads.append(rest[0])
-        return evaluate(script, *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store._backend, "_run", note)
-        yield by_threads
+    store.noting.by_threads.clear()
+    yield store.noting.by_threads
 
 
 def clients(server: RedisServer) -> int:
@@ -86,7 +111,7 @@ def clients(server: RedisServer) -> int:
         return len(client.client_list()) - 1
 
 
-def test_no_thread_takes_part(patient: GuardedStore, answer: StoredAnswer) -> None:
+def test_no_thread_takes_part(patient: NotingStore, answer: StoredAnswer) -> None:
     async def work() -> None:
         async with at_home(patient) as by_threads:
             assert await patient.aclaim("key", "token", 30) == Claimed("token")
@@ -101,7 +126,7 @@ def test_no_thread_takes_part(patient: GuardedStore, answer: StoredAnswer) -> No
     assert patient.counts.failed == 0
 
 
-def test_a_server_without_its_scripts_is_given_them_again(patient: GuardedStore, server: RedisServer) -> None:
+def test_a_server_without_its_scripts_is_given_them_again(patient: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         async with at_home(patient) as by_threads:
             with server.client() as client:
@@ -113,7 +138,7 @@ def test_a_server_without_its_scripts_is_given_them_again(patient: GuardedStore,
 
 
 def test_more_at_once_than_there_are_connections_are_all_answered(
-    patient: GuardedStore, server: RedisServer
+    patient: NotingStore, server: RedisServer
 ) -> None:
     async def work() -> None:
         async with at_home(patient):
@@ -126,7 +151,7 @@ def test_more_at_once_than_there_are_connections_are_all_answered(
 
 
 def test_a_hung_server_costs_no_more_than_the_budget_and_the_connection(
-    store: GuardedStore, server: RedisServer
+    store: NotingStore, server: RedisServer
 ) -> None:
     async def work() -> None:
         async with at_home(store) as by_threads:
@@ -158,7 +183,7 @@ def test_a_hung_server_costs_no_more_than_the_budget_and_the_connection(
     asyncio.run(work())
 
 
-def test_the_loop_is_not_held_up_by_a_server_that_hangs(store: GuardedStore, server: RedisServer) -> None:
+def test_the_loop_is_not_held_up_by_a_server_that_hangs(store: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         async with at_home(store):
             server.hang()
@@ -175,7 +200,7 @@ def test_the_loop_is_not_held_up_by_a_server_that_hangs(store: GuardedStore, ser
     asyncio.run(work())
 
 
-def test_a_restart_between_two_operations_goes_unnoticed(patient: GuardedStore, server: RedisServer) -> None:
+def test_a_restart_between_two_operations_goes_unnoticed(patient: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         async with at_home(patient) as by_threads:
             server.stop()
@@ -187,7 +212,7 @@ def test_a_restart_between_two_operations_goes_unnoticed(patient: GuardedStore, 
     assert patient.counts.failed == 0
 
 
-def test_an_answer_that_came_in_time_counts_though_the_loop_was_blocked(store: GuardedStore) -> None:
+def test_an_answer_that_came_in_time_counts_though_the_loop_was_blocked(store: NotingStore) -> None:
     async def work() -> None:
         async with at_home(store) as by_threads:
             task = asyncio.ensure_future(store.aclaim("key", "token", 30))
@@ -207,7 +232,7 @@ async def cancelled(task: asyncio.Future[Any]) -> None:
         await task
 
 
-def test_a_cancelled_claim_leaves_nothing_behind(store: GuardedStore, server: RedisServer) -> None:
+def test_a_cancelled_claim_leaves_nothing_behind(store: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         async with at_home(store):
             server.hang()
@@ -224,7 +249,7 @@ def test_a_cancelled_claim_leaves_nothing_behind(store: GuardedStore, server: Re
 
 @pytest.mark.parametrize("lasts", [True, False], ids=["the loop goes on", "the loop ends"])
 def test_a_cancelled_complete_still_lands(
-    patient: GuardedStore, server: RedisServer, answer: StoredAnswer, lasts: bool
+    patient: NotingStore, server: RedisServer, answer: StoredAnswer, lasts: bool
 ) -> None:
     async def work() -> None:
         async with at_home(patient):
@@ -242,7 +267,7 @@ def test_a_cancelled_complete_still_lands(
     until(lambda: patient.claim("key", "other", 30) == Completed(answer), "the commit")
 
 
-def test_an_unreadable_record_is_no_outage(patient: GuardedStore, server: RedisServer) -> None:
+def test_an_unreadable_record_is_no_outage(patient: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         async with at_home(patient) as by_threads:
             with server.client() as client:
@@ -256,11 +281,12 @@ def test_an_unreadable_record_is_no_outage(patient: GuardedStore, server: RedisS
     assert patient.counts.state == "closed"
 
 
-def test_a_loop_that_ends_closes_its_connections(patient: GuardedStore, server: RedisServer) -> None:
+def test_a_loop_that_ends_closes_its_connections(patient: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         async with at_home(patient):
             await patient.aclaim(secrets.token_hex(), "token", 30)
 
+    gc.collect()  # what other tests left behind
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for _ in range(3):
@@ -270,7 +296,7 @@ def test_a_loop_that_ends_closes_its_connections(patient: GuardedStore, server: 
     assert [str(one.message) for one in said if issubclass(one.category, ResourceWarning)] == []
 
 
-def test_a_closed_store_closes_those_of_every_loop(patient: GuardedStore, server: RedisServer) -> None:
+def test_a_closed_store_closes_those_of_every_loop(patient: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         async with at_home(patient):
             pass
@@ -285,7 +311,7 @@ def test_a_closed_store_closes_those_of_every_loop(patient: GuardedStore, server
 
 
 def test_a_loop_that_lasts_for_one_delivery_gets_no_connection(
-    patient: GuardedStore, server: RedisServer, answer: StoredAnswer
+    patient: NotingStore, server: RedisServer, answer: StoredAnswer
 ) -> None:
     async def deliver(key: str) -> None:
         await patient.aclaim(key, "token", 30)
@@ -297,7 +323,7 @@ def test_a_loop_that_lasts_for_one_delivery_gets_no_connection(
     assert clients(server) == 1
 
 
-def test_a_forked_child_leaves_its_parents_connections_alone(patient: GuardedStore) -> None:
+def test_a_forked_child_leaves_its_parents_connections_alone(patient: NotingStore) -> None:
     async def child() -> bool:
         async with at_home(patient) as by_threads:
             return await patient.aclaim("child", "token", 30) == Claimed("token") and by_threads == []
@@ -317,7 +343,7 @@ def test_a_forked_child_leaves_its_parents_connections_alone(patient: GuardedSto
     asyncio.run(work())
 
 
-def test_trio_is_served_by_threads(patient: GuardedStore, server: RedisServer) -> None:
+def test_trio_is_served_by_threads(patient: NotingStore, server: RedisServer) -> None:
     async def work() -> None:
         for number in range(20):
             assert await patient.aclaim(str(number), "token", 30) == Claimed("token")
