@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from outworx_otel.delivery._messages import InboundRequest, Respond, respond
 from outworx_otel.delivery._verification import public_address, secrets_now
 from outworx_otel.delivery.flow import Call, Flow
 from outworx_otel.http.body import Body
+from outworx_otel.process.job_waiting import off_loop
 from outworx_otel.setup.endpoints import Endpoint
 from outworx_otel.signatures import REASONS, SignatureResult
 from outworx_otel.signatures.handshake import (
@@ -85,7 +85,7 @@ def _answer(
     if row.before is not None:
         work, document = row.before, asked.at("body")
         try:
-            yield Call(lambda: work(document), lambda: _off_loop(lambda: work(document)))
+            yield Call(lambda: work(document), lambda: off_loop(lambda: work(document)))
         except Exception as error:  # noqa: BLE001  # a server that is away, or an address that is not the provider's
             record.note(error)
             return Refusal(503, "unconfirmed", f"{type(error).__name__} while it was confirmed.")
@@ -130,15 +130,3 @@ def _show(row: Handshake, secret: str, endpoint: Endpoint, request: InboundReque
         return False
     shown.add(seen)
     return True
-
-
-async def _off_loop(work: Callable[[], Any]) -> Any:
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        import trio
-
-        return await trio.to_thread.run_sync(work)
-    return await asyncio.to_thread(work)

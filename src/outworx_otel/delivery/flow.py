@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
+from outworx_otel.process.job_waiting import pause
+
 T = TypeVar("T")
 Flow = Generator[Any, Any, T]
 
@@ -84,16 +86,7 @@ async def _awaited(step: Any) -> Any:
         return await step.awaited()
     if not isinstance(step, Pause):
         return await step
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        import trio
-
-        await trio.sleep(step.seconds)
-    else:
-        await asyncio.sleep(step.seconds)
+    await pause(step.seconds)
     return True
 
 

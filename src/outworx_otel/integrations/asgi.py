@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from outworx_otel.integrations._intake import Message, Receive
 from outworx_otel.integrations._scope import ASGIApp, Scope, Send, served_path
 from outworx_otel.integrations._selection import has_own_say
 from outworx_otel.integrations._visit import VISIT, visit_of_scope
+from outworx_otel.process.job_waiting import off_loop
 from outworx_otel.setup.announcement import places
 from outworx_otel.setup.bootstrap import ensure_ready, say_mounted, unflushed
 from outworx_otel.setup.endpoints import Endpoint
@@ -34,19 +34,10 @@ def flushing_at_shutdown(send: Send) -> Send:
         if message["type"].startswith("lifespan.shutdown."):
             flush = unflushed()
             if flush is not None:
-                await _in_thread(flush)
+                await off_loop(flush)
         await send(message)
 
     return flush_then_send
-
-
-async def _in_thread(function: Callable[[], object]) -> None:
-    try:
-        from anyio.to_thread import run_sync as run_in_thread
-    except ImportError:  # no Starlette either: a bare application, which asyncio runs
-        await asyncio.to_thread(function)
-    else:
-        await run_in_thread(function)
 
 
 class OutworxHooksMiddleware:

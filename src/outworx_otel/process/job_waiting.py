@@ -1,4 +1,4 @@
-"""Waiting for a job from a thread, from asyncio and from trio, until it is done or its time is up.
+"""Waiting, from a thread, from asyncio and from trio: for a job until its time is up, for work on a thread.
 
 Each waiter keeps its own time (a lock's time-out, the loop's timer). The process's timer would have to wake a second
 thread for every operation, although hardly any runs out of time.
@@ -10,10 +10,12 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from outworx_otel.process.jobs import Job
+
+T = TypeVar("T")
 
 
 class Taker(Protocol):
@@ -86,6 +88,26 @@ async def _await_on_trio(trio: Any, pool: Taker, job: Job[Any], seconds: float) 
     pool.submit(job)
     with trio.move_on_after(seconds):
         await finished.wait()
+
+
+async def off_loop(work: Callable[[], T]) -> T:
+    """Runs `work` on a thread, while the loop that runs in this one, trio's or asyncio's, goes on."""
+    if in_trio():
+        result: T = await sys.modules["trio"].to_thread.run_sync(work)
+        return result
+    import asyncio
+
+    return await asyncio.to_thread(work)
+
+
+async def pause(seconds: float) -> None:
+    """Waits without blocking the loop that runs in this thread."""
+    if in_trio():
+        await sys.modules["trio"].sleep(seconds)
+    else:
+        import asyncio
+
+        await asyncio.sleep(seconds)
 
 
 def on_event_loop() -> bool:
