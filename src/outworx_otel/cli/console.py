@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import typer
@@ -55,7 +56,7 @@ def terminal_safe(text: str, limit: int = 200) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)
 
 
-def headers_of(lines: list[str]) -> list[tuple[str, str]]:
+def headers_of(lines: Sequence[str]) -> list[tuple[str, str]]:
     """`--header 'Name: value'`, repeatable.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ _READ_ALIKE_BY_A_SHELL: Final = re.compile(
 
 
 def chosen_credentials(
-    provider: str, paths: list[str], literal: list[str], variables: list[str]
+    provider: str, paths: list[str], literal: Sequence[str], variables: Sequence[str]
 ) -> Credentials:
     """The credentials to use; without secrets where none is configured.
 

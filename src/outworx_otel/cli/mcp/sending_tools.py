@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from outworx_otel.cli.delivery_filters import DeliveryFilters
 from outworx_otel.cli.mcp.tool_context import ToolAnswer, ToolContext
 from outworx_otel.cli.mcp.variables import NEEDED, sends_the_secret
 from outworx_otel.cli.replay.preparing import Preparation, ReplayOptions
@@ -67,19 +66,11 @@ def _trigger_options(given: Mapping[str, Any]) -> TriggerOptions:
         provider=given["provider"],
         event=given["event"],
         to=given["to"],
-        secrets=[],
         secret_variables=_variables(given),
-        changes=given["changes"] or [],
-        headers=[],
-        count=1,
-        rate=None,
+        changes=given["changes"] or (),
         duplicate=bool(given["duplicate"]),
         bad_signature=given["bad_signature"],
         timeout=_TIMEOUT_SECONDS,
-        insecure=False,
-        authorities=(),
-        as_json=False,
-        show_list=False,
     )
 
 
@@ -111,23 +102,10 @@ def replay(context: ToolContext, given: Mapping[str, Any]) -> ToolAnswer:
 def _replay_options(given: Mapping[str, Any]) -> ReplayOptions:
     return ReplayOptions(
         what=given["id"],
-        filters=DeliveryFilters(),
-        unhandled=False,
-        limit=1,
         dry_run=given["dry_run"],
         to=given["to"],
-        secrets=[],
         secret_variables=_variables(given),
-        public_url=None,
-        headers=[],
-        as_received=False,
-        curl=False,
-        endpoint="",
-        api_key=None,
         timeout=_TIMEOUT_SECONDS,
-        insecure=False,
-        authorities=(),
-        as_json=False,
     )
 
 

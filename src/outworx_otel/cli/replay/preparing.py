@@ -22,28 +22,28 @@ from outworx_otel.server.replay import (
 from outworx_otel.signatures import scheme_for
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ReplayOptions:
-    """The options of the command line."""
+    """What is asked for, on the command line or by a coding agent. Without `endpoint` no server is asked."""
 
     what: str | None
-    filters: DeliveryFilters
-    unhandled: bool
-    limit: int
-    dry_run: bool
     to: str
-    secrets: list[str] = dataclasses.field(repr=False)
-    secret_variables: list[str]
-    public_url: str | None
-    headers: list[str]
-    as_received: bool
-    curl: bool
-    endpoint: str
-    api_key: str | None = dataclasses.field(repr=False)
     timeout: float
-    insecure: bool
-    authorities: Sequence[tuple[str, str]]
-    as_json: bool
+    filters: DeliveryFilters = dataclasses.field(default_factory=DeliveryFilters)
+    unhandled: bool = False
+    limit: int = 1
+    dry_run: bool = False
+    secrets: Sequence[str] = dataclasses.field(default=(), repr=False)
+    secret_variables: Sequence[str] = ()
+    public_url: str | None = None
+    headers: Sequence[str] = ()
+    as_received: bool = False
+    curl: bool = False
+    endpoint: str = ""
+    api_key: str | None = dataclasses.field(default=None, repr=False)
+    insecure: bool = False
+    authorities: Sequence[tuple[str, str]] = ()
+    as_json: bool = False
 
 
 class Preparation:

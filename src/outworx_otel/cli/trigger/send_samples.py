@@ -19,26 +19,26 @@ from outworx_otel.server.replay import ReplayAnswer, ReplayError, ReplaySender, 
 from outworx_otel.signatures.providers._index import NAMES
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TriggerOptions:
-    """The options of the command line."""
+    """What is asked for, on the command line or by a coding agent."""
 
     provider: str | None
     event: str | None
     to: str | None
-    secrets: list[str] = dataclasses.field(repr=False)
-    secret_variables: list[str]
-    changes: list[str]
-    headers: list[str]
-    count: int
-    rate: float | None
-    duplicate: bool
-    bad_signature: str | None
     timeout: float
-    insecure: bool
-    authorities: Sequence[tuple[str, str]]
-    as_json: bool
-    show_list: bool
+    secrets: Sequence[str] = dataclasses.field(default=(), repr=False)
+    secret_variables: Sequence[str] = ()
+    changes: Sequence[str] = ()
+    headers: Sequence[str] = ()
+    count: int = 1
+    rate: float | None = None
+    duplicate: bool = False
+    bad_signature: str | None = None
+    insecure: bool = False
+    authorities: Sequence[tuple[str, str]] = ()
+    as_json: bool = False
+    show_list: bool = False
 
 
 def chosen_sample(provider: str, event: str | None) -> Sample:
