@@ -10,6 +10,7 @@ import time
 
 import pytest
 from support.databases import until
+from support.own_clock import set_clock
 
 from outworx_otel.errors import StoreError
 from outworx_otel.idempotency import Claimed, GuardedStore, InProgress
@@ -103,9 +104,9 @@ def test_opening_and_closing_are_logged_once_each(
 
 
 def test_expired_records_are_removed_now_and_then_until_none_is_left(
-    guarded: GuardedStore, backend: Slow
+    guarded: GuardedStore, backend: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guarded._tidies_at = 0.0
+    set_clock(monkeypatch, "idempotency.guarded_store", lambda: time.monotonic() + 3600)
     guarded.claim("key", "token", 30)
     until(lambda: guarded.claim("key", "token", 30) and backend.tidied == 3, "three batches")
     time.sleep(0.25)

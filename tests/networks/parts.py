@@ -24,7 +24,7 @@ class Listening:
     """
 
     def __init__(self, talk: Talk, context: ssl.SSLContext | None = None) -> None:
-        self._talk, self._context = talk, context
+        self.talk, self._context = talk, context
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.accepted = 0
@@ -53,7 +53,7 @@ class Listening:
                 self._open.discard(plain)
                 self._open.add(connection)
             with connection:
-                self._talk(connection)
+                self.talk(connection)
         self._open.discard(connection)
 
     def stop(self) -> None:

@@ -169,7 +169,7 @@ def test_a_redirect_to_itself_is_asked_once(status: int, listen: Listen) -> None
     seen: list[Request] = []
     server = listen(answering(b"", seen))
     answer = f"HTTP/1.1 {status} Moved\r\nLocation: {server.url}/v1/traces\r\nContent-Length: 0\r\n\r\n"
-    server._talk = answering(answer.encode(), seen)
+    server.talk = answering(answer.encode(), seen)
 
     result = _posted(server.url)
 

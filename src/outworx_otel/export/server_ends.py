@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +17,7 @@ import wrapt
 
 from outworx_otel.export import open_queues
 from outworx_otel.process.forks import at_first_work
+from outworx_otel.process.job_waiting import off_loop
 
 # A child of Celery's is replaced while others wait for its place.
 _CELERY_SECONDS: Final = 2.0
@@ -69,7 +69,7 @@ def _cover_uvicorn(flush: Callable[[], object], is_needed: Callable[[], bool], m
     async def shutdown(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         result = await wrapped(*args, **kwargs)
         if is_needed():
-            await asyncio.to_thread(flush)
+            await off_loop(flush)
         return result
 
     server = getattr(module, "Server", None)

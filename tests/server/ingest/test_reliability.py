@@ -68,18 +68,16 @@ def test_a_body_that_is_cut_off_is_not_kept_and_disturbs_nobody(server: Serving)
     assert server.deliveries() == []
 
 
-def test_what_all_requests_hold_together_is_bounded(serve: Serve) -> None:
-    server = serve(max_queued_bytes=200_000)
-    release = threading.Event()
-    real = server.app._store.write
-    begun = threading.Event()
+def test_what_all_requests_hold_together_is_bounded(serve: Serve, tmp_path: Path) -> None:
+    begun, release = threading.Event(), threading.Event()
 
-    def slow(batch: Batch) -> Future[None]:
-        begun.set()
-        release.wait(20)
-        return real(batch)
+    class Slow(StagedStore):
+        def write(self, batch: Batch) -> Future[None]:
+            begun.set()
+            release.wait(20)
+            return super().write(batch)
 
-    server.app._store.write = slow
+    server = serve(store=Slow(tmp_path / "slow.db"), max_queued_bytes=200_000)
     large = traces([span(attributes={"much": "x" * 150_000})]).SerializeToString()
     answers: list[httpx.Response] = []
 

@@ -15,7 +15,7 @@ from outworx_otel.delivery import _deferred
 outworx_otel.init(endpoints={"/webhooks/shop": outworx_otel.TrackOptions("shop")})
 outworx_otel.instrument()
 # As in a child that has been there for more than a minute: nothing is sent before a task returns.
-_deferred._YOUNG_SECONDS = -1.0
+_deferred.began = lambda: (-3600.0, True)
 
 app = Celery("shop_celery", broker=os.environ["JOBS_URL"])
 app.conf.update(worker_max_tasks_per_child=1, broker_connection_retry_on_startup=False)
