@@ -31,7 +31,7 @@ _NEAR_ROUTES: Final = 200
 
 def is_opened(path: str, endpoint: Endpoint, runtime: Runtime) -> bool:
     """Whether an excluded URL lets this request by: our own variable any, the others what does not verify."""
-    excluded = runtime.exclusions
+    excluded = runtime.exclusions or runtime.read_exclusions()
     if excluded.name(path) and (excluded.opens or not endpoint.verifies):
         return True
     given = runtime.excluded_urls
@@ -42,7 +42,7 @@ def is_silent(path: str, runtime: Runtime) -> bool:
     """Whether a request is verified and not reported: suppressed instrumentation, URLs excluded from traces."""
     if not is_instrumentation_enabled():
         return True
-    if runtime.exclusions.name(path):
+    if (runtime.exclusions or runtime.read_exclusions()).name(path):
         return True
     return runtime.excluded_urls is not None and runtime.excluded_urls.url_disabled(path)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, KeysView, Mapping
-from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 
@@ -95,11 +94,13 @@ class Runtime:
         self._told: dict[tuple[str, str], float] = {}
         # Bodies that are kept, at paths that are not configured, to tell a lost delivery from a scan.
         self.proofs = PerSecond(_PROOFS_PER_SECOND)
+        # None until they are read.
+        self.exclusions: Exclusions | None = None
 
-    @cached_property
-    def exclusions(self) -> Exclusions:
-        """The paths that the variables exclude, read at the first request: applications set variables late."""
-        return Exclusions()
+    def read_exclusions(self) -> Exclusions:
+        """Reads what the variables exclude, at the first request: applications set variables late."""
+        self.exclusions = Exclusions()
+        return self.exclusions
 
     def delivery_begins(self) -> None:
         """The first time, what was put off until there is a delivery to report is done.
