@@ -10,8 +10,8 @@ nothing is done: an event loop looks by itself.
 Trio takes the pipe too, and warns where it is not free. That Trio is imported says nothing: httpcore imports it
 wherever it is installed, and our exporter imports httpcore. So the pipe is given back when Trio runs.
 
-asyncio takes the pipe away in every forked child (Python 3.12 and newer), whosever it is. Where it was imported late its
-hook runs after ours, so the pipe is taken back behind it.
+asyncio takes the pipe away in every forked child (Python 3.12 and newer), whosever it is. Where it was imported late
+its hook runs after ours, so the pipe is taken back behind it.
 """
 
 from __future__ import annotations
