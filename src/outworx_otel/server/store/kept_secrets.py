@@ -39,7 +39,7 @@ class KeptSecrets:
 
     def get_or_put(self, name: str, value: bytes) -> bytes:
         """The value that is there, else `value`, which is there from now on; one of many processes wins."""
-        # Looked for first: at a start the writer may be removing what is old, and who only reads need not wait for it.
+        # Looked for first: the writer may be removing what is old, and who only reads need not wait for that.
         found = self.get(name)
         if found is not None:
             return found[0]
