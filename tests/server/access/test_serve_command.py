@@ -11,7 +11,6 @@ import pytest
 from support.commands import invoked
 from support.serve_command import Command
 
-
 from .conftest import Start
 
 
