@@ -180,8 +180,10 @@ def test_a_clock_that_is_slow_is_told_by_signatures_of_later_one_after_the_other
 
 
 def test_what_a_slow_clock_sends_is_kept_at_the_time_at_which_it_came(
-    store: Store, url: str, open_store: OpenStore
+    shared_url: str, open_store: OpenStore
 ) -> None:
+    store = open_store(shared_url)
+
     def kept_at(of: Store, second: float, **fields: Any) -> float:
         one = came("accepted", 3600 + second, **fields)
         of.write(batch(one)).result(20)
@@ -196,7 +198,7 @@ def test_what_a_slow_clock_sends_is_kept_at_the_time_at_which_it_came(
     store.write(batch(*five)).result(20)
     assert only(seen(store, service="eu")).streak_since_ns == NOW - 9 * SECOND
     # One without a signed time too, also after a start, and none later than it arrived.
-    assert kept_at(open_store(url), -93) == -3
+    assert kept_at(open_store(shared_url), -93) == -3
     assert kept_at(store, -90) == -0.01
     assert kept_at(store, -95, environment="test") == -95
     # What merely came late keeps its time; what was itself signed later came later than it said.

@@ -226,8 +226,8 @@ def test_a_problem_lists_exactly_its_deliveries(store: Store) -> None:
         assert problem.deliveries == len(found)
 
 
-def test_two_servers_on_one_database_count_together(url: str, open_store: Any) -> None:
-    first, second = open_store(url), open_store(url)
+def test_two_servers_on_one_database_count_together(shared_url: str, open_store: Any) -> None:
+    first, second = open_store(shared_url), open_store(shared_url)
     for n in range(6):
         (first if n % 2 else second).write(batch(came("error", n))).result(20)
     made = only(first.problems().problems)

@@ -250,10 +250,9 @@ def test_a_server_that_was_away_says_nothing_of_silence(url: str, open_store: Ca
     assert len(scene.look("silence")) == 1
 
 
-def test_of_two_servers_on_one_database_one_looks(
-    scene: Scene, url: str, open_store: Callable[..., Store]
-) -> None:
-    second = Evaluator(open_store(url, clock=lambda: scene.now), scene.settings, lambda: 0.0)
+def test_of_two_servers_on_one_database_one_looks(shared_url: str, open_store: Callable[..., Store]) -> None:
+    scene = Scene(open_store, shared_url)
+    second = Evaluator(open_store(shared_url, clock=lambda: scene.now), scene.settings, lambda: 0.0)
     scene.keep(came("error"))
     assert scene.evaluator.look()
     assert not second.look()
