@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from support.clickhouse import ENGINE
 from support.databases import PgBouncer, PostgresServer
 
 from outworx_otel.server.store import Store
@@ -80,7 +81,6 @@ def chdb_url(tmp_path: Path) -> str:
     return f"chdb:///{tmp_path / 'columns'}"
 
 
-ENGINE = "chdb-core-lite >=26.5"
 in_columns = pytest.param("chdb", marks=pytest.mark.needs(ENGINE))
 
 
