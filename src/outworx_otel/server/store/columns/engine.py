@@ -70,8 +70,9 @@ class Engine:
         self.cluster = address.cluster
         self.is_in_process = address.path is not None
         self._address = address
-        # It would tell of an outage with the stack of each try.
-        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+        # They would tell of an outage with the stack, and the address, of each try.
+        for name in ("clickhouse_connect", "urllib3.connectionpool"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._check_that_it_is_installed()
         self._lock = _Lock(address) if self.is_in_process else None
         # An empty place is a client that has not been made yet.
