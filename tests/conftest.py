@@ -21,6 +21,7 @@ from package.programs import NoIndex, NoPyright, package_index, pyright_program
 from packaging.requirements import Requirement
 from server.dashboard.program import NoChromium, NoNginx, chromium_program, nginx_program
 from support.databases import NoPgBouncer, pgbouncer_program
+from support.otel_traces import NoExporterModule, exporter_source
 from support.patches import take_out
 from support.scale import scaled
 
@@ -60,6 +61,7 @@ _NEEDED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "pyright": (pyright_program, NoPyright),
     "index": (package_index, NoIndex),
     "site_builder": (docs_python, NoDocsEnvironment),
+    "exporter_module": (exporter_source, NoExporterModule),
 }
 _lacking: dict[str, str] = {}
 

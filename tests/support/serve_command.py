@@ -66,7 +66,8 @@ class Command:
     @property
     def port(self) -> int:
         """The port that it says it serves."""
-        found = re.search(r"OTLP/HTTP +http://\S+:(\d+)/v1", self.said())
+        # One that shows a collector's table takes no OTLP.
+        found = re.search(r"(?:OTLP/HTTP|Dashboard) +http://\S+:(\d+)/", self.said())
         assert found is not None, self.said()
         return int(found[1])
 

@@ -21,6 +21,8 @@ from outworx_otel.cli.mcp import agents_over_http
 from outworx_otel.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from outworx_otel.server import Settings
     from outworx_otel.server.app import Application
 
@@ -193,7 +195,10 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
     address = f"http://{own}:{settings.port}"
     console.print(Text("  outworx serve", style="bold"))
     row("Dashboard", (settings.public_url or address).rstrip("/") + "/", "cyan")
-    row("OTLP/HTTP", f"{address}/v1/traces, /v1/metrics", "cyan")
+    if app.collected is None:
+        row("OTLP/HTTP", f"{address}/v1/traces, /v1/metrics", "cyan")
+    else:
+        row("Reads", f"{app.collected}, which the collector writes: send to the collector")
     if settings.relay_port is not None:
         row("Tunnels", settings.tunnel_url or f"http://{own}:{settings.relay_port}", "cyan")
     if app.serves_agents:
@@ -205,16 +210,23 @@ def _say(open_browser: bool, app: Application, settings: Settings) -> None:
         row("Alerts to", ", ".join(app.channels))
     _say_key(app, row)
     console.print()
+    if app.collected is None:
+        _say_how_to_send(console, app, address)
+    console.print(Text("  Press Ctrl+C to stop.", style="dim"))
+    if open_browser:
+        # A browser without a display may take its time to say so.
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
+def _say_how_to_send(console: Console, app: Application, address: str) -> None:
+    from rich.text import Text
+
     console.print(Text("  Send a first delivery from an application of yours:"))
     key = "" if not app.access.needs_login else " OUTWORX_API_KEY=<key>"
     console.print(Text(f"    export OUTWORX_ENDPOINT={address}{key}"))
     exporters = "OTEL_TRACES_EXPORTER=outworx OTEL_METRICS_EXPORTER=outworx"
     console.print(Text(f"    {exporters} opentelemetry-instrument uvicorn app:app"))
     console.print()
-    console.print(Text("  Press Ctrl+C to stop.", style="dim"))
-    if open_browser:
-        # A browser without a display may take its time to say so.
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
 def _say_key(app: Application, row: Callable[..., None]) -> None:

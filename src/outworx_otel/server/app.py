@@ -6,18 +6,21 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from outworx_otel.errors import ConfigurationError
 from outworx_otel.server import api, channels, dashboard, description, ingest, relay
 from outworx_otel.server.access import COOKIE, Access
 from outworx_otel.server.access.connections import CROWD
 from outworx_otel.server.access.error_answers import HANDLERS
 from outworx_otel.server.agents import Agents, AgentsEndpoint
 from outworx_otel.server.channels import AlertSender
+from outworx_otel.server.collected import Follower, collected_table, open_collected, refused_calls
 from outworx_otel.server.live import Live
 from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.rules import Evaluator
@@ -37,6 +40,7 @@ class Application:
         access: says what keys there are.
         metrics: what `/metrics` tells.
         channels: the names of those that alerts are sent to.
+        collected: the collector's table that is shown; None where deliveries come in here.
         serves_agents: whether coding agents are served at `/mcp`.
         routes: everything that is served here.
         tunnels: tunnelled requests' own application, for `relay_port`; None where they come in here.
@@ -55,15 +59,13 @@ class Application:
         # Before the database: what is wrong here is said at once.
         wanted = channels.read_channels(settings.channels)
         self.channels = tuple(channel.name for channel in wanted)
-        if store is None:
-            store = Store(
-                settings.database,
-                state=settings.state,
-                max_queued_bytes=settings.max_queued_bytes,
-                retention_days=settings.retention_days,
-                max_bytes=settings.max_database_bytes,
-                took=metrics.commits.observe,
+        self.collected = table = collected_table(settings.database)
+        if table is not None and self.channels:
+            raise ConfigurationError(
+                "[[channels]]: there are no alerts where --database names the collector's table (?table=)"
             )
+        if store is None:
+            store = _store(settings, table, metrics)
         self._store = store
         try:
             self.access = Access(settings, store)
@@ -74,6 +76,7 @@ class Application:
         settings = dataclasses.replace(settings, api_keys=())
         self._evaluator = Evaluator(store, settings.rules)
         self._live = live = Live()
+        self._follower = Follower(store, live)
         self._room = room = ingest.WaitingSpans()
         self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
         self._replays = replays = dashboard.ReplayRuns(store)
@@ -84,6 +87,7 @@ class Application:
             self.tunnels = Starlette(routes=tunnels)
             tunnels = []
         self.routes: list[BaseRoute] = [
+            *(() if table is None else refused_calls(table)),
             *ingest.routes(settings, store, live, room, metrics),
             *relay.session_routes(tunnel),
             *tunnels,
@@ -137,7 +141,8 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        looking = asyncio.ensure_future(self._evaluator.run())
+        looks = self._evaluator if self.collected is None else self._follower
+        looking = asyncio.ensure_future(looks.run())
         self._alerts.start()
         try:
             async with self._agents_served():
@@ -159,6 +164,18 @@ class Application:
         async with self._agents.serving(self._behind_checks) as serving:
             self._agents_endpoint.serving = serving
             yield
+
+
+def _store(settings: Settings, table: str | None, metrics: Metrics) -> Store:
+    options: dict[str, Any] = {
+        "max_queued_bytes": settings.max_queued_bytes,
+        "retention_days": settings.retention_days,
+        "max_bytes": settings.max_database_bytes,
+        "took": metrics.commits.observe,
+    }
+    if table is not None:
+        return open_collected(settings.database, settings.state, **options)
+    return Store(settings.database, state=settings.state, **options)
 
 
 def create_app(settings: Settings, agents: Agents | None = None, store: Store | None = None) -> Application:

@@ -21,7 +21,7 @@ from outworx_otel.server.model import Choices, EndpointFigures, Filter, Overview
 from outworx_otel.server.problems.problem import STATES, Problem, State
 from outworx_otel.server.problems.sending import FailingChannel
 from outworx_otel.server.purposes import Purpose
-from outworx_otel.server.store import Store
+from outworx_otel.server.store import QueryTooWide, Store
 
 SHOWN: Final = 10
 """Problems that are shown at once; the rest is folded."""
@@ -67,7 +67,14 @@ class OverviewPage:
             return RedirectResponse(address("/", {**kept, **narrowed}), 303)
         until = time.time_ns()
         since = until - _SECONDS[chosen] * 1_000_000_000
-        found = await run_in_threadpool(self._read, since, until, narrowed, by_rate)
+        try:
+            found = await run_in_threadpool(self._read, since, until, narrowed, by_rate)
+        except QueryTooWide:
+            # A collector's table is counted at each question: a shorter time can be.
+            shorter = [name for name, seconds in _SECONDS.items() if seconds < _SECONDS[chosen]]
+            if not shorter:
+                raise
+            return RedirectResponse(address("/", {**kept, **narrowed, "range": shorter[-1]}), 303)
         overview = found.overview
         # Slots are whole: the list begins where the first of them does, so that it has what is counted here.
         wanted = {**narrowed, "since": iso(overview.since)}
@@ -123,6 +130,8 @@ class OverviewPage:
 
     def _read(self, since: int, until: int, narrowed: Mapping[str, str], by_rate: bool) -> _Found:
         def problems(state: State) -> list[Problem]:
+            if self._store.not_kept is not None:
+                return []
             page = self._store.problems(
                 state=state,
                 service=narrowed.get("service"),

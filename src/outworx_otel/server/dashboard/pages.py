@@ -34,9 +34,10 @@ class Pages:
     Args:
         settings: what the page's examples tell of this server.
         access: gives forms their CSRF tokens.
+        not_kept: see `Store.not_kept`.
     """
 
-    def __init__(self, settings: Settings, access: Access) -> None:
+    def __init__(self, settings: Settings, access: Access, not_kept: str | None = None) -> None:
         self._settings = settings
         self._access = access
         self._environment = Environment(
@@ -68,6 +69,7 @@ class Pages:
             address=page_addresses.address,
             advice=codes.advice_for,
             heartbeat=settings.heartbeat_seconds,
+            not_kept=not_kept,
             CAUSES=codes.CAUSES,
             IDEMPOTENCY=codes.IDEMPOTENCY,
             KINDS=codes.KINDS,

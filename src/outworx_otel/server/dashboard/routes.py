@@ -41,7 +41,7 @@ def refusal_page(settings: Settings, access: Access) -> RefusalPage:
 
 def routes(settings: Settings, store: Store, live: Live, access: Access, runs: ReplayRuns) -> list[BaseRoute]:
     """Pages, exports, the live stream, and the files that pages need."""
-    pages = Pages(settings, access)
+    pages = Pages(settings, access, store.not_kept)
     overview = OverviewPage(store, pages, access)
     delivery = DeliveryPage(store, pages, access, runs)
     login = LoginPage(pages, access)

@@ -101,6 +101,9 @@ class Store:
         StoreUnavailable: the database cannot be opened; the message says what to do.
     """
 
+    not_kept: str | None = None
+    """What a store cannot tell, said in a sentence; None of one that tells everything."""
+
     def __init__(
         self,
         url: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ from outworx_otel.server.store.database import shown
 
 CLICKHOUSE: Final = "clickhouse"
 CHDB: Final = "chdb"
-_OPTIONS: Final = frozenset({"cluster", "secure", "ca_cert"})
+_OPTIONS: Final = frozenset({"cluster", "secure", "ca_cert", "table"})
 # They stand in statements that take no parameters.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -27,6 +28,7 @@ class Address(NamedTuple):
         path: of chDB's folder; None where it is a server.
         database: the name that the tables are in.
         cluster: the cluster that they are spread over; None where they are on one server.
+        table: the collector's, which is only read; None where the tables are our own.
         arguments: what the client takes.
     """
 
@@ -35,6 +37,7 @@ class Address(NamedTuple):
     database: str
     cluster: str | None
     arguments: dict[str, Any]
+    table: str | None = None
 
 
 def is_column_store(url: str) -> bool:
@@ -59,7 +62,11 @@ def address_of(url: str) -> Address:
 
 
 def _of_chdb(url: URL) -> Address:
-    if url.host or url.username or url.query or not url.database:
+    options = {name: value for name, value in url.query.items() if isinstance(value, str)}
+    table, database = options.pop("table", None), options.pop("database", "outworx")
+    # Our own tables are always in the same one.
+    is_known = not options and (table is not None or "database" not in url.query)
+    if url.host or url.username or not is_known or not url.database:
         raise ConfigurationError(
             f"database: {CHDB}:// takes a path after three slashes, and nothing else: {CHDB}:///outworx-columns"
         )
@@ -68,7 +75,8 @@ def _of_chdb(url: URL) -> Address:
         raise ConfigurationError(
             f"database: the folder {path.parent} does not exist: make it, or give another path"
         )
-    return Address(shown(url), path, "outworx", None, {})
+    _check_names(url, {"table=": table, "database=": database})
+    return Address(shown(url), path, database, None, {}, table)
 
 
 def _of_clickhouse(url: URL) -> Address:
@@ -84,12 +92,13 @@ def _of_clickhouse(url: URL) -> Address:
         raise ConfigurationError(
             f"database: {CLICKHOUSE}:// takes a host and a name: {CLICKHOUSE}://user:password@host:8123/name"
         )
-    cluster = options.get("cluster")
-    for what, name in (("the name of the database", url.database), ("cluster=", cluster)):
-        if name is not None and not _NAME.fullmatch(name):
-            raise ConfigurationError(
-                f"database {shown(url)}: {what} may have letters, digits, - and _, and begins with a letter"
-            )
+    cluster, table = options.get("cluster"), options.get("table")
+    _check_names(url, {"the name of the database": url.database, "cluster=": cluster, "table=": table})
+    if cluster and table:
+        raise ConfigurationError(
+            f"database {shown(url)}: cluster= is for tables of our own; table= names the collector's, which may be a"
+            " Distributed one"
+        )
     secure = options.get("secure", "false")
     if secure not in ("true", "false"):
         raise ConfigurationError(f"database {shown(url)}: secure= is true or false")
@@ -102,4 +111,12 @@ def _of_clickhouse(url: URL) -> Address:
     }
     if "ca_cert" in options:
         arguments["ca_cert"] = options["ca_cert"]
-    return Address(shown(url), None, url.database, cluster, arguments)
+    return Address(shown(url), None, url.database, cluster, arguments, table)
+
+
+def _check_names(url: URL, names: Mapping[str, str | None]) -> None:
+    for what, name in names.items():
+        if name is not None and not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"database {shown(url)}: {what} may have letters, digits, - and _, and begins with a letter"
+            )
