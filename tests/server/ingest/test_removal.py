@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from sqlalchemy import create_engine, select
 from support.commands import invoked
@@ -17,7 +19,7 @@ from support.databases import PostgresServer
 from support.exports import PROTOBUF, WEBHOOK, span, traces
 
 from outworx_otel.idempotency import hashed_key
-from outworx_otel.server.store.packing import pack
+from outworx_otel.server.store.packing import pack, unpacked
 from outworx_otel.server.store.schema import metadata
 from outworx_otel.telemetry import semconv
 
@@ -119,15 +121,11 @@ def found_in_tables(url: str) -> list[str]:
 
 
 def _unpacked(value: Any) -> bytes:
-    import zlib
-
-    from outworx_otel.server.store.dictionary import DICTIONARY
-
     if not isinstance(value, bytes):
         return b""
     try:
-        return value + zlib.decompressobj(-13, zdict=DICTIONARY).decompress(value[1:])
-    except zlib.error:
+        return value + unpacked(value)
+    except (zlib.error, zstandard.ZstdError):
         return value
 
 

@@ -66,7 +66,7 @@ def _in_bodies(connection: Connection, wanted: Filter, during: During, limit: in
     def details_of(places: Sequence[PageStart]) -> dict[int, bytes]:
         query = select(details.c.seq, details.c.detail).where(
             details.c.seq.in_([place.seq for place in places]),
-            func.substr(details.c.detail, 1, 1) == MAY_KEEP_A_BODY,
+            func.substr(details.c.detail, 1, 1).in_(MAY_KEEP_A_BODY),
         )
         return {row.seq: row.detail for row in connection.execute(query)}
 
