@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -28,18 +28,33 @@ _YEAR_2000_NS: Final = 946_684_800 * 10**9
 _KINDS: Final = ("internal", "internal", "server", "client", "producer", "consumer")
 
 
-def problem_of(span: Any) -> str | None:
-    """Returns why a span (of `otlp_wire`) cannot be kept, None if it can."""
-    if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
+class Sender(NamedTuple):
+    """Whose spans they are."""
+
+    resource: Attributes
+    service: str
+    environment: str | None
+
+
+def sender_of(resource: Attributes) -> Sender:
+    """Whom a resource names."""
+    return Sender(resource, column(resource.get("service.name")) or "", environment_of(resource))
+
+
+def problem_of(span: Any, size: int) -> str | None:
+    """Returns why a span (of `otlp_wire`, encoded in so many bytes) cannot be kept, None if it can."""
+    trace_id, span_id = span.trace_id, span.span_id
+    if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "the trace id must be 16 bytes, not all zero"
-    if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
+    if len(span_id) != 8 or span_id == _NO_SPAN:
         return "the span id must be 8 bytes, not all zero"
-    if len(span.attributes) > MAX_PARTS or len(span.events) > MAX_PARTS or len(span.links) > MAX_PARTS:
+    # Each has two bytes at least.
+    if size > 2 * MAX_PARTS and max(len(span.attributes), len(span.events), len(span.links)) > MAX_PARTS:
         return f"it has more than {MAX_PARTS} attributes, events or links"
     return None
 
 
-def delivery_of(span: Any, decoder: Decoder, service: str, resource: Attributes) -> StoredDelivery:
+def delivery_of(span: Any, decoder: Decoder, of: Sender) -> StoredDelivery:
     """The delivery that a webhook span reports; attributes of the wrong type leave their column empty."""
     attributes = decoder.attributes(span.attributes)
     trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
@@ -53,12 +68,12 @@ def delivery_of(span: Any, decoder: Decoder, service: str, resource: Attributes)
         outcome=outcome_of(attributes),
         trace_id=trace_id,
         span_id=span_id,
-        service=service,
-        environment=environment_of(resource),
+        service=of.service,
+        environment=of.environment,
         parent_span_id=_parent(span.parent_span_id),
         status_message=_status(span.status).message if span.status else "",
         attributes=attributes,
-        resource=resource,
+        resource=of.resource,
         events=_events(span, decoder) if span.events else (),
         links=_links(span, decoder) if span.links else (),
     )

@@ -9,6 +9,7 @@ it cannot be.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from outworx_otel.server.ingest import otlp_parts
 from outworx_otel.server.ingest.otlp_parts import has_more_fields, part_of
+from outworx_otel.server.ingest.short_attributes import short_attribute
 from outworx_otel.server.ingest.values import is_column, plain, values_in
 from outworx_otel.server.model import Attributes
 
@@ -120,24 +122,26 @@ class Decoder(dict[bytes, tuple[str, Any]]):
     _left = MAX_VALUES
 
     def __missing__(self, encoded: bytes) -> tuple[str, Any]:
+        found = short_attribute(encoded) or self._any_attribute(encoded)
+        if not is_column(*found):
+            self.odd = True
+        self[encoded] = found
+        return found
+
+    def _any_attribute(self, encoded: bytes) -> tuple[str, Any]:
         pair: KeyValue | None = None
         if len(encoded) <= _SMALL:
-            try:  # noqa: SIM105  # nearly all are so small, and contextlib takes its time
+            # Nearly all are so small.
+            with contextlib.suppress(DecodeError):
                 pair = KeyValue.FromString(encoded)
-            except DecodeError:
-                pass
         if pair is None and len(encoded) <= MAX_PART_BYTES:
             pair = part_of(KeyValue, encoded)
         if pair is None:
-            found = _name_of(encoded), None
-        else:
-            name, value = found = pair.key, plain(pair.value)
-            if not is_column(name, value):
-                self.odd = True
-            if type(value) is list or type(value) is dict:
-                self.charge(values_in(value))
-        self[encoded] = found
-        return found
+            return _name_of(encoded), None
+        value = plain(pair.value)
+        if type(value) is list or type(value) is dict:
+            self.charge(values_in(value))
+        return pair.key, value
 
     def attributes(self, encoded: Sequence[bytes]) -> Attributes:
         """Attributes by name; of a name that occurs twice the last counts. What cannot be read is None.

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from google.protobuf.message import DecodeError
 
 from outworx_otel.server.ingest.otlp_parts import has_more_fields
-from outworx_otel.server.ingest.otlp_spans import MAX_PARTS, delivery_of, problem_of, record_of
+from outworx_otel.server.ingest.otlp_spans import MAX_PARTS, delivery_of, problem_of, record_of, sender_of
 from outworx_otel.server.ingest.otlp_wire import (
     MAX_PART_BYTES,
     MAX_VALUES,
@@ -79,8 +79,8 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
     held = 0
     traces: set[bytes] = set()
     for resource_spans in request.resource_spans:
-        resource = decoder.attributes(resource_spans.resource.attributes)
-        service = column(resource.get("service.name")) or ""
+        sender = sender_of(decoder.attributes(resource_spans.resource.attributes))
+        service = sender.service
         for scope_spans in resource_spans.scope_spans:
             scope = column(text(scope_spans.scope.name)) or ""
             ours = scope == semconv.SCOPE
@@ -93,11 +93,11 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
                     continue
                 try:
                     span = Span.FromString(one)
-                    problem = problem_of(span)
+                    problem = problem_of(span, len(one))
                     if problem is not None:
                         rejected[problem] += 1
                     elif ours and span.name.startswith(_WEBHOOK):
-                        batch.deliveries.append(delivery_of(span, decoder, service, resource))
+                        batch.deliveries.append(delivery_of(span, decoder, sender))
                         traces.add(span.trace_id)
                     elif ours and span.name == PROCESS:
                         batch.spans.append(record_of(span, decoder, service, scope))

@@ -78,7 +78,8 @@ _OF_KIND: Final[dict[Kind, Callable[[object], Any]]] = {"text": column, "flag": 
 _COLUMNS: Final[dict[str, Callable[[object], Any]]] = {
     attribute: _OF_KIND[field.kind] for attribute, field in ATTRIBUTES.items() if field.name != "outcome"
 } | {semconv.HTTP_STATUS: _status, semconv.HTTP_METHOD_ORIGINAL: column}
-_FIELDS: Final = tuple((ATTRIBUTES[name].name, name) for name in _COLUMNS if name in ATTRIBUTES)
+_IN_FIELDS: Final = tuple(name for name in _COLUMNS if name in ATTRIBUTES)
+_FIELDS: Final = tuple(ATTRIBUTES[name].name for name in _IN_FIELDS)
 
 
 def is_column(name: str, value: object) -> bool:
@@ -104,7 +105,7 @@ def fields_of(attributes: Attributes) -> dict[str, Any]:
         attributes: as their columns take them.
     """
     get = attributes.get
-    fields = {name: get(attribute) for name, attribute in _FIELDS}
+    fields = dict(zip(_FIELDS, map(get, _IN_FIELDS), strict=True))
     fields["provider"] = fields["provider"] or "unknown"
     # Of one that OpenTelemetry does not know, `http.request.method` is `_OTHER`.
     fields["method"] = get(semconv.HTTP_METHOD_ORIGINAL) or fields["method"] or "POST"
