@@ -13,11 +13,12 @@ from typing import Any, Final, TypeVar
 import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from outworx_otel.http.body import UNREADABLE
-from outworx_otel.server.ingest import loose_json
+from outworx_otel.server.ingest import loose_json, otlp_json
 from outworx_otel.server.ingest.otlp_parts import has_more_fields, part_of
 from outworx_otel.server.ingest.span_sorting import check_number
 
@@ -54,6 +55,21 @@ def format_of(content_type: str) -> str:
     return format
 
 
+def encoded_traces(body: bytes, format: str) -> bytes:
+    """Returns an ExportTraceServiceRequest in protobuf; of JSON all that can be read.
+
+    Raises:
+        HTTPException: JSON that is none, or holds too much.
+    """
+    if format != JSON:
+        return body
+    _check_parts(body)
+    encoded = otlp_json.encoded_traces(body)
+    return (
+        decode(body, format, ExportTraceServiceRequest()).SerializeToString() if encoded is None else encoded
+    )
+
+
 def decode(body: bytes, format: str, message: M) -> M:
     """Fills an empty message; in JSON, with all that can be read.
 
@@ -88,11 +104,9 @@ def _encoded(message: Message, format: str) -> bytes:
 
 
 def _decode_json(body: bytes, message: M) -> M:
+    _check_parts(body)
     try:
-        loose_json.check_parts(body, MAX_JSON_PARTS)
         document = _document(body)
-    except loose_json.TooManyParts as error:
-        raise HTTPException(413, str(error)) from None
     except ValueError as error:
         raise undecodable(type(message), JSON, str(error)[:300]) from None
     check_number(sum(1 for _ in _items(scope, "spans")) for scope in _scopes(document))
@@ -104,6 +118,13 @@ def _decode_json(body: bytes, message: M) -> M:
     if not (found or message.ListFields()):
         raise undecodable(type(message), JSON)
     return message
+
+
+def _check_parts(body: bytes) -> None:
+    try:
+        loose_json.check_parts(body, MAX_JSON_PARTS)
+    except loose_json.TooManyParts as error:
+        raise HTTPException(413, str(error)) from None
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -165,9 +165,7 @@ class _Ingest:
 
 def _sorted(body: bytes, format: str, room: WaitingSpans) -> SortedSpans:
     try:
-        if format == otlp_format.JSON:
-            body = otlp_format.decode(body, format, ExportTraceServiceRequest()).SerializeToString()
-        return sort(body, room)
+        return sort(otlp_format.encoded_traces(body, format), room)
     except DecodeError:
         raise otlp_format.undecodable(ExportTraceServiceRequest, format) from None
     except (TooManySpans, TooManyValues) as error:

@@ -27,7 +27,13 @@ def short_attribute(encoded: bytes) -> tuple[str, Any] | None:
     try:
         at = encoded[1] + 2
         size = len(encoded) - at - 2
-        if encoded[0] != _NAME or at >= _LONG or encoded[at] != _VALUE or encoded[at + 1] != size or size >= _LONG:
+        if (
+            encoded[0] != _NAME
+            or at >= _LONG
+            or encoded[at] != _VALUE
+            or encoded[at + 1] != size
+            or size >= _LONG
+        ):
             return None
         kind, first = encoded[at + 2], encoded[at + 3]
         value: Any
