@@ -35,8 +35,8 @@ _ZSTD = (
 )
 # By releases until now, and by those before.
 PACKED = {
-    "kept no body": b"\x04" + _ZSTD,
-    "kept a body": b"\x03" + _ZSTD,
+    "kept no body": b"\x06" + _ZSTD,
+    "kept a body": b"\x05" + _ZSTD,
     "older, kept no body": b"\x02" + _DEFLATED,
     "older, may have kept a body": b"\x01" + _DEFLATED,
 }
