@@ -13,7 +13,7 @@ from outworx_otel.server.store import Store
 from outworx_otel.server.store.packing import pack, unpack
 from outworx_otel.server.store.schema import details
 from outworx_otel.telemetry import semconv
-from server_store.samples import batch, deliveries
+from server.store.samples import batch, deliveries
 
 DELIVERY = StoredDelivery(
     id="0123456789abcdef01234567",
