@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from outworx_otel.server.store.facets import OTHER, Facet
 from outworx_otel.server.store.schema import LEVELS, durations, event_types, rollups
@@ -36,6 +36,7 @@ _ADD_DURATIONS: Final = (
 _ADD_EVENT_TYPES: Final = (
     "(slot, event_type) DO UPDATE SET deliveries = event_types.deliveries + excluded.deliveries"
 )
+_TYPES_OF_A_DAY: Final = text("SELECT event_type FROM event_types WHERE slot = :day")
 
 
 class Figures:
@@ -93,8 +94,7 @@ class Figures:
         """The event types of each day, those that are too many under one name."""
         kept: Counter[tuple[int, str]] = Counter()
         for day in {day for day, _, _ in self._event_types}:
-            query = event_types.select().with_only_columns(event_types.c.event_type)
-            known = set(connection.execute(query.where(event_types.c.slot == day)).scalars())
+            known = set(connection.execute(_TYPES_OF_A_DAY, {"day": day}).scalars())
             for (slot, name, proved), deliveries in self._event_types.items():
                 if slot == day:
                     most = MAX_EVENT_TYPES if proved else MAX_UNPROVED_TYPES
