@@ -12,7 +12,7 @@ from outworx_otel.server.store.schema import marks
 # Text: each transaction of the writer asks.
 _LAST: Final = {
     table: text(f"SELECT coalesce(max(seq), 0), (SELECT coalesce(max({table}), 0) FROM marks) FROM {table}")  # noqa: S608
-    for table in (deliveries.name, spans.name)
+    for table in ("deliveries", "spans")
 }
 
 
