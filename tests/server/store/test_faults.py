@@ -100,8 +100,9 @@ def test_a_fault_that_nobody_has_met_for_a_minute_is_forgotten(
 
 
 def test_a_lock_in_postgresql_is_said_too(postgresql_url: str, open_store: OpenStore) -> None:
-    # One that has patience with the other's housekeeping.
+    # One that has patience with the other's housekeeping, and has made the day's parts.
     other = open_store(postgresql_url, lock_seconds=30)
+    other.write(batch(one(id="first"))).result(30)
     store = open_store(postgresql_url, lock_seconds=0.2)
     with other._database.writing.begin(), pytest.raises(StoreUnavailable, match="holds the lock for writing"):
         store.write(batch(one())).result(30)

@@ -28,6 +28,8 @@ _CONNECTIONS: Final = "connections"
 _LEAST_CONNECTIONS: Final = 4
 # SQL_ASCII keeps the bytes that it is given.
 _ENCODINGS: Final = ("UTF8", "SQL_ASCII")
+# A part can be attached while others read.
+_OLDEST: Final = 12_00_00
 _logger = logging.getLogger("outworx_otel.server")
 _WAITS_FOR_ROOM: Final = 2.0
 _NAP: Final = 0.05
@@ -321,8 +323,8 @@ class PostgresqlDatabase(Database):
         """See `Database.size`: what deleted rows leave is in it until they are written over."""
         names = [table.name for table in tables or metadata.sorted_tables]
         query = (
-            "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0)::bigint"
-            " FROM unnest(%s::text[]) AS name"
+            "SELECT coalesce(sum(pg_total_relation_size(part.relid)), 0)::bigint"
+            " FROM unnest(%s::text[]) AS name, pg_partition_tree(to_regclass(name)) AS part"
         )
         return int(connection.exec_driver_sql(query, (names,)).scalar_one())
 
@@ -337,6 +339,12 @@ class PostgresqlDatabase(Database):
             raise StoreUnavailable(
                 f"database {self.shown}: it is encoded in {encoding}, which cannot hold every character that webhooks"
                 " bring: make one in UTF8 (createdb --encoding=UTF8 --template=template0 NAME) and name that"
+            )
+        version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+        if version < _OLDEST:
+            raise StoreUnavailable(
+                f"database {self.shown}: its server is PostgreSQL {version // 10_000}, and what it takes to keep days"
+                f" apart came with {_OLDEST // 10_000}: upgrade it, or give another --database"
             )
 
     @contextlib.contextmanager

@@ -37,6 +37,7 @@ _POSTGRESQL: Final = (
         "08",
         "the connection broke, or a pooler refused it: see the log of the server, and of the pooler if there is one",
     ),
+    ("23514", "no part of a table takes the row: was one removed by hand? Start the server again"),
     ("25006", "it takes no writes: is it a replica, or is default_transaction_read_only on for this role?"),
     ("26000", "a prepared statement is gone: does a pooler stand in between that changes statements?"),
     ("28", "the server does not let this user in: look at the user, the password and pg_hba.conf"),
@@ -72,6 +73,8 @@ _CONNECTING: Final = (
         " for the role (ALTER ROLE ... SET ...)",
     ),
 )
+# Nothing else is checked.
+_NO_PART: Final = "23514"
 _PASSING: Final = ("40P01", "40001")
 
 
@@ -108,6 +111,16 @@ def is_interrupted(error: BaseException) -> bool:
     return original is not None and ("interrupted" in _words(original) or _state(original) == "57014")
 
 
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody else had a lock for longer than was to be waited for."""
+    return _state(_original(error)) in ("55P03", "40P01")
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether a table is not there."""
+    return _state(_original(error)) == "42P01"
+
+
 def is_full(error: BaseException) -> bool:
     """Whether there is no room for another connection for now."""
     return has_too_many_connections(_original(error))
@@ -121,7 +134,11 @@ def is_of_the_batch(error: BaseException) -> bool:
     original = _original(error)
     state = _state(original)
     # Without a code the driver itself refused a value, or it is SQLite.
-    return isinstance(error, DataError | IntegrityError) if state is None else state.startswith(("22", "23"))
+    return isinstance(error, DataError | IntegrityError) if state is None else _is_of_a_value(state)
+
+
+def _is_of_a_value(state: str) -> bool:
+    return state.startswith(("22", "23")) and state != _NO_PART
 
 
 def _original(error: BaseException) -> BaseException | None:

@@ -27,8 +27,10 @@ _UNHANDLED: Final = (
 
 def delivery_by_id(connection: Connection, id: str) -> StoredDelivery | None:
     """All of one."""
-    query = select(details.c.detail).join(deliveries, deliveries.c.seq == details.c.seq)
-    detail = connection.execute(query.where(deliveries.c.id == text(id, 200))).scalar_one_or_none()
+    of_it = select(deliveries.c.seq).where(deliveries.c.id == text(id, 200))
+    seq = connection.execute(of_it).scalar_one_or_none()
+    # Of a number PostgreSQL knows in which part it is; a join would ask all of them.
+    detail = connection.execute(select(details.c.detail).where(details.c.seq == seq)).scalar_one_or_none()
     return None if detail is None else unpack(detail, StoredDelivery)
 
 

@@ -13,8 +13,11 @@ from outworx_otel.server.store.newest import (
     InThisOrder,
     chosen_facets,
     event_types_of,
+    in_parts,
     of_problem,
+    parts_of_time,
     read_places,
+    recent_enough,
 )
 from outworx_otel.server.store.packing import text
 from outworx_otel.server.store.places import FIRST, MOST_COUNTED, PageStart, counted, hits_of
@@ -40,14 +43,24 @@ def hits(connection: Connection, wanted: Filter) -> Hits:
     during = During.of(wanted, FIRST)
     if wanted.search is not None:
         return hits_of(searched(connection, wanted, during, MOST_COUNTED + 1))
+    count = 0
+    for part, _ in parts_of_time(connection, during):
+        count += _number(connection, wanted, part)
+        if count > MOST_COUNTED:
+            break
+    return counted(count)
+
+
+def _number(connection: Connection, wanted: Filter, during: During) -> int:
+    """How many there are, counted a little further than `MOST_COUNTED`."""
     chosen, types = chosen_facets(wanted), event_types_of(wanted)
     y = deliveries.alias("y")
     if wanted.problem is not None:
         some = of_problem(wanted).where(during.condition()).limit(MOST_COUNTED + 1)
-        return counted(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
     if not chosen and not types:
         some = select(y.c.seq).where(during.condition(y.c)).limit(MOST_COUNTED + 1)
-        return counted(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
     count = 0
     for event_type in _each(types):
         same = _of_facet(y.c, event_type)
@@ -61,24 +74,31 @@ def hits(connection: Connection, wanted: Filter) -> Hits:
         count += connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
         if count > MOST_COUNTED:
             break
-    return counted(count)
+    return count
 
 
 def _nearest(
     connection: Connection, wanted: Filter, during: During, here: PageStart, *, newer: bool
 ) -> str | None:
-    if wanted.problem is not None:
-        d = deliveries.c
-        near = of_problem(wanted).where(_beyond(during, here, newer=newer)(d))
-        found = read_places(connection, near.order_by(*_nearest_first(d, newer=newer)).limit(1))
-        return _id_of(connection, found[0]) if found else None
     chosen, types = chosen_facets(wanted), event_types_of(wanted)
-    nearest = [
-        row
-        for event_type in _each(types)
-        if (row := _nearest_of(connection, chosen, event_type, during, here, newer=newer)) is not None
-    ]
-    return _id_of(connection, (min if newer else max)(nearest)) if nearest else None
+
+    def read(part: During) -> list[PageStart]:
+        if wanted.problem is not None:
+            d = deliveries.c
+            near = of_problem(wanted).where(_beyond(part, here, newer=newer)(d))
+            return read_places(connection, near.order_by(*_nearest_first(d, newer=newer)).limit(1))
+        nearest = [
+            row
+            for event_type in _each(types)
+            if (row := _nearest_of(connection, chosen, event_type, part, here, newer=newer)) is not None
+        ]
+        return [(min if newer else max)(nearest)] if nearest else []
+
+    if newer:
+        found = read(recent_enough(connection, during._replace(since=max(during.since, here.time_ns))))
+    else:
+        found = in_parts(connection, during._replace(before=min(here, during.before)), 1, read)
+    return _id_of(connection, found[0]) if found else None
 
 
 def _id_of(connection: Connection, place: PageStart) -> str | None:
@@ -94,7 +114,10 @@ def _beyond(during: During, here: PageStart, *, newer: bool) -> Callable[[Any], 
             return during._replace(before=min(here, during.before)).condition(columns)
         after = tuple_(columns.time_ns, columns.seq) > tuple_(*here)
         return and_(
-            after, tuple_(columns.time_ns, columns.seq) < tuple_(*during.before), *during.more(columns)
+            after,
+            tuple_(columns.time_ns, columns.seq) < tuple_(*during.before),
+            *during.numbers(columns),
+            *during.more(columns),
         )
 
     return condition
@@ -128,7 +151,7 @@ def _nearest_of(
             .scalar_subquery()
         )
         query = select(x.c.time_ns, x.c.seq).select_from(InThisOrder(facets, x, x.c.seq == of_each))
-        query = query.where(*chosen)
+        query = query.where(*chosen, *during.numbers(x.c))
         if newer:
             query = query.where(x.c.time_ns >= during.since)
     row = connection.execute(query.order_by(*_nearest_first(x.c, newer=newer)).limit(1)).one_or_none()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Join, Select, and_, func, or_, select, true, tuple_
 from sqlalchemy.ext.compiler import compiles
@@ -11,16 +11,36 @@ from sqlalchemy.ext.compiler import compiles
 from outworx_otel.server.fields import BY_NAME, FACETED
 from outworx_otel.server.model import RAN, Filter
 from outworx_otel.server.store.packing import facet_text, text
-from outworx_otel.server.store.places import PageStart, range_of
+from outworx_otel.server.store.partitions import (
+    DAY_NS,
+    begins_ns,
+    firsts_of,
+    is_partitioned,
+    numbers_since,
+    oldest_with,
+)
+from outworx_otel.server.store.places import LAST, PageStart, range_of
 from outworx_otel.server.store.schema import deliveries, endpoints, facets
 
 NEWEST_FIRST: Final = (deliveries.c.time_ns.desc(), deliveries.c.seq.desc())
+# Days of arrival that are looked through first; then twice as many, and so on.
+_DAYS_AT_FIRST: Final = 3
+_HOURS_AT_FIRST: Final = (1, 8)
+Found = TypeVar("Found", bound=tuple[Any, ...])
 
 
 def newest(
     connection: Connection, chosen: Any, event_types: Sequence[str], during: During, limit: int
 ) -> list[PageStart]:
     """The newest deliveries of the chosen facets and, where some are named, of these event types."""
+    return in_parts(
+        connection, during, limit, lambda part: _newest(connection, chosen, event_types, part, limit)
+    )
+
+
+def _newest(
+    connection: Connection, chosen: Any, event_types: Sequence[str], during: During, limit: int
+) -> list[PageStart]:
     query_of = newest_of_each_facet[connection.dialect.name]
     if not event_types:
         return read_places(connection, query_of(chosen, None, during, limit))
@@ -31,13 +51,77 @@ def newest(
 
 def newest_places(connection: Connection, wanted: Filter, during: During, limit: int) -> list[PageStart]:
     """The newest deliveries of a filter, whatever it searches for."""
-    if wanted.problem is not None:
-        query = of_problem(wanted).where(during.condition())
-        return read_places(connection, query.order_by(*NEWEST_FIRST).limit(limit))
     chosen, types = chosen_facets(wanted), event_types_of(wanted)
-    if not chosen and not types:
-        return read_places(connection, newest_of_all(during, limit))
-    return newest(connection, and_(true(), *chosen), types, during, limit)
+
+    def read(part: During) -> list[PageStart]:
+        if wanted.problem is not None:
+            query = of_problem(wanted).where(part.condition())
+            return read_places(connection, query.order_by(*NEWEST_FIRST).limit(limit))
+        if not chosen and not types:
+            return read_places(connection, newest_of_all(part, limit))
+        return _newest(connection, and_(true(), *chosen), types, part, limit)
+
+    return in_parts(connection, during, limit, read)
+
+
+def in_parts(
+    connection: Connection, during: During, limit: int, read: Callable[[During], list[Found]]
+) -> list[Found]:
+    """The first rows of a time, newest first: from the last days' parts, and from others until there are enough.
+
+    Args:
+        read: gives the first `limit` rows of a time, in their order; each begins with a time and a number.
+    """
+    found: list[Found] = []
+    for part, complete_from in parts_of_time(connection, during):
+        some = read(part)
+        found = sorted([*found, *some], reverse=True)[:limit] if found else some
+        if len(found) >= limit and found[-1][0] >= complete_from:
+            break
+    return found
+
+
+def in_hours(
+    connection: Connection, during: During, limit: int, read: Callable[[During], list[Found]]
+) -> list[Found]:
+    """As `in_parts`, but from the last hours first: a day may hold far more than a search looks through."""
+    if is_partitioned(connection):
+        newest = in_parts(connection, during, 1, lambda part: read_places(connection, newest_of_all(part, 1)))
+        for hours in _HOURS_AT_FIRST if newest else ():
+            begins = newest[0].time_ns - hours * DAY_NS // 24
+            if begins <= during.since:
+                break
+            found = read(recent_enough(connection, during._replace(since=begins)))
+            if len(found) >= limit:
+                return found
+    return in_parts(connection, during, limit, read)
+
+
+def parts_of_time(connection: Connection, during: During) -> Iterator[tuple[During, int]]:
+    """A time by days of arrival, the last first; with each, from which time on the others hold nothing.
+
+    Where a database keeps everything in one table, it is the whole time at once.
+    """
+    firsts = firsts_of(connection) if is_partitioned(connection) else []
+    if not firsts:
+        yield during, -LAST
+        return
+    lowest = oldest_with(firsts, during.since)
+    at, days, end = oldest_with(firsts, during.before.time_ns), _DAYS_AT_FIRST, None
+    while True:
+        begins = max(at - days + 1, lowest)
+        complete_from = begins_ns(firsts[begins]) + DAY_NS if begins > lowest else -LAST
+        yield during._replace(first=firsts[begins], end=end), complete_from
+        if begins <= lowest:
+            return
+        at, days, end = begins - 1, 2 * days, firsts[begins]
+
+
+def recent_enough(connection: Connection, during: During) -> During:
+    """The same time, without the days of arrival that are too old for it, where a database keeps them apart."""
+    if not is_partitioned(connection):
+        return during
+    return during._replace(first=numbers_since(connection, during.since))
 
 
 def of_problem(wanted: Filter) -> Select[Any]:
@@ -81,11 +165,18 @@ def event_types_of(wanted: Filter) -> list[str]:
 
 
 class During(NamedTuple):
-    """From `since` (Unix nanoseconds, included) to a place that is not; perhaps only what was not verified."""
+    """From `since` (Unix nanoseconds, included) to a place that is not; perhaps only what was not verified.
+
+    Args:
+        first: only what has this number or a higher one.
+        end: only what has a lower number.
+    """
 
     before: PageStart
     since: int
     unverified: bool = False
+    first: int | None = None
+    end: int | None = None
 
     @classmethod
     def of(cls, wanted: Filter, after: PageStart) -> During:
@@ -95,7 +186,13 @@ class During(NamedTuple):
     def condition(self, columns: Any = deliveries.c, since: Any = None) -> ColumnElement[bool]:
         """As SQL, of the given columns and from another time on."""
         begins = columns.time_ns >= (self.since if since is None else since)
-        return and_(tuple_(columns.time_ns, columns.seq) < tuple_(*self.before), begins, *self.more(columns))
+        until = tuple_(columns.time_ns, columns.seq) < tuple_(*self.before)
+        return and_(until, begins, *self.numbers(columns), *self.more(columns))
+
+    def numbers(self, columns: Any) -> list[ColumnElement[bool]]:
+        """What its number has to be, by which PostgreSQL passes over whole parts."""
+        above = [] if self.first is None else [columns.seq >= self.first]
+        return above if self.end is None else [*above, columns.seq < self.end]
 
     def more(self, columns: Any) -> list[ColumnElement[bool]]:
         """What a delivery's row has to say beside its time."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, or_, select
 
 from outworx_otel.server.fields import IN_ROW
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.history import Erasable, Erasure, NewDelivery
 from outworx_otel.server.store.packing import facet_text, hashed, text
+from outworx_otel.server.store.partitions import Held, Part
 from outworx_otel.server.store.places import PageStart
 from outworx_otel.server.store.schema import deliveries, details, facets, spans, unproved
 from outworx_otel.server.store.tallies import (
@@ -55,25 +56,64 @@ def count_spans(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None
     add_to_tally(connection, SPAN_BYTES, sum(len(row[-1]) + SPAN_OVERHEAD for row in rows))
 
 
-def remove_arrived(connection: Connection, until_delivery: int, until_span: int) -> int:
-    """Removes the first few of what arrived up to these numbers. Returns how many."""
+def count_dropped(connection: Connection, part: Part, held: Held) -> None:
+    """Counts what was in a part that was just dropped."""
+    if part.is_of_spans:
+        add_to_tally(connection, SPAN_BYTES, -held.size)
+        return
+    add_to_tally(connection, DELIVERIES, -held.rows)
+    add_to_tally(connection, DELIVERY_BYTES, -held.size)
+    add_to_tally(connection, UNPROVED_BYTES, -held.of_unproved)
+
+
+def remove_arrived(
+    connection: Connection,
+    until_delivery: int,
+    until_span: int,
+    is_old: Callable[[ColumnElement[int], int], ColumnElement[bool]] = lambda seq, until: seq <= until,
+) -> int:
+    """Removes the first few of what arrived up to these numbers. Returns how many.
+
+    Args:
+        is_old: whether a number is one of them.
+    """
     d, s = deliveries.c.seq, spans.c.seq
-    first = select(d).where(d <= until_delivery).order_by(d).limit(ROWS_AT_ONCE)
+    first = select(d).where(is_old(d, until_delivery)).order_by(d).limit(ROWS_AT_ONCE)
     removed = remove_deliveries(connection, list(connection.execute(first).scalars()))
     return removed + _remove_spans(
-        connection, select(s).where(s <= until_span).order_by(s).limit(ROWS_AT_ONCE)
+        connection, select(s).where(is_old(s, until_span)).order_by(s).limit(ROWS_AT_ONCE)
     )
 
 
-def make_room(connection: Connection, database: Database, max_bytes: int, at_once: int) -> int:
-    """Removes some spans beyond their share, and some deliveries where there is no room. Returns how many."""
+def make_room(
+    connection: Connection,
+    database: Database,
+    max_bytes: int,
+    at_once: int,
+    goes_whole: Callable[[Table, int], bool] = lambda table, seq: False,
+) -> int:
+    """Removes some spans beyond their share, and some deliveries where there is no room. Returns how many.
+
+    Args:
+        goes_whole: told a table and the number of the first row that is to go; whether all of its part goes.
+    """
     removed = 0
     if tally(connection, SPAN_BYTES) > max_bytes * SHARE_OF_SPANS:
-        removed = _remove_spans(connection, select(spans.c.seq).order_by(spans.c.seq).limit(at_once))
-    return removed + _remove_for_room(connection, database, max_bytes, at_once)
+        first = select(spans.c.seq).order_by(spans.c.seq)
+        oldest = connection.execute(first.limit(1)).scalar_one_or_none()
+        if oldest is not None and goes_whole(spans, oldest):
+            return 1
+        removed = _remove_spans(connection, first.limit(at_once))
+    return removed + _remove_for_room(connection, database, max_bytes, at_once, goes_whole)
 
 
-def _remove_for_room(connection: Connection, database: Database, max_bytes: int, at_once: int) -> int:
+def _remove_for_room(
+    connection: Connection,
+    database: Database,
+    max_bytes: int,
+    at_once: int,
+    goes_whole: Callable[[Table, int], bool],
+) -> int:
     used = database.size(connection)
     if not database.counts_free_room:
         # What is removed makes room inside the files, which what is written fills again.
@@ -88,8 +128,11 @@ def _remove_for_room(connection: Connection, database: Database, max_bytes: int,
     beyond_its_share = tally(connection, UNPROVED_BYTES) - int(max_bytes * SHARE_OF_UNPROVED)
     if beyond_its_share > 0:
         first, over = first.where(unproved), min(over, beyond_its_share)
+    rows = connection.execute(first).all()
+    if rows and goes_whole(deliveries, rows[0].seq):
+        return 1
     seqs: list[int] = []
-    for seq, size in connection.execute(first).all():
+    for seq, size in rows:
         seqs.append(seq)
         over -= size
         if over <= 0:

@@ -12,6 +12,8 @@ from outworx_otel.server.problems.snapshot import Snapshot, Waiting
 from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.store.endpoint_overview import endpoint_overview
 from outworx_otel.server.store.endpoint_states import total_of
+from outworx_otel.server.store.newest import During, recent_enough
+from outworx_otel.server.store.places import FIRST
 from outworx_otel.server.store.problem_queries import problems_of
 from outworx_otel.server.store.schema import LEVELS, deliveries, endpoints, events, facets, problems, rollups
 
@@ -81,9 +83,10 @@ def arrivals(
         every: one of so many is looked at.
     """
     d = deliveries.c
+    during = recent_enough(connection, During(FIRST, since_ns))
     found: list[int] = []
     for facet in connection.execute(_facets_of(endpoint)).scalars().all():
-        query = select(d.time_ns).where(d.facet == facet, d.time_ns >= since_ns)
+        query = select(d.time_ns).where(d.facet == facet, d.time_ns >= since_ns, *during.numbers(d))
         if every > 1:
             query = query.where(d.seq % every == 0)
         newest = query.order_by(d.time_ns.desc(), d.seq.desc()).limit(limit)

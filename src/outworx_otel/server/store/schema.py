@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW, Field, Kind
 
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
@@ -43,6 +43,10 @@ _TYPES: Final[dict[Kind, Any]] = {
     "time": BigInteger(),
     "seconds": BigInteger(),
 }
+
+
+# In PostgreSQL, by day of arrival: see `partitions`.
+_in_parts: Final[dict[str, Any]] = {"postgresql_partition_by": "RANGE (seq)"}
 
 
 def _column(field: Field) -> Column[Any]:
@@ -67,8 +71,10 @@ deliveries: Final = Table(
     Column("key_hash", BigInteger),
     # The problem that it belongs to.
     Column("problem", Integer),
+    **_in_parts,
 )
-Index("deliveries_id", deliveries.c.id, unique=True)
+# PostgreSQL has it in each part, see `partitions`.
+Index("deliveries_id", deliveries.c.id, unique=True).ddl_if(dialect="sqlite")
 # Each in the order of pages, so that a page is read off an index wherever it begins.
 Index("deliveries_newest", deliveries.c.time_ns, deliveries.c.seq)
 Index("deliveries_facet", deliveries.c.facet, deliveries.c.time_ns, deliveries.c.seq)
@@ -102,6 +108,7 @@ details: Final = Table(
     metadata,
     Column("seq", _number, primary_key=True, autoincrement=False),
     Column("detail", LargeBinary, nullable=False),
+    **_in_parts,
 )
 
 # The combinations that occur: what filters ask for and figures are kept by. Empty is none.
@@ -162,8 +169,9 @@ spans: Final = Table(
     # Trace and span id of the delivery that a `process` span belongs to.
     Column("delivery", Text),
     Column("detail", LargeBinary, nullable=False),
+    **_in_parts,
 )
-Index("spans_trace", spans.c.trace_id, spans.c.span_id, unique=True)
+Index("spans_trace", spans.c.trace_id, spans.c.span_id, unique=True).ddl_if(dialect="sqlite")
 Index("spans_delivery", spans.c.delivery, **_where(spans.c.delivery.is_not(None)))
 
 # The last delivery and span that had arrived at an age of the store, and the clock's time then (seconds).

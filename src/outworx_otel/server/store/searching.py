@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from outworx_otel.server.fields import FACETED, SEARCHED
 from outworx_otel.server.model import Filter
@@ -15,14 +28,17 @@ from outworx_otel.server.store.newest import (
     During,
     chosen_facets,
     event_types_of,
+    in_hours,
     newest,
     newest_of_all,
     newest_of_each_facet,
     newest_places,
     of_problem,
     read_places,
+    recent_enough,
 )
 from outworx_otel.server.store.packing import MAY_KEEP_A_BODY, hashed, text
+from outworx_otel.server.store.partitions import is_partitioned
 from outworx_otel.server.store.places import FoundPlaces, PageStart
 from outworx_otel.server.store.schema import deliveries, details, event_types, facets
 
@@ -78,7 +94,7 @@ def _by_id(
 ) -> tuple[set[PageStart], set[PageStart]]:
     """What has this id, event id, key or trace; and what has an id that begins with it."""
     d = deliveries.c
-    more = [*chosen_facets(wanted), during.condition()]
+    more = [*chosen_facets(wanted), recent_enough(connection, during).condition()]
     if types := event_types_of(wanted):
         more.append(d.event_type.in_(types))
     if wanted.problem is not None:
@@ -124,8 +140,12 @@ def _in_a_problem(
     connection: Connection, wanted: Filter, during: During, limit: int, term: str
 ) -> tuple[set[PageStart], PageStart | None]:
     """The same of one problem, whose deliveries are looked through whatever they are."""
-    of_it = of_problem(wanted).where(during.condition()).order_by(*NEWEST_FIRST).limit(LOOKED_THROUGH)
-    matching, end = _matching(connection, of_it.subquery(), _holds(term))
+
+    def source_of(part: During) -> Select[Any]:
+        of_it = of_problem(wanted).where(part.condition())
+        return of_it.order_by(*NEWEST_FIRST).limit(LOOKED_THROUGH)
+
+    matching, end = _matching(connection, source_of, during, _holds(term))
     return set(matching[:limit]), end
 
 
@@ -140,17 +160,19 @@ def _looked_through(
 ) -> tuple[list[PageStart], PageStart | None]:
     """As `_matching`."""
     d = deliveries.c
-    if all_:
-        source = newest_of_all(during, LOOKED_THROUGH).subquery()
-    else:
-        query_of = newest_of_each_facet[connection.dialect.name]
-        source = query_of(and_(chosen, _tells_more()), None, during, LOOKED_THROUGH).subquery()
+    query_of = newest_of_each_facet[connection.dialect.name]
+
+    def source_of(part: During) -> Select[Any]:
+        if all_:
+            return newest_of_all(part, LOOKED_THROUGH)
+        return query_of(and_(chosen, _tells_more()), None, part, LOOKED_THROUGH)
+
     holds = _holds(term)
     if types:
         holds = and_(holds, d.event_type.in_(types))
     if all_:
         holds = and_(holds, d.facet.in_(select(facets.c.id).where(chosen)))
-    return _matching(connection, source, holds)
+    return _matching(connection, source_of, during, holds)
 
 
 def _holds(term: str) -> ColumnElement[bool]:
@@ -159,13 +181,28 @@ def _holds(term: str) -> ColumnElement[bool]:
 
 
 def _matching(
-    connection: Connection, source: Any, holds: ColumnElement[bool]
+    connection: Connection,
+    source_of: Callable[[During], Select[Any]],
+    during: During,
+    holds: ColumnElement[bool],
 ) -> tuple[list[PageStart], PageStart | None]:
     """Those that hold the text, newest first, and the last that was looked at where there may be more."""
     d = deliveries.c
-    query = select(source.c.time_ns, source.c.seq, holds).join_from(source, deliveries, d.seq == source.c.seq)
-    # SQLAlchemy's rows take ten times as long to be compared.
-    rows = sorted(map(tuple, connection.execute(query)), reverse=True)
+
+    def read(part: During) -> list[tuple[Any, ...]]:
+        if is_partitioned(connection):
+            # By numbers it knows the parts and uses their keys; joined, it would read whole days.
+            numbers = [place.seq for place in read_places(connection, source_of(part))]
+            among = bindparam("numbers", numbers, type_=ARRAY(BigInteger))
+            query = select(d.time_ns, d.seq, holds).where(d.seq == any_(among))
+        else:
+            source = source_of(part).subquery()
+            same = d.seq == source.c.seq
+            query = select(source.c.time_ns, source.c.seq, holds).join_from(source, deliveries, same)
+        # SQLAlchemy's rows take ten times as long to be compared.
+        return sorted(map(tuple, connection.execute(query)), reverse=True)
+
+    rows = in_hours(connection, during, LOOKED_THROUGH, read)
     matching = [PageStart(time_ns, seq) for time_ns, seq, is_match in rows if is_match]
     return matching, PageStart(*rows[-1][:2]) if len(rows) == LOOKED_THROUGH else None
 

@@ -31,7 +31,8 @@ _AT_ONCE: Final = 500
 _OF_AN_EVENT: Final = (
     "SELECT d.event_id, d.time_ns, d.signature_valid, d.id, f.outcome, f.service, f.environment, f.provider,"
     " f.route, d.path, d.problem"
-    " FROM deliveries d JOIN facets f ON f.id = d.facet WHERE d.event_hash IN ({}) ORDER BY d.seq LIMIT 5000"
+    " FROM deliveries d JOIN facets f ON f.id = d.facet WHERE {lately}d.event_hash IN ({{}})"
+    " ORDER BY d.seq LIMIT 5000"
 )
 _DEFERRED: Final = (
     "SELECT d.time_ns, d.seq, d.trace_id, d.span_id, d.id, d.event_id, d.signature_valid, d.path, d.problem,"
@@ -127,6 +128,8 @@ class SqlWriter:
         self._connection = connection
         self._mark = database.mark
         self._careful = careful
+        # Of what came before, which is looked at: a condition on `d`, or nothing for all of it.
+        self._lately = ""
 
     def last_delivery(self) -> int:
         return last_number(self._connection, deliveries)
@@ -152,7 +155,7 @@ class SqlWriter:
 
     def spans_of(self, traces: Sequence[str]) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        query = "SELECT trace_id, span_id FROM spans WHERE trace_id IN ({})"
+        query = f"SELECT trace_id, span_id FROM spans d WHERE {self._lately}trace_id IN ({{}})"  # noqa: S608
         for trace, span in select_among(self._connection, self._mark, query, traces):
             found.setdefault(trace, set()).add(span)
         return found
@@ -162,11 +165,13 @@ class SqlWriter:
         removal.count_spans(self._connection, rows)
 
     def known_events(self, hashes: Sequence[int]) -> set[int]:
-        query = "SELECT DISTINCT event_hash FROM deliveries WHERE event_hash IN ({})"
+        query = f"SELECT DISTINCT event_hash FROM deliveries d WHERE {self._lately}event_hash IN ({{}})"  # noqa: S608
         return {row[0] for row in select_among(self._connection, self._mark, query, hashes)}
 
     def of_events(self, hashes: Sequence[int]) -> Iterator[OfAnEvent]:
-        for row in select_among(self._connection, self._mark, _OF_AN_EVENT, hashes):
+        for row in select_among(
+            self._connection, self._mark, _OF_AN_EVENT.format(lately=self._lately), hashes
+        ):
             one = OfAnEvent(*row)
             yield one._replace(signature_valid=_flag(one.signature_valid))
 

@@ -53,6 +53,7 @@ from outworx_otel.server.store.history import Duplicates, Erasure, History, Hist
 from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
 from outworx_otel.server.store.packing import Packed, packed
+from outworx_otel.server.store.parted_history import history_of
 from outworx_otel.server.store.places import (
     FIRST,
     MOST_COUNTED,
@@ -64,7 +65,6 @@ from outworx_otel.server.store.places import (
 from outworx_otel.server.store.problem_records import change_state
 from outworx_otel.server.store.retention import Retention
 from outworx_otel.server.store.sendings import Sendings
-from outworx_otel.server.store.sql_history import SqlHistory
 from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailable
 from outworx_otel.server.store.transaction import Transactions
 from outworx_otel.server.store.writer import Writer
@@ -128,7 +128,7 @@ class Store:
         self._database = database = open_database(
             (state or DEFAULT_STATE) if in_columns else url, lock_seconds
         )
-        self._history: History = SqlHistory(database)
+        self._history: History = history_of(database, retention_days, clock)
         try:
             migrate(database)
             with database.write() as connection:

@@ -28,6 +28,9 @@ AGE: Final = "age"
 AGE_WALL: Final = "age_wall"
 """What the clock said when `AGE` was last counted."""
 
+PART_IN_USE: Final = "part_in_use"
+"""The first number of the part that takes what comes now, where there are parts."""
+
 DELIVERY_OVERHEAD: Final = 400
 """Bytes of a delivery beside its detail."""
 SPAN_OVERHEAD: Final = 200
