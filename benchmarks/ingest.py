@@ -63,7 +63,7 @@ def measure(folder: Path, count: int) -> list[Verdict]:
     inserted: list[float] = []
     memory: list[float] = []
     worked = 0.0
-    with serving(database) as (port, pid):
+    with serving(f"sqlite:///{database}") as (port, pid):
         send(port, [export()])  # imports, caches
         by_hand = Hand(folder / "by-hand.db", database)
         for batches in rounds(count):
@@ -141,13 +141,13 @@ class Hand:
 
 
 @contextmanager
-def serving(database: Path) -> Iterator[tuple[int, int]]:
-    """`outworx serve`: its port and process id."""
+def serving(url: str, *options: str) -> Iterator[tuple[int, int]]:
+    """`outworx serve` on a database: its port and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "outworx_otel.cli", "serve", "--port", str(port)]
-    process = subprocess.Popen([*command, "--database", f"sqlite:///{database}"], stdout=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen([*command, "--database", url, *options], stdout=subprocess.DEVNULL)  # noqa: S603
     try:
         until = time.monotonic() + 30
         while True:

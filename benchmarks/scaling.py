@@ -74,7 +74,7 @@ def _sizes() -> tuple[float, float]:
 def _server(folder: Path, count: int) -> tuple[float, float]:
     """Processor time of `outworx serve` on SQLite for a delivery, and bytes on disk."""
     database = folder / "served.db"
-    with serving(database) as (port, pid):
+    with serving(f"sqlite:///{database}") as (port, pid):
         send(port, [export()])
         batches = [export() for _ in range(count // BATCH)]
         before = processor_seconds(pid)
@@ -88,7 +88,7 @@ def _collector(folder: Path, count: int) -> float | None:
     """Processor time of a collector with the file for one host, which passes deliveries on to a server."""
     if not os.access(_OTELCOL, os.X_OK):
         return None
-    with serving(folder / "behind.db") as (server, _), _listening(server, folder) as (port, pid):
+    with serving(f"sqlite:///{folder}/behind.db") as (server, _), _listening(server, folder) as (port, pid):
         _send(port, [export()])
         time.sleep(3)
         batches = [export() for _ in range(count // BATCH)]
