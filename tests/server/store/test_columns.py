@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import secrets
 import sqlite3
 import subprocess
 import sys
@@ -102,6 +103,23 @@ def test_a_delivery_whose_deferred_work_fails_later_is_found_by_its_problem(colu
     assert listed(columns, problem=problem.id) == [deferred.id]
     assert listed(columns, problem=problem.id, provider="nobody") == []
     assert columns.hits(Filter(problem=problem.id)).count == 1
+
+
+def test_where_room_is_short_the_oldest_day_of_spans_goes_and_of_one_day_the_beginning(
+    chdb_url: str, open_store: OpenStore
+) -> None:
+    now = [NOW / 1e9]
+    store = open_store(chdb_url, clock=lambda: now[0], max_bytes=40_000)
+    for day in range(3):
+        noise = {"noise": secrets.token_hex(2000)}
+        store.write(batch(*(span(f"{day:032x}", n, attributes=noise) for n in range(20)))).result(30)
+        now[0] += 86_400
+    # The room for spans is a quarter: some 10 kB, of 14 that there are.
+    while store._retention.step(0) < 1:
+        pass
+    assert store.spans(f"{0:032x}") == []
+    assert len(store.spans(f"{2:032x}")) == 20
+    assert sum(history_of(store)._tables.sizes().values()) <= 40_000
 
 
 def test_filters_and_words_are_read_off_their_indices(columns: Store) -> None:

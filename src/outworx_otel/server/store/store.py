@@ -286,6 +286,8 @@ class Store:
         def work() -> str | None:
             try:
                 return self._history.overwrite()
+            except StoreUnavailable as error:
+                return f"it could not be overwritten: {error}"
             except (SQLAlchemyError, sqlite3.Error) as error:
                 return f"it could not be overwritten: {self._database.explain(error)}"
 

@@ -17,7 +17,7 @@ from outworx_otel.server.store.columns.engine import READ_SECONDS, WRITE_SECONDS
 from outworx_otel.server.store.columns.moved import Moved, batches, metadata
 from outworx_otel.server.store.columns.reading import ColumnReader
 from outworx_otel.server.store.columns.tables import Tables, new_state
-from outworx_otel.server.store.columns.writing import ColumnWriter, RecentIds
+from outworx_otel.server.store.columns.writing import ColumnWriter, Remembered
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.store_errors import StoreUnavailable
 from outworx_otel.server.store.tallies import LAST_DELIVERY, LAST_SPAN, set_tally, tally
@@ -55,7 +55,7 @@ class ColumnHistory:
         self._holder = secrets.token_hex(8)
         self._prepared: tuple[int, int] | None = None
         self._written = 0
-        self._recent = RecentIds()
+        self._remembered = Remembered()
         self._moved = Moved(state)
         self._engine = engine = Engine(address_of(url))
         self._tables = Tables(engine)
@@ -109,7 +109,7 @@ class ColumnHistory:
             numbers,
             f"outworx-{self._holder}-{self._written}",
             datetime.datetime.fromtimestamp(self._clock(), datetime.timezone.utc).date(),
-            self._recent,
+            self._remembered,
         )
 
     def check(self) -> None:
@@ -119,15 +119,22 @@ class ColumnHistory:
     def overwrite(self) -> str | None:
         """See `History.overwrite`."""
         room.overwrite(self._engine, self._tables)
-        self._state.overwrite()
-        return _STAYS
+        of_state = self._state.overwrite()
+        return _STAYS if of_state is None else f"{_STAYS}; {of_state}"
 
     def close(self) -> None:
         """See `History.close`."""
         self._engine.close()
 
     def _reader(self, seconds: int = READ_SECONDS) -> ColumnReader:
-        return ColumnReader(self._engine, self._tables, self._state, self._moved, seconds=seconds)
+        return ColumnReader(
+            self._engine,
+            self._tables,
+            self._state,
+            self._moved,
+            now_ns=int(self._clock() * 1e9),
+            seconds=seconds,
+        )
 
     def _claim(self) -> None:
         """Makes the state's own tables, and sees to it that both belong together."""
@@ -186,7 +193,7 @@ class ColumnHistory:
                 0
             ]:
                 room.delete(self._engine, self._tables, table, condition)
-                self._recent.clear()
+                self._remembered.clear()
                 found = True
         return found
 

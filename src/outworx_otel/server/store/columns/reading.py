@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
@@ -27,6 +27,7 @@ from outworx_otel.server.store.places import (
     MOST_COUNTED,
     FoundPlaces,
     PageStart,
+    Range,
     counted,
     hits_of,
     range_of,
@@ -36,6 +37,10 @@ from outworx_otel.server.store.schema import event_types, facets
 
 T = TypeVar("T")
 
+_WINDOWS: Final = (1, 8)
+"""Days."""
+
+_DAY_NS: Final = 86_400 * 10**9
 _SHORTEST_BEGINNING: Final = 4
 _MOST_OF_A_BEGINNING: Final = 1000
 _MOST_NAMES: Final = 1000
@@ -48,6 +53,7 @@ class ColumnReader:
     Args:
         state: what names are known.
         moved: which problem was given to a delivery later on.
+        now_ns: Unix time.
         seconds: how long a query may take.
     """
 
@@ -58,8 +64,10 @@ class ColumnReader:
         state: Database,
         moved: Moved,
         *,
+        now_ns: int,
         seconds: int = READ_SECONDS,
     ) -> None:
+        self._now_ns = now_ns
         self.query = functools.partial(engine.query, seconds=seconds)
         self._deliveries, self._spans = tables.deliveries, tables.spans
         self._tables = tables
@@ -69,7 +77,7 @@ class ColumnReader:
     def places(self, wanted: Filter, after: PageStart, limit: int) -> FoundPlaces:
         if wanted.search is not None:
             return self._searched(wanted, after, limit)
-        return FoundPlaces(self._newest([*self._chosen(wanted), *c.during(range_of(wanted, after))], limit))
+        return FoundPlaces(self._of_filter(wanted, after, limit))
 
     def summaries(self, found: Sequence[PageStart]) -> list[Summary]:
         rows = self._rows(found, READ)
@@ -106,11 +114,7 @@ class ColumnReader:
             at = found.index(here)
             beside = found[at - 1 : at] if at else [], found[at + 1 : at + 2]
         else:
-            conditions = [*self._chosen(wanted), *c.during(range_of(wanted, FIRST))]
-            beside = (
-                self._newest([*conditions, c.after_place(here)], 1, order=c.OLDEST_FIRST),
-                self._newest([*conditions, c.before_place(here)], 1),
-            )
+            beside = self._next_newer(wanted, here), self._of_filter(wanted, here, 1)
         newer, older = (self.summaries(one) for one in beside)
         return newer[0].id if newer else None, older[0].id if older else None
 
@@ -175,6 +179,33 @@ class ColumnReader:
         if which.provider is not None:
             conditions.append(c.has_any("p", [facet_text(which.provider), OTHER]))
         return conditions
+
+    def _of_filter(self, wanted: Filter, after: PageStart, limit: int) -> list[PageStart]:
+        chosen, places = self._chosen(wanted), list[PageStart]()
+        for found in self._windows(range_of(wanted, after)):
+            places = self._newest([*chosen, *c.during(found)], limit)
+            if len(places) >= limit:
+                break
+        return places
+
+    def _next_newer(self, wanted: Filter, here: PageStart) -> list[PageStart]:
+        chosen, whole = self._chosen(wanted), range_of(wanted, FIRST)
+        ends = [here.time_ns + days * _DAY_NS for days in _WINDOWS]
+        for before in (*(PageStart(end, 0) for end in ends if end < whole.before.time_ns), whole.before):
+            conditions = [*chosen, *c.during(whole._replace(before=before)), c.after_place(here)]
+            places = self._newest(conditions, 1, order=c.OLDEST_FIRST)
+            if places:
+                return places
+        return []
+
+    def _windows(self, whole: Range) -> Iterator[Range]:
+        """The last day of a time, its last days, and all of it: the newest are most often in few partitions."""
+        newest = min(whole.before.time_ns, self._now_ns)
+        for days in _WINDOWS:
+            if newest - days * _DAY_NS <= whole.since:
+                break
+            yield whole._replace(since=newest - days * _DAY_NS)
+        yield whole
 
     def _newest(
         self, conditions: Iterable[str], limit: int, *, order: str = c.NEWEST_FIRST

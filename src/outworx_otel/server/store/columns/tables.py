@@ -211,9 +211,11 @@ class Tables:
             f"SELECT table, partition, sum(bytes_on_disk) FROM {parts} WHERE active AND rows > 0"
             f" AND database = '{self._engine.database}' AND table IN {tuple(names)} GROUP BY table, partition"
         )
+        rows = self._engine.query(query, seconds=WRITE_SECONDS)
+        # A single value stands there without its quotes.
         return {
-            (names[table], partition): size
-            for table, partition, size in self._engine.query(query, seconds=WRITE_SECONDS)
+            (names[table], partition if partition.startswith("(") else f"'{partition}'"): size
+            for table, partition, size in rows
         }
 
 

@@ -33,13 +33,17 @@ _MOST_OF_EVENTS: Final = 5000
 _ID: Final = IN_ROW.index("id")
 
 
-class RecentIds:
-    """The ids that were written last, so that most of what comes again need not be looked for."""
+class Remembered:
+    """What one transaction knows from those before: the ids that were written last, and what has been removed.
+
+    Most of what comes again need not be looked for, and what is old only once an hour.
+    """
 
     _MOST: Final = 50_000
 
     def __init__(self) -> None:
         self._ids: dict[bytes, None] = {}
+        self.removed_until = (0, 0)
 
     def __contains__(self, id: bytes) -> bool:
         return id in self._ids
@@ -64,7 +68,7 @@ class ColumnWriter:
         numbers: the last delivery's and the last span's before those that are written now.
         query_id: of what is inserted.
         day: on which it arrives.
-        recent: ids that are there.
+        remembered: from transactions before.
     """
 
     def __init__(
@@ -77,7 +81,7 @@ class ColumnWriter:
         numbers: tuple[int, int],
         query_id: str,
         day: datetime.date,
-        recent: RecentIds,
+        remembered: Remembered,
     ) -> None:
         self._engine = engine
         self._tables = tables
@@ -87,7 +91,7 @@ class ColumnWriter:
         self._numbers = numbers
         self._query_id = query_id
         self._day = day
-        self._recent = recent
+        self._remembered = remembered
         self._after: list[Callable[[], None]] = []
 
     def last_delivery(self) -> int:
@@ -98,7 +102,7 @@ class ColumnWriter:
 
     def stored(self, ids: Sequence[str], times_ns: Sequence[int]) -> set[str] | None:
         by_number = {number_of(id): id for id in ids}
-        there = {number for number in by_number if number in self._recent}
+        there = {number for number in by_number if number in self._remembered}
         asked = [(number_of(id), time_ns) for id, time_ns in zip(ids, times_ns, strict=True)]
         for some in _near_each_other(asked):
             first, last = some[0][1] - _HOUR_NS, some[-1][1] + _HOUR_NS
@@ -121,7 +125,7 @@ class ColumnWriter:
                 raise BatchRefused(f"cannot be kept: {type(error).__name__}") from None
             self._engine.insert("outworx_deliveries", DELIVERIES, columns, f"{self._query_id}-deliveries")
             ids = [number_of(one.row[_ID]) for one in new]
-            self._after.append(lambda: self._recent.add(ids))
+            self._after.append(lambda: self._remembered.add(ids))
 
     def spans_of(self, traces: Sequence[str]) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
@@ -217,13 +221,23 @@ class ColumnWriter:
         self._moved.move(self._connection, place, problem, rows[0][0] if rows else 0)
 
     def remove_arrived(self, until_delivery: int, until_span: int) -> int:
-        removed = room.drop_arrived(self._engine, self._tables, until_delivery, until_span)
-        if removed:
-            self._moved.forget_arrived(self._connection, until_delivery)
+        until = until_delivery, until_span
+        if self._remembered.removed_until == until:
+            return 0
+        removed = room.drop_arrived(self._engine, self._tables, *until)
+        self._remembered.removed_until = until
+        self._forget_moved(removed)
         return removed
 
     def make_room(self, max_bytes: int, at_once: int) -> int:
-        return room.make_room(self._engine, self._tables, max_bytes)
+        removed = room.make_room(self._engine, self._tables, max_bytes)
+        self._forget_moved(removed)
+        return removed
+
+    def _forget_moved(self, removed: int) -> None:
+        if removed:
+            oldest = self._reader.query(f"SELECT min(seq) FROM {self._tables.deliveries}")[0][0]
+            self._moved.forget_arrived(self._connection, oldest - 1)
 
     def chosen(self, which: Erasure, limit: int) -> list[Erasable]:
         return [
@@ -257,7 +271,7 @@ class ColumnWriter:
 
     def _remove(self, places: Sequence[PageStart]) -> None:
         room.delete(self._engine, self._tables, self._tables.deliveries, c.of_places(places))
-        self._recent.clear()
+        self._remembered.clear()
 
     def events_left(self, event_ids: Collection[str], without: Sequence[Erasable]) -> set[str]:
         hashes = c.among(hash for hash in map(hashed, event_ids) if hash is not None)
