@@ -11,8 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from support.clickhouse import ENGINE
+from support.clickhouse import ENGINE, ClickHouse
 from support.databases import PgBouncer, PostgresServer
+from support.scale import rows as rows_of
 
 from outworx_otel.server.store import Store
 from outworx_otel.server.store.columns.history import ColumnHistory
@@ -21,6 +22,8 @@ from server.store.samples import NOW
 
 MIB = 1024 * 1024
 _numbers = itertools.count()
+# By the URLs of stores of columns over the network.
+_states: dict[str, str] = {}
 
 OpenStore = Callable[..., Store]
 
@@ -72,6 +75,8 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def state_of(url: str) -> str | None:
     """Where a store of columns keeps what needs transactions: beside its folder."""
+    if url in _states:
+        return _states[url]
     return f"sqlite:///{url.removeprefix('chdb:///')}.state.db" if url.startswith("chdb") else None
 
 
@@ -81,10 +86,28 @@ def chdb_url(tmp_path: Path) -> str:
     return f"chdb:///{tmp_path / 'columns'}"
 
 
+@pytest.fixture(scope="session")
+def clickhouse_server() -> Iterator[ClickHouse]:
+    with ClickHouse() as server:
+        yield server
+
+
+@pytest.fixture
+def clickhouse_url(clickhouse_server: ClickHouse, tmp_path: Path) -> str:
+    """The same engine over the network, with an empty database."""
+    clickhouse_server.database = "default"
+    name = f"store_{next(_numbers)}"
+    clickhouse_server.client().command(f"CREATE DATABASE {name} ENGINE = Atomic")
+    clickhouse_server.database = name
+    _states[clickhouse_server.url] = f"sqlite:///{tmp_path / 'state.db'}"
+    return clickhouse_server.url
+
+
 in_columns = pytest.param("chdb", marks=pytest.mark.needs(ENGINE))
+over_the_network = pytest.param("clickhouse", marks=pytest.mark.needs(ENGINE))
 
 
-@pytest.fixture(params=["sqlite", "postgresql", in_columns])
+@pytest.fixture(params=rows_of(["sqlite", "postgresql", in_columns], [over_the_network]))
 def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
@@ -99,7 +122,7 @@ def rows(store: Store, table: str) -> int:
     """How many there are, wherever they are."""
     history = store._history
     if isinstance(history, ColumnHistory) and table in ("deliveries", "details", "spans"):
-        name = f"outworx.outworx_{table.replace('details', 'deliveries')}"
+        name = f"{history._engine.database}.outworx_{table.replace('details', 'deliveries')}"
         return int(history._engine.query(f"SELECT count() FROM {name}")[0][0])  # noqa: S608
     with store._database.read() as connection:
         return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())  # noqa: S608
