@@ -16,7 +16,7 @@ from outworx_otel.server.store import partitions, removal
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.database_errors import is_locked, is_missing
 from outworx_otel.server.store.history import History, NewDelivery
-from outworx_otel.server.store.partitions import UNPROVED, Part
+from outworx_otel.server.store.partitions import UNPROVED, TablePart
 from outworx_otel.server.store.schema import deliveries, marks, spans
 from outworx_otel.server.store.sql_history import SqlHistory, SqlWriter
 from outworx_otel.server.store.statements import select_among
@@ -88,7 +88,7 @@ class PartedHistory(SqlHistory):
         """Whether parts may be dropped now: not at once again where somebody was reading."""
         return time.monotonic() >= self._drops_at
 
-    def drop(self, part: Part) -> None:
+    def drop(self, part: TablePart) -> None:
         """Drops a part, in a transaction of its own; later, where that would keep those who read waiting."""
         try:
             # What it holds is counted before, while others write.
@@ -115,7 +115,7 @@ class PartedWriter(SqlWriter):
         self._first = partitions.in_use(connection, history.now_ns())
         self._firsts = partitions.firsts_of(connection) or [0]
         self._lately = f"d.seq >= {self._since(history.now_ns() - _LATELY_NS)} AND "
-        self._going: list[Part] = []
+        self._going: list[TablePart] = []
 
     def last_delivery(self) -> int:
         return self._last(deliveries)
@@ -184,6 +184,6 @@ class PartedWriter(SqlWriter):
         found = self._connection.execute(select(*(one.scalar_subquery() for one in known))).one()
         return max(first, *(int(number or 0) for number in found))
 
-    def _closed(self, table: Table) -> list[Part]:
+    def _closed(self, table: Table) -> list[TablePart]:
         """The parts to which nothing comes any more."""
         return [one for one in partitions.parts_of(self._connection, table.name) if one.end <= self._first]

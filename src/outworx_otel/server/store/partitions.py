@@ -49,7 +49,7 @@ _WAITS_MS: Final = 200
 _BOUNDS: Final = re.compile(r"FROM \((?:MINVALUE|'(\d+)')\) TO \('(\d+)'\)")
 
 
-class Part(NamedTuple):
+class TablePart(NamedTuple):
     """One of a table's parts: the table that it is, its first number, and the first that is not in it.
 
     What was there before there were parts is one that begins at 0.
@@ -93,13 +93,13 @@ def begins_ns(first: int) -> int:
     return first // _DAY_OF_NUMBERS * DAY_NS
 
 
-def parts_of(connection: Connection, table: str) -> list[Part]:
+def parts_of(connection: Connection, table: str) -> list[TablePart]:
     """A table's parts, the oldest first."""
     found = []
     # Of a part that is just being dropped there are no bounds any more.
     for name, bounds in connection.exec_driver_sql(_THERE, (table,)).all():
         if (told := _BOUNDS.search(bounds or "")) is not None:
-            found.append(Part(name, int(told[1] or 0), int(told[2])))
+            found.append(TablePart(name, int(told[1] or 0), int(told[2])))
     return sorted(found, key=lambda part: part.first)
 
 
@@ -170,7 +170,7 @@ def make_ahead(connection: Connection, now_ns: int, days: int) -> None:
         make(connection, wanted)
 
 
-def drop(connection: Connection, part: Part) -> None:
+def drop(connection: Connection, part: TablePart) -> None:
     """Drops a part of deliveries with their details, or one of spans.
 
     Raises:
@@ -180,7 +180,7 @@ def drop(connection: Connection, part: Part) -> None:
     connection.exec_driver_sql(f"DROP TABLE {', '.join(_tables_of(part))}")
 
 
-def held_in(connection: Connection, part: Part) -> Held:
+def held_in(connection: Connection, part: TablePart) -> Held:
     """What a part holds: it reads all of it."""
     name, *details = _tables_of(part)
     if not details:
@@ -194,11 +194,11 @@ def held_in(connection: Connection, part: Part) -> Held:
     return Held(*(int(value or 0) for value in connection.exec_driver_sql(query).one()))
 
 
-def is_empty(connection: Connection, part: Part) -> bool:
+def is_empty(connection: Connection, part: TablePart) -> bool:
     """Whether a part has no row."""
     return connection.exec_driver_sql(f"SELECT 1 FROM {part.name} LIMIT 1").first() is None  # noqa: S608
 
 
-def _tables_of(part: Part) -> list[str]:
+def _tables_of(part: TablePart) -> list[str]:
     ending = part.name.removeprefix("deliveries")
     return [part.name] if ending == part.name else [part.name, f"details{ending}"]

@@ -11,7 +11,7 @@ from outworx_otel.server.fields import IN_ROW
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.history import Erasable, Erasure, NewDelivery
 from outworx_otel.server.store.packing import facet_text, hashed, text
-from outworx_otel.server.store.partitions import Held, Part
+from outworx_otel.server.store.partitions import Held, TablePart
 from outworx_otel.server.store.places import PageStart
 from outworx_otel.server.store.schema import deliveries, details, facets, spans, unproved
 from outworx_otel.server.store.tallies import (
@@ -56,7 +56,7 @@ def count_spans(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None
     add_to_tally(connection, SPAN_BYTES, sum(len(row[-1]) + SPAN_OVERHEAD for row in rows))
 
 
-def count_dropped(connection: Connection, part: Part, held: Held) -> None:
+def count_dropped(connection: Connection, part: TablePart, held: Held) -> None:
     """Counts what was in a part that was just dropped."""
     if part.is_of_spans:
         add_to_tally(connection, SPAN_BYTES, -held.size)
