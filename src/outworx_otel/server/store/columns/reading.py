@@ -77,7 +77,7 @@ class ColumnReader:
     def places(self, wanted: Filter, after: PageStart, limit: int) -> FoundPlaces:
         if wanted.search is not None:
             return self._searched(wanted, after, limit)
-        return FoundPlaces(self._of_filter(wanted, after, limit))
+        return FoundPlaces(self._in_windows(self._chosen(wanted), range_of(wanted, after), limit))
 
     def summaries(self, found: Sequence[PageStart]) -> list[Summary]:
         rows = self._rows(found, READ)
@@ -114,7 +114,10 @@ class ColumnReader:
             at = found.index(here)
             beside = found[at - 1 : at] if at else [], found[at + 1 : at + 2]
         else:
-            beside = self._next_newer(wanted, here), self._of_filter(wanted, here, 1)
+            beside = (
+                self._next_newer(wanted, here),
+                self._in_windows(self._chosen(wanted), range_of(wanted, here), 1),
+            )
         newer, older = (self.summaries(one) for one in beside)
         return newer[0].id if newer else None, older[0].id if older else None
 
@@ -180,9 +183,10 @@ class ColumnReader:
             conditions.append(c.has_any("p", [facet_text(which.provider), OTHER]))
         return conditions
 
-    def _of_filter(self, wanted: Filter, after: PageStart, limit: int) -> list[PageStart]:
-        chosen, places = self._chosen(wanted), list[PageStart]()
-        for found in self._windows(range_of(wanted, after)):
+    def _in_windows(self, chosen: Sequence[str], whole: Range, limit: int) -> list[PageStart]:
+        """The newest of a time."""
+        places: list[PageStart] = []
+        for found in self._windows(whole):
             places = self._newest([*chosen, *c.during(found)], limit)
             if len(places) >= limit:
                 break
@@ -247,7 +251,8 @@ class ColumnReader:
         ids = sorted(exact | beginnings, reverse=True)
         if exact or (ids and not term.isalpha()):
             return FoundPlaces(ids[:limit])
-        found = sorted({*ids, *self._by_text(conditions, limit, term)}, reverse=True)
+        by_text = self._by_text(self._chosen(wanted), range_of(wanted, after), limit, term)
+        found = sorted({*ids, *by_text}, reverse=True)
         return FoundPlaces(found[:limit]) if found else self._in_bodies(conditions, limit, term)
 
     def _by_id(
@@ -269,7 +274,7 @@ class ColumnReader:
                 exact.update(place for place, one in summaries if one.trace_id == term)
         return exact, beginnings
 
-    def _by_text(self, conditions: Sequence[str], limit: int, term: str) -> list[PageStart]:
+    def _by_text(self, chosen: Sequence[str], whole: Range, limit: int, term: str) -> list[PageStart]:
         with self._state.read() as connection:
             f, e = facets.c.route, event_types.c.event_type
             routes, types = (
@@ -284,10 +289,10 @@ class ColumnReader:
                 for name in (f, e)
             )
         # Each by itself is read off an index; of both together neither is.
-        found = self._newest([*conditions, f"words LIKE {c.like(term.lower())}"], limit)
+        found = self._in_windows([*chosen, f"words LIKE {c.like(term.lower())}"], whole, limit)
         for letter, names in (("r", routes), ("t", types)):
             if names:
-                found += self._newest([*conditions, c.has_any(letter, names)], limit)
+                found += self._in_windows([*chosen, c.has_any(letter, names)], whole, limit)
         return found
 
     def _in_bodies(self, conditions: Sequence[str], limit: int, term: str) -> FoundPlaces:
