@@ -32,8 +32,8 @@ _BOUNDS: Final = {
     "memory": Bound(16 * _MIB, 0.1),
     "descriptors": Bound(3),
     "threads": Bound(2),
-    # Milliseconds for each delivery: what others on the machine do changes little of it.
-    "processor": Bound(0.5, 0.3),
+    # The part of what all parts spent together: a machine whose others keep it busy makes all of them slower.
+    "processor": Bound(0.05, 0.15),
     # In multiples of what the control took at the same time, so that a machine that grows busy is no growth.
     "latency": Bound(1.0, 1.0),
 }
@@ -155,7 +155,7 @@ def soak(there: Parts, seconds: float, say: Callable[[str], object] = lambda lin
     """
     series: dict[tuple[str, str], list[float]] = defaultdict(list)
     load = Load(there.application, there.server, there.control).start()
-    begun, before = time.monotonic(), _Before(0, {})
+    begun, before = time.monotonic(), dict[str, float]()
     try:
         for number in range(1, _SAMPLES + 1):
             time.sleep(max(begun + seconds * number / _SAMPLES - time.monotonic(), 0.0))
@@ -168,16 +168,11 @@ def soak(there: Parts, seconds: float, say: Callable[[str], object] = lambda lin
     return Soaked(growths, load.sent, load.failures)
 
 
-@dataclass(frozen=True)
-class _Before:
-    """How many deliveries had been sent at the last look, and what each part had spent on them."""
-
-    sent: int
-    processor: dict[str, float]
-
-
-def _sample(series: dict[tuple[str, str], list[float]], there: Parts, load: Load, before: _Before) -> _Before:
-    sent, latencies = load.sent, load.latencies()
+def _sample(
+    series: dict[tuple[str, str], list[float]], there: Parts, load: Load, before: dict[str, float]
+) -> dict[str, float]:
+    """Measures everything. Given and returned is what each part has spent of the processor, in seconds."""
+    latencies = load.latencies()
     spent = {}
     for part, pid in there.pids.items():
         held = held_by(pid)
@@ -185,12 +180,14 @@ def _sample(series: dict[tuple[str, str], list[float]], there: Parts, load: Load
         series[part, "memory"].append(held.memory)
         series[part, "descriptors"].append(held.descriptors)
         series[part, "threads"].append(held.threads)
-        if before.processor and sent > before.sent:
-            milliseconds = (held.processor - before.processor[part]) * 1000
-            series[part, "processor"].append(milliseconds / (sent - before.sent))
         if latencies.get(part) and latencies["control"]:
             series[part, "latency"].append(latencies[part] / latencies["control"])
-    return _Before(sent, spent)
+    since = {part: seconds - before[part] for part, seconds in spent.items()} if before else {}
+    together = sum(since.values())
+    for part, seconds in since.items():
+        if together:
+            series[part, "processor"].append(seconds / together)
+    return spent
 
 
 def _line(seconds: float, sent: int, series: dict[tuple[str, str], list[float]]) -> str:
