@@ -82,10 +82,7 @@ def watch(number: signal.Signals, is_unseen: Callable[[], bool], seconds: float,
 
 def leave() -> None:
     """Gives the wake-up pipe back, where it is still ours."""
-    if _ours is not None and threading.current_thread() is threading.main_thread():
-        current = signal.set_wakeup_fd(-1)
-        if current not in (-1, _ours[1]):
-            signal.set_wakeup_fd(current)
+    _put(-1)
 
 
 def _make_way(trio: object) -> None:
@@ -112,8 +109,14 @@ def _follow_asyncio(asyncio: object) -> None:
 
 def _take_back() -> None:
     """In a forked child, behind asyncio's hook."""
+    if _ours is not None:
+        _put(_ours[1])
+
+
+def _put(end: int) -> None:
+    """Sets the wake-up pipe to an end of ours, or to none, unless it is somebody else's."""
     if _ours is not None and threading.current_thread() is threading.main_thread():
-        current = signal.set_wakeup_fd(_ours[1], warn_on_full_buffer=False)
+        current = signal.set_wakeup_fd(end, warn_on_full_buffer=False)
         if current not in (-1, _ours[1]):
             signal.set_wakeup_fd(current)
 
