@@ -28,7 +28,7 @@ from outworx_otel.server.collected.windows import PageTime, Window, windows
 from outworx_otel.server.model import Filter, Hits, SpanRecord, StoredDelivery, Summary
 from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.store.body_search import PREFIX
-from outworx_otel.server.store.history import Erasure
+from outworx_otel.server.store.history import MAX_OF_AN_EVENT, MAX_SPANS_PER_TRACE, Erasure
 from outworx_otel.server.store.places import (
     FIRST,
     MOST_COUNTED,
@@ -41,8 +41,6 @@ from outworx_otel.server.store.places import (
 )
 from outworx_otel.server.store.store_errors import QueryTooWide
 
-MAX_OF_AN_EVENT: Final = 100
-MAX_SPANS: Final = 200
 _BEFORE: Final = f"({TIME}, {NUMBER}) < ({{before:Int64}}, {{number:Int64}})"
 _AFTER: Final = f"({TIME}, {NUMBER}) > ({{before:Int64}}, {{number:Int64}})"
 _ID: Final = "concat(TraceId, SpanId)"
@@ -141,7 +139,7 @@ class TableReader:
         """The other spans of a trace, in the order in which they began."""
         condition = Condition(f"NOT ({IS_DELIVERY})")
         rows = self._table.of_trace(
-            f"SELECT {WHOLE}", trace_id, condition, f"ORDER BY Timestamp LIMIT {MAX_SPANS}"
+            f"SELECT {WHOLE}", trace_id, condition, f"ORDER BY Timestamp LIMIT {MAX_SPANS_PER_TRACE}"
         )
         return [record_of(self._table.span(row)) for row in rows]
 
@@ -163,7 +161,9 @@ class TableReader:
             span=delivery.span_id,
         )
         with contextlib.suppress(QueryTooWide):
-            rows = self._table.rows(f"SELECT {WHOLE}", condition, f"ORDER BY Timestamp LIMIT {MAX_SPANS}")
+            rows = self._table.rows(
+                f"SELECT {WHOLE}", condition, f"ORDER BY Timestamp LIMIT {MAX_SPANS_PER_TRACE}"
+            )
             return [record_of(self._table.span(row)) for row in rows]
         return []
 

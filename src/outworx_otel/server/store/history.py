@@ -19,6 +19,7 @@ from outworx_otel.server.store.facets import Facet
 from outworx_otel.server.store.places import FoundPlaces, PageStart
 
 MAX_SPANS_PER_TRACE: Final = 200
+MAX_OF_AN_EVENT: Final = 100
 
 
 class NewDelivery(NamedTuple):

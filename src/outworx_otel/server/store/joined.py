@@ -11,13 +11,12 @@ from sqlalchemy import Connection, Select, and_, or_, select
 from outworx_otel.server.model import SpanRecord, StoredDelivery, Summary
 from outworx_otel.server.problems.judging import event_of
 from outworx_otel.server.store.delivery_pages import summaries
-from outworx_otel.server.store.history import MAX_SPANS_PER_TRACE
+from outworx_otel.server.store.history import MAX_OF_AN_EVENT, MAX_SPANS_PER_TRACE
 from outworx_otel.server.store.packing import facet_text, hashed, text, unpack
 from outworx_otel.server.store.places import PageStart
 from outworx_otel.server.store.schema import deliveries, details, facets, spans
 from outworx_otel.server.store.statements import select_among
 
-MAX_OF_AN_EVENT: Final = 100
 _TRACES_AT_ONCE: Final = 50
 # Work that goes on has not gone wrong: it has no problem.
 _UNHANDLED: Final = (

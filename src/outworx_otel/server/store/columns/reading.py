@@ -18,8 +18,7 @@ from outworx_otel.server.store.columns.rows import AS_BYTES, READ, head_of, key_
 from outworx_otel.server.store.columns.tables import LETTERS, Tables
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.facets import OTHER
-from outworx_otel.server.store.history import MAX_SPANS_PER_TRACE, Erasure
-from outworx_otel.server.store.joined import MAX_OF_AN_EVENT
+from outworx_otel.server.store.history import MAX_OF_AN_EVENT, MAX_SPANS_PER_TRACE, Erasure
 from outworx_otel.server.store.packing import facet_text, hashed, text, unpack
 from outworx_otel.server.store.places import (
     FIRST,
