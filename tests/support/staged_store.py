@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from outworx_otel.server.model import Batch
 from outworx_otel.server.store import Store
+from outworx_otel.server.store.packing import Packed
 
 
 class StagedStore:
@@ -19,21 +19,21 @@ class StagedStore:
 
     Attributes:
         faults: what a call raises, by the method's name; `"written"` is what the writing of a batch ends with.
-        batches: that it was given.
+        batches: that it was given, packed.
     """
 
     def __init__(self, file: Path) -> None:
         self._store = Store(f"sqlite:///{file}", max_queued_bytes=64 * 1024 * 1024)
         self.faults: dict[str, Exception] = {}
-        self.batches: list[Batch] = []
+        self.batches: list[Packed] = []
 
-    def write(self, batch: Batch) -> Future[None]:
+    def write_packed(self, batch: Packed, size: int) -> Future[None]:
         """Keeps a batch, unless it is to fail."""
         if "write" in self.faults:
             raise self.faults["write"]
         self.batches.append(batch)
         if "written" not in self.faults:
-            return self._store.write(batch)
+            return self._store.write_packed(batch, size)
         future: Future[None] = Future()
         future.set_exception(self.faults["written"])
         return future

@@ -78,6 +78,7 @@ class Application:
         self._live = live = Live()
         self._follower = Follower(store, live)
         self._room = room = ingest.WaitingSpans()
+        self._decoders = decoders = ingest.Decoders()
         self._relay = tunnel = relay.Relay(settings.tunnel_url, cookie=COOKIE, own_port=settings.relay_port)
         self._replays = replays = dashboard.ReplayRuns(store)
         self._alerts = AlertSender(store.sendings, wanted, settings.own_url)
@@ -88,7 +89,7 @@ class Application:
             tunnels = []
         self.routes: list[BaseRoute] = [
             *(() if table is None else refused_calls(table)),
-            *ingest.routes(settings, store, live, room, metrics),
+            *ingest.routes(settings, store, live, room, metrics, decoders),
             *relay.session_routes(tunnel),
             *tunnels,
             *api.routes(store, self.access, self._forget, metrics),
@@ -154,6 +155,7 @@ class Application:
             await run_in_threadpool(self._alerts.close)
             await run_in_threadpool(self._replays.close)
             await run_in_threadpool(self._evaluator.close)
+            await run_in_threadpool(self._decoders.close)
             await run_in_threadpool(self._store.close)
 
     @contextlib.asynccontextmanager

@@ -30,10 +30,10 @@ class Live:
         """How many pages are kept up to date now."""
         return len(self._listeners)
 
-    def publish(self, deliveries: Sequence[Summary]) -> None:
-        """Hands deliveries to every listener."""
+    def publish(self, deliveries: Sequence[Summary], *, left_out: int = 0) -> None:
+        """Hands deliveries to every listener; so many came before them that no listener would have kept."""
         for listener in self._listeners:
-            listener.put(deliveries)
+            listener.put(deliveries, left_out)
 
     def forget(self, ids: Collection[str]) -> None:
         """Takes deliveries back that no page has been told of yet."""
@@ -77,9 +77,9 @@ class Listener:
         self._lost = 0
         self.closed = False
 
-    def put(self, deliveries: Sequence[Summary]) -> None:
+    def put(self, deliveries: Sequence[Summary], left_out: int = 0) -> None:
         """Adds to the queue; the oldest go where it is full, and are counted."""
-        self._lost += max(len(self._waiting) + len(deliveries) - MAX_WAITING, 0)
+        self._lost += left_out + max(len(self._waiting) + len(deliveries) - MAX_WAITING, 0)
         self._waiting.extend(deliveries)
         self._arrived.set()
 

@@ -17,12 +17,11 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from outworx_otel.server.ingest import idempotency_calls, loose_json, otlp_format
+from outworx_otel.server.ingest.decoding import sorted_spans
 from outworx_otel.server.ingest.json_batch import deliveries_of
 from outworx_otel.server.ingest.otlp_metrics import DeliveryCounter
 from outworx_otel.server.ingest.otlp_wire import TooManyValues
-from outworx_otel.server.ingest.routes import _sorted
 from outworx_otel.server.ingest.span_sorting import sort
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 
 FULL = os.environ.get("OUTWORX_TEST_FULL") == "1"
 MIB = 1024 * 1024
@@ -108,8 +107,8 @@ def event_bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def kinds() -> Iterator[tuple[Callable[[bytes], Any], Iterator[tuple[str, bytes]]]]:
-    yield lambda body: sort(body, WaitingSpans()), trace_bombs()
-    yield lambda body: _sorted(body, otlp_format.JSON, WaitingSpans()), json_bombs()
+    yield lambda body: sort(body), trace_bombs()
+    yield lambda body: sorted_spans(body, otlp_format.JSON), json_bombs()
     yield _metrics, metric_bombs()
     yield deliveries_of, event_bombs()
     lists = b'{"key":"x","response_status_code":200,"response_body":[%s[]]}' % (b"[]," * (2 * MIB // 3 - 100))

@@ -10,7 +10,6 @@ import pytest
 from support.exports import PROTOBUF, WEBHOOK, span, traces
 
 from outworx_otel.server.ingest.span_sorting import sort
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.server.model import StoredDelivery
 from outworx_otel.telemetry import semconv
 
@@ -41,7 +40,7 @@ WRONG: tuple[Any, ...] = (
 
 def delivery(attributes: dict[str, Any], service: Any = "shop") -> StoredDelivery:
     (found,) = sort(
-        traces([span(attributes=attributes)], service=service).SerializeToString(), WaitingSpans()
+        traces([span(attributes=attributes)], service=service).SerializeToString()
     ).batch.deliveries
     return found
 
@@ -89,7 +88,7 @@ def test_numbers_stand_for_text_and_never_the_other_way_round() -> None:
 def test_of_a_name_that_comes_twice_the_last_counts() -> None:
     twice = span(attributes={semconv.PROVIDER: "stripe"})
     twice.attributes.add(key=semconv.PROVIDER).value.string_value = "github"
-    (kept,) = sort(traces([twice]).SerializeToString(), WaitingSpans()).batch.deliveries
+    (kept,) = sort(traces([twice]).SerializeToString()).batch.deliveries
     assert kept.provider == "github"
 
 

@@ -13,7 +13,6 @@ from support.exports import span, traces
 from outworx_otel.server.ingest.loose_json import TooManyParts, check_parts
 from outworx_otel.server.ingest.otlp_parts import has_more_fields
 from outworx_otel.server.ingest.span_sorting import sort
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 
 MOST_MIB = 200
 """What the largest batch of real spans takes; without the bounds these take from 140 MiB to some GiB."""
@@ -60,7 +59,7 @@ def test_the_largest_batches_of_real_spans_are_taken() -> None:
     del scope.spans[:]
     scope.spans.extend(span() for _ in range(5000))
     assert len(one) * 5000 > 1_000_000
-    found = sort(made.SerializeToString(), WaitingSpans())
+    found = sort(made.SerializeToString())
     assert (len(found.batch.deliveries), found.rejected.total()) == (5000, 0)
 
 

@@ -13,7 +13,8 @@ from support.staged_store import StagedStore
 
 from outworx_otel.server.ingest import otlp_metrics
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, MAX_POINTS, DeliveryCounter
-from outworx_otel.server.model import Batch, Count
+from outworx_otel.server.model import Count
+from outworx_otel.server.store.packing import Packed
 from outworx_otel.telemetry import semconv
 
 from .serving import Serving
@@ -122,5 +123,5 @@ def test_counts_are_stored(staged: Serving, store: StagedStore) -> None:
     assert _values(store.batches) == [2, 2]
 
 
-def _values(batches: Sequence[Batch]) -> list[float]:
-    return [count.value for batch in batches for count in batch.counts]
+def _values(batches: Sequence[Packed]) -> list[float]:
+    return [count.value for batch in batches for _, count in batch.counts]

@@ -16,7 +16,6 @@ from support.deliveries import BODY, JSON, SECRET, WRONG, stripe
 from outworx_otel import TrackOptions
 from outworx_otel.server.ingest.outcome import outcome_of
 from outworx_otel.server.ingest.span_sorting import sort
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
@@ -103,7 +102,7 @@ KINDS: dict[str, tuple[dict[str, Any], Does | None, Any, list[str]]] = {
 
 def judged(telemetry: Telemetry) -> Counter[str]:
     """The outcomes of what the server keeps of the spans."""
-    found = sort(encode_spans(telemetry.exporter.get_finished_spans()).SerializeToString(), WaitingSpans())
+    found = sort(encode_spans(telemetry.exporter.get_finished_spans()).SerializeToString())
     assert not found.rejected
     return Counter(delivery.outcome for delivery in found.batch.deliveries)
 

@@ -17,7 +17,6 @@ from outworx_otel.server.ingest import otlp_format, otlp_json
 from outworx_otel.server.ingest.short_attributes import short_attribute
 from outworx_otel.server.ingest.span_sorting import SortedSpans, TooManySpans, sort
 from outworx_otel.server.ingest.values import plain
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
 from outworx_otel.telemetry import semconv
 
 _TEXTS = st.one_of(st.text(max_size=8), st.text(min_size=110, max_size=140, alphabet="ax\0ü"))
@@ -163,21 +162,21 @@ def sorted_by_protobuf(document: bytes) -> SortedSpans | None:
         request = otlp_format.decode(document, otlp_format.JSON, ExportTraceServiceRequest())
     except HTTPException:
         return None
-    return sort(request.SerializeToString(), WaitingSpans())
+    return sort(request.SerializeToString())
 
 
 @given(_DOCUMENTS)
 def test_a_document_is_what_protobuf_reads_or_left_to_it(document: Any) -> None:
     body = json.dumps(document).encode()
     encoded = otlp_json.encoded_traces(body)
-    assert encoded is None or sort(encoded, WaitingSpans()) == sorted_by_protobuf(body)
+    assert encoded is None or sort(encoded) == sorted_by_protobuf(body)
 
 
 def test_a_usual_document_is_not_left_to_protobuf() -> None:
     body = as_json(traces([span(attributes={**WEBHOOK, "list": ["a", 1], "no": False, "half": 0.5})]))
     encoded = otlp_json.encoded_traces(body)
     assert encoded is not None
-    found = sort(encoded, WaitingSpans())
+    found = sort(encoded)
     assert found == sorted_by_protobuf(body)
     assert len(found.batch.deliveries) == 1
 

@@ -21,8 +21,8 @@ from support.receiver import free_port
 from support.sender import NO_CERTIFICATES
 from support.staged_store import StagedStore
 
-from outworx_otel.server.model import Batch
 from outworx_otel.server.store import BatchRefused, StoreUnavailable
+from outworx_otel.server.store.packing import Packed
 
 from .serving import Serving
 
@@ -72,10 +72,10 @@ def test_what_all_requests_hold_together_is_bounded(serve: Serve, tmp_path: Path
     begun, release = threading.Event(), threading.Event()
 
     class Slow(StagedStore):
-        def write(self, batch: Batch) -> Future[None]:
+        def write_packed(self, batch: Packed, size: int) -> Future[None]:
             begun.set()
             release.wait(20)
-            return super().write(batch)
+            return super().write_packed(batch, size)
 
     server = serve(store=Slow(tmp_path / "slow.db"), max_queued_bytes=200_000)
     large = traces([span(attributes={"much": "x" * 150_000})]).SerializeToString()

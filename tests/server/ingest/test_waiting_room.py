@@ -9,8 +9,7 @@ from support.staged_store import StagedStore
 
 from outworx_otel.server.ingest import waiting_spans
 from outworx_otel.server.ingest.span_sorting import sort
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
-from outworx_otel.server.model import Batch
+from outworx_otel.server.ingest.waiting_spans import WaitingSpan, WaitingSpans
 
 from .serving import Serving
 
@@ -23,12 +22,15 @@ def query(name: str = "SELECT", trace: bytes = TRACE, **fields: object) -> Span:
     return span(name, {"db.system": "postgresql"}, trace=trace, **fields)
 
 
-def arrived(room: WaitingSpans, *spans: Span) -> Batch:
-    return sort(traces(spans, scope="sqlalchemy").SerializeToString(), room).batch
+def arrived(room: WaitingSpans, *spans: Span) -> list[WaitingSpan]:
+    """Those that are kept at once."""
+    found = sort(traces(spans, scope="sqlalchemy").SerializeToString())
+    return [one for one in found.others if room.admit(one)]
 
 
-def delivered(room: WaitingSpans, trace: bytes = TRACE) -> Batch:
-    return sort(traces([span(trace=trace)]).SerializeToString(), room).batch
+def delivered(room: WaitingSpans, trace: bytes = TRACE) -> list[WaitingSpan]:
+    """Those that waited for it."""
+    return room.arrived(sort(traces([span(trace=trace)]).SerializeToString()).traces)
 
 
 @pytest.mark.parametrize("order", ["before", "with", "after"])
@@ -67,8 +69,8 @@ def test_a_span_waits_a_minute_and_no_longer() -> None:
     arrived(room, query(trace=OTHER))
     now[0] = 61.0
     arrived(room, query(trace=b"yet another one!"))
-    assert delivered(room).spans == []
-    assert len(delivered(room, OTHER).spans) == 1
+    assert delivered(room) == []
+    assert len(delivered(room, OTHER)) == 1
 
 
 def test_the_room_is_bounded_in_bytes_and_loses_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,8 +80,8 @@ def test_the_room_is_bounded_in_bytes_and_loses_the_oldest(monkeypatch: pytest.M
     for trace in ids:
         arrived(room, query(trace=trace))
         assert room.size <= 20_000
-    assert delivered(room, ids[0]).spans == []
-    assert len(delivered(room, ids[-1]).spans) == 1
+    assert delivered(room, ids[0]) == []
+    assert len(delivered(room, ids[-1])) == 1
 
 
 @pytest.mark.parametrize("first", ["spans", "delivery"])
@@ -88,7 +90,7 @@ def test_one_trace_has_a_budget(first: str) -> None:
     if first == "delivery":
         delivered(room)
     spans = [query("x" * 1000) for _ in range(400)]
-    kept = [*arrived(room, *spans).spans, *delivered(room).spans, *arrived(room, query()).spans]
+    kept = [*arrived(room, *spans), *delivered(room), *arrived(room, query())]
     assert 100 < len(kept) < 256 * 1024 // 1000
     assert room.size == 0
 
@@ -99,8 +101,8 @@ def test_traces_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     ids = [number.to_bytes(16, "big") for number in range(1, 50)]
     for trace in ids:
         delivered(room, trace)
-    assert arrived(room, query(trace=ids[0])).spans == []
-    assert len(arrived(room, query(trace=ids[-1])).spans) == 1
+    assert arrived(room, query(trace=ids[0])) == []
+    assert len(arrived(room, query(trace=ids[-1]))) == 1
 
 
 def test_spans_that_waited_for_a_delivery_that_could_not_be_written_wait_on(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from concurrent.futures import Future
 
 from starlette.exceptions import HTTPException
 
-from outworx_otel.server.ingest.arrival_notes import noted
-from outworx_otel.server.live import Live
-from outworx_otel.server.model import Batch
+from outworx_otel.server.ingest.decoding import pack
+from outworx_otel.server.live import MAX_WAITING, Live
+from outworx_otel.server.model import Batch, Summary
 from outworx_otel.server.store import BatchRefused, Store
+from outworx_otel.server.store.packing import Packed, unpack
 
 
 class BatchIntake:
@@ -21,36 +20,34 @@ class BatchIntake:
     Args:
         store: where to.
         live: told of what has been written.
-        now_ns: Unix nanoseconds.
     """
 
-    def __init__(self, store: Store, live: Live, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, store: Store, live: Live) -> None:
         self._store = store
         self._live = live
-        self._now_ns = now_ns
 
-    def submit(self, batch: Batch, size: int) -> Future[None] | None:
-        """Hands a batch to the writer. This packs the batch: call it in the thread that decoded it.
+    def pack(self, batch: Batch, size: int) -> Packed:
+        """Packs a batch; call it in the thread that decoded it.
 
         Args:
-            batch: None comes back for an empty one.
             size: in bytes, decoded.
 
         Raises:
             StoreBusy: too much waits to be written.
             HTTPException: it can never be written.
         """
-        if not (batch.deliveries or batch.spans or batch.counts):
-            return None
-        batch.size = size
-        now_ns = self._now_ns()
-        batch.deliveries = [noted(delivery, now_ns) for delivery in batch.deliveries]
-        try:
-            return self._store.write(batch)
-        except BatchRefused as error:
-            raise HTTPException(400, str(error)) from error
+        self._store.make_sure_of_room(size)
+        return pack(batch, self._store.packing())
 
-    async def kept(self, batch: Batch, written: Future[None] | None) -> None:
+    def submit(self, batch: Packed, size: int) -> Future[None] | None:
+        """Hands a batch to the writer. None comes back for an empty one.
+
+        Raises:
+            StoreBusy: too much waits to be written.
+        """
+        return self._store.write_packed(batch, size) if batch.length else None
+
+    async def kept(self, batch: Packed, written: Future[None] | None) -> None:
         """Returns once the whole batch is durable.
 
         Raises:
@@ -64,5 +61,6 @@ class BatchIntake:
             await asyncio.shield(asyncio.wrap_future(written))
         except BatchRefused as error:
             raise HTTPException(400, str(error)) from error
-        if batch.deliveries:
-            self._live.publish(batch.deliveries)
+        if batch.details and self._live.listeners:
+            newest = [unpack(detail, Summary) for detail in batch.details[-MAX_WAITING:]]
+            self._live.publish(newest, left_out=len(batch.details) - len(newest))

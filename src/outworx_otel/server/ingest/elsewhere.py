@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import Final
 
-from google.protobuf.message import DecodeError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from outworx_otel.server.ingest.batch_intake import BatchIntake
-from outworx_otel.server.ingest.otlp_wire import Decoder, TooManyValues
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
+from outworx_otel.server.ingest.waiting_spans import WaitingSpans, records_of
 from outworx_otel.server.model import Batch
 from outworx_otel.server.store import Store, StoreBusy, StoreUnavailable
 
@@ -55,12 +52,9 @@ class Elsewhere:
             return
         found = self._store.traces_with_deliveries([trace.hex() for trace in due])
         taken = self._room.arrived([bytes.fromhex(trace) for trace in found])
-        batch, size, decoder = Batch(), 0, Decoder()
-        for waiting in (waiting for spans in taken.values() for waiting in spans):
-            size += len(waiting.encoded)
-            with contextlib.suppress(DecodeError, TooManyValues):
-                batch.spans.append(waiting.record(decoder))
+        size = sum(len(span.encoded) for span in taken)
         try:
+            batch = self._intake.pack(Batch(spans=records_of(taken)), size)
             written = self._intake.submit(batch, size)
             if written is not None:
                 written.result()

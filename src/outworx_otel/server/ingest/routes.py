@@ -9,13 +9,11 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 from starlette.concurrency import run_in_threadpool
@@ -26,18 +24,19 @@ from starlette.routing import BaseRoute, Route
 
 from outworx_otel.server.ingest import idempotency_calls, loose_json, otlp_format
 from outworx_otel.server.ingest.batch_intake import BatchIntake
+from outworx_otel.server.ingest.decoders import Decoders
+from outworx_otel.server.ingest.decoding import Decoded, Export, decode
 from outworx_otel.server.ingest.elsewhere import Elsewhere
 from outworx_otel.server.ingest.json_batch import DecodedEvents, deliveries_of
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, DeliveryCounter, ReadCounts, TooManyPoints
-from outworx_otel.server.ingest.otlp_wire import TooManyValues
 from outworx_otel.server.ingest.request_bodies import BodyReader
-from outworx_otel.server.ingest.span_sorting import SortedSpans, TooManySpans, sort
-from outworx_otel.server.ingest.waiting_spans import WaitingSpans
+from outworx_otel.server.ingest.waiting_spans import WaitingSpan, WaitingSpans, records_of
 from outworx_otel.server.live import Live
 from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.model import Batch
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
+from outworx_otel.server.store.packing import Packed, add_span
 
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
@@ -50,11 +49,11 @@ _MAX_JSON_BYTES: Final = 8 * 1024 * 1024
 
 
 def routes(
-    settings: Settings, store: Store, live: Live, room: WaitingSpans, metrics: Metrics
+    settings: Settings, store: Store, live: Live, room: WaitingSpans, metrics: Metrics, decoders: Decoders
 ) -> list[BaseRoute]:
     """OTLP at `/v1/...` and `/api/ingest/v1/...`, the JSON batch, and the SDK's calls."""
     reader = BodyReader(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_queued_bytes)
-    ingest = _Ingest(reader, BatchIntake(store, live), store, room, metrics)
+    ingest = _Ingest(reader, BatchIntake(store, live), store, room, metrics, decoders)
     found: list[BaseRoute] = []
     for prefix in _PREFIXES:
         found.append(Route(f"{prefix}/v1/traces", ingest.traces, methods=["POST"]))
@@ -69,12 +68,20 @@ def routes(
 
 class _Ingest:
     def __init__(
-        self, reader: BodyReader, intake: BatchIntake, store: Store, room: WaitingSpans, metrics: Metrics
+        self,
+        reader: BodyReader,
+        intake: BatchIntake,
+        store: Store,
+        room: WaitingSpans,
+        metrics: Metrics,
+        decoders: Decoders,
     ) -> None:
         self._reader = reader
         self._intake = intake
         self._room = room
         self._metrics = metrics
+        self._store = store
+        self._decoders = decoders
         self._elsewhere = Elsewhere(store, self._room, intake)
         self._counter = DeliveryCounter()
         self._workers = CapacityLimiter(_WORKERS)
@@ -82,40 +89,47 @@ class _Ingest:
     async def traces(self, request: Request) -> Response:
         format = otlp_format.format_of(request.headers.get("content-type", ""))
 
-        def work(body: bytes) -> tuple[SortedSpans, Future[None] | None]:
-            found = _sorted(body, format, self._room)
+        def work(body: bytes) -> tuple[Decoded, list[WaitingSpan], Future[None] | None]:
+            self._store.make_sure_of_room(len(body))
+            export = Export(body, format, self._store.packing())
+            found = decode(export) if len(body) <= _INLINE_BYTES else self._decoders.decode(export)
+            taken = self._room.arrived(found.traces) if found.traces else []
             try:
-                return found, self._intake.submit(found.batch, len(body))
+                admitted = [span for span in found.others if self._room.admit(span)]
+                for span in records_of([*taken, *admitted]):
+                    add_span(found.packed, span, compressed=export.how.compressed)
+                return found, taken, self._intake.submit(found.packed, len(body))
             except BaseException:
-                self._room.put_back(found.taken)
+                self._room.put_back(taken)
                 raise
 
         async with self._reader.body(request, _most(format)) as body:
-            found, written = await self._worked(work, body)
+            found, taken, written = await self._worked(work, body)
             try:
-                await self._intake.kept(found.batch, written)
+                await self._intake.kept(found.packed, written)
             except BaseException:
-                self._room.put_back(found.taken)
+                self._room.put_back(taken)
                 raise
         self._elsewhere.look()
-        self._metrics.ingested("traces", found.accepted, found.rejected.total())
+        rejected = Counter(found.rejected)
+        self._metrics.ingested("traces", found.accepted, rejected.total())
         answer = ExportTraceServiceResponse()
-        if found.rejected:
-            answer.partial_success.rejected_spans = found.rejected.total()
-            answer.partial_success.error_message = _reasons(found.rejected)
+        if rejected:
+            answer.partial_success.rejected_spans = rejected.total()
+            answer.partial_success.error_message = _reasons(rejected)
         return otlp_format.answer(answer, format)
 
     async def metrics(self, request: Request) -> Response:
         format = otlp_format.format_of(request.headers.get("content-type", ""))
 
-        def work(body: bytes) -> tuple[ReadCounts, Batch, Future[None] | None]:
+        def work(body: bytes) -> tuple[ReadCounts, Packed, Future[None] | None]:
             request = otlp_format.decode(body, format, ExportMetricsServiceRequest())
             try:
                 found = self._counter.read(request)
             except TooManyPoints as error:
                 raise HTTPException(413, str(error)) from None
-            batch = Batch(counts=found.counts)
             try:
+                batch = self._intake.pack(Batch(counts=found.counts), len(body))
                 return found, batch, self._intake.submit(batch, len(body))
             except BaseException:
                 self._counter.undo(found)
@@ -136,7 +150,7 @@ class _Ingest:
         return otlp_format.answer(answer, format)
 
     async def events(self, request: Request) -> Response:
-        def work(body: bytes) -> tuple[DecodedEvents, Batch, Future[None] | None]:
+        def work(body: bytes) -> tuple[DecodedEvents, Packed, Future[None] | None]:
             try:
                 found = deliveries_of(body)
             except loose_json.TooManyParts as error:
@@ -145,7 +159,7 @@ class _Ingest:
                 raise HTTPException(
                     400, f'the body must be {{"events": [...]}}: {str(error)[:300]}'
                 ) from None
-            batch = Batch(deliveries=found.deliveries)
+            batch = self._intake.pack(Batch(deliveries=found.deliveries), len(body))
             return found, batch, self._intake.submit(batch, len(body))
 
         async with self._reader.body(request) as body:
@@ -161,15 +175,6 @@ class _Ingest:
         if len(body) <= _INLINE_BYTES:
             return work(body)
         return await to_thread.run_sync(work, body, limiter=self._workers)
-
-
-def _sorted(body: bytes, format: str, room: WaitingSpans) -> SortedSpans:
-    try:
-        return sort(otlp_format.encoded_traces(body, format), room)
-    except DecodeError:
-        raise otlp_format.undecodable(ExportTraceServiceRequest, format) from None
-    except (TooManySpans, TooManyValues) as error:
-        raise HTTPException(413, str(error)) from None
 
 
 def _most(format: str) -> int | None:

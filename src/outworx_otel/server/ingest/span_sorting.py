@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -21,7 +20,7 @@ from outworx_otel.server.ingest.otlp_wire import (
     trace_request,
 )
 from outworx_otel.server.ingest.values import column
-from outworx_otel.server.ingest.waiting_spans import WaitingSpan, WaitingSpans
+from outworx_otel.server.ingest.waiting_spans import WaitingSpan
 from outworx_otel.server.model import Batch
 from outworx_otel.telemetry import semconv
 
@@ -46,24 +45,28 @@ class SortedSpans(NamedTuple):
     """What a request held.
 
     Args:
-        batch: what is to be written.
+        batch: the deliveries, and how deferred work ended.
+        others: spans that are kept where their trace has a delivery.
+        traces: those of the deliveries.
         rejected: spans that cannot be kept, by the reason.
-        taken: what had waited for its deliveries and is in the batch now.
-        accepted: how many spans were taken, also those that wait or are not kept.
     """
 
     batch: Batch
+    others: list[WaitingSpan]
+    traces: list[bytes]
     rejected: Counter[str]
-    taken: dict[bytes, list[WaitingSpan]]
-    accepted: int
+
+    @property
+    def accepted(self) -> int:
+        """Returns how many spans were taken, also those of `others` that will not be kept."""
+        return len(self.batch.deliveries) + len(self.batch.spans) + len(self.others)
 
 
-def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
+def sort(encoded: bytes) -> SortedSpans:
     """Sorts an export request's spans. Every attribute may be of any type.
 
     Args:
         encoded: an ExportTraceServiceRequest.
-        room: where spans wait whose delivery has not come.
 
     Raises:
         google.protobuf.message.DecodeError: it is none.
@@ -75,9 +78,9 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
     decoder = Decoder()
     batch = Batch()
     rejected: Counter[str] = Counter()
-    others: list[tuple[Any, str, str]] = []
+    others: list[WaitingSpan] = []
     held = 0
-    traces: set[bytes] = set()
+    traces: dict[bytes, None] = {}
     for resource_spans in request.resource_spans:
         sender = sender_of(decoder.attributes(resource_spans.resource.attributes))
         service = sender.service
@@ -98,26 +101,16 @@ def sort(encoded: bytes, room: WaitingSpans) -> SortedSpans:
                         rejected[problem] += 1
                     elif ours and span.name.startswith(_WEBHOOK):
                         batch.deliveries.append(delivery_of(span, decoder, sender))
-                        traces.add(span.trace_id)
+                        traces[span.trace_id] = None
                     elif ours and span.name == PROCESS:
                         batch.spans.append(record_of(span, decoder, service, scope))
                     else:
                         held += len(span.attributes) + len(span.events) + len(span.links)
                         if held > MAX_VALUES:
                             raise TooManyValues
-                        others.append((span, service, scope))
+                        others.append(WaitingSpan(span.trace_id, one, service, scope))
                 except DecodeError:
                     rejected["it cannot be decoded"] += 1
                 except TooManyValues:
                     rejected[f"the request holds more than {MAX_VALUES} values: send smaller batches"] += 1
-    accepted = len(batch.deliveries) + len(batch.spans) + len(others)
-    taken = room.arrived(traces) if traces else {}
-    for waiting in (waiting for spans in taken.values() for waiting in spans):
-        with contextlib.suppress(DecodeError, TooManyValues):
-            batch.spans.append(waiting.record(decoder))
-    for span, service, scope in others:
-        if room.admit(span, service, scope):
-            # Of these the attributes have not been looked at before.
-            with contextlib.suppress(TooManyValues):
-                batch.spans.append(record_of(span, decoder, service, scope))
-    return SortedSpans(batch, rejected, taken, accepted)
+    return SortedSpans(batch, others, list(traces), rejected)

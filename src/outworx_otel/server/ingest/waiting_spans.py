@@ -8,14 +8,17 @@ delivery may have come to another one: it is looked for there (`due`).
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable
+from typing import Final, NamedTuple
+
+from google.protobuf.message import DecodeError
 
 from outworx_otel.server.ingest.otlp_spans import record_of
-from outworx_otel.server.ingest.otlp_wire import Decoder, Span
+from outworx_otel.server.ingest.otlp_wire import Decoder, Span, TooManyValues
 from outworx_otel.server.model import SpanRecord
 
 MAX_SECONDS: Final = 60.0
@@ -31,13 +34,25 @@ _OVERHEAD: Final = 512
 class WaitingSpan(NamedTuple):
     """A span in its encoded form, which is smaller than the decoded one."""
 
+    trace: bytes
     encoded: bytes
     service: str
     scope: str
 
-    def record(self, decoder: Decoder) -> SpanRecord:
-        """Returns the span decoded, as it is kept."""
-        return record_of(Span.FromString(self.encoded), decoder, self.service, self.scope)
+    @property
+    def cost(self) -> int:
+        """Returns how many bytes it takes in here."""
+        return len(self.encoded) + _OVERHEAD
+
+
+def records_of(spans: Iterable[WaitingSpan]) -> list[SpanRecord]:
+    """Spans decoded, as they are kept; without what cannot be decoded, or is too much for one request."""
+    found: list[SpanRecord] = []
+    decoder = Decoder()
+    for span in spans:
+        with contextlib.suppress(DecodeError, TooManyValues):
+            found.append(record_of(Span.FromString(span.encoded), decoder, span.service, span.scope))
+    return found
 
 
 class _Trace:
@@ -70,9 +85,9 @@ class WaitingSpans:
         """Returns how many bytes wait."""
         return self._bytes
 
-    def arrived(self, traces: Collection[bytes]) -> dict[bytes, list[WaitingSpan]]:
+    def arrived(self, traces: Collection[bytes]) -> list[WaitingSpan]:
         """Notes that deliveries of these traces have come. Returns the spans that waited for them."""
-        taken: dict[bytes, list[WaitingSpan]] = {}
+        taken: list[WaitingSpan] = []
         with self._lock:
             for trace in traces:
                 waited = self._waiting.pop(trace, None)
@@ -80,7 +95,7 @@ class WaitingSpans:
                 if waited is not None:
                     self._bytes -= waited.cost
                     cost = waited.cost
-                    taken[trace] = waited.spans
+                    taken += waited.spans
                 self._known[trace] = self._known.get(trace, MAX_TRACE_BYTES) - cost
                 self._known.move_to_end(trace)
             while len(self._known) > MAX_KNOWN:
@@ -110,39 +125,35 @@ class WaitingSpans:
                         break
         return found
 
-    def put_back(self, taken: dict[bytes, list[WaitingSpan]]) -> None:
+    def put_back(self, taken: Iterable[WaitingSpan]) -> None:
         """Takes spans back because their deliveries could not be written; the sender will send those again."""
-        for trace, spans in taken.items():
-            for span in spans:
-                self._put(trace, span)
+        for span in taken:
+            self._put(span)
 
-    def admit(self, span: Any, service: str, scope: str) -> bool:
-        """Returns whether a span (of `otlp_wire`) is kept now; else it waits, or is over its trace's budget."""
-        trace = span.trace_id
-        cost = span.ByteSize() + _OVERHEAD
+    def admit(self, span: WaitingSpan) -> bool:
+        """Returns whether a span is kept now; else it waits, or is over its trace's budget."""
         with self._lock:
-            left = self._known.get(trace)
+            left = self._known.get(span.trace)
             if left is not None:
-                if cost > left:
+                if span.cost > left:
                     return False
-                self._known[trace] = left - cost
+                self._known[span.trace] = left - span.cost
                 return True
-        if cost <= MAX_TRACE_BYTES:
-            self._put(trace, WaitingSpan(span.SerializeToString(), service, scope))
+        if span.cost <= MAX_TRACE_BYTES:
+            self._put(span)
         return False
 
-    def _put(self, trace: bytes, span: WaitingSpan) -> None:
-        cost = len(span.encoded) + _OVERHEAD
+    def _put(self, span: WaitingSpan) -> None:
         now = self._clock()
         with self._lock:
-            waiting = self._waiting.get(trace)
+            waiting = self._waiting.get(span.trace)
             if waiting is None:
-                waiting = self._waiting[trace] = _Trace(now)
+                waiting = self._waiting[span.trace] = _Trace(now)
                 self._bytes += waiting.cost
-            if waiting.cost + cost <= MAX_TRACE_BYTES:
+            if waiting.cost + span.cost <= MAX_TRACE_BYTES:
                 waiting.spans.append(span)
-                waiting.cost += cost
-                self._bytes += cost
+                waiting.cost += span.cost
+                self._bytes += span.cost
             self._drop_what_is_old(now)
 
     def _drop_what_is_old(self, now: float) -> None:

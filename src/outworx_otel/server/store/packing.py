@@ -70,13 +70,29 @@ class _Zstd(threading.local):
 _zstd: Final = _Zstd()
 
 
-class Packed(NamedTuple):
-    """A batch as it is written; `rows` go with `keys`, `details` and `judged`, one for each delivery.
+class Packing(NamedTuple):
+    """How batches are packed at present.
 
-    `ends` (trace id, span id, what it says) are of `process` spans, `clocks` of services and environments.
+    Args:
+        now_ns: when they come, in Unix nanoseconds.
+        clocks: what is known of services' clocks, by service and environment.
+        compressed: whether details are.
+    """
+
+    now_ns: int
+    clocks: Mapping[tuple[str, str], KnownClock] = MappingProxyType({})
+    compressed: bool = True
+
+
+class Packed(NamedTuple):
+    """A batch as it is written; `rows` go with `key_of`, `details` and `judged`, one for each delivery.
+
+    Each of `key_of` is the place of the delivery's key in `keys`. `ends` (trace id, span id, what it says) are of
+    `process` spans, `clocks` of services and environments.
     """
 
     keys: list[FacetKey]
+    key_of: list[int]
     rows: list[tuple[Any, ...]]
     details: list[bytes]
     spans: list[tuple[Any, ...]]
@@ -92,34 +108,22 @@ class Packed(NamedTuple):
         return len(self.rows) + len(self.spans) + len(self.counts)
 
 
-def packed(
-    batch: Batch,
-    now_ns: int,
-    clocks: Mapping[tuple[str, str], KnownClock] = MappingProxyType({}),
-    *,
-    compressed: bool = True,
-) -> Packed:
+def packed(batch: Batch, how: Packing) -> Packed:
     """What to write of a batch that comes now.
-
-    Args:
-        clocks: what is known of services' clocks, by service and environment.
-        compressed: whether details are.
 
     Raises:
         BatchRefused: it holds what no table can, such as an outcome that does not exist.
     """
-    done = Packed([], [], [], [], [], [], [], {}, now_ns)
+    now_ns, clocks, compressed = how
+    done = Packed([], [], [], [], [], [], [], [], {}, now_ns)
     try:
         corrections = Corrections(batch.deliveries, clocks, now_ns)
         done.clocks.update(corrections.readings)
-        facets = _FacetKeys()
+        keys = _Keys(done.keys)
         for delivery in batch.deliveries:
-            _add(done, delivery, now_ns, corrections, facets, compressed=compressed)
+            _add(done, delivery, now_ns, corrections, keys, compressed=compressed)
         for span in batch.spans:
-            done.spans.append(_span_row(span, now_ns, compressed=compressed))
-            ended = judge_process(span)
-            if ended is not None:
-                done.ends.append((*done.spans[-1][:2], ended._replace(at_ns=min(ended.at_ns, now_ns))))
+            add_span(done, span, compressed=compressed)
         for count in batch.counts:
             key = tuple([facet_text(getattr(count, name, None)) for name in FACETED])
             time_ns = kept_time(count.time_ns, now_ns)
@@ -128,6 +132,14 @@ def packed(
         # The message of an encoder names types, not values.
         raise BatchRefused(f"cannot be kept: {type(error).__name__}") from error
     return done
+
+
+def add_span(done: Packed, span: SpanRecord, *, compressed: bool) -> None:
+    """Adds a span to a batch."""
+    done.spans.append(_span_row(span, done.arrived_ns, compressed=compressed))
+    ended = judge_process(span)
+    if ended is not None:
+        done.ends.append((*done.spans[-1][:2], ended._replace(at_ns=min(ended.at_ns, done.arrived_ns))))
 
 
 def pack(kept: msgspec.Struct, *, keeps_body: bool = False, compressed: bool = True) -> bytes:
@@ -182,11 +194,15 @@ def hashed(value: str | None) -> int | None:
     return int.from_bytes(digest, "big")
 
 
-class _FacetKeys(dict[tuple[Any, ...], FacetKey]):
-    """What the columns of `facets` take, by a delivery's fields: in a batch they are nearly always the same."""
+class _Keys(dict[tuple[Any, ...], int]):
+    """The places of keys, by a delivery's fields as they came: in a batch they are nearly always the same."""
 
-    def __missing__(self, told: tuple[Any, ...]) -> FacetKey:
-        found = self[told] = tuple([facet_text(value) for value in told])
+    def __init__(self, keys: list[FacetKey]) -> None:
+        self._keys = keys
+
+    def __missing__(self, told: tuple[Any, ...]) -> int:
+        found = self[told] = len(self._keys)
+        self._keys.append(tuple([facet_text(value) for value in told]))
         return found
 
 
@@ -195,7 +211,7 @@ def _add(
     delivery: StoredDelivery,
     now_ns: int,
     corrections: Corrections,
-    facets: _FacetKeys,
+    keys: _Keys,
     *,
     compressed: bool,
 ) -> None:
@@ -206,7 +222,7 @@ def _add(
         )
     if delivery.outcome not in OUTCOMES:
         raise ValueError("outcome")
-    done.keys.append(facets[_facet_of(delivery)])
+    done.key_of.append(keys[_facet_of(delivery)])
     # Most texts stay as they are, and a call for each of them would take longer than the rest of this.
     row = [
         value

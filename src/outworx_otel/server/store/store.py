@@ -52,7 +52,7 @@ from outworx_otel.server.store.facets import MAX_FACETS, Facets, remove_unused_f
 from outworx_otel.server.store.history import Duplicates, Erasure, History, HistoryReader
 from outworx_otel.server.store.kept_secrets import KeptSecrets
 from outworx_otel.server.store.migrate import migrate
-from outworx_otel.server.store.packing import Packed, packed
+from outworx_otel.server.store.packing import Packed, Packing, packed
 from outworx_otel.server.store.parted_history import history_of
 from outworx_otel.server.store.places import (
     FIRST,
@@ -159,10 +159,25 @@ class Store:
             BatchRefused: it holds what can never be kept.
         """
         self._writer.make_sure_of_room(batch.size)
-        now_ns = int(self._clock() * 1e9)
-        compressed = not self._history.compresses
-        rows = packed(batch, now_ns, self._transactions.clocks, compressed=compressed)
-        return self._writer.submit(rows, batch.size)
+        return self.write_packed(packed(batch, self.packing()), batch.size)
+
+    def packing(self) -> Packing:
+        """How a batch is packed that comes now, for `write_packed`."""
+        return Packing(
+            int(self._clock() * 1e9), self._transactions.clocks, compressed=not self._history.compresses
+        )
+
+    def make_sure_of_room(self, size: int) -> None:
+        """Raises `StoreBusy` where so many bytes would be too much now, before they are packed for nothing."""
+        self._writer.make_sure_of_room(size)
+
+    def write_packed(self, batch: Packed, size: int) -> Future[None]:
+        """As `write`, of a batch that is packed already, and takes so many bytes while it waits.
+
+        Raises:
+            StoreBusy: too much is queued.
+        """
+        return self._writer.submit(batch, size)
 
     def deliveries(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
         """One page, newest first.

@@ -85,7 +85,7 @@ class Transactions:
         counts = [count for batch in batches for count in batch.counts]
         numbers = self._facets.numbers(connection, [*keys, *(key for key, _ in counts)])
         figures, judged = Figures(), EndpointCounts()
-        self._deliveries(connection, history, batches, keys, numbers, figures, judged)
+        self._deliveries(connection, history, batches, numbers, figures, judged)
         for key, count in counts:
             if self._recent.is_new(key, count):
                 figures.count(numbers[key], count.time_ns, count.value)
@@ -106,7 +106,6 @@ class Transactions:
         connection: Connection,
         history: HistoryWriter,
         batches: Sequence[Packed],
-        keys: Sequence[FacetKey],
         numbers: Mapping[FacetKey, Facet],
         figures: Figures,
         counts: EndpointCounts,
@@ -118,6 +117,7 @@ class Transactions:
         seq = history.last_delivery()
         new: list[NewDelivery] = []
         arrived: list[Arrived] = []
+        keys = [batch.keys[place] for batch in batches for place in batch.key_of]
         packed = (detail for batch in batches for detail in batch.details)
         judged = (one for batch in batches for one in batch.judged)
         for key, row, detail, verdict in zip(keys, rows, packed, judged, strict=True):
