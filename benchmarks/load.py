@@ -22,7 +22,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.deliveries import HOOK_PATH, HOOKS, inbound
-from benchmarks.ingest import processor_seconds
+from benchmarks.ingest import processor_seconds_of_all
 from benchmarks.loopback import ingest
 from benchmarks.report import Verdict
 from benchmarks.variants import Variant, has_peer
@@ -197,12 +197,6 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None or time.monotonic() > until:
             raise RuntimeError("the server did not start")
         time.sleep(0.1)
-
-
-def processor_seconds_of_all(pid: int) -> float:
-    """Of a process and its children."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return processor_seconds(pid) + sum(processor_seconds(int(child)) for child in children)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ _COUNTED: Final = ("arrived", "good", "bad", "unprotected", "unverified")
 _ADD: Final = "(level, slot, endpoint) DO UPDATE SET " + ", ".join(
     f"{name} = endpoint_figures.{name} + excluded.{name}" for name in _COUNTED
 )
+_SLOT_NS: Final = LEVELS[0] * 10**9
 _RAN: Final = frozenset({Kind.GOOD, Kind.UNPROTECTED, Kind.DEFERRED})
 
 
@@ -44,6 +45,13 @@ class EndpointCounts:
         if judged.verified is None and kind in _RAN:
             counts[4] += 1
 
+    def came_well(self, endpoint: int, times_ns: Iterable[int]) -> None:
+        """Deliveries that were not there before, all good and verified."""
+        for slot, number in Counter([at_ns // _SLOT_NS for at_ns in times_ns]).items():
+            counts = self._of(endpoint, slot * _SLOT_NS)
+            counts[0] += number
+            counts[1] += number
+
     def ended(self, endpoint: int, at_ns: int, *, good: int = 0, bad: int = 0) -> None:
         """It is known only now what an earlier delivery counts for."""
         counts = self._of(endpoint, at_ns)
@@ -61,7 +69,7 @@ class EndpointCounts:
         insert_rows(connection, mark, endpoint_figures, list(_rows(rolled)), _ADD)
 
     def _of(self, endpoint: int, at_ns: int) -> list[int]:
-        return self._slots[at_ns // 300_000_000_000 * 300, endpoint]
+        return self._slots[at_ns // _SLOT_NS * LEVELS[0], endpoint]
 
 
 def _rows(rolled: dict[tuple[int, int, int], list[int]]) -> Iterator[tuple[Any, ...]]:

@@ -80,12 +80,24 @@ _COLUMNS: Final = ", ".join(Event.__struct_fields__)
 
 
 def tell(
-    connection: Connection, mark: str, history: HistoryWriter, endpoints: Endpoints, told: Sequence[Told]
+    connection: Connection,
+    mark: str,
+    history: HistoryWriter,
+    endpoints: Endpoints,
+    told: Sequence[Told],
+    good: Sequence[Arrived] = (),
 ) -> None:
-    """Keeps what is known of events. Call it before the deliveries themselves are written."""
-    ids = Counter(one.of.event_hash for one in told if one.is_delivery and one.of.event_hash is not None)
-    before = history.known_events(list(ids))
+    """Keeps what is known of events. Call it before the deliveries themselves are written.
+
+    Args:
+        good: more deliveries, that went well.
+    """
+    ids = Counter([one.event_hash for one in good])
+    ids.update(one.of.event_hash for one in told if one.is_delivery)
+    del ids[None]
+    before = history.known_events([id for id in ids if id is not None])
     again = before.union(id for id, number in ids.items() if number > 1)
+    told = [*told, *(Told(one, None) for one in good if one.event_hash in again)]
     wanted = [
         (event_number(one.of.judged.endpoint, one.of.judged.event_id, one.of.judged.delivery), one)
         for one in told

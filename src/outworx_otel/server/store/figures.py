@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from outworx_otel.server.fields import IN_ROW
 from outworx_otel.server.store.facets import OTHER, Facet
+from outworx_otel.server.store.history import NewDelivery
 from outworx_otel.server.store.schema import LEVELS, durations, event_types, rollups
 from outworx_otel.server.store.statements import insert_rows
 
@@ -24,6 +27,11 @@ MAX_EVENT_TYPES: Final = 1000
 MAX_UNPROVED_TYPES: Final = 250
 """Of these, how many can come from deliveries that no signature proved genuine."""
 
+_SLOT: Final = LEVELS[0]
+_SLOT_NS: Final = _SLOT * 10**9
+_TIME, _DURATION, _EVENT_TYPE, _VALID = (
+    IN_ROW.index(name) for name in ("time_ns", "duration_ns", "event_type", "signature_valid")
+)
 _MAX_BUCKET: Final = 63 * BUCKETS_PER_DOUBLING
 _ADD_ROLLUPS: Final = (
     "(level, slot, facet) DO UPDATE SET deliveries = rollups.deliveries + excluded.deliveries,"
@@ -48,27 +56,39 @@ class Figures:
         self._durations: Counter[tuple[int, int, int]] = Counter()
         self._event_types: Counter[tuple[int, str, bool]] = Counter()
 
-    def add(
-        self, facet: Facet, time_ns: int, duration_ns: int, event_type: str | None, *, proved: bool
-    ) -> None:
-        """A delivery that was not there before.
-
-        Args:
-            event_type: None where filters should not offer it.
-            proved: whether its signature was valid.
-        """
-        slot = time_ns // 300_000_000_000 * 300
-        rollup = self._rollups[slot, facet.id]
-        rollup[0] += 1
-        if time_ns > rollup[2]:
-            rollup[2] = time_ns
-        self._durations[slot, facet.endpoint, bucket_of(duration_ns)] += 1
-        if event_type is not None:
-            self._event_types[slot // 86_400 * 86_400, event_type, proved] += 1
+    def add(self, new: Sequence[NewDelivery]) -> None:
+        """Deliveries that were not there before."""
+        times = [one.row[_TIME] for one in new]
+        slots = [time_ns // _SLOT_NS for time_ns in times]
+        last: dict[tuple[int, int], int] = {}
+        keys = [(slot * _SLOT, one.facet.id) for slot, one in zip(slots, new, strict=True)]
+        for key, time_ns in zip(keys, times, strict=True):
+            if time_ns > last.get(key, 0):
+                last[key] = time_ns
+        for key, number in Counter(keys).items():
+            rollup = self._rollups[key]
+            rollup[0] += number
+            rollup[2] = max(rollup[2], last.get(key, 0))
+        self._durations.update(
+            [
+                (slot * _SLOT, one.facet.endpoint, bucket_of(one.row[_DURATION]))
+                for slot, one in zip(slots, new, strict=True)
+            ]
+        )
+        offered = Counter(
+            [
+                (slot, one.row[_EVENT_TYPE], one.row[_VALID] is True)
+                for slot, one in zip(slots, new, strict=True)
+                if one.is_offered
+            ]
+        )
+        for (slot, event_type, proved), number in offered.items():
+            if event_type is not None:
+                self._event_types[slot * _SLOT // 86_400 * 86_400, event_type, proved] += number
 
     def count(self, facet: Facet, time_ns: int, value: float) -> None:
         """Deliveries that a metric counted."""
-        self._rollups[time_ns // 300_000_000_000 * 300, facet.id][1] += value
+        self._rollups[time_ns // _SLOT_NS * _SLOT, facet.id][1] += value
 
     def write(self, connection: Connection, mark: str) -> None:
         """Adds all of it to what is there."""

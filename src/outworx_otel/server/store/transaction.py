@@ -24,9 +24,7 @@ from outworx_otel.server.store.recent import RecentCounts
 MAX_COUNTED: Final = 2000
 """Services, providers, routes and outcomes that are told apart."""
 
-_ID, _TIME, _DURATION, _EVENT_TYPE, _VALID = (
-    IN_ROW.index(name) for name in ("id", "time_ns", "duration_ns", "event_type", "signature_valid")
-)
+_ID, _TIME, _VALID = (IN_ROW.index(name) for name in ("id", "time_ns", "signature_valid"))
 _TRACE, _SPAN, _EVENT_HASH = IN_ROW.index("trace_id"), IN_ROW.index("span_id"), len(IN_ROW)
 _OUTCOME: Final = FACETED.index("outcome")
 _endpoint: Final = operator.itemgetter(*map(FACETED.index, ("service", "provider", "route", "outcome")))
@@ -117,24 +115,27 @@ class Transactions:
         seq = history.last_delivery()
         new: list[NewDelivery] = []
         arrived: list[Arrived] = []
-        keys = [batch.keys[place] for batch in batches for place in batch.key_of]
-        packed = (detail for batch in batches for detail in batch.details)
-        judged = (one for batch in batches for one in batch.judged)
-        for key, row, detail, verdict in zip(keys, rows, packed, judged, strict=True):
-            if there is not None:
-                if row[_ID] in there:
-                    continue
-                there.add(row[_ID])
-            seq += 1
-            facet = numbers[key]
-            self._kept_now[_endpoint(key)] += 1
-            linked = row[_TRACE] + row[_SPAN] if verdict.kind is Kind.DEFERRED else ""
-            arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], linked))
-            proved = row[_VALID] is True
-            is_offered = proved or (row[_VALID] is None and key[_OUTCOME] in _DEALT_WITH)
-            new.append(NewDelivery(seq, facet, row, detail, is_offered))
-            event_type = row[_EVENT_TYPE] if is_offered else None
-            figures.add(facet, row[_TIME], row[_DURATION], event_type, proved=proved)
+        for batch in batches:
+            found = [numbers[key] for key in batch.keys]
+            dealt_with = [key[_OUTCOME] in _DEALT_WITH for key in batch.keys]
+            taken: list[int] = []
+            for place, row, detail, verdict in zip(
+                batch.key_of, batch.rows, batch.details, batch.judged, strict=True
+            ):
+                if there is not None:
+                    if row[_ID] in there:
+                        continue
+                    there.add(row[_ID])
+                seq += 1
+                taken.append(place)
+                facet, valid = found[place], row[_VALID]
+                linked = row[_TRACE] + row[_SPAN] if verdict.kind is Kind.DEFERRED else ""
+                arrived.append(Arrived(verdict, facet.id, row[_EVENT_HASH], linked))
+                is_offered = valid is True or (valid is None and dealt_with[place])
+                new.append(NewDelivery(seq, facet, row, detail, is_offered))
+            for place, number in Counter(taken).items():
+                self._kept_now[_endpoint(batch.keys[place])] += number
+        figures.add(new)
         for place, problem in watch.take(connection, self._mark, history, arrived, counts).items():
             new[place] = new[place]._replace(problem=problem)
         history.insert(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -31,6 +32,7 @@ from outworx_otel.server.store.statements import insert_rows, replaces
 MAX_CLOCKS: Final = 200
 _CLOCK_REPLACES: Final = replaces(clocks, "service, environment", keeps=("service", "environment"))
 _KINDS: Final = {"accepted": Kind.GOOD}
+_at: Final = operator.attrgetter("at_ns")
 
 
 class _Worked(NamedTuple):
@@ -56,20 +58,25 @@ def take(
         return found
     endpoints, problems = _loaded(connection, mark, [one.judged for one in arrived], at_each)
     told: list[Told] = []
+    good: list[Arrived] = []
     for key, places in at_each.items():
-        verdicts = [arrived[place].judged for place in places]
+        endpoint, verdicts = endpoints[key], [arrived[place].judged for place in places]
         if all(one.kind is Kind.GOOD and one.verified for one in verdicts):
-            for verdict in verdicts:
-                endpoints[key].proved(verdict)
-            endpoints[key].good_and_verified(len(verdicts), max(one.at_ns for one in verdicts))
-            told += [Told(arrived[place], None) for place in places]
-        else:
-            places.sort(key=lambda place: arrived[place].judged.at_ns)
-            told += _one_by_one(history, endpoints, problems, arrived, places, found, counts)
-    for place, one in enumerate(arrived):
-        if one.judged.kind is not Kind.NOTHING:
-            counts.came(endpoints[one.judged.endpoint].id, one.judged, is_problem=place in found)
-    tell(connection, mark, history, endpoints, told)
+            # Of each proof the latest says all.
+            for verdict in {
+                (one.kind_of_signature, one.secret): one for one in sorted(verdicts, key=_at)
+            }.values():
+                endpoint.proved(verdict)
+            times = [one.at_ns for one in verdicts]
+            endpoint.good_and_verified(len(times), max(times))
+            counts.came_well(endpoint.id, times)
+            good += [arrived[place] for place in places]
+            continue
+        places.sort(key=lambda place: arrived[place].judged.at_ns)
+        told += _one_by_one(history, endpoints, problems, arrived, places, found, counts)
+        for place in places:
+            counts.came(endpoint.id, arrived[place].judged, is_problem=place in found)
+    tell(connection, mark, history, endpoints, told, good)
     problems.write()
     endpoints.write()
     return found
