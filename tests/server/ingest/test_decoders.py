@@ -273,7 +273,7 @@ body = b"\\xff" * 100_000
 def work():
     while not decoders.processes:
         try:
-            decoders.decode(Export(body, "application/x-protobuf", Packing(time.time_ns())))
+            decoders.decode(Export(body, "application/x-protobuf", Packing(time.time_ns(), {})))
         except Exception:
             pass
 

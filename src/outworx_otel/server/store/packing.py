@@ -7,7 +7,6 @@ import operator
 import threading
 import zlib
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -80,7 +79,7 @@ class Packing(NamedTuple):
     """
 
     now_ns: int
-    clocks: Mapping[tuple[str, str], KnownClock] = MappingProxyType({})
+    clocks: Mapping[tuple[str, str], KnownClock]
     compressed: bool = True
 
 

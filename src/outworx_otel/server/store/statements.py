@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
-_AT_ONCE = 100
-_SELECTED_AT_ONCE = 500
+# With 60 columns still fewer values than SQLite (32,766) and PostgreSQL (65,535) take.
+_AT_ONCE: Final = 500
+_SELECTED_AT_ONCE: Final = 500
 
 
 def insert_rows(
@@ -32,7 +34,7 @@ def insert_rows(
     inserted = 0
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
-        values = tuple([value for row in part for value in row])
+        values = tuple(chain.from_iterable(part))
         inserted += connection.exec_driver_sql(_insert(table, len(part), mark, conflict), values).rowcount
     return inserted
 

@@ -18,6 +18,8 @@ __all__ = ["StoreBusy", "StoreUnavailable", "Writer"]
 T = TypeVar("T")
 
 MAX_ROWS_AT_ONCE: Final = 2000
+TIDIES_AFTER: Final = 5000
+"""Rows; where room is short as many are removed at once."""
 _logger = logging.getLogger("outworx_otel.server")
 
 
@@ -119,7 +121,7 @@ class Writer:
             asked = self._run_asked()
             if self._closing and not taken and not asked:
                 return
-            if not self._closing and (written >= MAX_ROWS_AT_ONCE or time.monotonic() >= tidies_at):
+            if not self._closing and (written >= TIDIES_AFTER or time.monotonic() >= tidies_at):
                 tidies_at, written = time.monotonic() + self._tidied(written), 0
 
     def _take(self, until: float) -> list[_Waiting]:
