@@ -239,8 +239,10 @@ def _kind_of_signature(delivery: StoredDelivery) -> SignatureKind | None:
 def _secret(delivery: StoredDelivery) -> tuple[int, int] | None:
     """Which of the endpoint's secrets matched, and how many there are."""
     count = whole(delivery.attributes, semconv.SIGNATURE_KEY_COUNT)
+    if count is None:
+        return None
     index = whole(delivery.attributes, semconv.SIGNATURE_KEY_INDEX)
-    if count is None or index is None or not 0 <= index < count or not 1 < count <= MAX_SECRETS:
+    if index is None or not 0 <= index < count or not 1 < count <= MAX_SECRETS:
         return None
     return index, count
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table
 
 # With 60 columns still fewer values than SQLite (32,766) and PostgreSQL (65,535) take.
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 512
 _SELECTED_AT_ONCE: Final = 500
 
 
@@ -31,11 +31,16 @@ def insert_rows(
     Returns:
         How many there are more, where the driver counts them.
     """
-    inserted = 0
-    for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE]
-        values = tuple(chain.from_iterable(part))
-        inserted += connection.exec_driver_sql(_insert(table, len(part), mark, conflict), values).rowcount
+    inserted = start = 0
+    while start < len(rows):
+        # A power of two: each number of rows is a statement of its own, which the driver keeps.
+        size = 1 << min(len(rows) - start, _AT_ONCE).bit_length() - 1
+        columns = list(zip(*rows[start : start + size], strict=True))
+        # What no row has is not bound: of the columns of a delivery that went well it is a third.
+        used = tuple([place for place, column in enumerate(columns) if column.count(None) < size])
+        values = tuple(chain.from_iterable(zip(*[columns[place] for place in used], strict=True)))
+        inserted += connection.exec_driver_sql(_insert(table, used, size, mark, conflict), values).rowcount
+        start += size
     return inserted
 
 
@@ -55,9 +60,10 @@ def replaces(table: Table, key: str, keeps: Sequence[str] = ()) -> str:
     return f"({key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"
 
 
-@functools.lru_cache(maxsize=1024)
-def _insert(table: Table, rows: int, mark: str, conflict: str) -> str:
-    columns = [column.name for column in table.columns]
-    row = f"({', '.join([mark] * len(columns))})"
+@functools.lru_cache(maxsize=128)
+def _insert(table: Table, used: tuple[int, ...], rows: int, mark: str, conflict: str) -> str:
+    names = [column.name for column in table.columns]
+    row = f"({', '.join([mark] * len(used))})"
     tail = f" ON CONFLICT {conflict}" if conflict else ""
-    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}{tail}"  # noqa: S608
+    columns = ", ".join([names[place] for place in used])
+    return f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([row] * rows)}{tail}"  # noqa: S608
