@@ -33,7 +33,7 @@ BATCH: Final = 512
 ROUNDS: Final = 10
 WARMING: Final = 16
 SENDERS: Final = 4
-RATIO: Final = 0.5
+RATIO: Final = 0.6
 _HEADERS: Final = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
 _TABLES: Final = ("deliveries", "details")
 _HOW: Final = f"""\
@@ -84,9 +84,7 @@ def measure(folder: Path, count: int) -> list[Verdict]:
     print(f"  {'all':34} {rate:9.0f} {hand:9.0f} {rate / hand:6.2f}")
     each, each_by_hand = (seconds / count * 1e6 for seconds in (worked, by_hand.worked))
     print(f"  {'processor time for each, µs':34} {each:9.1f} {each_by_hand:9.1f} {each_by_hand / each:6.2f}")
-    print(
-        f"  kept: {kept} of {sent}; {size / kept:.0f} bytes on disk for each delivery, indexes included"
-    )
+    print(f"  kept: {kept} of {sent}; {size / kept:.0f} bytes on disk for each delivery, indexes included")
     print(f"  resident memory of the server: {memory[0]:.0f} MiB at a tenth, {memory[-1]:.0f} MiB at the end")
     return [
         Verdict("deliveries acknowledged and not kept", sent - kept, 0.5),
