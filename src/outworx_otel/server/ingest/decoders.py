@@ -84,7 +84,7 @@ class Decoders:
                 return decode(export)
             try:
                 answer = process.decode(export)
-            except (OSError, ValueError, _Gone, msgspec.MsgspecError):
+            except Exception:  # noqa: BLE001  # whatever it was, the export is still here
                 self._lost(process)
                 return decode(export)
             with self._changed:
@@ -128,15 +128,19 @@ class Decoders:
             and not (self._starting or self._closed)
             and time.monotonic() >= self._starts_from
         ):
-            self._starting = True
-            threading.Thread(target=self._start, name="outworx-decoder-start", daemon=True).start()
+            try:
+                threading.Thread(target=self._start, name="outworx-decoder-start", daemon=True).start()
+            except RuntimeError:  # there is no thread to be had either
+                self._starts_from = time.monotonic() + _STARTS_AGAIN_AFTER
+            else:
+                self._starting = True
 
     def _start(self) -> None:
         process, failure = None, ""
         try:
             process = _Process(self._idle_seconds)
             process.wait_until_ready()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             failure = str(error)
         except _Gone:
             failure = "it ended at once; its own words are in this log"
@@ -236,7 +240,8 @@ class _Process:
 
 
 def _spare_processors() -> int:
-    if not sys.executable:
+    if not sys.executable or getattr(sys, "frozen", False):
+        # It is no Python that takes a program.
         return 0
     try:
         processors = len(os.sched_getaffinity(0))
