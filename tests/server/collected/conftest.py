@@ -44,9 +44,10 @@ def showing(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
     """Starts a server that shows what an exporter has written."""
     started: list[Serving] = []
 
-    def start(exporter: Exporter, **settings: Any) -> Serving:
+    def start(shown: Exporter | str, **settings: Any) -> Serving:
         state = f"sqlite:///{tmp_path / 'state.db'}"
-        started.append(Serving(exporter.url, **{"state": state, **settings}))
+        url = shown if isinstance(shown, str) else shown.url
+        started.append(Serving(url, **{"state": state, **settings}))
         return started[-1]
 
     yield start
