@@ -26,7 +26,7 @@ from support.serve_command import Command
 from outworx_otel.server.ingest import decoders as module
 from outworx_otel.server.ingest import otlp_format
 from outworx_otel.server.ingest.decoders import Decoders
-from outworx_otel.server.ingest.decoding import Decoded, Export, decode
+from outworx_otel.server.ingest.decoding import Decoded, ExportBody, decode
 from outworx_otel.server.problems.clocks import KnownClock
 from outworx_otel.server.store.packing import Packing
 from outworx_otel.telemetry import semconv
@@ -73,11 +73,11 @@ BODIES: dict[str, tuple[bytes, str]] = {
 }
 
 
-def export(body: bytes, format: str = otlp_format.PROTOBUF) -> Export:
-    return Export(body, format, HOW)
+def export(body: bytes, format: str = otlp_format.PROTOBUF) -> ExportBody:
+    return ExportBody(body, format, HOW)
 
 
-def result(decode: Callable[[Export], Decoded], of: Export) -> Any:
+def result(decode: Callable[[ExportBody], Decoded], of: ExportBody) -> Any:
     try:
         return decode(of)
     except HTTPException as error:
@@ -264,7 +264,7 @@ def test_a_process_ends_when_its_server_is_killed(decoders: Decoders, tmp_path: 
 _SERVER = """
 import psutil, threading, time
 from outworx_otel.server.ingest.decoders import Decoders
-from outworx_otel.server.ingest.decoding import Export
+from outworx_otel.server.ingest.decoding import ExportBody
 from outworx_otel.server.store.packing import Packing
 
 decoders = Decoders(most=1)
@@ -273,7 +273,7 @@ body = b"\\xff" * 100_000
 def work():
     while not decoders.processes:
         try:
-            decoders.decode(Export(body, "application/x-protobuf", Packing(time.time_ns(), {})))
+            decoders.decode(ExportBody(body, "application/x-protobuf", Packing(time.time_ns(), {})))
         except Exception:
             pass
 

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 from starlette.exceptions import HTTPException
 
-from outworx_otel.server.ingest.decoding import Decoded, Export, decode
+from outworx_otel.server.ingest.decoding import Decoded, ExportBody, decode
 
 MOST: Final = 2
 """Processes, and never more than there are other processors: one decodes as fast as one thread writes."""
@@ -51,7 +51,7 @@ class _Gone(Exception):
 
 
 _answers: Final[Any] = msgspec.msgpack.Decoder(Decoded | _Refused | _NotDecoded)
-_exports: Final[Any] = msgspec.msgpack.Decoder(Export)
+_exports: Final[Any] = msgspec.msgpack.Decoder(ExportBody)
 
 
 class Decoders:
@@ -74,7 +74,7 @@ class Decoders:
         self._closed = False
         self._told = False
 
-    def decode(self, export: Export) -> Decoded:
+    def decode(self, export: ExportBody) -> Decoded:
         """What an export holds; raises as `decoding.decode`."""
         with self._changed:
             self._at_work += 1
@@ -204,7 +204,7 @@ class _Process:
         with self._bounded():
             _read(self._out, len(_READY))
 
-    def decode(self, export: Export) -> Decoded | _Refused | _NotDecoded:
+    def decode(self, export: ExportBody) -> Decoded | _Refused | _NotDecoded:
         with self._bounded():
             _write(self._in, msgspec.msgpack.encode(export))
             answer = _read_frame(self._out)

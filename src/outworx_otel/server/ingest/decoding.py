@@ -17,7 +17,7 @@ from outworx_otel.server.store import BatchRefused
 from outworx_otel.server.store.packing import Packed, Packing, packed
 
 
-class Export(msgspec.Struct, array_like=True):
+class ExportBody(msgspec.Struct, array_like=True):
     """A request's body, decompressed.
 
     Args:
@@ -48,7 +48,7 @@ class Decoded(msgspec.Struct, array_like=True, tag=True):
     accepted: int
 
 
-def decode(export: Export) -> Decoded:
+def decode(export: ExportBody) -> Decoded:
     """Decodes, sorts and packs.
 
     Raises:

@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 from outworx_otel.server.ingest import idempotency_calls, loose_json, otlp_format
 from outworx_otel.server.ingest.batch_intake import BatchIntake
 from outworx_otel.server.ingest.decoders import Decoders
-from outworx_otel.server.ingest.decoding import Decoded, Export, decode
+from outworx_otel.server.ingest.decoding import Decoded, ExportBody, decode
 from outworx_otel.server.ingest.elsewhere import Elsewhere
 from outworx_otel.server.ingest.json_batch import DecodedEvents, deliveries_of
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, DeliveryCounter, ReadCounts, TooManyPoints
@@ -91,7 +91,7 @@ class _Ingest:
 
         def work(body: bytes) -> tuple[Decoded, list[WaitingSpan], Future[None] | None]:
             self._store.make_sure_of_room(len(body))
-            export = Export(body, format, self._store.packing())
+            export = ExportBody(body, format, self._store.packing())
             found = decode(export) if len(body) <= _INLINE_BYTES else self._decoders.decode(export)
             taken = self._room.arrived(found.traces) if found.traces else []
             try:
