@@ -14,11 +14,17 @@ from outworx_otel.telemetry.outcomes import OUTCOMES
 
 def _attribute(name: str) -> str:
     """A span's attribute; empty where it is missing."""
+    # Names and values are read once for all that is looked up in them: `SpanAttributes['...']` reads both each time.
+    return f"attribute_values[indexOf(attribute_names, '{name}')]"
+
+
+def _indexed(name: str) -> str:
+    """The same as the table's indexes of attributes know it."""
     return f"SpanAttributes['{name}']"
 
 
 def _resource(name: str) -> str:
-    return f"ResourceAttributes['{name}']"
+    return f"resource_values[indexOf(resource_names, '{name}')]"
 
 
 def _any(*texts: str) -> str:
@@ -50,6 +56,10 @@ _WELL: Final = ("accepted", "handshake", "replayed", "deferred", "in_flight")
 # Each may be made of those before it. Outcomes are derived as `ingest.outcome` does it of spans of older releases;
 # what proves a delivery, and what it says of its endpoint, are as `genuine` and `problems.judging` have it.
 _NAMED: Final[dict[str, str]] = {
+    "attribute_names": "mapKeys(SpanAttributes)",
+    "attribute_values": "mapValues(SpanAttributes)",
+    "resource_names": "mapKeys(ResourceAttributes)",
+    "resource_values": "mapValues(ResourceAttributes)",
     "of_provider": f"if({_attribute(semconv.PROVIDER)} = '', 'unknown', {_attribute(semconv.PROVIDER)})",
     "of_environment": f"if({_resource(ENVIRONMENT)} != '', {_resource(ENVIRONMENT)},"
     f" {_resource('deployment.environment')})",
@@ -94,6 +104,17 @@ FIELDS: Final[dict[str, str]] = {
     "environment": "of_environment",
 }
 """Those that are asked for, by their names; empty is none."""
+
+_INDEXED: Final[dict[str, str]] = {
+    "provider": _indexed(semconv.PROVIDER),
+    "event_type": _indexed(semconv.EVENT_TYPE),
+    "event_id": _indexed(semconv.EVENT_ID),
+    "idempotency_key": _indexed(semconv.IDEMPOTENCY_KEY),
+    "route": _indexed(semconv.HTTP_ROUTE),
+    "path": _indexed(semconv.URL_PATH),
+    "reason": _indexed(semconv.SIGNATURE_REASON),
+    "cause": _indexed(semconv.SILENT_DROP_CAUSE),
+}
 
 KIND: Final = "says"
 """What a delivery or its work says of its endpoint: good, bad, unprotected, deferred, duplicate, nothing."""
@@ -155,21 +176,32 @@ def condition_of(wanted: Filter, of: str = IS_DELIVERY) -> Condition:
     if wanted.problem is not None:
         raise NotOfTheTable
     found = Condition(of)
-    for name, sql in FIELDS.items():
+    for name in FIELDS:
         values = wanted.any_of(name) if name in Filter.__struct_fields__ else ()
         if values:
-            found = found.also(
-                f"{_asked(name, sql, values)} IN {{{name}:Array(String)}}", **{name: list(values)}
-            )
+            found = found.also(among(name, name, values), **{name: list(values)})
     if wanted.unverified:
         found = found.also(UNVERIFIED).also(f"came_to IN ({_any(*RAN)})")
     return found
 
 
+def among(name: str, parameter: str, values: Sequence[str] = ()) -> str:
+    """Whether a field has one of the values of a parameter.
+
+    Args:
+        values: what they are, as far as it is known.
+    """
+    is_one = f"{FIELDS[name]} IN {{{parameter}:Array(String)}}"
+    # A delivery of a provider that is unknown has no such attribute.
+    if name not in _INDEXED or (name == "provider" and "unknown" in values):
+        return is_one
+    return f"indexHint({_INDEXED[name]} IN {{{parameter}:Array(String)}}) AND {is_one}"
+
+
 def exactly(found: Condition, term: str) -> Condition:
     """With this event id or key: the table has indexes of both."""
-    either = " OR ".join(f"{FIELDS[name]} = {{search:String}}" for name in ("event_id", "idempotency_key"))
-    return found.also(either, search=term)
+    either = " OR ".join(f"({among(name, 'search')})" for name in ("event_id", "idempotency_key"))
+    return found.also(either, search=[term])
 
 
 def containing(found: Condition, term: str, *, in_bodies: bool = False) -> Condition:
@@ -188,11 +220,6 @@ def containing(found: Condition, term: str, *, in_bodies: bool = False) -> Condi
     )
     parts = (*map(holds, _CONTAINS_TEXT), *in_events, *_beginning(term))
     return found.also(" OR ".join(parts), search=term)
-
-
-def _asked(name: str, sql: str, values: Sequence[str]) -> str:
-    # Written without a function where that is the same, so that the table's indexes of attributes are used.
-    return _attribute(semconv.PROVIDER) if name == "provider" and "unknown" not in values else sql
 
 
 def _beginning(term: str) -> tuple[str, ...]:

@@ -36,13 +36,13 @@ class Counted(NamedTuple):
     proved_by: str
 
 
-def counted_of(row: Sequence[Any]) -> Counted:
-    """Reads a row."""
-    kind, outcome, reason, cause, idempotency = map(text_of, row[6:11])
-    number, last_ns, verified_ns, unverified, unverified_ns = map(int, row[11:16])
+def counted_of(key: EndpointKey, row: Sequence[Any]) -> Counted:
+    """Reads what was counted of an endpoint."""
+    kind, outcome, reason, cause, idempotency = map(text_of, row[2:7])
+    number, last_ns, verified_ns, unverified, unverified_ns = map(int, row[7:12])
     return Counted(
-        *(key_of(row), int(row[4]), bool(row[5]), kind, outcome, reason, cause, idempotency),
-        *(number, last_ns, verified_ns, unverified, unverified_ns, text_of(row[16])),
+        *(key, int(row[0]), bool(row[1]), kind, outcome, reason, cause, idempotency),
+        *(number, last_ns, verified_ns, unverified, unverified_ns, text_of(row[12])),
     )
 
 

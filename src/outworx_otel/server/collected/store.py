@@ -22,6 +22,7 @@ from outworx_otel.server.store.history import HistoryReader
 T = TypeVar("T")
 _CHOICES_FOR: Final = 60.0
 _FIGURES_FOR: Final = 10.0
+_SHARE: Final = 10
 _STEP: Final = 300 * 10**9
 
 
@@ -37,7 +38,6 @@ class CollectedHistory:
 
     def __init__(self, table: SpanTable, close: Callable[[], None]) -> None:
         self._table = table
-        self._reader = TableReader(table)
         self.close = close
 
     def check(self) -> None:
@@ -47,7 +47,7 @@ class CollectedHistory:
     @contextlib.contextmanager
     def read(self) -> Iterator[HistoryReader]:
         """See `store.history.History`."""
-        yield self._reader
+        yield TableReader(self._table)
 
     def prepare(self, deliveries: int, spans: int) -> NoReturn:
         """Never comes: nothing is written."""
@@ -74,7 +74,6 @@ class CollectedStore(Store):
     def __init__(self, table: SpanTable, close: Callable[[], None], state: str, **options: Any) -> None:
         super().__init__(state, **options)
         self._history = CollectedHistory(table, close)
-        self._reader = TableReader(table)
         self._table = table
         self._figures = TableFigures(table)
         self._remembered: dict[object, tuple[float, object]] = {}
@@ -96,7 +95,7 @@ class CollectedStore(Store):
 
     def unhandled(self, of: Sequence[Summary]) -> set[str]:
         """The ids of those deliveries whose event went wrong and was not handled since."""
-        return self._reader.unhandled(of)
+        return TableReader(self._table).unhandled(of)
 
     def overview(self, since: int, until: int, wanted: Filter, *, rates: bool = False) -> Overview:
         """Figures of a time; what `NOT_KEPT` names is left empty."""
@@ -125,17 +124,19 @@ class CollectedStore(Store):
         raise NotOfTheTable
 
     def _newest_choices(self) -> Choices:
-        window = self._reader.newest_window()
+        window = TableReader(self._table).newest_window()
         return self._figures.choices(window.since, window.until)
 
     def _remember(self, asked: object, seconds: float, find: Callable[[], T]) -> T:
-        """What was found, at most so old: every reload of a page asks again, and whole days are counted for it."""
+        """What was found, for so long, or ten times as long as it took: every reload of a page asks again."""
         with self._remembering:
             known = self._remembered.get(asked)
         if known is not None and time.monotonic() < known[0]:
             return cast(T, known[1])
+        began = time.monotonic()
         found = find()
         now = time.monotonic()
+        seconds = max(seconds, _SHARE * (now - began))
         with self._remembering:
             self._remembered = {one: kept for one, kept in self._remembered.items() if now < kept[0]}
             self._remembered[asked] = now + seconds, found

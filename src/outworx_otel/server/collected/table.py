@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.collected.columns import Condition, named
 from outworx_otel.server.collected.rows import SpanRow
+from outworx_otel.server.collected.windows import Pace
 from outworx_otel.server.store.columns.engine import READ_SECONDS
 from outworx_otel.server.store.store_errors import StoreUnavailable
 
@@ -37,7 +38,7 @@ _SECOND: Final = 10**9
 
 
 class SpanTable:
-    """One table.
+    """One table. Its paces are those of pages that look into attributes, and of those that show whatever there is.
 
     Args:
         ask: runs a statement.
@@ -52,22 +53,26 @@ class SpanTable:
         self._ask = ask
         self._plain = name
         self._name = _quoted(name)
+        self.pace = Pace(5_000, 500_000)
+        self.plain_pace = Pace(2_000, 2_000)
         self._check()
         self._has_traces = bool(self._columns(name + _TRACES))
 
     def rows(
-        self, select: str, condition: Condition, more: str = "", seconds: int = READ_SECONDS
+        self,
+        select: str,
+        condition: Condition,
+        more: str = "",
+        seconds: int = READ_SECONDS,
+        around: Callable[[str], str] = lambda rows: rows,
     ) -> Sequence[Sequence[Any]]:
-        """Those that fit, as `select` says what of them, in the order and number that `more` says."""
-        statement = f"{select} FROM {self._name} WHERE {condition.sql} {more}"  # of our own columns
-        return self._ask(named(statement), condition.values, seconds=seconds)
+        """Those that fit, as `select` says what of them, in the order and number that `more` says.
 
-    def rows_of(
-        self, select: str, each: str, condition: Condition, more: str, seconds: int = READ_SECONDS
-    ) -> Sequence[Sequence[Any]]:
-        """What `select` says of the rows that `rows` returns."""
-        inner = f"{each} FROM {self._name} WHERE {condition.sql} {more}"  # of our own columns
-        return self._ask(f"{select} FROM ({named(inner)})", condition.values, seconds=seconds)
+        Args:
+            around: makes a statement of the one that gives these rows.
+        """
+        statement = f"{select} FROM {self._name} WHERE {condition.sql} {more}"  # of our own columns
+        return self._ask(around(named(statement)), condition.values, seconds=seconds)
 
     def of_trace(
         self, select: str, trace_id: str, condition: Condition, more: str = ""
