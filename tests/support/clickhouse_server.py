@@ -3,7 +3,8 @@
 A program of its own, since a process has one engine: `python -m support.clickhouse_server --port 0 --path FOLDER`
 says `listening on PORT` once it does. Every request has a connection of its own to that engine; a session keeps its.
 Faults are switched by `PUT /faults`, see `Fault`. It is no cluster: nothing is replicated, sharded or told apart by
-user, and settings of the transport (progress headers, `wait_end_of_query`) are taken and change nothing.
+user, settings of the transport (progress headers, `wait_end_of_query`) are taken and change nothing, and
+`DROP ... SYNC` does not wait.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ _INSERT: Final = re.compile(
 )
 _GIVES_ROWS: Final = re.compile(
     rb"[\s(]*(SELECT|WITH|SHOW|DESC|DESCRIBE|EXISTS|EXPLAIN|CHECK)\b", re.IGNORECASE
+)
+# chdb's engine does not run the task that removes what was dropped: who waits for it, waits for ever.
+_WAITS_FOR_A_DROP: Final = re.compile(
+    rb"(\s*(?:DROP|DETACH|TRUNCATE)\b.*?)\s+(?:SYNC|NO\s+DELAY)\s*;?\s*", re.IGNORECASE | re.DOTALL
 )
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _UNKNOWN_SESSION, _LOCKED_SESSION, _WRONG_PASSWORD = 372, 373, 516
@@ -84,7 +89,8 @@ class Fault:
 
     Args:
         kind: `unavailable` (503), `slow` (answered after `seconds`), `hang` (not answered until the fault is over),
-            `reset` (the connection is reset, nothing was done) or `lost` (it is done, then the connection is reset).
+            `half` (it is done, and half of the answer sent, the rest not until the fault is over), `reset` (the
+            connection is reset, nothing was done) or `lost` (it is done, then the connection is reset).
         seconds: see `slow`; of the others how long the fault lasts, 0 until it is taken back.
         times: how many requests it meets, 0 any number.
         matching: only those whose statement contains this, whatever its case.
@@ -257,7 +263,7 @@ class Handler(BaseHTTPRequestHandler):
         if _GIVES_ROWS.match(statement):
             headers["X-ClickHouse-Format"] = format
         packed = self._packed(found, headers) if params.get("enable_http_compression") == "1" else found
-        self._send(200, packed, headers)
+        self._send(200, packed, headers, stops=fault == "half")
 
     def _body(self) -> bytes:
         if self.headers.get("transfer-encoding", "").lower() != "chunked":
@@ -307,11 +313,17 @@ class Handler(BaseHTTPRequestHandler):
         body = f"{text} (version {self.server.engine.version} (a double))\n".encode()
         self._send(_STATUS.get(code, 500), body, {"X-ClickHouse-Exception-Code": str(code)})
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def _send(
+        self, status: int, body: bytes, headers: Mapping[str, str] | None = None, *, stops: bool = False
+    ) -> None:
         self.send_response(status)
         for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
+        if stops:
+            self.wfile.write(body[: len(body) // 2])
+            self.server.wait_for_the_end()
+            body = body[len(body) // 2 :]
         self.wfile.write(body)
 
     def _reset(self) -> None:
@@ -343,6 +355,11 @@ class Double(ThreadingHTTPServer):
             self._fault = fault
             self._changed.notify_all()
 
+    def wait_for_the_end(self) -> None:
+        """Returns when there is no fault any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._fault is None)
+
     def fault_of(self, statement: bytes) -> str | None:
         """What becomes of a statement, after the time that it takes."""
         with self._changed:
@@ -370,6 +387,8 @@ def _run(
 ) -> tuple[bytes, dict[str, str]]:
     rows = _INSERT.match(statement)
     if rows is None:
+        dropped = _WAITS_FOR_A_DROP.fullmatch(statement)
+        statement = dropped[1] if dropped else statement
         done = connection.query(statement, format, params=values or None)
         return done.bytes() or b"", {"read_rows": str(done.rows_read()), "read_bytes": str(done.bytes_read())}
     into, settings, kind = rows[1], rows[2] or b"", rows[3]

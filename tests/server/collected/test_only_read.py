@@ -160,8 +160,9 @@ def test_another_table_is_said_to_be_none_of_the_exporters(exporter: Exporter, s
     [
         (lambda url: url + "&cluster=one", "cluster= is for tables of our own"),
         (lambda url: url.replace("otel_traces", "a`b"), "table= may have letters"),
+        (lambda url: url + "&timeout=0.5", "timeout= is how many seconds an answer is waited for"),
     ],
-    ids=["cluster", "name"],
+    ids=["cluster", "name", "timeout"],
 )
 def test_a_url_that_cannot_be_used_is_said(
     exporter: Exporter, showing: Showing, change: Callable[[str], str], said: str
@@ -189,6 +190,22 @@ def test_an_outage_is_answered_503_and_is_over_when_it_is(
     assert answer.status_code == 503
     assert "does not answer" in answer.text
     assert server.client.get("/healthz").status_code == 503
+    clickhouse.well()
+    assert len(server.deliveries()) == 1
+
+
+@pytest.mark.parametrize("how", ["hang", "half"])
+def test_a_server_that_stops_answering_is_given_up(
+    exporter: Exporter, clickhouse: ClickHouse, showing: Showing, how: str
+) -> None:
+    exporter.write(traces([delivery()]))
+    exporter.url += "&timeout=2"
+    server = showing(exporter)
+    clickhouse.fault(how)
+    for path in ("/", "/api/deliveries"):
+        page = server.client.get(path)
+        assert page.status_code == 503
+        assert "does not answer: is the server running, and reachable from here?" in page.text
     clickhouse.well()
     assert len(server.deliveries()) == 1
 

@@ -141,3 +141,13 @@ def test_a_server_that_hangs_answers_once_it_is_well(emptied: ClickHouse) -> Non
     emptied.well()
     thread.join(30)
     assert answered.is_set()
+
+
+def test_who_drops_a_database_is_answered(emptied: ClickHouse) -> None:
+    """The engine never comes to remove what was dropped, and whoever waited for that waited for ever."""
+    client = emptied.client(send_receive_timeout=20)
+    client.command("CREATE DATABASE later ENGINE = Atomic")
+    client.command("CREATE TABLE later.things (id Int64) ENGINE = MergeTree ORDER BY id")
+    client.command("INSERT INTO later.things SELECT number FROM numbers(10)")
+    client.command("DROP DATABASE later SYNC")
+    assert "later" not in client.command("SHOW DATABASES")

@@ -213,6 +213,31 @@ def test_a_server_that_hangs_is_waited_for_by_so_many_bytes_and_no_more(
         serving.stop()
 
 
+@pytest.mark.parametrize("how", ["hang", "half"])
+def test_a_server_that_stops_answering_is_given_up_and_what_is_sent_again_is_kept_once(
+    clickhouse: ClickHouse, tmp_path: Path, how: str
+) -> None:
+    serving = Serving(f"{clickhouse.url}?timeout=2", state=f"sqlite:///{tmp_path / 'state.db'}")
+    bodies = [traces([span() for _ in range(5)]).SerializeToString() for _ in range(2)]
+    try:
+        assert serving.post("/v1/traces", bodies[0], PROTOBUF).status_code == 200
+        clickhouse.fault(how)
+        refused = serving.post("/v1/traces", bodies[1], PROTOBUF)
+        assert (refused.status_code, int(refused.headers["retry-after"]) >= 1) == (503, True)
+        for path in ("/deliveries", "/api/deliveries"):
+            page = serving.client.get(path)
+            assert page.status_code == 503
+            assert "does not answer: is the server running, and reachable from here?" in page.text
+        clickhouse.well()
+        for again in (bodies[1], bodies[0], bodies[1]):
+            assert serving.post("/v1/traces", again, PROTOBUF).status_code == 200
+        assert kept(clickhouse) == (10, 10)
+        assert len(serving.deliveries()) == 10
+    finally:
+        clickhouse.well()
+        serving.stop()
+
+
 def test_a_wrong_password_is_said_in_a_line_without_it(clickhouse: ClickHouse, tmp_path: Path) -> None:
     wrong = clickhouse.url.replace(PASSWORD.replace(" ", "%20"), "not-the-password")
     command = Command(tmp_path, ["--database", wrong, "--state", f"sqlite:///{tmp_path / 'state.db'}"]).run()

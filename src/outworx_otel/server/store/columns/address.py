@@ -15,7 +15,11 @@ from outworx_otel.server.store.database import shown
 
 CLICKHOUSE: Final = "clickhouse"
 CHDB: Final = "chdb"
-_OPTIONS: Final = frozenset({"cluster", "secure", "ca_cert", "table"})
+_OPTIONS: Final = frozenset({"cluster", "secure", "ca_cert", "table", "timeout"})
+ANSWERS_WITHIN: Final = 30
+"""Seconds that an answer is waited for where the URL says nothing."""
+
+_LONGEST: Final = 600
 # They stand in statements that take no parameters.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -28,8 +32,9 @@ class Address(NamedTuple):
         path: of chDB's folder; None where it is a server.
         database: the name that the tables are in.
         cluster: the cluster that they are spread over; None where they are on one server.
-        table: the collector's, which is only read; None where the tables are our own.
         arguments: what the client takes.
+        table: the collector's, which is only read; None where the tables are our own.
+        seconds: how long an answer is waited for.
     """
 
     shown: str
@@ -38,6 +43,7 @@ class Address(NamedTuple):
     cluster: str | None
     arguments: dict[str, Any]
     table: str | None = None
+    seconds: int = ANSWERS_WITHIN
 
 
 def is_column_store(url: str) -> bool:
@@ -111,7 +117,12 @@ def _of_clickhouse(url: URL) -> Address:
     }
     if "ca_cert" in options:
         arguments["ca_cert"] = options["ca_cert"]
-    return Address(shown(url), None, url.database, cluster, arguments, table)
+    timeout = options.get("timeout", str(ANSWERS_WITHIN))
+    if not (timeout.isascii() and timeout.isdigit() and 2 <= int(timeout) <= _LONGEST):
+        raise ConfigurationError(
+            f"database {shown(url)}: timeout= is how many seconds an answer is waited for, from 2 to {_LONGEST}"
+        )
+    return Address(shown(url), None, url.database, cluster, arguments, table, int(timeout))
 
 
 def _check_names(url: URL, names: Mapping[str, str | None]) -> None:

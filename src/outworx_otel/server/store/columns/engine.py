@@ -22,9 +22,6 @@ READ_SECONDS: Final = 5
 WRITE_SECONDS: Final = 20
 """What a writer has to know is waited for: no exporter can narrow it."""
 
-INSERT_SECONDS: Final = 20
-"""The server gives an insert up after that: before the client does, so that none comes to an end unseen."""
-
 _CHANGE_SECONDS: Final = 120
 _CLIENTS: Final = 8
 _WAITS_FOR_A_CLIENT: Final = 10.0
@@ -153,7 +150,8 @@ class Engine:
             StoreUnavailable: it does not answer, or cannot write.
         """
         settings = {
-            "max_execution_time": INSERT_SECONDS,
+            # The server gives up before the client does, so that no insert comes to an end unseen.
+            "max_execution_time": self._address.seconds * 2 // 3,
             "insert_deduplication_token": query_id,
             "query_id": query_id,
             "async_insert": 0,
@@ -226,8 +224,7 @@ class Engine:
             **self._address.arguments,
             database=self.database,
             connect_timeout=5,
-            # Longer than the server gives an insert.
-            send_receive_timeout=INSERT_SECONDS + 10,
+            send_receive_timeout=self._address.seconds,
             query_retries=0,
             # A session takes one query at a time, also of another process.
             autogenerate_session_id=False,
