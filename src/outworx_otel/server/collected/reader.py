@@ -24,7 +24,7 @@ from outworx_otel.server.collected.columns import (
 )
 from outworx_otel.server.collected.rows import WHOLE, delivery_of, id_of, ids_of, place_of, record_of, text_of
 from outworx_otel.server.collected.table import SpanTable
-from outworx_otel.server.collected.walk import BEFORE, NEWEST_FIRST, PLACE, Walk, just_after
+from outworx_otel.server.collected.walk import BEFORE, NEWEST_FIRST, PLACE, Walk, is_plain, just_after
 from outworx_otel.server.collected.windows import SECONDS, PageTime, Window
 from outworx_otel.server.model import Filter, Hits, SpanRecord, StoredDelivery, Summary
 from outworx_otel.server.problems.judging import Kind, judge
@@ -109,8 +109,8 @@ class TableReader:
             return hits_of(self.places(wanted, FIRST, MOST_COUNTED + 1))
         found, during, count = condition_of(wanted), range_of(wanted, FIRST), 0
         if self._page is not None and self._page[0] == wanted and (places := self._page[1].places):
-            # From where the page ends, if there is time left.
-            if self._page[1].onward is not None or self._walk.is_over():
+            # From where the page ends, if there is time left; whatever there is, is counted in no time.
+            if self._page[1].onward is not None or (not is_plain(found) and self._walk.is_over()):
                 return counted(len(places), at_least=True)
             count, during = len(places), during._replace(before=places[-1])
         more, at_least = self._walk.count(found, during, MOST_COUNTED - count)

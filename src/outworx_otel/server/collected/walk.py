@@ -90,8 +90,7 @@ class Walk:
         self, found: Condition, within: Window, select: str, more: str = "", *, newest_first: bool = True
     ) -> Iterator[tuple[Window, Sequence[Sequence[Any]]]]:
         """What is selected of each window."""
-        # Where every delivery fits, nothing is looked for in its attributes.
-        pace = self._table.plain_pace if len(found.parts) == len((IS_DELIVERY, BEFORE)) else self._table.pace
+        pace = self._table.plain_pace if is_plain(found) else self._table.pace
         for window, number in windows(self._there(within), self._count, pace, newest_first=newest_first):
             condition = found.also(DURING, since=window.since, until=window.until)
             began = time.monotonic()
@@ -115,6 +114,11 @@ class Walk:
         """About: the scope is not looked at, which would be another column to read."""
         condition = Condition("SpanName LIKE 'webhook %'", DURING, since=window.since, until=window.until)
         return int(self._table.rows("SELECT count()", condition)[0][0])
+
+
+def is_plain(found: Condition) -> bool:
+    """Whether every delivery fits, up to its place: nothing is looked for in attributes."""
+    return all(part in (IS_DELIVERY, BEFORE, _AFTER) for part in found.parts)
 
 
 def _time_of(during: Range) -> Window:
