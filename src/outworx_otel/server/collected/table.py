@@ -53,7 +53,7 @@ class SpanTable:
         self._ask = ask
         self._plain = name
         self._name = _quoted(name)
-        self.pace = Pace(5_000, 500_000)
+        self.pace = Pace(5_000, 40_000)
         self.plain_pace = Pace(2_000, 2_000)
         self._check()
         self._has_traces = bool(self._columns(name + _TRACES))

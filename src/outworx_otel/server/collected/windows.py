@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-SECONDS: Final = 0.25
+SECONDS: Final = 0.2
 """Before so long a page ends with what it has, and says how far it came."""
 
 _OF_A_WINDOW: Final = SECONDS / 3
