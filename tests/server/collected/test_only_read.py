@@ -194,6 +194,26 @@ def test_an_outage_is_answered_503_and_is_over_when_it_is(
     assert len(server.deliveries()) == 1
 
 
+def test_a_view_of_the_table_shows_the_same(exporter: Exporter, showing: Showing) -> None:
+    exporter.write(*busy(bytes(range(3, 19))))
+    queries = ("", "outcome=failed", "q=evt_1", "route=/github", "q=KeyErr")
+
+    def shown() -> list[object]:
+        server = showing(exporter)
+        overview = server.client.get("/api/overview?range=2h").json()
+        lists = [server.client.get(f"/api/deliveries?{query}").json()["deliveries"] for query in queries]
+        one = server.client.get(f"/api/deliveries/{lists[0][0]['id']}").json()
+        server.stop()
+        return [*lists, one, overview["events"]]
+
+    expected = shown()
+    assert all(expected)
+    view = f"CREATE VIEW {exporter.database}.seen AS SELECT * FROM {exporter.database}.{exporter.table}"  # noqa: S608
+    exporter.run(view)
+    exporter.url = exporter.url.replace("otel_traces", "seen")
+    assert shown() == expected
+
+
 @pytest.mark.parametrize("how", ["hang", "half"])
 def test_a_server_that_stops_answering_is_given_up(
     exporter: Exporter, clickhouse: ClickHouse, showing: Showing, how: str

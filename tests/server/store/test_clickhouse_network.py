@@ -6,6 +6,7 @@ import itertools
 import logging
 import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from support.clickhouse import ENGINE, PASSWORD, ClickHouse
+from support.commands import outworx
 from support.exports import PROTOBUF, WEBHOOK, span, traces
 from support.scale import scaled
 from support.sender import NO_CERTIFICATES
@@ -236,6 +238,16 @@ def test_a_server_that_stops_answering_is_given_up_and_what_is_sent_again_is_kep
     finally:
         clickhouse.well()
         serving.stop()
+
+
+def test_what_accepts_and_never_answers_is_said_at_the_start(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"clickhouse://default:hush-hush@127.0.0.1:{silent.getsockname()[1]}/hooks?timeout=2"
+        said = outworx("serve", "--port", "0", "--database", url, cwd=tmp_path)
+    assert said.code == 1
+    assert "it does not answer: is the server running, and reachable from here?" in said.err
+    assert "hush-hush" not in said.err
+    assert len(said.err.strip().splitlines()) == 1
 
 
 def test_a_wrong_password_is_said_in_a_line_without_it(clickhouse: ClickHouse, tmp_path: Path) -> None:
