@@ -26,8 +26,10 @@ from benchmarks.fleet import ABSENT, DAY, DAYS, FREQUENT, RARE, fill
 from benchmarks.ingest import export, send, serving
 from benchmarks.report import Verdict
 from benchmarks.spread import spread
+from benchmarks.spread_columns import spread_columns
 from outworx_otel.server.model import Filter
 from outworx_otel.server.store import Store
+from outworx_otel.server.store.columns.address import address_of, is_column_store
 from outworx_otel.telemetry import semconv
 
 LIMIT_MS: Final = 100.0
@@ -96,7 +98,9 @@ def main() -> int:
         _fill(url, count, arguments.base or Path(folder) / "base.db")
         if arguments.fill:
             return 0
-        with serving(url, *_KEEPS_ALL) as (port, pid):
+        state = _state_of(url)
+        options = () if state is None else ("--state", f"sqlite:///{state}")
+        with serving(url, *_KEEPS_ALL, *options) as (port, pid):
             of = Processes(pid, _postmaster(url))
             idle, busy = _measured(port, of, count, arguments.times, re.compile(arguments.pages))
     verdicts = [
@@ -112,7 +116,8 @@ def main() -> int:
 @contextmanager
 def _opened(url: str, clock: list[float]) -> Iterator[Store]:
     rooms = {"max_queued_bytes": 64 * _MIB, "max_bytes": 64 * 1024 * _MIB}
-    store = Store(url, **rooms, retention_days=365, clock=lambda: clock[0])
+    state = None if (file := _state_of(url)) is None else f"sqlite:///{file}"
+    store = Store(url, state=state, **rooms, retention_days=365, clock=lambda: clock[0])
     try:
         yield store
     finally:
@@ -125,15 +130,27 @@ def _fill(url: str, count: int, base: Path) -> None:
         return
     begun, until = time.monotonic(), time.time_ns()
     times = count // _WRITTEN_ONE_BY_ONE
-    can_spread = url.startswith(("sqlite", "postgres"))
-    if can_spread and times > 1:
+    state = _state_of(url)
+    if times > 1 and state is None:
         _fill(f"sqlite:///{base}", _WRITTEN_ONE_BY_ONE, base)
         spread(base, url, times)
     else:
         clock = [(until - DAYS * DAY) / 1e9]
         with _opened(url, clock) as store:
-            fill(store, count, until, clock)
+            fill(store, _WRITTEN_ONE_BY_ONE if times > 1 else count, until, clock)
+        if times > 1 and state is not None:
+            spread_columns(url, state, times)
     print(f"{count:,} deliveries written in {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def _state_of(url: str) -> Path | None:
+    """The SQLite file beside columns."""
+    if not is_column_store(url):
+        return None
+    path = address_of(url).path
+    return (
+        path.with_name(f"{path.name}-state.db") if path is not None else Path("outworx-state.db").absolute()
+    )
 
 
 def _holds_some(url: str) -> bool:

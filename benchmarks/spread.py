@@ -58,15 +58,20 @@ def spread(base: Path, url: str, times: int) -> None:
     """Fills the store of a URL with `times` as many deliveries as a file of SQLite holds."""
     Store(url, max_queued_bytes=1).close()
     with contextlib.closing(sqlite3.connect(base)) as source, contextlib.closing(_target(url)) as target:
-        for name, counted in _COUNTED.items():
-            table = schema.metadata.tables[name]
-            target.write(table, _multiplied(source, table, counted, times))
-        target.write(schema.tallies, _tallies(source, times))
-        target.write(schema.events, _events(source, times))
+        spread_state(source, target, times)
         copies = _copies(source, times, target)
         while some := list(itertools.islice(copies, _AT_ONCE)):
             target.write(schema.deliveries, (row for row, _ in some))
             target.write(schema.details, ((row[0], detail) for row, detail in some))
+
+
+def spread_state(source: sqlite3.Connection, target: Target, times: int) -> None:
+    """Writes what is kept beside deliveries."""
+    for name, counted in _COUNTED.items():
+        table = schema.metadata.tables[name]
+        target.write(table, _multiplied(source, table, counted, times))
+    target.write(schema.tallies, _tallies(source, times))
+    target.write(schema.events, _events(source, times))
 
 
 def _target(url: str) -> Target:
@@ -178,7 +183,7 @@ def _copied(row: Sequence[Any], copy: int, later_ns: int) -> list[Any]:
     made[_AT["trace_id"]], made[_AT["span_id"]], made[_AT["id"]] = ids[:32], ids[32:], ids[16:]
     made[_AT["time_ns"]] += later_ns
     made[_AT["arrived_ns"]] += later_ns
-    event = _event_id(made[_AT["event_id"]], copy)
+    event = copied_event_id(made[_AT["event_id"]], copy)
     if event is not None:
         made[_AT["event_id"]], made[_AT["event_hash"]] = event, hashed(event)
         if made[_AT["idempotency_key"]] is not None:
@@ -187,7 +192,8 @@ def _copied(row: Sequence[Any], copy: int, later_ns: int) -> list[Any]:
     return made
 
 
-def _event_id(of: str | None, copy: int) -> str | None:
+def copied_event_id(of: str | None, copy: int) -> str | None:
+    """The event of a copy; of the first one its own."""
     return of if of is None or not copy else f"{of[:-3]}x{copy:02}"
 
 
@@ -213,6 +219,6 @@ def _events(source: sqlite3.Connection, times: int) -> Iterator[list[Any]]:
         for copy in range(times):
             made = list(row)
             if copy:
-                made[event_id] = _event_id(row[event_id], copy)
+                made[event_id] = copied_event_id(row[event_id], copy)
                 made[number] = event_number(of, made[event_id], "")
             yield made
