@@ -23,7 +23,7 @@ from outworx_otel.telemetry import semconv
 from outworx_otel.telemetry.outcomes import OUTCOMES
 
 MAX_SPAN_BYTES: Final = 64 * 1024
-_MAX_FACET_TEXT: Final = 200
+MAX_FACET_TEXT: Final = 200
 _MAX_TEXT: Final = 512
 _MAX_ID: Final = 64
 _EVENT_ID: Final = IN_ROW.index("event_id")
@@ -182,7 +182,7 @@ def text(value: str | None, limit: int = _MAX_TEXT) -> str | None:
 
 def facet_text(value: str | None) -> str:
     """As a column of `facets` takes it; none is empty."""
-    return text(value, _MAX_FACET_TEXT) or ""
+    return text(value, MAX_FACET_TEXT) or ""
 
 
 def hashed(value: str | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from sqlalchemy import select
 
@@ -12,9 +12,10 @@ from outworx_otel.server.model import Filter, Hits, SpanRecord, StoredDelivery, 
 from outworx_otel.server.problems.state import EndpointState
 from outworx_otel.server.store.body_search import PLACES_AT_ONCE, PREFIX, in_bodies
 from outworx_otel.server.store.columns import conditions as c
+from outworx_otel.server.store.columns.details import key_of
 from outworx_otel.server.store.columns.engine import READ_SECONDS, Engine
 from outworx_otel.server.store.columns.moved import Moved
-from outworx_otel.server.store.columns.rows import AS_BYTES, READ, head_of, key_of, number_of, summary_of
+from outworx_otel.server.store.columns.rows import AS_BYTES, DETAIL, detail_of, head_of, number_of, summary_of
 from outworx_otel.server.store.columns.tables import LETTERS, Tables
 from outworx_otel.server.store.database import Database
 from outworx_otel.server.store.facets import OTHER
@@ -33,8 +34,6 @@ from outworx_otel.server.store.places import (
 )
 from outworx_otel.server.store.rule_queries import NOT_HEARD
 from outworx_otel.server.store.schema import event_types, facets
-
-T = TypeVar("T")
 
 _WINDOWS: Final = (1, 8)
 """Days."""
@@ -79,27 +78,24 @@ class ColumnReader:
         return FoundPlaces(self._in_windows(self._chosen(wanted), range_of(wanted, after), limit))
 
     def summaries(self, found: Sequence[PageStart]) -> list[Summary]:
-        rows = self._rows(found, READ)
-        by_seq = {row[1]: row for row in rows}
-        told = {
-            one.seq: summary_of(by_seq[one.seq])
-            for one in found
-            if one.seq in by_seq and not by_seq[one.seq][2]
-        }
-        rest = [one for one in found if one.seq in by_seq and one.seq not in told]
-        told |= self._details(rest, Summary)
-        return [told[one.seq] for one in found if one.seq in told]
+        details = self._details(found)
+        return [summary_of(details[one.seq]) for one in found if one.seq in details]
 
     def whole(self, found: Sequence[PageStart]) -> list[StoredDelivery]:
-        by_seq = self._details(found, StoredDelivery)
-        return [by_seq[one.seq] for one in found if one.seq in by_seq]
+        details = self._details(found)
+        return [unpack(details[one.seq], StoredDelivery) for one in found if one.seq in details]
 
     def hits(self, wanted: Filter) -> Hits:
         if wanted.search is not None:
             return hits_of(self._searched(wanted, FIRST, MOST_COUNTED + 1))
-        conditions = c.where([*self._chosen(wanted), *c.during(range_of(wanted, FIRST))])
-        some = f"SELECT 1 FROM {self._deliveries} {conditions} LIMIT {MOST_COUNTED + 1}"
-        return counted(self.query(f"SELECT count() FROM ({some})")[0][0])
+        chosen, count = self._chosen(wanted), 0
+        for found in self._windows(range_of(wanted, FIRST)):
+            conditions = c.where([*chosen, *c.during(found)])
+            some = f"SELECT 1 FROM {self._deliveries} {conditions} LIMIT {MOST_COUNTED + 1 - count}"
+            count += self.query(f"SELECT count() FROM ({some})")[0][0]
+            if count > MOST_COUNTED:
+                break
+        return counted(count)
 
     def neighbours(self, wanted: Filter, id: str) -> tuple[str | None, str | None]:
         places = self._newest(self._with_id(id), 1)
@@ -186,7 +182,7 @@ class ColumnReader:
         """The newest of a time."""
         places: list[PageStart] = []
         for found in self._windows(whole):
-            places = self._newest([*chosen, *c.during(found)], limit)
+            places += self._newest([*chosen, *c.during(found)], limit - len(places))
             if len(places) >= limit:
                 break
         return places
@@ -202,12 +198,14 @@ class ColumnReader:
         return []
 
     def _windows(self, whole: Range) -> Iterator[Range]:
-        """The last day of a time, its last days, and all of it: the newest are most often in few partitions."""
+        """The last day of a time, the days before it, and the rest: the newest are most often in few partitions."""
         newest = min(whole.before.time_ns, self._now_ns)
         for days in _WINDOWS:
-            if newest - days * _DAY_NS <= whole.since:
+            since = newest - days * _DAY_NS
+            if since <= whole.since:
                 break
-            yield whole._replace(since=newest - days * _DAY_NS)
+            yield whole._replace(since=since)
+            whole = whole._replace(before=PageStart(since, 0))
         yield whole
 
     def _newest(
@@ -216,14 +214,11 @@ class ColumnReader:
         query = f"SELECT {c.PLACE} FROM {self._deliveries} {c.where(conditions)} {order} LIMIT {limit}"
         return [PageStart(*row) for row in self.query(query)]
 
-    def _rows(self, found: Sequence[PageStart], names: Iterable[str]) -> Sequence[Sequence[Any]]:
+    def _details(self, found: Sequence[PageStart]) -> dict[int, bytes]:
         if not found:
-            return []
-        query = f"SELECT {', '.join(names)} FROM {self._deliveries} WHERE {c.of_places(found)}"
-        return self.query(query, as_bytes=AS_BYTES)
-
-    def _details(self, found: Sequence[PageStart], type_: type[T]) -> dict[int, T]:
-        return {seq: unpack(detail, type_) for seq, detail in self._rows(found, ("seq", "detail"))}
+            return {}
+        query = f"SELECT {', '.join(DETAIL)} FROM {self._deliveries} WHERE {c.of_places(found)}"
+        return {row[0]: detail_of(row) for row in self.query(query, as_bytes=AS_BYTES)}
 
     def _read_spans(self, condition: str) -> list[SpanRecord]:
         query = f"SELECT detail FROM {self._spans} WHERE {condition} LIMIT {MAX_SPANS_PER_TRACE}"
@@ -296,12 +291,7 @@ class ColumnReader:
 
     def _in_bodies(self, conditions: Sequence[str], limit: int, term: str) -> FoundPlaces:
         places = self._newest([*conditions, c.has_any("b", ["1"])], PLACES_AT_ONCE)
-
-        def details_of(some: Sequence[PageStart]) -> dict[int, bytes]:
-            rows = self._rows(some, ("seq", "detail"))
-            return {row[0]: row[1] for row in rows}
-
-        return in_bodies(places, details_of, limit, term)
+        return in_bodies(places, self._details, limit, term)
 
 
 _ID: Final = "if(id_text = '', lower(hex(id)), id_text)"

@@ -52,8 +52,6 @@ DELIVERIES: Final[dict[str, str]] = {
     "id_text": "String",
     # The first half of the trace's id. The second half and the span's id are the delivery's own id.
     "trace_head": "String",
-    # Whether a summary is read from `detail`, because these columns do not tell all of it.
-    "exact": "UInt8",
     "duration": "Int64",
     "arrived": TIME,
     **dict.fromkeys(FACETED, _TEXT),
@@ -77,6 +75,7 @@ DELIVERIES: Final[dict[str, str]] = {
     "keeps_body": "UInt8",
     # In lower case, the texts that a search looks for which no facet tells.
     "words": "String",
+    # All of it, without what some columns have (`details`).
     "detail": "String",
 }
 """The columns, in the order in which rows are written."""
@@ -99,21 +98,25 @@ _CODECS: Final = {
     **dict.fromkeys(("id", "trace_head", "idempotency_key", "event_hash"), _PACKED),
     "detail": "CODEC(ZSTD(3))",
 }
+_SMALL: Final = "posting_list_codec = 'bitpacking'"
 _OF_DELIVERIES: Final = (
-    "INDEX arrival seq TYPE minmax GRANULARITY 1",
-    "INDEX events event_hash TYPE bloom_filter(0.01) GRANULARITY 1",
-    "INDEX keys idempotency_key TYPE bloom_filter(0.01) GRANULARITY 1",
-    f"INDEX facets {WORDS_OF_FACETS} TYPE text(tokenizer = 'array') GRANULARITY 100000000",
-    "INDEX texts words TYPE text(tokenizer = ngrams(3)) GRANULARITY 100000000",
+    "INDEX arrival seq TYPE minmax GRANULARITY 8",
+    "INDEX events event_hash TYPE bloom_filter(0.01) GRANULARITY 8",
+    "INDEX keys idempotency_key TYPE bloom_filter(0.01) GRANULARITY 8",
+    f"INDEX facets {WORDS_OF_FACETS} TYPE text(tokenizer = 'array', {_SMALL}) GRANULARITY 100000000",
+    f"INDEX texts words TYPE text(tokenizer = ngrams(3), {_SMALL}) GRANULARITY 100000000",
 )
 _OF_SPANS: Final = (
     "INDEX arrival seq TYPE minmax GRANULARITY 1",
     "INDEX deliveries delivery TYPE bloom_filter(0.01) GRANULARITY 1",
 )
-# A delivery is read out of a granule: a small one. What is acknowledged is on the disk. What was removed does not lie
+# A delivery is read out of a granule, and that out of blocks: small ones. Statistics of columns, which no query of
+# ours needs, would be a megabyte of each part. What is acknowledged is on the disk. What was removed does not lie
 # there for the usual eight minutes. A retry of the client's own is known by its token.
 _SETTINGS: Final = {
-    "index_granularity_bytes": 2 * 1024 * 1024,
+    "index_granularity_bytes": 256 * 1024,
+    "min_compress_block_size": 16 * 1024,
+    "auto_statistics_types": "''",
     "ttl_only_drop_parts": 1,
     "fsync_after_insert": 1,
     "fsync_part_directory": 1,
