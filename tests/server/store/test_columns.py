@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from support.receiver import free_port
 
 from outworx_otel.errors import ConfigurationError
-from outworx_otel.server.model import Filter
+from outworx_otel.server.model import Filter, Hits
 from outworx_otel.server.store import QueryTooWide, Store, StoreUnavailable
 from outworx_otel.server.store.columns import conditions
 from outworx_otel.server.store.columns.engine import Engine
@@ -135,6 +135,26 @@ def test_filters_and_words_are_read_off_their_indices(columns: Store) -> None:
         query = f"EXPLAIN indexes = 1 SELECT seq FROM {table} WHERE {condition}"  # noqa: S608
         plan = "\n".join(row[0] for row in engine.query(query))
         assert f"Name: {index}" in plan, plan
+
+
+def test_a_search_that_found_enough_looks_no_further_back_and_goes_on_where_it_stopped(
+    columns: Store,
+) -> None:
+    days = [0] * 120 + [20] * 3
+    failed = [
+        one(id=f"{n:03}", time_ns=NOW - ago * DAY - n, outcome="failed", failure="the bank refused it")
+        for n, ago in enumerate(days)
+    ]
+    columns.write(batch(*failed)).result(60)
+    wanted = Filter(search="refused")
+    page, hits = columns.listed(wanted, 50)
+    assert hits == Hits(120, at_least=True)
+    shown = [one.id for one in page.deliveries]
+    while page.next_cursor is not None:
+        page = columns.deliveries(wanted, 50, page.next_cursor)
+        shown += [one.id for one in page.deliveries]
+    assert shown == [one.id for one in failed]
+    assert columns.neighbours(wanted, "120") == ("119", "121")
 
 
 def test_a_second_process_is_told_which_one_has_it_open(columns: Store, chdb_url: str) -> None:

@@ -41,6 +41,9 @@ _WINDOWS: Final = (1, 8)
 _DAY_NS: Final = 86_400 * 10**9
 _SHORTEST_BEGINNING: Final = 4
 _MOST_OF_A_BEGINNING: Final = 1000
+_ENOUGH: Final = 100
+"""Where a search has found as many it looks no further back: what it would count there costs more than all before."""
+
 _MOST_NAMES: Final = 1000
 """Routes and event types that hold a text that is searched for."""
 
@@ -103,7 +106,7 @@ class ColumnReader:
             return None, None
         here = places[0]
         if wanted.search is not None:
-            found = self._searched(wanted, FIRST, MOST_COUNTED).places
+            found = self._searched(wanted, FIRST, MOST_COUNTED, enough=MOST_COUNTED).places
             if here not in found:
                 return None, None
             at = found.index(here)
@@ -235,7 +238,9 @@ class ColumnReader:
             found.append(self._moved.of_problem(wanted.problem))
         return found
 
-    def _searched(self, wanted: Filter, after: PageStart, limit: int) -> FoundPlaces:
+    def _searched(
+        self, wanted: Filter, after: PageStart, limit: int, *, enough: int = _ENOUGH
+    ) -> FoundPlaces:
         """What is an id is taken for nothing else; bodies are looked through for what nothing else holds."""
         term = text(wanted.search) or ""
         conditions = [*self._chosen(wanted), *c.during(range_of(wanted, after))]
@@ -245,9 +250,11 @@ class ColumnReader:
         ids = sorted(exact | beginnings, reverse=True)
         if exact or (ids and not term.isalpha()):
             return FoundPlaces(ids[:limit])
-        by_text = self._by_text(self._chosen(wanted), range_of(wanted, after), limit, term)
-        found = sorted({*ids, *by_text}, reverse=True)
-        return FoundPlaces(found[:limit]) if found else self._in_bodies(conditions, limit, term)
+        by_text = self._by_text(wanted, range_of(wanted, after), limit, min(enough, limit), term)
+        onward = by_text.onward
+        near = [one for one in ids if onward is None or one >= onward]
+        found = sorted({*near, *by_text.places}, reverse=True)
+        return FoundPlaces(found[:limit], onward) if found else self._in_bodies(conditions, limit, term)
 
     def _by_id(
         self, conditions: Sequence[str], limit: int, term: str
@@ -268,26 +275,31 @@ class ColumnReader:
                 exact.update(place for place, one in summaries if one.trace_id == term)
         return exact, beginnings
 
-    def _by_text(self, chosen: Sequence[str], whole: Range, limit: int, term: str) -> list[PageStart]:
-        with self._state.read() as connection:
-            f, e = facets.c.route, event_types.c.event_type
-            routes, types = (
-                list(
-                    connection.execute(
-                        select(name)
-                        .where(name.icontains(term, autoescape=True))
-                        .group_by(name)
-                        .limit(_MOST_NAMES)
-                    ).scalars()
-                )
-                for name in (f, e)
-            )
-        # Each by itself is read off an index; of both together neither is.
-        found = self._in_windows([*chosen, f"words LIKE {c.like(term.lower())}"], whole, limit)
-        for letter, names in (("r", routes), ("t", types)):
+    def _by_text(self, wanted: Filter, whole: Range, limit: int, enough: int, term: str) -> FoundPlaces:
+        chosen, conditions = self._chosen(wanted), list(self._with_text(wanted, term))
+        found: set[PageStart] = set()
+        for window in self._windows(whole):
+            for one in conditions:
+                found.update(self._newest([*chosen, one, *c.during(window)], limit))
+            if len(found) >= enough:
+                break
+        onward = None if window.since == whole.since else PageStart(window.since, 0)
+        return FoundPlaces(sorted(found, reverse=True)[:limit], onward)
+
+    def _with_text(self, wanted: Filter, term: str) -> Iterator[str]:
+        """Each by itself is read off an index; of all together none is."""
+        folded = term.lower()
+        if wanted.problem is None:
+            yield f"words LIKE {c.like(folded)}"
+        else:
+            # Of one problem there is little to look through, and an index on words would be asked for all.
+            yield f"position(words, {c.literal(folded)}) > 0"
+        for letter, column in (("r", facets.c.route), ("t", event_types.c.event_type)):
+            named = select(column).where(column.icontains(term, autoescape=True))
+            with self._state.read() as connection:
+                names = list(connection.execute(named.group_by(column).limit(_MOST_NAMES)).scalars())
             if names:
-                found += self._in_windows([*chosen, c.has_any(letter, names)], whole, limit)
-        return found
+                yield c.has_any(letter, names)
 
     def _in_bodies(self, conditions: Sequence[str], limit: int, term: str) -> FoundPlaces:
         places = self._newest([*conditions, c.has_any("b", ["1"])], PLACES_AT_ONCE)
