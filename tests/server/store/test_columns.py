@@ -20,7 +20,7 @@ from support.receiver import free_port
 from outworx_otel.errors import ConfigurationError
 from outworx_otel.server.model import Filter, Hits
 from outworx_otel.server.store import QueryTooWide, Store, StoreUnavailable
-from outworx_otel.server.store.columns import conditions
+from outworx_otel.server.store.columns import conditions, reading
 from outworx_otel.server.store.columns.engine import Engine
 from outworx_otel.server.store.columns.history import ColumnHistory
 from outworx_otel.server.store.columns.tables import Tables
@@ -155,6 +155,23 @@ def test_a_search_that_found_enough_looks_no_further_back_and_goes_on_where_it_s
         shown += [one.id for one in page.deliveries]
     assert shown == [one.id for one in failed]
     assert columns.neighbours(wanted, "120") == ("119", "121")
+
+
+def test_a_search_in_a_problem_looks_through_its_newest_and_goes_on_where_it_stopped(
+    columns: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_OF_A_PROBLEM", 10)
+    same = {"service": "shop", "provider": "stripe", "route": "/", "outcome": "failed", "failure": "no stock"}
+    failed = [one(id=f"{n:03}", time_ns=NOW - n, event_type=f"t.{n % 12}.x", **same) for n in range(25)]
+    columns.write(batch(*failed)).result(60)
+    (problem,) = columns.problems().problems
+    wanted = Filter(problem=problem.id, search="T.11.")
+    page = columns.deliveries(wanted, 5)
+    assert (page.deliveries, page.looked_back_to) == ([], NOW - 9)
+    page = columns.deliveries(wanted, 5, page.next_cursor)
+    assert [one.id for one in page.deliveries] == ["011"]
+    page = columns.deliveries(wanted, 5, page.next_cursor)
+    assert ([one.id for one in page.deliveries], page.next_cursor) == (["023"], None)
 
 
 def test_a_second_process_is_told_which_one_has_it_open(columns: Store, chdb_url: str) -> None:

@@ -44,6 +44,9 @@ _MOST_OF_A_BEGINNING: Final = 1000
 _ENOUGH: Final = 100
 """Where a search has found as many it looks no further back: what it would count there costs more than all before."""
 
+_OF_A_PROBLEM: Final = 2000
+"""Deliveries of a problem that one search looks through."""
+
 _MOST_NAMES: Final = 1000
 """Routes and event types that hold a text that is searched for."""
 
@@ -254,7 +257,9 @@ class ColumnReader:
         onward = by_text.onward
         near = [one for one in ids if onward is None or one >= onward]
         found = sorted({*near, *by_text.places}, reverse=True)
-        return FoundPlaces(found[:limit], onward) if found else self._in_bodies(conditions, limit, term)
+        if found or onward is not None:
+            return FoundPlaces(found[:limit], onward)
+        return self._in_bodies(conditions, limit, term)
 
     def _by_id(
         self, conditions: Sequence[str], limit: int, term: str
@@ -276,7 +281,10 @@ class ColumnReader:
         return exact, beginnings
 
     def _by_text(self, wanted: Filter, whole: Range, limit: int, enough: int, term: str) -> FoundPlaces:
-        chosen, conditions = self._chosen(wanted), list(self._with_text(wanted, term))
+        chosen = self._chosen(wanted)
+        if wanted.problem is not None:
+            return self._in_a_problem([*chosen, *c.during(whole)], limit, term)
+        conditions = list(self._with_text(term))
         found: set[PageStart] = set()
         for window in self._windows(whole):
             for one in conditions:
@@ -286,14 +294,20 @@ class ColumnReader:
         onward = None if window.since == whole.since else PageStart(window.since, 0)
         return FoundPlaces(sorted(found, reverse=True)[:limit], onward)
 
-    def _with_text(self, wanted: Filter, term: str) -> Iterator[str]:
+    def _in_a_problem(self, conditions: Sequence[str], limit: int, term: str) -> FoundPlaces:
+        """Its deliveries are all alike, and in nearly every granule: no index tells which have a text."""
+        folded = c.literal(term.lower())
+        named = (f"positionCaseInsensitiveUTF8({name}, {folded}) > 0" for name in ("route", "event_type"))
+        has = " OR ".join((f"position(words, {folded}) > 0", *named))
+        query = f"SELECT {c.PLACE}, {has} FROM {self._deliveries} {c.where(conditions)} {c.NEWEST_FIRST}"
+        rows = self.query(f"{query} LIMIT {_OF_A_PROBLEM}")
+        found = [PageStart(time_ns, seq) for time_ns, seq, is_there in rows if is_there]
+        onward = PageStart(*rows[-1][:2]) if len(rows) == _OF_A_PROBLEM else None
+        return FoundPlaces(found[:limit], onward)
+
+    def _with_text(self, term: str) -> Iterator[str]:
         """Each by itself is read off an index; of all together none is."""
-        folded = term.lower()
-        if wanted.problem is None:
-            yield f"words LIKE {c.like(folded)}"
-        else:
-            # Of one problem there is little to look through, and an index on words would be asked for all.
-            yield f"position(words, {c.literal(folded)}) > 0"
+        yield f"words LIKE {c.like(term.lower())}"
         for letter, column in (("r", facets.c.route), ("t", event_types.c.event_type)):
             named = select(column).where(column.icontains(term, autoescape=True))
             with self._state.read() as connection:
