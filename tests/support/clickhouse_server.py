@@ -90,7 +90,8 @@ class Fault:
     Args:
         kind: `unavailable` (503), `slow` (answered after `seconds`), `hang` (not answered until the fault is over),
             `half` (it is done, and half of the answer sent, the rest not until the fault is over), `reset` (the
-            connection is reset, nothing was done) or `lost` (it is done, then the connection is reset).
+            connection is reset, nothing was done), `lost` (it is done, then the connection is reset) or `garbled`
+            (200, and what no client can read).
         seconds: see `slow`; of the others how long the fault lasts, 0 until it is taken back.
         times: how many requests it meets, 0 any number.
         matching: only those whose statement contains this, whatever its case.
@@ -242,6 +243,10 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.server.fault_of(statement)
         if fault in ("unavailable", "reset"):
             self._send(503, b"Service Unavailable\n") if fault == "unavailable" else self._reset()
+            return
+        if fault == "garbled":
+            # A block of no column, and one of a column that the first did not have.
+            self._send(200, b"\0\0" + b"\1\1\1a\5UInt8\0\7")
             return
         if path in ("/ping", "/") and not statement:
             self._send(200, b"Ok.\n")

@@ -250,6 +250,18 @@ def test_what_accepts_and_never_answers_is_said_at_the_start(tmp_path: Path) -> 
     assert len(said.err.strip().splitlines()) == 1
 
 
+def test_an_answer_that_cannot_be_read_is_an_outage(
+    clickhouse: ClickHouse, open_store: OpenStore, tmp_path: Path
+) -> None:
+    store = open_store(clickhouse.url, state=f"sqlite:///{tmp_path / 'state.db'}")
+    store.write(batch(*deliveries(5))).result(20)
+    clickhouse.fault("garbled", matching="SELECT")
+    with pytest.raises(StoreUnavailable, match="what it answered cannot be read"):
+        store.deliveries(Filter(), 10)
+    clickhouse.well()
+    assert len(store.deliveries(Filter(), 10).deliveries) == 5
+
+
 def test_a_wrong_password_is_said_in_a_line_without_it(clickhouse: ClickHouse, tmp_path: Path) -> None:
     wrong = clickhouse.url.replace(PASSWORD.replace(" ", "%20"), "not-the-password")
     command = Command(tmp_path, ["--database", wrong, "--state", f"sqlite:///{tmp_path / 'state.db'}"]).run()

@@ -98,7 +98,7 @@ class Engine:
             QueryTooWide: it would have taken longer, or too much memory.
             StoreUnavailable: it does not answer.
         """
-        with self._client() as client:
+        with self._client() as client, _readable():
             limits = {**_LIMITS, **_PLANNED, "max_execution_time": seconds, "use_skip_indexes": int(indexed)}
             formats: dict[str, str | dict[str, str]] = dict.fromkeys(as_bytes, "bytes")
             rows: Sequence[Sequence[Any]] = client.query(
@@ -121,7 +121,7 @@ class Engine:
         Raises:
             QueryTooWide, StoreUnavailable: as `query`.
         """
-        with self._client() as client:
+        with self._client() as client, _readable():
             known = client.server_settings
             limits = {"readonly": 2, **_LIMITS, "max_execution_time": seconds}
             # Whom the server itself lets only read may choose nothing, and need not.
@@ -198,7 +198,7 @@ class Engine:
             yield client
         except DataError:
             raise BatchRefused(f"database {self.shown}: a value cannot be kept") from None
-        except (ClickHouseError, OSError, RuntimeError) as error:
+        except (ClickHouseError, OSError, RuntimeError, _Unreadable) as error:
             code = getattr(error, "code", None)
             if code is None and client is not None:
                 # The connection may be at fault.
@@ -208,7 +208,8 @@ class Engine:
             if code in _TOO_WIDE:
                 raise QueryTooWide from None
             # None of the client's errors is passed on: they quote statements, values and addresses.
-            raise StoreUnavailable(f"database {self.shown}: {_said(code)}") from None
+            said = str(error) if isinstance(error, _Unreadable) else _said(code)
+            raise StoreUnavailable(f"database {self.shown}: {said}") from None
         finally:
             self._clients.put(client)
 
@@ -244,6 +245,21 @@ class Engine:
             raise ConfigurationError(
                 f"database {self.shown}: this needs {error.name}: pip install 'outworx-otel[server,{extra}]'"
             ) from None
+
+
+class _Unreadable(Exception):
+    """An answer is in no form that the client knows."""
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Tells an answer that cannot be read from a fault of ours: the client has no exception for it."""
+    try:
+        yield
+    except (LookupError, ValueError):
+        raise _Unreadable(
+            "what it answered cannot be read: does something between here and there answer in its place?"
+        ) from None
 
 
 class _Lock:
