@@ -230,6 +230,8 @@ def _add(
         or (longest and len(value) <= longest and value.isascii() and "\0" not in value)
         else text(value, longest)
         if longest
+        else value
+        if -_INT64 <= value <= _INT64
         else _integer(value)
         for value, longest in zip(_row_of(delivery), _LONGEST, strict=True)
     ]

@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Boolean, Connection, Table
 
 # With 60 columns still fewer values than SQLite (32,766) and PostgreSQL (65,535) take.
 _AT_ONCE: Final = 512
 _SELECTED_AT_ONCE: Final = 500
+_SQLITE_MARK: Final = "?"
+# It keeps flags as numbers, and its driver looks for an adapter of whatever else it is given: a microsecond for each.
+_AS_NUMBER: Final = {True: 1, False: 0}
 
 
 def insert_rows(
@@ -38,6 +41,9 @@ def insert_rows(
         columns = list(zip(*rows[start : start + size], strict=True))
         # What no row has is not bound: of the columns of a delivery that went well it is a third.
         used = tuple([place for place, column in enumerate(columns) if column.count(None) < size])
+        if mark == _SQLITE_MARK:
+            for place in _flags(table):
+                columns[place] = tuple(map(_AS_NUMBER.get, columns[place]))
         values = tuple(chain.from_iterable(zip(*[columns[place] for place in used], strict=True)))
         inserted += connection.exec_driver_sql(_insert(table, used, size, mark, conflict), values).rowcount
         start += size
@@ -58,6 +64,11 @@ def replaces(table: Table, key: str, keeps: Sequence[str] = ()) -> str:
     """What follows `ON CONFLICT` where a row that is there takes the new one's columns, but for those it keeps."""
     names = [column.name for column in table.columns if column.name not in (key, *keeps)]
     return f"({key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"
+
+
+@functools.lru_cache(maxsize=64)
+def _flags(table: Table) -> list[int]:
+    return [place for place, column in enumerate(table.columns) if isinstance(column.type, Boolean)]
 
 
 @functools.lru_cache(maxsize=128)
