@@ -11,6 +11,7 @@ from outworx_otel.server.model import Filter, Hits, StoredDelivery
 from outworx_otel.server.store import Store, body_search, searching
 from outworx_otel.server.store.packing import unpack
 from outworx_otel.telemetry import semconv
+from server.store.conftest import OpenStore
 from server.store.samples import NOW as NOW_THERE
 from server.store.samples import batch, one
 
@@ -95,6 +96,43 @@ def test_a_search_goes_on_where_it_stopped(sqlite_store: Store, monkeypatch: pyt
     assert pages == 7
     assert sqlite_store.hits(wanted).at_least
     assert [int(kept.id[3:]) for kept in sqlite_store.iterate(wanted, 100)] == shown
+
+
+# Several at once, then hours, days and weeks without one.
+_HOURS_AGO = (0, 0, 0, 1, 1, 7, 8, 9, 9, 9, 40, 63, 64, 65, 65, 65, 65, 200, 511, 511, 513, 800, 1200, 1200)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 4, 100])
+def test_a_search_looks_through_the_newest_however_far_apart_they_are(
+    shared_url: str, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(searching, "LOOKED_THROUGH", at_once)
+    store = open_store(shared_url)
+    failed = [
+        one(
+            id=f"id-{number:04}",
+            time_ns=NOW - hours * 3600 * _SECOND,
+            outcome="failed" if number % 3 else "error",
+            failure="the bank is closed" if number % 2 else "no stock",
+        )
+        for number, hours in enumerate(_HOURS_AGO)
+    ]
+    # Nothing of these is looked at.
+    well = [one(id=f"well-{n}", time_ns=NOW - n * 3600 * _SECOND, outcome="accepted") for n in range(50)]
+    store.write(batch(*failed, *well)).result(20)
+    newest = sorted(failed, key=lambda made: (made.time_ns, failed.index(made)), reverse=True)
+    cursor, pages = None, []
+    while True:
+        page = store.deliveries(Filter(search="BANK"), 100, cursor)
+        pages.append([delivery.id for delivery in page.deliveries])
+        if (cursor := page.next_cursor) is None:
+            break
+    matching = [
+        [made.id for made in newest[at : at + at_once] if made.failure != "no stock"]
+        for at in range(0, 24, at_once)
+    ]
+    assert [page for page in pages if page] == [page for page in matching if page]
+    assert len(pages) == 24 // at_once + 1
 
 
 def with_body(number: int, body: str, size: int | None = None, **more: object) -> StoredDelivery:

@@ -25,7 +25,6 @@ from outworx_otel.server.store.schema import deliveries, endpoints, facets
 NEWEST_FIRST: Final = (deliveries.c.time_ns.desc(), deliveries.c.seq.desc())
 # Days of arrival that are looked through first; then twice as many, and so on.
 _DAYS_AT_FIRST: Final = 3
-_HOURS_AT_FIRST: Final = (1, 8)
 Found = TypeVar("Found", bound=tuple[Any, ...])
 
 
@@ -79,22 +78,6 @@ def in_parts(
         if len(found) >= limit and found[-1][0] >= complete_from:
             break
     return found
-
-
-def in_hours(
-    connection: Connection, during: During, limit: int, read: Callable[[During], list[Found]]
-) -> list[Found]:
-    """As `in_parts`, but from the last hours first: a day may hold far more than a search looks through."""
-    if is_partitioned(connection):
-        newest = in_parts(connection, during, 1, lambda part: read_places(connection, newest_of_all(part, 1)))
-        for hours in _HOURS_AT_FIRST if newest else ():
-            begins = newest[0].time_ns - hours * DAY_NS // 24
-            if begins <= during.since:
-                break
-            found = read(recent_enough(connection, during._replace(since=begins)))
-            if len(found) >= limit:
-                return found
-    return in_parts(connection, during, limit, read)
 
 
 def parts_of_time(connection: Connection, during: During) -> Iterator[tuple[During, int]]:
@@ -170,6 +153,7 @@ class During(NamedTuple):
     Args:
         first: only what has this number or a higher one.
         end: only what has a lower number.
+        last: the last place that is in it, where one of that time is not.
     """
 
     before: PageStart
@@ -177,11 +161,17 @@ class During(NamedTuple):
     unverified: bool = False
     first: int | None = None
     end: int | None = None
+    last: PageStart | None = None
 
     @classmethod
     def of(cls, wanted: Filter, after: PageStart) -> During:
         """The time of a filter, as far as it comes after a place in the order of pages."""
         return cls(*range_of(wanted, after), wanted.unverified)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every delivery is in it."""
+        return (self.before.time_ns, self.since, self.unverified) == (LAST, -LAST, False)
 
     def condition(self, columns: Any = deliveries.c, since: Any = None) -> ColumnElement[bool]:
         """As SQL, of the given columns and from another time on."""
@@ -194,9 +184,16 @@ class During(NamedTuple):
         above = [] if self.first is None else [columns.seq >= self.first]
         return above if self.end is None else [*above, columns.seq < self.end]
 
+    def down_to(self, place: PageStart) -> During:
+        """The same time, and nothing of it after that place in the order of pages."""
+        return self._replace(since=place.time_ns, last=place)
+
     def more(self, columns: Any) -> list[ColumnElement[bool]]:
         """What a delivery's row has to say beside its time."""
-        return [columns.signature_valid.is_(None)] if self.unverified else []
+        more = [columns.signature_valid.is_(None)] if self.unverified else []
+        return (
+            more if self.last is None else [*more, tuple_(columns.time_ns, columns.seq) >= tuple_(*self.last)]
+        )
 
 
 class InThisOrder(Join):
@@ -255,6 +252,23 @@ newest_of_each_facet: Final[dict[str, Callable[[Any, str | None, During, int], S
     "sqlite": _on_sqlite,
     "postgresql": _on_postgresql,
 }
+
+
+def those_of_facets(
+    connection: Connection, chosen: Any, during: During, holds: ColumnElement[bool], limit: int
+) -> Select[Any]:
+    """What holds something of the chosen facets' deliveries in a time, which are no more than `limit`: in no order.
+
+    Each facet's are a range of an index. Joined in another order whole days would be read.
+    """
+    d = deliveries.c
+    where = (d.facet == facets.c.id, during.condition(), holds)
+    if connection.dialect.name == "sqlite":
+        joined = InThisOrder(facets, deliveries, where[0])
+        return select(d.time_ns, d.seq).select_from(joined).where(chosen, *where[1:])
+    # With a limit PostgreSQL reads it for each facet.
+    x = select(d.time_ns, d.seq).where(*where).limit(limit).lateral("x")
+    return select(x.c.time_ns, x.c.seq).select_from(facets.join(x, true())).where(chosen)
 
 
 def read_places(connection: Connection, query: Select[Any]) -> list[PageStart]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     ColumnElement,
     Connection,
     Select,
     and_,
-    any_,
-    bindparam,
     func,
     or_,
     select,
@@ -28,7 +24,7 @@ from outworx_otel.server.store.newest import (
     During,
     chosen_facets,
     event_types_of,
-    in_hours,
+    in_parts,
     newest,
     newest_of_all,
     newest_of_each_facet,
@@ -36,6 +32,7 @@ from outworx_otel.server.store.newest import (
     of_problem,
     read_places,
     recent_enough,
+    those_of_facets,
 )
 from outworx_otel.server.store.packing import MAY_KEEP_A_BODY, hashed, text
 from outworx_otel.server.store.partitions import is_partitioned
@@ -45,6 +42,8 @@ from outworx_otel.server.store.schema import deliveries, details, event_types, f
 LOOKED_THROUGH: Final = 5000
 """Deliveries that a search for a text looks through at once, of those that may hold more than their facet tells."""
 
+_HOUR_NS: Final = 3600 * 10**9
+_HOURS: Final = (1, 8, 64, 512)
 _SHORTEST_BEGINNING: Final = 4
 _MOST_OF_A_BEGINNING: Final = 1000
 # With more of them than this the newest deliveries hold some anyway.
@@ -94,12 +93,16 @@ def _by_id(
 ) -> tuple[set[PageStart], set[PageStart]]:
     """What has this id, event id, key or trace; and what has an id that begins with it."""
     d = deliveries.c
-    more = [*chosen_facets(wanted), recent_enough(connection, during).condition()]
+    query = select(d.time_ns, d.seq)
+    # What says nothing, and a join, PostgreSQL would plan for every part.
+    if not during.is_all:
+        query = query.where(recent_enough(connection, during).condition())
+    if chosen := chosen_facets(wanted):
+        query = query.join(facets, facets.c.id == d.facet).where(*chosen)
     if types := event_types_of(wanted):
-        more.append(d.event_type.in_(types))
+        query = query.where(d.event_type.in_(types))
     if wanted.problem is not None:
-        more.append(d.problem == wanted.problem)
-    query = select(d.time_ns, d.seq).join(facets, facets.c.id == d.facet).where(*more)
+        query = query.where(d.problem == wanted.problem)
     exact, beginnings = set[PageStart](), set[PageStart]()
     number = hashed(term)
     for column, value in ((d.event_hash, d.event_id), (d.key_hash, d.idempotency_key)):
@@ -124,8 +127,11 @@ def _by_text(
 ) -> tuple[set[PageStart], PageStart | None]:
     """What holds a text, and the place at which the looking ended early."""
     chosen, types = and_(true(), *chosen_facets(wanted)), event_types_of(wanted)
-    by_route = and_(chosen, facets.c.route.icontains(term, autoescape=True))
-    found = set(newest(connection, by_route, types, during, limit))
+    by_route = and_(chosen, _contains(connection, facets.c.route, term))
+    found = set[PageStart]()
+    # Mostly none has it; then no day's part has to be looked into.
+    if connection.execute(select(facets.c.id).where(by_route).limit(1)).first() is not None:
+        found.update(newest(connection, by_route, types, during, limit))
     named = _types_with(connection, term)
     if types:
         named = [one for one in named if one in types]
@@ -141,17 +147,14 @@ def _in_a_problem(
 ) -> tuple[set[PageStart], PageStart | None]:
     """The same of one problem, whose deliveries are looked through whatever they are."""
 
-    def source_of(part: During) -> Select[Any]:
-        of_it = of_problem(wanted).where(part.condition())
-        return of_it.order_by(*NEWEST_FIRST).limit(LOOKED_THROUGH)
-
-    matching, end = _matching(connection, source_of, during, _holds(term))
+    source = _Source(lambda part, holds: of_problem(wanted).where(part.condition(), holds))
+    matching, end = _matching(connection, source, during, _holds(connection, term))
     return set(matching[:limit]), end
 
 
 def _types_with(connection: Connection, term: str) -> list[str]:
     e = event_types.c.event_type
-    query = select(e).where(e.icontains(term, autoescape=True)).group_by(e).limit(_MOST_TYPES + 1)
+    query = select(e).where(_contains(connection, e, term)).group_by(e).limit(_MOST_TYPES + 1)
     return list(connection.execute(query).scalars())
 
 
@@ -160,51 +163,79 @@ def _looked_through(
 ) -> tuple[list[PageStart], PageStart | None]:
     """As `_matching`."""
     d = deliveries.c
+    some = and_(chosen, _tells_more())
     query_of = newest_of_each_facet[connection.dialect.name]
-
-    def source_of(part: During) -> Select[Any]:
-        if all_:
-            return newest_of_all(part, LOOKED_THROUGH)
-        return query_of(and_(chosen, _tells_more()), None, part, LOOKED_THROUGH)
-
-    holds = _holds(term)
+    source = _Source(lambda part, holds: select(d.time_ns, d.seq).where(part.condition(), holds))
+    if not all_:
+        source = _Source(
+            lambda part, holds: those_of_facets(connection, some, part, holds, LOOKED_THROUGH),
+            lambda part: query_of(some, None, part, LOOKED_THROUGH),
+        )
+    holds = _holds(connection, term)
     if types:
         holds = and_(holds, d.event_type.in_(types))
     if all_:
         holds = and_(holds, d.facet.in_(select(facets.c.id).where(chosen)))
-    return _matching(connection, source_of, during, holds)
+    return _matching(connection, source, during, holds)
 
 
-def _holds(term: str) -> ColumnElement[bool]:
+def _holds(connection: Connection, term: str) -> ColumnElement[bool]:
     columns = [deliveries.c[name] for name in SEARCHED if name not in FACETED]
-    return or_(*(column.icontains(term, autoescape=True) for column in columns))
+    return or_(*(_contains(connection, column, term) for column in columns))
+
+
+def _contains(connection: Connection, column: ColumnElement[Any], term: str) -> ColumnElement[bool]:
+    """Whether a text is in a column, in whatever case."""
+    if connection.dialect.name == "sqlite":
+        # Its LIKE takes `a` for `A` as its lower() does, which would be called for each.
+        return column.contains(term, autoescape=True)
+    return column.icontains(term, autoescape=True)
+
+
+class _Source(NamedTuple):
+    """What is looked through.
+
+    Args:
+        those: what of it, in a time, holds something.
+        in_order: the newest `LOOKED_THROUGH` of a time, where their order is not an index's.
+    """
+
+    those: Callable[[During, ColumnElement[bool]], Select[Any]]
+    in_order: Callable[[During], Select[Any]] | None = None
+
+    def last(self, part: During) -> Select[Any]:
+        """The last of the newest `LOOKED_THROUGH` of a time, nothing where there are fewer."""
+        if self.in_order is not None:
+            some = self.in_order(part)
+        else:
+            some = self.those(part, true()).order_by(*NEWEST_FIRST)
+        return some.offset(LOOKED_THROUGH - 1).limit(1)
 
 
 def _matching(
-    connection: Connection,
-    source_of: Callable[[During], Select[Any]],
-    during: During,
-    holds: ColumnElement[bool],
+    connection: Connection, source: _Source, during: During, holds: ColumnElement[bool]
 ) -> tuple[list[PageStart], PageStart | None]:
     """Those that hold the text, newest first, and the last that was looked at where there may be more."""
-    d = deliveries.c
+    end = _end(connection, source, during)
+    part = during if end is None else during.down_to(end)
+    matching = read_places(connection, source.those(recent_enough(connection, part), holds))
+    return sorted(matching, reverse=True), end
 
-    def read(part: During) -> list[tuple[Any, ...]]:
-        if is_partitioned(connection):
-            # By numbers it knows the parts and uses their keys; joined, it would read whole days.
-            numbers = [place.seq for place in read_places(connection, source_of(part))]
-            among = bindparam("numbers", numbers, type_=ARRAY(BigInteger))
-            query = select(d.time_ns, d.seq, holds).where(d.seq == any_(among))
-        else:
-            source = source_of(part).subquery()
-            same = d.seq == source.c.seq
-            query = select(source.c.time_ns, source.c.seq, holds).join_from(source, deliveries, same)
-        # SQLAlchemy's rows take ten times as long to be compared.
-        return sorted(map(tuple, connection.execute(query)), reverse=True)
 
-    rows = in_hours(connection, during, LOOKED_THROUGH, read)
-    matching = [PageStart(time_ns, seq) for time_ns, seq, is_match in rows if is_match]
-    return matching, PageStart(*rows[-1][:2]) if len(rows) == LOOKED_THROUGH else None
+def _end(connection: Connection, source: _Source, during: During) -> PageStart | None:
+    """Where it has been looked through enough; None where that is all.
+
+    The last hours are tried first, and then longer, where a question costs by what a time holds.
+    """
+    begins: list[int] = []
+    if source.in_order is not None or is_partitioned(connection):
+        first = in_parts(connection, during, 1, lambda part: read_places(connection, newest_of_all(part, 1)))
+        begins = [place.time_ns - hours * _HOUR_NS for place in first for hours in _HOURS]
+    for since in (*(one for one in begins if one > during.since), during.since):
+        part = recent_enough(connection, during._replace(since=since))
+        for last in read_places(connection, source.last(part)):
+            return last
+    return None
 
 
 def _tells_more() -> ColumnElement[bool]:
