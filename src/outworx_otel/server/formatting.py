@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from typing import Any, Final
 
@@ -106,6 +107,8 @@ def ago(time_ns: int, now_ns: int) -> str:
     return f"{seconds:.0f} s ago"
 
 
+# Of the same time a page says several things.
+@functools.lru_cache(maxsize=256)
 def moment(time_ns: int) -> datetime.datetime | None:
     """UTC; None for a time that no calendar has."""
     try:

@@ -15,6 +15,9 @@ _SEAMS: Final = re.compile(r"(?<=[._/:\-])(?=[^._/:\-])")
 
 def shown(value: Any) -> Any:
     """Escapes any value that a template prints. It is the environment's `finalize`, so no template can forget it."""
+    # Of thousands on a page nearly all are this.
+    if type(value) is str and len(value) <= MAX_SHOWN and value.isprintable():
+        return value
     if value is None:
         return ""
     if isinstance(value, Markup) or not isinstance(value, str):

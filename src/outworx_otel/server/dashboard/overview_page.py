@@ -110,6 +110,7 @@ class OverviewPage:
             cleared=address("/", kept),
             listed=listed,
             here=here,
+            back=here(),
             narrow=narrow,
             live=address("/live", narrowed),
             nothing_yet=not overview.total and not found.choices.providers,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from starlette.datastructures import QueryParams
 
@@ -29,6 +30,7 @@ RANGES: Final[Mapping[str, str]] = {
     "-30d": "Last 30 days",
 }
 MAX_TRAIL: Final = 12
+_SHORT: Final = 200
 _WITHOUT_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?")
 
 
@@ -52,10 +54,23 @@ def wanted_of(params: QueryParams) -> dict[str, list[str]]:
 
 def address(path: str, wanted: Mapping[str, object]) -> str:
     """Returns `path` with a query; None removes a parameter, and a list repeats it."""
-    query = urlencode(
-        {name: value for name, value in wanted.items() if value not in (None, "", [])}, doseq=True
+    query = "&".join(
+        f"{_quoted(name)}={_quoted(str(one))}"
+        for name, value in wanted.items()
+        if value not in (None, "", [])
+        for one in (value if isinstance(value, list | tuple) else (value,))
     )
     return f"{path}?{query}" if query else path
+
+
+def _quoted(text: str) -> str:
+    return _quoted_before(text) if len(text) <= _SHORT else quote_plus(text)
+
+
+# A page names the same endpoints in hundreds of addresses.
+@functools.lru_cache(maxsize=2048)
+def _quoted_before(text: str) -> str:
+    return quote_plus(text)
 
 
 def chips_of(wanted: Asked) -> list[Chip]:

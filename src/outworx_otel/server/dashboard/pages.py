@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +90,8 @@ class Pages:
             path=request.url.path,
             theme=theme if theme in _THEMES else "",
             needs_login=self._access.needs_login,
-            csrf_token=partial(self._access.csrf_token, request),
+            # Every form of a page has the same one.
+            csrf_token=cache(partial(self._access.csrf_token, request)),
         )
         return HTMLResponse(text, status, {"cache-control": "no-store"})
 
