@@ -19,7 +19,9 @@ _KEPT_NS: Final = 90 * 86_400 * 10**9
 def keep_bounded(connection: Connection, now_ns: int) -> None:
     """Removes what has been over for three months, and of what is too much what is over, the oldest first."""
     e, p = events.c, problems.c
-    _remove(connection, events, e.hash, e.last_ns, e.last_ns < now_ns - _KEPT_NS)
+    # What came last before that came first before that: by which there is an index.
+    is_old = (e.last_ns < now_ns - _KEPT_NS, e.first_ns < now_ns - _KEPT_NS)
+    _remove(connection, events, e.hash, e.last_ns, *is_old)
     too_many = _count(connection, events) > MAX_EVENTS
     # Those that were handled tell least.
     if too_many and not _remove(connection, events, e.hash, e.first_ns, e.handled_ns.is_not(None)):
