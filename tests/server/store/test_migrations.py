@@ -22,7 +22,7 @@ from outworx_otel.server.store import Store, StoreUnavailable
 from outworx_otel.server.store.migrate import SCRIPTS, _upgrade
 from outworx_otel.server.store.schema import HEAD, VERSION_TABLE, metadata
 from server.store.conftest import MIB, OpenStore
-from server.store.samples import batch, one
+from server.store.samples import DAY, NOW, batch, one
 
 _GET_VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
 _DROP_VERSION = text(f"DROP TABLE {VERSION_TABLE}")
@@ -144,6 +144,30 @@ def test_a_database_of_the_first_release_opens_with_what_is_in_it(
     with second._database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM facets")).scalar_one() == 1
         assert connection.execute(_GET_VERSION).scalar_one() == HEAD
+
+
+def test_events_of_the_release_before_are_counted_after_its_upgrade(
+    empty_url: str, open_store: OpenStore
+) -> None:
+    first = open_store(empty_url)
+    first.write(batch(*(one(id=f"{n}", outcome="failed", route=f"/{n % 2}") for n in range(6)))).result(20)
+    with first._database.write() as connection:
+        as_made = described(connection)["events"]
+        for name, columns in (
+            ("events_unhandled", "first_ns, endpoint, problem, handled_ns"),
+            ("events_problem", "problem, handled_ns, outcome, first_ns"),
+        ):
+            connection.execute(text(f"DROP INDEX {name}"))
+            before = f"CREATE INDEX {name} ON events ({columns}) WHERE handled_ns IS NULL"
+            connection.execute(text(before))
+        connection.execute(_SET_VERSION, {"version": "0009"})
+    first.close()
+    second = open_store(empty_url)
+    with second._database.read() as connection:
+        assert described(connection)["events"] == as_made
+    assert second.overview(NOW - DAY, NOW + 1, Filter()).events.unhandled == 6
+    assert sum(problem.unhandled_events for problem in second.problems().problems) == 6
+    assert sum(waiting.events for waiting in second.snapshot(lambda provider: -1.0).waiting) == 6
 
 
 def test_a_database_of_a_newer_release_is_left_alone_and_said(empty_url: str, open_store: OpenStore) -> None:

@@ -64,7 +64,7 @@ def observed(store: Store) -> Iterator[list[tuple[str, Any]]]:
     seen: list[tuple[str, Any]] = []
 
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(("SELECT", "WITH")):
             seen.append((statement, parameters))
 
     event.listen(store._database.reading, "before_cursor_execute", note)
@@ -220,6 +220,22 @@ def test_problems_and_their_deliveries_are_read_off_indices(
     ):
         no_table_is_scanned(plans(filled, ask))
     assert instructions(filled, lambda: filled.listed(wanted, 50), monkeypatch) < 1500
+
+
+def test_unhandled_events_are_counted_in_ranges_and_never_sorted(filled: Store) -> None:
+    with observed(filled) as seen:
+        filled.overview(NOW - DAY, NOW, Filter())
+        filled.problems(limit=200)
+        filled.snapshot(lambda provider: 3600.0)
+    asked = [one for one in seen if re.search(r"FROM events\b(?!.*deliveries > 1)", one[0], re.DOTALL)]
+    assert len(asked) > 3
+    with filled._database.read() as connection:
+        for statement, parameters in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            steps = [row[3] for row in plan]
+            assert not any("TEMP B-TREE" in step for step in steps), steps
+            told = [step for step in steps if " events" in step]
+            assert all("USING COVERING INDEX events_" in step for step in told), told
 
 
 def test_a_search_is_made_once_for_a_page_and_its_number_of_hits(filled: Store) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -109,16 +109,33 @@ def event_counts(
     """
     e = events.c
     where = [e.first_ns >= since * _SECOND, e.first_ns < until * _SECOND]
-    if of is not None:
-        where.append(e.endpoint.in_([state.endpoint.id for state in of]))
+    numbers = None if of is None else [state.endpoint.id for state in of]
     # Each is read off an index that has the few events that it is about, and all that is asked for.
     more = select(
         total_of(case((e.deliveries > 1, e.deliveries - 1), else_=0)), func.count(case((e.runs > 1, 1)))
     )
+    if numbers is not None:
+        more = more.where(e.endpoint.in_(numbers))
     again, repeated = connection.execute(more.where(told_more_than_once, *where)).one()
-    waiting = select(func.count()).select_from(events).where(e.handled_ns.is_(None), *where)
-    unhandled = connection.execute(waiting).scalar_one()
+    unhandled = _unhandled(connection, numbers, where)
     return EventCounts(max(made - int(again or 0) - unhandled, 0), unhandled, repeated)
+
+
+def _unhandled(
+    connection: Connection, numbers: Sequence[int] | None, where: Sequence[ColumnElement[bool]]
+) -> int:
+    """How many there are at these endpoints, or at all that an event is of."""
+    e = events.c
+    waiting = e.handled_ns.is_(None)
+    if numbers is not None:
+        counted = select(func.count()).select_from(events).where(waiting, e.endpoint.in_(numbers), *where)
+        return int(connection.execute(counted).scalar_one())
+    # The index is by endpoint: it leads from each to the next, and has a range of each.
+    first = select(func.min(e.endpoint).label("id")).where(waiting).cte("known", recursive=True)
+    onward = select(func.min(e.endpoint)).where(waiting, e.endpoint > first.c.id).scalar_subquery()
+    known = first.union_all(select(onward).where(first.c.id.is_not(None)))
+    counted = select(func.count()).select_from(known).join(events, e.endpoint == known.c.id)
+    return int(connection.execute(counted.where(waiting, *where)).scalar_one())
 
 
 def repeats(connection: Connection, since_ns: int, of: Iterable[KnownEndpoint]) -> list[Repeats]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select, tuple_
 
 from outworx_otel.server.problems.problem import Problem, ProblemPage
 from outworx_otel.server.store.packing import facet_text
@@ -17,6 +17,26 @@ _SHOWN = tuple(
 )
 # What a provider takes for undelivered: with a 2xx it would not send the event again.
 _ANSWERED_BADLY = ("refused", "rejected", "error", "unrouted", "redirected", "turned_away")
+_FIRST = "first_"
+
+
+def _unhandled(what: ColumnElement[Any], *where: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """Something of a problem's unhandled events: of each problem it is a range of an index."""
+    of_it = (events.c.problem == problems.c.id, events.c.handled_ns.is_(None))
+    return select(what).where(*of_it, *where).scalar_subquery()
+
+
+_PROBLEMS = select(
+    *_SHOWN,
+    *(problems.c[name] for name in ("streak", "round")),
+    *(endpoints.c.good_ns, endpoints.c.streak.label("at_present"), endpoints.c.round.label("now")),
+    _unhandled(func.count()).label("unhandled_events"),
+    # The first of each outcome is at an end of its range; to look for it among all would read them all.
+    *(
+        _unhandled(func.min(events.c.first_ns), events.c.outcome == outcome).label(_FIRST + outcome)
+        for outcome in _ANSWERED_BADLY
+    ),
+).outerjoin_from(problems, endpoints, endpoints.c.id == problems.c.endpoint)
 
 
 def problem_page(
@@ -43,29 +63,20 @@ def problem_page(
 
 def problems_of(connection: Connection, ids: Sequence[int]) -> list[Problem]:
     """Those problems, in that order, as far as they are there."""
-    p, e = problems.c, endpoints.c
-    again = case((events.c.outcome.in_(_ANSWERED_BADLY), events.c.first_ns))
-    of_problem = select(events.c.problem, func.count(), func.min(again)).where(
-        events.c.problem.in_(ids), events.c.handled_ns.is_(None)
-    )
-    unhandled: dict[int, tuple[int, int | None]] = {
-        row[0]: (row[1], row[2]) for row in connection.execute(of_problem.group_by(events.c.problem)).all()
-    }
-    query = select(*_SHOWN, p.streak, p.round, e.good_ns, e.streak.label("at_present"), e.round.label("now"))
-    rows = connection.execute(query.outerjoin(endpoints, e.id == p.endpoint).where(p.id.in_(ids))).all()
-    found = {row.id: _problem(row, *unhandled.get(row.id, (0, None))) for row in rows}
+    rows = connection.execute(_PROBLEMS.where(problems.c.id.in_(ids))).all()
+    found = {row.id: _problem(row) for row in rows}
     return [found[id] for id in ids if id in found]
 
 
-def _problem(row: Any, unhandled: int, refused_first_ns: int | None) -> Problem:
+def _problem(row: Any) -> Problem:
     fields = dict(row._mapping)
     streak, round, good, at_present, now = (
         fields.pop(name) for name in ("streak", "round", "good_ns", "at_present", "now")
     )
+    refused = [first_ns for name in _ANSWERED_BADLY if (first_ns := fields.pop(_FIRST + name)) is not None]
     return Problem(
         **fields,
         last_good_ns=good or None,
         streak=streak if at_present and round == now else 0,
-        unhandled_events=unhandled,
-        refused_first_ns=refused_first_ns,
+        refused_first_ns=min(refused, default=None),
     )

@@ -54,11 +54,14 @@ def _waiting(connection: Connection, now_ns: int, too_long: Callable[[str], floa
     for number, provider in connection.execute(select(endpoints.c.id, endpoints.c.provider)).all():
         by_time[too_long(provider)].append(number)
     e, ignored = events.c, select(problems.c.id).where(problems.c.state == "ignored")
+    # Mostly there is none, and then no event's has to be looked at.
+    some_are = connection.execute(ignored.limit(1)).first() is not None
+    told = [e.problem.is_(None) | e.problem.not_in(ignored)] if some_are else []
     for after, numbers in by_time.items():
         unhandled = (
             select(e.endpoint, func.count(), func.min(e.first_ns))
             .where(e.handled_ns.is_(None), e.first_ns < now_ns - int(after * 1e9), e.endpoint.in_(numbers))
-            .where(e.problem.is_(None) | e.problem.not_in(ignored))
+            .where(*told)
             .group_by(e.endpoint)
         )
         for endpoint, count, first_ns in connection.execute(unhandled).all():

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from outworx_otel.server.fields import BY_NAME, FACETED, IN_ROW, Field, Kind
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 VERSION_TABLE: Final = "outworx_schema"
 
 LEVELS: Final = (300, 3600, 86_400)
@@ -297,12 +297,12 @@ Index("events_first", events.c.first_ns)
 _unhandled: Final = _where(events.c.handled_ns.is_(None))
 Index(
     "events_unhandled",
-    *(events.c[n] for n in ("first_ns", "endpoint", "problem", "handled_ns")),
+    *(events.c[n] for n in ("endpoint", "first_ns", "problem", "handled_ns")),
     **_unhandled,
 )
 Index(
     "events_problem",
-    *(events.c[n] for n in ("problem", "handled_ns", "outcome", "first_ns")),
+    *(events.c[n] for n in ("problem", "outcome", "first_ns", "handled_ns")),
     **_unhandled,
 )
 # In words, so that every database sees that a query asks for what the index has.
