@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from outworx_otel.server.model import Batch, Count, Filter, StoredDelivery
-from outworx_otel.server.store import Store
+from outworx_otel.server.store import Store, slot_sums
+from outworx_otel.server.store.duration_counts import DurationCounts
 from outworx_otel.server.store.endpoint_states import cover
 from outworx_otel.server.store.figures import bucket_of, duration_of
-from outworx_otel.server.store.schema import LEVELS
+from outworx_otel.server.store.schema import LEVELS, events
 from server.store.conftest import OpenStore
 from server.store.samples import DAY, NOW, SECOND, batch, deliveries, one
 
@@ -232,3 +236,71 @@ def test_an_old_time_is_read_off_hours_once_the_minutes_are_gone(
     figures = store.overview(NOW - 2 * HOUR, NOW + 1, Filter())
     assert figures.step_ns == HOUR
     assert figures.total == len(within(written, figures.since, figures.until)) > 0
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 504), st.integers(1, 10**9), max_size=20), max_size=4))
+def test_percentiles_of_durations_added_up_are_those_of_all(parts: list[dict[int, int]]) -> None:
+    together = sum(map(DurationCounts.of, parts), DurationCounts())
+    every = Counter[int]()
+    for part in parts:
+        every.update(part)
+    for share, found in zip((0.05, 0.5, 0.95), together.percentiles(0.05, 0.5, 0.95), strict=True):
+        reached = [
+            bucket
+            for bucket in sorted(every)
+            if sum(number for other, number in every.items() if other <= bucket) >= every.total() * share
+        ]
+        assert found == (duration_of(reached[0]) if reached else None)
+
+
+_TOLD: list[Callable[[Store], Any]] = [
+    lambda store: store.overview(NOW - 6 * DAY, NOW, Filter(), rates=True),
+    lambda store: store.overview(NOW - DAY, NOW, Filter(service="bot")),
+    lambda store: store.overview(NOW - HOUR, NOW, Filter()),
+    lambda store: store.endpoints(NOW - 6 * DAY, NOW),
+    lambda store: store.choices(),
+]
+
+
+def test_what_is_remembered_of_figures_is_what_one_who_remembers_nothing_reads(
+    shared_url: str, open_store: OpenStore
+) -> None:
+    store = open_store(shared_url)
+    written = list(deliveries(1500, since=NOW - 7 * DAY, until=NOW))
+    metric = Count(time_ns=NOW - 3 * DAY, provider="stripe", outcome="accepted", value=7.0, service="shop")
+    late = one(id="late", time_ns=NOW - 3 * DAY, duration_ns=10**12, reason="of a kind of its own")
+    told: list[Any] = []
+    for more in (
+        batch(*written[:1000]),
+        batch(*written[1000:]),
+        # Of days that are over.
+        batch(late),
+        Batch(counts=[metric], size=1),
+    ):
+        store.write(more).result(30)
+        for _ in range(2):
+            told.append([ask(store) for ask in _TOLD])
+        assert told[-1] == told[-2] == [ask(open_store(shared_url)) for ask in _TOLD]
+    assert told[1] != told[3] != told[5] != told[7]
+    assert "of a kind of its own" in told[-1][0].reasons
+
+
+def test_what_is_remembered_of_figures_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write(batch(*deliveries(1000, since=NOW - 7 * DAY, until=NOW))).result(30)
+    monkeypatch.setattr(slot_sums, "MOST_KEPT", 500)
+    figures = [store.overview(NOW - 6 * DAY - n * HOUR, NOW, Filter()) for n in range(48)]
+    assert store._sums._rows == sum(kept.rows for kept in store._sums._kept.values()) <= 500
+    monkeypatch.setattr(slot_sums, "MOST_KEPT", 0)
+    assert [store.overview(NOW - 6 * DAY - n * HOUR, NOW, Filter()) for n in range(48)] == figures
+    assert not store._sums._kept
+
+
+def test_an_unhandled_event_is_counted_whatever_its_endpoint(store: Store) -> None:
+    """One that came to another endpoint first may be of none that is kept."""
+    failed = [one(id=f"{n:032}", outcome="failed", route=f"/{n}", time_ns=NOW - n * SECOND) for n in range(5)]
+    store.write(batch(*failed)).result(20)
+    with store._database.write() as connection:
+        connection.execute(update(events).where(events.c.endpoint == 3).values(endpoint=0))
+    assert store.overview(NOW - HOUR, NOW + 1, Filter()).events.unhandled == 5
+    assert store.overview(NOW - 3 * SECOND, NOW + 1, Filter()).events.unhandled == 5
+    assert store.overview(NOW - 2 * DAY, NOW - DAY, Filter()).events.unhandled == 0

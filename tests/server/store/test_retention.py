@@ -47,6 +47,22 @@ class Time:
 TABLES = ("deliveries", "details", "spans", "rollups", "durations", "event_types")
 
 
+def test_what_is_remembered_of_figures_goes_with_them(shared_url: str, open_store: OpenStore) -> None:
+    time = Time()
+    store = time.store(open_store, shared_url, retention_days=7)
+    store.write(batch(*deliveries(300, since=NOW - 4 * DAY, until=NOW))).result(30)
+    totals = []
+    for days in (0, 9):
+        time.passes(store, days)
+        figures = store.overview(NOW - 5 * DAY, NOW, Filter())
+        totals.append(figures.total)
+        assert figures == open_store(shared_url, clock=lambda: time.clock).overview(
+            NOW - 5 * DAY, NOW, Filter()
+        )
+    assert totals == [300, 0]
+    assert (figures.p95_ns, store.choices().providers) == (None, [])
+
+
 def test_what_arrived_before_the_days_that_are_kept_goes_with_all_that_belongs_to_it(
     url: str, open_store: OpenStore
 ) -> None:

@@ -9,28 +9,26 @@ from sqlalchemy import Connection, select
 
 from outworx_otel.server.model import Choices
 from outworx_otel.server.store.endpoint_states import total_of
-from outworx_otel.server.store.schema import LEVELS, event_types, facets, rollups
+from outworx_otel.server.store.schema import LEVELS, event_types, facets
+from outworx_otel.server.store.slot_sums import SumReader
 
 MAX_OF_EACH: Final = 200
+_EVER: Final = 2**62
 _KINDS: Final = ("provider", "route", "reason", "cause", "service", "environment")
 
 
-def choices(connection: Connection) -> Choices:
+def choices(connection: Connection, sums: SumReader, now_ns: int) -> Choices:
     """The values that occur, the most frequent first."""
-    r = rollups.c
-    by_facet = (
-        select(r.facet, total_of(r.deliveries).label("deliveries"))
-        .where(r.level == LEVELS[-1], r.deliveries > 0)
-        .group_by(r.facet)
-        .subquery()
-    )
-    columns = [facets.c[kind] for kind in _KINDS]
-    query = select(by_facet.c.deliveries, *columns).join(by_facet, by_facet.c.facet == facets.c.id)
+    today = now_ns // (LEVELS[-1] * 10**9) * LEVELS[-1]
+    days = [(LEVELS[-1], 0, today), (LEVELS[-1], today, _EVER)]
+    deliveries = {one.facet: one.deliveries for one in sums.by_facet(days)}
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in _KINDS}
-    for row in connection.execute(query).all():
-        for kind, value in zip(_KINDS, row[1:], strict=True):
-            if value:
-                counts[kind][value] += row[0]
+    query = select(facets.c.id, *(facets.c[kind] for kind in _KINDS))
+    for number, *values in connection.execute(query).all():
+        if of_it := deliveries.get(number):
+            for kind, value in zip(_KINDS, values, strict=True):
+                if value:
+                    counts[kind][value] += of_it
     e = event_types.c
     frequent = total_of(e.deliveries).desc()
     types = select(e.event_type).group_by(e.event_type).order_by(frequent, e.event_type).limit(MAX_OF_EACH)

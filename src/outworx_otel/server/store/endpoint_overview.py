@@ -12,15 +12,16 @@ from outworx_otel.server.problems.judging import EndpointKey
 from outworx_otel.server.problems.state import EndpointsOverview, EndpointState, learnt_of
 from outworx_otel.server.proof import proof_of
 from outworx_otel.server.store import endpoint_states
-from outworx_otel.server.store.overview import OF_EVENTS, rolled_up, whole_slots
+from outworx_otel.server.store.overview import OF_EVENTS, days_of, whole_slots
 from outworx_otel.server.store.packing import facet_text
 from outworx_otel.server.store.schema import facets
+from outworx_otel.server.store.slot_sums import SumReader
 
 _SECOND: Final = 10**9
 
 
 def endpoint_overview(
-    connection: Connection, since_ns: int, until_ns: int, service: str | None, now_ns: int
+    connection: Connection, sums: SumReader, since_ns: int, until_ns: int, service: str | None, now_ns: int
 ) -> EndpointsOverview:
     """See `Store.endpoints`."""
     span, wanted = whole_slots(connection, since_ns, until_ns, now_ns), Filter(service=service)
@@ -28,7 +29,7 @@ def endpoint_overview(
     known = {row.id: row for row in connection.execute(select(facets).where(*chosen)).all()}
     totals: Counter[EndpointKey] = Counter()
     made = 0
-    for number, total, _, _ in rolled_up(connection, span, chosen):
+    for number, total, _, _ in sums.by_facet(days_of(span)):
         facet = known.get(number)
         if total and facet is not None:
             totals[EndpointKey(facet.service, facet.environment, facet.provider, facet.route)] += total

@@ -44,6 +44,10 @@ _WEEK_DAYS: Final = 7
 _SECOND: Final = 10**9
 
 
+Slots = tuple[int, int, int]
+"""Those of a level from one on, in seconds, to another that is not among them."""
+
+
 class KnownEndpoint(NamedTuple):
     """An endpoint and its figures; see `model.EndpointFigures`."""
 
@@ -184,13 +188,13 @@ def total_of(column: ColumnElement[int]) -> ColumnElement[int]:
     return cast(func.sum(column), BigInteger)
 
 
-def cover(since: int, until: int, finest: int, coarsest: int) -> Iterator[tuple[int, int, int]]:
-    """Returns the slots that make up a time range (level, from, to): large in the middle, small at the ends."""
+def cover(since: int, until: int, finest: int, coarsest: int) -> Iterator[Slots]:
+    """Returns the slots that make up a time range: large in the middle, small at the ends."""
     levels = [level for level in LEVELS if finest <= level <= coarsest]
     yield from _cover(since, until, levels)
 
 
-def _cover(since: int, until: int, levels: list[int]) -> Iterator[tuple[int, int, int]]:
+def _cover(since: int, until: int, levels: list[int]) -> Iterator[Slots]:
     if since >= until:
         return
     *finer, level = levels
@@ -206,9 +210,9 @@ def _cover(since: int, until: int, levels: list[int]) -> Iterator[tuple[int, int
 
 
 def covering(
-    table: Table, slots: Iterable[tuple[int, int, int]], names: Iterable[str], *where: ColumnElement[bool]
+    table: Table, slots: Iterable[Slots], names: Iterable[str], *where: ColumnElement[bool]
 ) -> Subquery | None:
-    """The rows of these slots (level, from, to), of all levels together; None where there are no slots."""
+    """The rows of these slots, of all levels together; None where there are no slots."""
     columns = [table.c[name] for name in names]
     parts = [
         select(*columns).where(table.c.level == level, table.c.slot >= since, table.c.slot < until, *where)

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Subquery, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from outworx_otel.server.model import EndpointFigures, Filter, Overview, Slot, Tally
 from outworx_otel.server.problems.judging import EndpointKey
 from outworx_otel.server.proof import proof_of
+from outworx_otel.server.store.duration_counts import DurationCounts
 from outworx_otel.server.store.endpoint_states import (
     KnownEndpoint,
+    Slots,
     added,
     clocks_off,
     cover,
@@ -24,9 +26,10 @@ from outworx_otel.server.store.endpoint_states import (
     total_of,
 )
 from outworx_otel.server.store.facets import ENDPOINT
-from outworx_otel.server.store.figures import FINE_SECONDS, duration_of
+from outworx_otel.server.store.figures import FINE_SECONDS
 from outworx_otel.server.store.newest import chosen_facets
-from outworx_otel.server.store.schema import LEVELS, durations, endpoint_figures, facets, rollups
+from outworx_otel.server.store.schema import LEVELS, endpoint_figures, facets, rollups
+from outworx_otel.server.store.slot_sums import SumReader
 from outworx_otel.telemetry.outcomes import Outcome
 
 MAX_ENDPOINTS: Final = 500
@@ -61,7 +64,14 @@ class _Span(NamedTuple):
 
 
 def overview(
-    connection: Connection, since_ns: int, until_ns: int, wanted: Filter, now_ns: int, *, rates: bool = False
+    connection: Connection,
+    sums: SumReader,
+    since_ns: int,
+    until_ns: int,
+    wanted: Filter,
+    now_ns: int,
+    *,
+    rates: bool = False,
 ) -> Overview:
     """See `Store.overview`."""
     span = whole_slots(connection, since_ns, until_ns, now_ns)
@@ -70,7 +80,7 @@ def overview(
     chosen = chosen_facets(msgspec.convert(only, Filter))
     known = _facets_of(connection, chosen)
     slots: defaultdict[int, dict[Outcome, int]] = defaultdict(dict)
-    for begins, outcome, deliveries in _outcomes_in_steps(connection, span, step, chosen):
+    for begins, outcome, deliveries in _outcomes_in_steps(connection, sums, span, step, chosen):
         slots[begins][outcome] = deliveries
     outcomes: Counter[Outcome] = Counter()
     reasons: Counter[str] = Counter()
@@ -78,9 +88,13 @@ def overview(
     duplicates: Counter[str] = Counter()
     endpoints: defaultdict[EndpointKey, _Endpoint] = defaultdict(_Endpoint)
     counted = 0.0
-    for number, deliveries, counts, last_ns in rolled_up(connection, span, chosen):
+    for number, deliveries, counts, last_ns in sums.by_facet(days_of(span)):
+        if (facet := known.get(number)) is None:
+            # Without its facet it is of none that was chosen.
+            counted += 0.0 if chosen else counts
+            continue
         counted += counts
-        if not deliveries or (facet := known.get(number)) is None:
+        if not deliveries:
             continue
         outcomes[facet.outcome] += deliveries
         reasons[facet.reason] += deliveries
@@ -88,13 +102,13 @@ def overview(
         duplicates[facet.idempotency] += deliveries
         endpoints[facet.key].add(facet, deliveries, last_ns)
     of_endpoint = {facet.endpoint: endpoints[facet.key] for facet in known.values()}
-    times: defaultdict[int, int] = defaultdict(int)
-    for number, bucket, deliveries in _timed(connection, span):
+    times = DurationCounts()
+    for number, lasted in sums.durations(days_of(span)).items():
         if (endpoint := of_endpoint.get(number)) is not None:
-            endpoint.times[bucket] += deliveries
+            endpoint.times += lasted
         elif chosen:
             continue
-        times[bucket] += deliveries
+        times += lasted
     total = outcomes.total()
     made = sum(number for outcome, number in outcomes.items() if outcome in OF_EVENTS)
     states = endpoint_states(connection, span.since, span.until, span.finest, wanted)
@@ -108,6 +122,7 @@ def overview(
         (endpoints[key].figures(key, states.get(key)) for key in keys),
         key=lambda figures: (not figures.streak, -figures.total, -figures.last_ns),
     )
+    p50_ns, p95_ns = times.percentiles(0.5, 0.95)
     return Overview(
         since=span.since * _SECOND,
         until=span.until * _SECOND,
@@ -120,8 +135,8 @@ def overview(
         outcomes=dict(outcomes),
         tally=added(state.tally for state in states.values()),
         before=added(state.before for state in states.values()),
-        p50_ns=_percentile(times, 0.5),
-        p95_ns=_percentile(times, 0.95),
+        p50_ns=p50_ns,
+        p95_ns=p95_ns,
         reasons=_named(reasons),
         causes=_named(causes),
         duplicates={name: duplicates[name] for name in _DUPLICATES if duplicates[name]},
@@ -159,7 +174,7 @@ class _Endpoint:
 
     def __init__(self) -> None:
         self.total = self.failures = self.drops = self.duplicates = self.last_ns = 0
-        self.times: defaultdict[int, int] = defaultdict(int)
+        self.times = DurationCounts()
 
     def add(self, facet: _Facet, deliveries: int, last_ns: int) -> None:
         self.total += deliveries
@@ -172,6 +187,7 @@ class _Endpoint:
         """With what was judged of it."""
         row = None if state is None else state.endpoint
         proof = proof_of(None if row is None else row.proof)
+        p50_ns, p95_ns = self.times.percentiles(0.5, 0.95)
         return EndpointFigures(
             service=key.service,
             environment=key.environment or None,
@@ -188,8 +204,8 @@ class _Endpoint:
             streak_ns=row.streak_ns if row is not None and row.streak else None,
             good_ns=None if row is None else row.good_ns or None,
             last_ns=self.last_ns if row is None else max(row.seen_ns, self.last_ns),
-            p50_ns=_percentile(self.times, 0.5),
-            p95_ns=_percentile(self.times, 0.95),
+            p50_ns=p50_ns,
+            p95_ns=p95_ns,
             signature_failures=self.failures,
             silent_drops=self.drops,
             duplicates=self.duplicates,
@@ -224,21 +240,20 @@ def _beginnings(span: _Span, step: int) -> range:
     return range(span.since // step * step, span.until, step)
 
 
-def rolled_up(connection: Connection, span: _Span, chosen: list[ColumnElement[bool]]) -> Sequence[Any]:
-    """Sums by facet: deliveries, what metrics counted, and the last one's time."""
-    rows = _rows_of(span, LEVELS[-1], chosen, "facet", "deliveries", "counted", "last_ns")
-    if rows is None:
-        return []
-    r = rows.c
-    sums = (total_of(r.deliveries), func.sum(r.counted), func.max(r.last_ns))
-    return connection.execute(select(r.facet, *sums).group_by(r.facet)).all()
+def days_of(span: _Span) -> list[Slots]:
+    """The slots that make it up, days where they can be."""
+    return list(cover(span.since, span.until, span.finest, LEVELS[-1]))
 
 
 def _outcomes_in_steps(
-    connection: Connection, span: _Span, step: int, chosen: list[ColumnElement[bool]]
+    connection: Connection, sums: SumReader, span: _Span, step: int, chosen: list[ColumnElement[bool]]
 ) -> Sequence[Any]:
     """Deliveries by the beginning of each step and outcome."""
-    rows = _rows_of(span, step, chosen, "slot", "facet", "deliveries")
+    ranges = list(cover(span.since, span.until, span.finest, step))
+    if not chosen:
+        return sums.outcomes(ranges, step)
+    only = rollups.c.facet.in_(select(facets.c.id).where(*chosen))
+    rows = covering(rollups, ranges, ("slot", "facet", "deliveries"), only)
     if rows is None:
         return []
     begins = (rows.c.slot - rows.c.slot % step).label("begins")
@@ -271,32 +286,6 @@ def _judged_in_steps(
     begins = (f.slot - f.slot % step).label("begins")
     query = select(begins, total_of(f.good), total_of(f.bad)).group_by(begins)
     return {at: (good, bad) for at, good, bad in connection.execute(query)}
-
-
-def _rows_of(span: _Span, coarsest: int, chosen: list[ColumnElement[bool]], *names: str) -> Subquery | None:
-    """Rows of `rollups`, those of the chosen facets where some are chosen."""
-    only = [rollups.c.facet.in_(select(facets.c.id).where(*chosen))] if chosen else []
-    return covering(rollups, cover(span.since, span.until, span.finest, coarsest), names, *only)
-
-
-def _timed(connection: Connection, span: _Span) -> Sequence[Any]:
-    """How many deliveries were in each bucket, by endpoint."""
-    slots = cover(span.since, span.until, span.finest, LEVELS[-1])
-    rows = covering(durations, slots, ("endpoint", "bucket", "deliveries"))
-    if rows is None:
-        return []
-    d = rows.c
-    query = select(d.endpoint, d.bucket, total_of(d.deliveries)).group_by(d.endpoint, d.bucket)
-    return connection.execute(query).all()
-
-
-def _percentile(times: Mapping[int, int], part: float) -> int | None:
-    left = sum(times.values()) * part
-    for bucket in sorted(times):
-        left -= times[bucket]
-        if left <= 0:
-            return duration_of(bucket)
-    return None
 
 
 def _named(counts: Counter[str]) -> dict[str, int]:

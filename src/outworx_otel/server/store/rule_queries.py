@@ -16,6 +16,7 @@ from outworx_otel.server.store.newest import During, recent_enough
 from outworx_otel.server.store.places import FIRST
 from outworx_otel.server.store.problem_queries import problems_of
 from outworx_otel.server.store.schema import LEVELS, deliveries, endpoints, events, facets, problems, rollups
+from outworx_otel.server.store.slot_sums import SumReader
 
 MAX_PROBLEMS_LOOKED_AT: Final = 500
 MAX_ARRIVALS: Final = 60_000
@@ -27,7 +28,9 @@ _WEEK_NS: Final = 7 * 24 * _HOUR_NS
 NOT_HEARD: Final = ("rejected", "handshake", "unrouted", "redirected", "turned_away")
 
 
-def snapshot(connection: Connection, now_ns: int, too_long: Callable[[str], float]) -> Snapshot:
+def snapshot(
+    connection: Connection, sums: SumReader, now_ns: int, too_long: Callable[[str], float]
+) -> Snapshot:
     """One moment.
 
     Args:
@@ -43,8 +46,8 @@ def snapshot(connection: Connection, now_ns: int, too_long: Callable[[str], floa
     return Snapshot(
         now_ns,
         problems_of(connection, numbers),
-        endpoint_overview(connection, now_ns - _HOUR_NS, now_ns, None, now_ns),
-        endpoint_overview(connection, now_ns - _WEEK_NS, week_ends, None, now_ns),
+        endpoint_overview(connection, sums, now_ns - _HOUR_NS, now_ns, None, now_ns),
+        endpoint_overview(connection, sums, now_ns - _WEEK_NS, week_ends, None, now_ns),
         list(_waiting(connection, now_ns, too_long)),
     )
 

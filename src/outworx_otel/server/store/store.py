@@ -65,6 +65,7 @@ from outworx_otel.server.store.places import (
 from outworx_otel.server.store.problem_records import change_state
 from outworx_otel.server.store.retention import Retention
 from outworx_otel.server.store.sendings import Sendings
+from outworx_otel.server.store.slot_sums import SlotSums
 from outworx_otel.server.store.store_errors import BatchRefused, StoreUnavailable
 from outworx_otel.server.store.transaction import Transactions
 from outworx_otel.server.store.writer import Writer
@@ -144,6 +145,7 @@ class Store:
             raise
         self.claims = Claims(database.writing, database.look, connections=database.claimers)
         self.secrets = KeptSecrets(database)
+        self._sums = SlotSums()
         self.sendings = Sendings(database, clock)
         self._transactions = Transactions(database.mark, Facets(max_facets), clocks)
         self._retention = Retention(database, self._history, retention_days, max_bytes, clock, ticks)
@@ -318,12 +320,13 @@ class Store:
         """
         now_ns = int(self._clock() * 1e9)
         with self._database.read() as connection:
-            return overview.overview(connection, since, until, wanted, now_ns, rates=rates)
+            sums = self._sums.read(connection)
+            return overview.overview(connection, sums, since, until, wanted, now_ns, rates=rates)
 
     def choices(self) -> Choices:
         """What filters can be set to."""
         with self._database.read() as connection:
-            return choices.choices(connection)
+            return choices.choices(connection, self._sums.read(connection), int(self._clock() * 1e9))
 
     def problems(
         self,
@@ -354,7 +357,8 @@ class Store:
         """
         with self._database.read() as connection:
             now_ns = int(self._clock() * 1e9)
-            return endpoint_overview.endpoint_overview(connection, since, until, service, now_ns)
+            sums = self._sums.read(connection)
+            return endpoint_overview.endpoint_overview(connection, sums, since, until, service, now_ns)
 
     def problem(self, id: int) -> Problem | None:
         """One of them."""
@@ -375,7 +379,7 @@ class Store:
         """
         now_ns = int(self._clock() * 1e9)
         with self._database.read() as connection:
-            return rule_queries.snapshot(connection, now_ns, too_long)
+            return rule_queries.snapshot(connection, self._sums.read(connection), now_ns, too_long)
 
     def arrivals(
         self, endpoint: EndpointState, since_ns: int, every: int | None, limit: int
