@@ -165,8 +165,9 @@ def _postmaster(url: str) -> int | None:
     if not url.startswith("postgres"):
         return None
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        # It ends with its connection.
         pid = connection.info.backend_pid
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _measured(
