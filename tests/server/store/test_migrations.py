@@ -160,6 +160,8 @@ def test_events_of_the_release_before_are_counted_after_its_upgrade(
             connection.execute(text(f"DROP INDEX {name}"))
             before = f"CREATE INDEX {name} ON events ({columns}) WHERE handled_ns IS NULL"
             connection.execute(text(before))
+        connection.execute(text("DROP INDEX events_handled"))
+        connection.execute(text("CREATE INDEX events_first ON events (first_ns)"))
         connection.execute(_SET_VERSION, {"version": "0009"})
     first.close()
     second = open_store(empty_url)

@@ -19,13 +19,15 @@ _KEPT_NS: Final = 90 * 86_400 * 10**9
 def keep_bounded(connection: Connection, now_ns: int) -> None:
     """Removes what has been over for three months, and of what is too much what is over, the oldest first."""
     e, p = events.c, problems.c
-    # What came last before that came first before that: by which there is an index.
+    handled, unhandled = e.handled_ns.is_not(None), e.handled_ns.is_(None)
+    # What came last before that came first before that, and each of the two kinds has an index of that.
     is_old = (e.last_ns < now_ns - _KEPT_NS, e.first_ns < now_ns - _KEPT_NS)
-    _remove(connection, events, e.hash, e.last_ns, *is_old)
-    too_many = _count(connection, events) > MAX_EVENTS
+    for kind in (handled, unhandled):
+        _remove(connection, events, e.hash, e.first_ns, kind, *is_old)
+    too_many = sum(_count(connection, events, kind) for kind in (handled, unhandled)) > MAX_EVENTS
     # Those that were handled tell least.
-    if too_many and not _remove(connection, events, e.hash, e.first_ns, e.handled_ns.is_not(None)):
-        _remove(connection, events, e.hash, e.first_ns)
+    if too_many and not _remove(connection, events, e.hash, e.first_ns, handled):
+        _remove(connection, events, e.hash, e.first_ns, unhandled)
     is_over = p.state.in_(("resolved", "ignored"))
     _remove(connection, problems, p.id, p.last_ns, is_over, p.last_ns < now_ns - _KEPT_NS)
     if _count(connection, problems) > MAX_PROBLEMS * 3 // 4:
@@ -47,5 +49,5 @@ def _remove(
     return int(connection.execute(delete(table).where(key.in_(oldest))).rowcount)
 
 
-def _count(connection: Connection, table: Table) -> int:
-    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+def _count(connection: Connection, table: Table, *where: ColumnElement[bool]) -> int:
+    return int(connection.execute(select(func.count()).select_from(table).where(*where)).scalar_one())

@@ -292,7 +292,7 @@ events: Final = Table(
     Column("outcome", Text, nullable=False),
     Column("problem", Integer),
 )
-Index("events_first", events.c.first_ns)
+Index("events_handled", events.c.first_ns, **_where(events.c.handled_ns.is_not(None)))
 # With `handled_ns`, though it is always the same: SQLite looks into the table for a column that a query names.
 _unhandled: Final = _where(events.c.handled_ns.is_(None))
 Index(
