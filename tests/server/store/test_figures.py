@@ -290,6 +290,10 @@ def test_what_is_remembered_of_figures_is_bounded(store: Store, monkeypatch: pyt
     monkeypatch.setattr(slot_sums, "MOST_KEPT", 500)
     figures = [store.overview(NOW - 6 * DAY - n * HOUR, NOW, Filter()) for n in range(48)]
     assert store._sums._rows == sum(kept.rows for kept in store._sums._kept.values()) <= 500
+    # A range in which there is nothing is kept as well.
+    for n in range(200):
+        store.overview(NOW - 400 * DAY - n * HOUR, NOW - 300 * DAY, Filter())
+    assert len(store._sums._kept) <= 100
     monkeypatch.setattr(slot_sums, "MOST_KEPT", 0)
     assert [store.overview(NOW - 6 * DAY - n * HOUR, NOW, Filter()) for n in range(48)] == figures
     assert not store._sums._kept

@@ -21,8 +21,10 @@ from outworx_otel.server.store.schema import durations, facets, rollups
 MOST_KEPT: Final = 60_000
 """Rows of sums; about 150 bytes each."""
 
-# What is kept of an endpoint's durations is as large as so many rows.
-_ROWS_OF_DURATIONS: Final = 8
+# As large as a row; and as so many rows is what is kept of a range or an endpoint, whatever is in it.
+_BITS_OF_A_ROW: Final = 150 * 8
+_ROWS_OF_A_RANGE: Final = 5
+_ROWS_OF_AN_ENDPOINT: Final = 2
 
 
 def _within(table: Table) -> list[ColumnElement[bool]]:
@@ -98,6 +100,7 @@ class SlotSums:
                 self._kept.move_to_end(key)
                 return kept.value
         value, rows = read()
+        rows += _ROWS_OF_A_RANGE
         with self._lock:
             self._forget(key)
             self._kept[key] = _Kept(state, value, rows)
@@ -164,7 +167,8 @@ class SumReader:
         for endpoint, bucket, deliveries in self._ask(_BY_BUCKET, slots):
             buckets[endpoint][bucket] = deliveries
         found = {endpoint: DurationCounts.of(of_it) for endpoint, of_it in buckets.items()}
-        return found, len(found) * _ROWS_OF_DURATIONS
+        bits = sum(counts.counts.bit_length() for counts in found.values())
+        return found, len(found) * _ROWS_OF_AN_ENDPOINT + bits // _BITS_OF_A_ROW
 
     def _ask(self, query: Any, slots: Slots, **more: int) -> Sequence[Any]:
         level, since, until = slots
