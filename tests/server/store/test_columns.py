@@ -160,7 +160,7 @@ def test_a_search_that_found_enough_looks_no_further_back_and_goes_on_where_it_s
 def test_a_search_in_a_problem_looks_through_its_newest_and_goes_on_where_it_stopped(
     columns: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_OF_A_PROBLEM", 10)
+    monkeypatch.setattr(reading, "MAX_OF_A_PROBLEM", 10)
     same = {"service": "shop", "provider": "stripe", "route": "/", "outcome": "failed", "failure": "no stock"}
     failed = [one(id=f"{n:03}", time_ns=NOW - n, event_type=f"t.{n % 12}.x", **same) for n in range(25)]
     columns.write(batch(*failed)).result(60)

@@ -44,7 +44,7 @@ _MOST_OF_A_BEGINNING: Final = 1000
 _ENOUGH: Final = 100
 """Where a search has found as many it looks no further back: what it would count there costs more than all before."""
 
-_OF_A_PROBLEM: Final = 2000
+MAX_OF_A_PROBLEM: Final = 2000
 """Deliveries of a problem that one search looks through."""
 
 _MOST_NAMES: Final = 1000
@@ -300,9 +300,9 @@ class ColumnReader:
         named = (f"positionCaseInsensitiveUTF8({name}, {folded}) > 0" for name in ("route", "event_type"))
         has = " OR ".join((f"position(words, {folded}) > 0", *named))
         query = f"SELECT {c.PLACE}, {has} FROM {self._deliveries} {c.where(conditions)} {c.NEWEST_FIRST}"
-        rows = self.query(f"{query} LIMIT {_OF_A_PROBLEM}")
+        rows = self.query(f"{query} LIMIT {MAX_OF_A_PROBLEM}")
         found = [PageStart(time_ns, seq) for time_ns, seq, is_there in rows if is_there]
-        onward = PageStart(*rows[-1][:2]) if len(rows) == _OF_A_PROBLEM else None
+        onward = PageStart(*rows[-1][:2]) if len(rows) == MAX_OF_A_PROBLEM else None
         return FoundPlaces(found[:limit], onward)
 
     def _with_text(self, term: str) -> Iterator[str]:
