@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 from outworx_otel.server.ingest import idempotency_calls, loose_json, otlp_format
 from outworx_otel.server.ingest.batch_intake import BatchIntake
 from outworx_otel.server.ingest.decoders import Decoders
-from outworx_otel.server.ingest.decoding import Decoded, ExportBody, decode
+from outworx_otel.server.ingest.decoding import Decoded, ExportBody, decode, pack
 from outworx_otel.server.ingest.elsewhere import Elsewhere
 from outworx_otel.server.ingest.json_batch import DecodedEvents, deliveries_of
 from outworx_otel.server.ingest.otlp_metrics import MAX_BYTES, DeliveryCounter, ReadCounts, TooManyPoints
@@ -36,7 +36,7 @@ from outworx_otel.server.metrics import Metrics
 from outworx_otel.server.model import Batch
 from outworx_otel.server.settings import Settings
 from outworx_otel.server.store import Store
-from outworx_otel.server.store.packing import Packed, add_span
+from outworx_otel.server.store.packing import Packed
 
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
@@ -96,8 +96,10 @@ class _Ingest:
             taken = self._room.arrived(found.traces) if found.traces else []
             try:
                 admitted = [span for span in found.others if self._room.admit(span)]
-                for span in records_of([*taken, *admitted]):
-                    add_span(found.packed, span, compressed=export.how.compressed)
+                if taken or admitted:
+                    more = pack(Batch(spans=records_of([*taken, *admitted])), export.how)
+                    found.packed.spans.extend(more.spans)
+                    found.packed.ends.extend(more.ends)
                 return found, taken, self._intake.submit(found.packed, len(body))
             except BaseException:
                 self._room.put_back(taken)

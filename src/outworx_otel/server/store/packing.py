@@ -122,7 +122,10 @@ def packed(batch: Batch, how: Packing) -> Packed:
         for delivery in batch.deliveries:
             _add(done, delivery, now_ns, corrections, keys, compressed=compressed)
         for span in batch.spans:
-            add_span(done, span, compressed=compressed)
+            done.spans.append(_span_row(span, now_ns, compressed=compressed))
+            ended = judge_process(span)
+            if ended is not None:
+                done.ends.append((*done.spans[-1][:2], ended._replace(at_ns=min(ended.at_ns, now_ns))))
         for count in batch.counts:
             key = tuple([facet_text(getattr(count, name, None)) for name in FACETED])
             time_ns = kept_time(count.time_ns, now_ns)
@@ -131,14 +134,6 @@ def packed(batch: Batch, how: Packing) -> Packed:
         # The message of an encoder names types, not values.
         raise BatchRefused(f"cannot be kept: {type(error).__name__}") from error
     return done
-
-
-def add_span(done: Packed, span: SpanRecord, *, compressed: bool) -> None:
-    """Adds a span to a batch."""
-    done.spans.append(_span_row(span, done.arrived_ns, compressed=compressed))
-    ended = judge_process(span)
-    if ended is not None:
-        done.ends.append((*done.spans[-1][:2], ended._replace(at_ns=min(ended.at_ns, done.arrived_ns))))
 
 
 def pack(kept: msgspec.Struct, *, keeps_body: bool = False, compressed: bool = True) -> bytes:
