@@ -18,13 +18,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from collector.daemon import until
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from starlette.exceptions import HTTPException
 from support.exports import PROTOBUF, WEBHOOK, as_json, both, span, traces
 from support.serve_command import Command
 
-from outworx_otel.server.ingest import decoders as module
-from outworx_otel.server.ingest import otlp_format
+from outworx_otel.server.ingest import decoder_process, otlp_format
 from outworx_otel.server.ingest.decoders import Decoders
 from outworx_otel.server.ingest.decoding import Decoded, ExportBody, decode
 from outworx_otel.server.problems.clocks import KnownClock
@@ -82,13 +82,6 @@ def result(decode: Callable[[ExportBody], Decoded], of: ExportBody) -> Any:
         return decode(of)
     except HTTPException as error:
         return error.status_code, error.detail
-
-
-def until(holds: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
 
 
 BUSY = export(traces([span() for _ in range(500)]).SerializeToString())
@@ -169,7 +162,7 @@ def test_nothing_is_lost_with_a_process(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     process = crowd(decoders)
-    monkeypatch.setattr(module, "ANSWERS_WITHIN", 0.5)
+    monkeypatch.setattr(decoder_process, "ANSWERS_WITHIN", 0.5)
     process.send_signal(fault)
     for _ in range(2):
         assert len(decoders.decode(export(BODIES["deliveries"][0])).packed.rows) == 3
