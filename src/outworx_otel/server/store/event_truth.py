@@ -92,10 +92,9 @@ def tell(
     Args:
         good: more deliveries, that went well.
     """
-    ids = Counter([one.event_hash for one in good])
-    ids.update(one.of.event_hash for one in told if one.is_delivery)
-    del ids[None]
-    before = history.known_events([id for id in ids if id is not None])
+    came = [*good, *(one.of for one in told if one.is_delivery)]
+    ids = Counter([one.event_hash for one in came if one.event_hash is not None])
+    before = history.known_events(list(ids))
     again = before.union(id for id, number in ids.items() if number > 1)
     told = [*told, *(Told(one, None) for one in good if one.event_hash in again)]
     wanted = [

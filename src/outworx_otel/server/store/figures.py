@@ -59,9 +59,9 @@ class Figures:
     def add(self, new: Sequence[NewDelivery]) -> None:
         """Deliveries that were not there before."""
         times = [one.row[_TIME] for one in new]
-        slots = [time_ns // _SLOT_NS for time_ns in times]
+        slots = [time_ns // _SLOT_NS * _SLOT for time_ns in times]
         last: dict[tuple[int, int], int] = {}
-        keys = [(slot * _SLOT, one.facet.id) for slot, one in zip(slots, new, strict=True)]
+        keys = [(slot, one.facet.id) for slot, one in zip(slots, new, strict=True)]
         for key, time_ns in zip(keys, times, strict=True):
             if time_ns > last.get(key, 0):
                 last[key] = time_ns
@@ -71,7 +71,7 @@ class Figures:
             rollup[2] = max(rollup[2], last.get(key, 0))
         self._durations.update(
             [
-                (slot * _SLOT, one.facet.endpoint, bucket_of(one.row[_DURATION]))
+                (slot, one.facet.endpoint, bucket_of(one.row[_DURATION]))
                 for slot, one in zip(slots, new, strict=True)
             ]
         )
@@ -84,7 +84,7 @@ class Figures:
         )
         for (slot, event_type, proved), number in offered.items():
             if event_type is not None:
-                self._event_types[slot * _SLOT // 86_400 * 86_400, event_type, proved] += number
+                self._event_types[slot // 86_400 * 86_400, event_type, proved] += number
 
     def count(self, facet: Facet, time_ns: int, value: float) -> None:
         """Deliveries that a metric counted."""
